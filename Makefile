@@ -1,0 +1,189 @@
+# The tasks of this repository; `make` lists them. Needed: Go, git, make and a C compiler. Everything else is built
+# from Go modules at the versions that hack/tools and hack/controlplane pin.
+
+SHELL := /usr/bin/env bash -o pipefail
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+
+BIN := $(CURDIR)/bin
+DIST := $(CURDIR)/dist
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The image that `make image` builds and `make deploy` and `make build-installer` install.
+IMG ?= course-completion-operator:$(VERSION)
+CONTAINER_TOOL ?= docker
+KUBECTL ?= kubectl
+
+# Every Go module here; hack/tools and hack/controlplane keep their dependencies out of the product's.
+MODULES := . hack/tools hack/controlplane
+
+# A package whose tests start a control plane takes a while to start and much memory: two at once, no more.
+TEST_PARALLEL ?= 2
+TEST_TIMEOUT ?= 40m
+# More arguments for go test, such as TEST_ARGS='-run TestGrant -v'.
+TEST_ARGS ?=
+
+CONTROLLER_GEN := $(BIN)/controller-gen
+CRD_REF_DOCS := $(BIN)/crd-ref-docs
+GOLANGCI_LINT := $(BIN)/golangci-lint
+GOVULNCHECK := $(BIN)/govulncheck
+KUSTOMIZE := $(BIN)/kustomize
+
+##@ General
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*##"; printf "Usage: make <target>\n"} \
+		/^[a-zA-Z0-9_-]+:.*?##/ {printf "  %-16s %s\n", $$1, $$2} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
+
+.PHONY: clean
+clean: ## Remove what was built here; the control plane's cache outside the checkout stays.
+	rm -rf $(BIN) $(DIST) coverage*
+
+##@ Try it
+
+.PHONY: run
+run: ## Start everything on a real control plane and keep it up until ctrl-C.
+	@go run ./hack/run
+
+.PHONY: demo
+demo: ## Start everything, post the example delivery, check what came of it, tear down.
+	@go run ./hack/run --demo
+
+##@ Development
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Generate deepcopy functions and apply configurations.
+	@echo "==> generating deepcopy functions and apply configurations"
+	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
+	@$(CONTROLLER_GEN) applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: manifests
+manifests: $(CONTROLLER_GEN) ## Generate the CRDs; config/rbac is written by hand.
+	@echo "==> generating CRDs into config/crd/bases"
+	@$(CONTROLLER_GEN) crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+
+.PHONY: docs-api
+docs-api: $(CRD_REF_DOCS) ## Generate docs/api-reference.md.
+	@echo "==> generating docs/api-reference.md"
+	@mkdir -p docs
+	@$(CRD_REF_DOCS) --source-path=api --config=hack/tools/crd-ref-docs.yaml --renderer=markdown \
+		--output-path=docs/api-reference.md --log-level=WARN
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format the Go code and order its imports.
+	@$(GOLANGCI_LINT) fmt
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Lint every module.
+	@$(GOLANGCI_LINT) config verify
+	@for module in $(MODULES); do \
+		echo "==> linting $$module"; \
+		(cd $$module && $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml) || failed=1; \
+	done; [ -z "$$failed" ]
+
+.PHONY: lint-fix
+lint-fix: $(GOLANGCI_LINT) ## Lint every module and fix what can be fixed.
+	@for module in $(MODULES); do \
+		echo "==> linting $$module"; \
+		(cd $$module && $(GOLANGCI_LINT) run --fix --config $(CURDIR)/.golangci.yml) || failed=1; \
+	done; [ -z "$$failed" ]
+
+.PHONY: verify
+verify: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(KUSTOMIZE) ## Check generated files, formatting, go.mod files and kustomizations.
+	@KUSTOMIZE=$(KUSTOMIZE) MODULES="$(MODULES)" hack/tools/verify.sh
+
+.PHONY: vulncheck
+vulncheck: $(GOVULNCHECK) ## Look for known vulnerabilities (asks the Go vulnerability database).
+	@$(GOVULNCHECK) ./...
+
+##@ Test
+
+.PHONY: controlplane
+controlplane: ## Build the control plane for the tests into its cache (minutes, once per version).
+	@echo "==> building the control plane, unless the cache has it"
+	@go run -C hack/controlplane . build
+
+.PHONY: test
+test: controlplane ## Run all tests, on a real control plane where they need one.
+	@echo "==> testing the product"
+	@go test -p $(TEST_PARALLEL) -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
+	@echo "==> testing hack/controlplane"
+	@go test -C hack/controlplane -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
+
+.PHONY: test-unit
+test-unit: ## Run the tests of the packages that start no control plane.
+	@packages=$$(hack/tools/unit-packages.sh) && go test -timeout 5m $(TEST_ARGS) $$packages
+
+##@ Build
+
+.PHONY: build
+build: ## Build both programs into bin/.
+	@echo "==> building $(VERSION) into bin/"
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN)/ \
+		./cmd/webhook-server ./cmd/controller-manager
+
+.PHONY: image
+image: ## Build the container image IMG.
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --tag $(IMG) .
+
+.PHONY: build-installer
+build-installer: $(DIST)/install.yaml ## Write dist/install.yaml, which installs the image IMG.
+
+# An overlay in dist/, so that choosing an image edits no file of the repository.
+.PHONY: $(DIST)/install.yaml
+$(DIST)/install.yaml: $(KUSTOMIZE)
+	@echo "==> building dist/install.yaml for $(IMG)"
+	@rm -rf $(DIST)/overlay && mkdir -p $(DIST)/overlay
+	@cd $(DIST)/overlay && $(KUSTOMIZE) create --resources ../../config/default && \
+		$(KUSTOMIZE) edit set image course-completion-operator=$(IMG)
+	@$(KUSTOMIZE) build $(DIST)/overlay > $@
+
+##@ Deploy to the cluster of the current kubeconfig
+
+# Server-side: a CRD is longer than the annotation that a client-side apply keeps.
+.PHONY: install
+install: $(KUSTOMIZE) ## Install the CRDs.
+	@$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side -f -
+
+.PHONY: uninstall
+uninstall: $(KUSTOMIZE) ## Remove the CRDs, and with them every object of ours.
+	@$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+
+.PHONY: deploy
+deploy: build-installer ## Install everything, with the image IMG.
+	@$(KUBECTL) apply --server-side -f $(DIST)/install.yaml
+
+.PHONY: undeploy
+undeploy: build-installer ## Remove everything that `make deploy` installed.
+	@$(KUBECTL) delete --ignore-not-found -f $(DIST)/install.yaml
+
+##@ Tools
+
+.PHONY: tools
+tools: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(GOLANGCI_LINT) $(KUSTOMIZE) ## Build the tools into bin/.
+
+# go build leaves a file alone that would not change; touching it tells make that it is up to date.
+define build-tool
+@echo "==> building $(@F) (hack/tools)"
+@go build -C hack/tools -o $@ $(1)
+@touch $@
+endef
+
+TOOLS_PINNED := hack/tools/go.mod hack/tools/go.sum
+
+$(CONTROLLER_GEN): $(TOOLS_PINNED)
+	$(call build-tool,sigs.k8s.io/controller-tools/cmd/controller-gen)
+
+$(CRD_REF_DOCS): $(TOOLS_PINNED)
+	$(call build-tool,github.com/elastic/crd-ref-docs)
+
+$(GOLANGCI_LINT): $(TOOLS_PINNED) hack/tools/golangci-lint/main.go
+	@echo "==> golangci-lint and its plugins take some minutes the first time"
+	$(call build-tool,./golangci-lint)
+
+$(GOVULNCHECK): $(TOOLS_PINNED)
+	$(call build-tool,golang.org/x/vuln/cmd/govulncheck)
+
+$(KUSTOMIZE): $(TOOLS_PINNED)
+	$(call build-tool,sigs.k8s.io/kustomize/kustomize/v5)

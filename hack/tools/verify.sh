@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Checks what is generated or kept by a tool, changes nothing in the checkout, and names every fault at once:
+#   - generated files are what the generators would write now (written into a copy and compared),
+#   - Go files are formatted,
+#   - the go.mod and go.sum of each module are tidy,
+#   - each kustomization under config/ builds.
+# Reads KUSTOMIZE (the program) and MODULES (the folders with a go.mod).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+: "${KUSTOMIZE:?run this by make verify}" "${MODULES:?run this by make verify}"
+failed=0
+
+fault() {
+  echo "    FAULT: $*" >&2
+  failed=1
+}
+
+# Tracked files and those that would be tracked, without the ones that were deleted.
+sources() {
+  git ls-files -z --cached --others --exclude-standard -- "$@" | while IFS= read -r -d '' file; do
+    if [[ -e $file ]]; then printf '%s\0' "$file"; fi
+  done
+}
+
+verify_generated() {
+  echo "==> generated files"
+  local copy
+  copy=$(mktemp -d)
+  # Expanded now: the name is local.
+  # shellcheck disable=SC2064
+  trap "rm -rf '$copy'" EXIT
+  mkdir "$copy/before"
+  sources | tar --create --null --files-from=- | tar --extract --directory="$copy/before"
+  # Nothing of the generated files goes along, so that one which is generated no more is found as well.
+  cp -a "$copy/before" "$copy/after"
+  find "$copy/after/api" -name 'zz_generated.*.go' -delete
+  rm -rf "$copy"/after/api/*/applyconfiguration "$copy/after/config/crd/bases" "$copy/after/docs/api-reference.md"
+  # The tools are those of the checkout, already built: make must not build them again in the copy.
+  if ! make --no-print-directory -C "$copy/after" "BIN=$PWD/bin" generate manifests docs-api; then
+    fault "a generator failed"
+  elif ! diff --recursive --new-file --unified=1 "$copy/before" "$copy/after"; then
+    fault "generated files are stale: run make generate manifests docs-api, and commit the result"
+  fi
+}
+
+verify_format() {
+  echo "==> gofmt"
+  local unformatted
+  unformatted=$(sources '*.go' | xargs -0 gofmt -l)
+  [[ -z $unformatted ]] || fault "not formatted, run make fmt: ${unformatted//$'\n'/ }"
+}
+
+verify_modules() {
+  local module
+  for module in $MODULES; do
+    echo "==> go mod tidy, $module"
+    (cd "$module" && go mod tidy -diff) || fault "$module/go.mod or go.sum is not tidy: run go mod tidy there"
+  done
+}
+
+verify_kustomizations() {
+  echo "==> kustomizations under config/"
+  local file folder found=0
+  while IFS= read -r -d '' file; do
+    # A Component is no entry point; the kustomizations that use it build it.
+    if grep -q '^kind: Component' "$file"; then continue; fi
+    found=1
+    folder=$(dirname "$file")
+    echo "    $folder"
+    "$KUSTOMIZE" build "$folder" >/dev/null || fault "$folder does not build"
+  done < <(sources 'config/**/kustomization.yaml' 'config/kustomization.yaml')
+  ((found)) || fault "no kustomization found under config/"
+}
+
+verify_generated
+verify_format
+verify_modules
+verify_kustomizations
+exit "$failed"
