@@ -1,0 +1,319 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// DefaultClusterRole is what access is bound to where the policy names no other: what a learner needs, without the
+// rights to change quota, limits, network policies or access itself.
+const DefaultClusterRole = "completion-learner"
+
+// GrantPer says how many Grants a policy makes of a person's completions.
+//
+// +kubebuilder:validation:Enum=Completion;User
+type GrantPer string
+
+const (
+	// GrantPerCompletion makes one Grant for each completion that matches.
+	GrantPerCompletion GrantPer = "Completion"
+	// GrantPerUser makes one Grant for all the completions of a user that match. It ends with the last of them.
+	GrantPerUser GrantPer = "User"
+)
+
+// PolicyMatch says which completions a policy is about. Where both fields are set, both must hold.
+//
+// +kubebuilder:validation:MinProperties=1
+type PolicyMatch struct {
+	// courseIDs are the courses whose completion matches (course.id).
+	//
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1024
+	// +optional
+	CourseIDs []PlatformID `json:"courseIDs,omitempty"`
+
+	// expression is a CEL expression that yields true or false, over the variables event, institution, course, enrollment
+	// and user, such as `course.id == 123456 && enrollment.status == 1`.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	// +optional
+	Expression string `json:"expression,omitempty"`
+}
+
+// ResourceQuotaTemplate bounds what a namespace may use in all.
+type ResourceQuotaTemplate struct {
+	// hard maps the name of a resource, such as `requests.cpu` or `count/pods`, to a quantity or a template of one.
+	//
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=32
+	// +required
+	Hard map[string]intstr.IntOrString `json:"hard,omitempty"`
+}
+
+// LimitTemplate bounds what one thing in a namespace may use.
+//
+// +kubebuilder:validation:MinProperties=2
+type LimitTemplate struct {
+	// type is what the limits apply to.
+	//
+	// +required
+	Type LimitType `json:"type,omitempty"`
+
+	// default are the limits of a container that sets none.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	Default map[string]intstr.IntOrString `json:"default,omitempty"`
+
+	// defaultRequest are the requests of a container that sets none.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	DefaultRequest map[string]intstr.IntOrString `json:"defaultRequest,omitempty"`
+
+	// max are the greatest values allowed.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	Max map[string]intstr.IntOrString `json:"max,omitempty"`
+
+	// min are the least values allowed.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	Min map[string]intstr.IntOrString `json:"min,omitempty"`
+}
+
+// SubjectTemplate is somebody who gets access.
+type SubjectTemplate struct {
+	// kind of the subject.
+	//
+	// +kubebuilder:default=User
+	// +optional
+	Kind SubjectKind `json:"kind,omitempty"`
+
+	// name of the subject, as the cluster's authentication gives it. A template; it may hold one personal field, such as
+	// `${user.email}`. What starts with `system:` is refused.
+	//
+	// +required
+	Name Template `json:"name,omitempty"`
+}
+
+// AccessTemplate binds subjects to a ClusterRole in a granted namespace.
+type AccessTemplate struct {
+	// clusterRole is what the subjects may do in the namespace. Others than completion-learner must be allowed by the
+	// installation.
+	//
+	// +kubebuilder:default=completion-learner
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9][A-Za-z0-9:._-]*$`
+	// +optional
+	ClusterRole string `json:"clusterRole,omitempty"`
+
+	// subjects are who gets the access.
+	//
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +required
+	Subjects []SubjectTemplate `json:"subjects,omitempty"`
+}
+
+// NamespaceTemplate is a namespace that a policy grants.
+type NamespaceTemplate struct {
+	// name of the namespace: a template without personal fields, such as `grad-${user.id}`. What it yields must start
+	// with the institution's namespacePrefix. A namespace that exists already is never taken over.
+	//
+	// +required
+	Name Template `json:"name,omitempty"`
+
+	// labels of the namespace. The values are templates without personal fields.
+	//
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Labels map[string]Template `json:"labels,omitempty"`
+
+	// annotations of the namespace. The values are templates.
+	//
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Annotations map[string]Template `json:"annotations,omitempty"`
+
+	// podSecurity is the pod security level that is enforced in the namespace, at most the cap of the installation.
+	//
+	// +kubebuilder:default=restricted
+	// +optional
+	PodSecurity PodSecurityLevel `json:"podSecurity,omitempty"`
+
+	// networkIsolation says what network policies let through.
+	//
+	// +kubebuilder:default=IngressAndEgress
+	// +optional
+	NetworkIsolation NetworkIsolation `json:"networkIsolation,omitempty"`
+
+	// resourceQuota bounds what the namespace may use in all. Unset: no bound.
+	//
+	// +optional
+	ResourceQuota ResourceQuotaTemplate `json:"resourceQuota,omitzero"`
+
+	// limits bound what one container, pod or volume claim may use. Empty: no bound.
+	//
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=3
+	// +optional
+	Limits []LimitTemplate `json:"limits,omitempty"`
+
+	// access says who may do what in the namespace. Empty: nobody gets access by this policy.
+	//
+	// +listType=map
+	// +listMapKey=clusterRole
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Access []AccessTemplate `json:"access,omitempty"`
+}
+
+// SeatTemplate is a seat that a policy grants.
+type SeatTemplate struct {
+	// pool is the name of the SeatPool in the same namespace.
+	//
+	// +required
+	Pool LocalName `json:"pool,omitempty"`
+}
+
+// CompletionPolicySpec says what a completion grants.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.namespaces) || has(self.seats)",message="a policy must grant something: set namespaces or seats"
+// +kubebuilder:validation:XValidation:rule="self.grantPer == oldSelf.grantPer",message="grantPer is immutable, because it names the grants: make another policy"
+type CompletionPolicySpec struct {
+	// match says which completions the policy is about.
+	//
+	// +required
+	Match PolicyMatch `json:"match,omitzero"`
+
+	// grantPer says whether each completion that matches has a Grant of its own (Completion), or all of a user's
+	// completions have one together (User). Templates of the latter may use institution and user only. Immutable.
+	//
+	// +kubebuilder:default=Completion
+	// +optional
+	GrantPer GrantPer `json:"grantPer,omitempty"`
+
+	// namespaces are made for the user.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Namespaces []NamespaceTemplate `json:"namespaces,omitempty"`
+
+	// seats are taken for the user, each as soon as its pool has one free.
+	//
+	// +listType=map
+	// +listMapKey=pool
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Seats []SeatTemplate `json:"seats,omitempty"`
+
+	// lifetime bounds how long the entitlement lasts.
+	//
+	// +kubebuilder:default={}
+	// +optional
+	Lifetime Lifetime `json:"lifetime,omitzero"`
+
+	// onRevoke says whether namespaces are deleted (Delete) or left to people (Retain) when the data of an ended grant
+	// has to go. Access and seats are taken away in both cases.
+	//
+	// +kubebuilder:default=Delete
+	// +optional
+	OnRevoke RemovalAction `json:"onRevoke,omitempty"`
+
+	// onPolicyRemoval says whether grants stay (Retain) or end (Delete) when the policy is deleted, or no longer matches
+	// their completions.
+	//
+	// +kubebuilder:default=Retain
+	// +optional
+	OnPolicyRemoval RemovalAction `json:"onPolicyRemoval,omitempty"`
+
+	// suspend set to true leaves every grant of the policy as it is: it grants nothing new and changes nothing.
+	//
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+}
+
+// CompletionPolicyStatus is what the operator observed of a policy.
+type CompletionPolicyStatus struct {
+	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Ready, Reconciling and Stalled. A policy that is not Ready grants nothing new; what it granted stays.
+	//
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// CompletionPolicy says what the completion of a course grants: namespaces, and seats in pools.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=cpol,categories=completions
+// +kubebuilder:printcolumn:name="Per",type=string,JSONPath=`.spec.grantPer`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",message="metadata.name must be a DNS label (at most 63 characters, no dots): it starts the names of the grants"
+type CompletionPolicy struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says what a completion grants.
+	//
+	// +required
+	Spec CompletionPolicySpec `json:"spec,omitzero"`
+
+	// status is what the operator observed.
+	//
+	// +kubebuilder:default:={"observedGeneration":-1}
+	// +optional
+	Status CompletionPolicyStatus `json:"status,omitzero"`
+}
+
+// CompletionPolicyList is a list of CompletionPolicies.
+//
+// +kubebuilder:object:root=true
+type CompletionPolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []CompletionPolicy `json:"items"`
+}

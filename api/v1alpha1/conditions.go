@@ -1,0 +1,91 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+// Condition types. Ready, Reconciling and Stalled mean what kstatus says they mean, so that `kubectl wait` and every
+// GitOps tool read them.
+const (
+	// ConditionReady is True when the object is as its spec asks. Its reason is the one word that says why not.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the operator works towards Ready, or waits for something that can come.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when only a change of the spec, or of the installation, can help.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of conditions. They are stable tokens: alerts and scripts may rely on them.
+const (
+	// ReasonReady means that everything asked for is there.
+	ReasonReady = "Ready"
+	// ReasonProgressing means that work is under way.
+	ReasonProgressing = "Progressing"
+	// ReasonProgressingWithRetry means that an attempt failed and is being repeated.
+	ReasonProgressingWithRetry = "ProgressingWithRetry"
+	// ReasonSuspended means that the policy or the institution is suspended.
+	ReasonSuspended = "Suspended"
+
+	// ReasonTokenNotFound means that a Secret named in tokenSecretRefs does not exist.
+	ReasonTokenNotFound = "TokenNotFound"
+	// ReasonTokenInvalid means that such a Secret is of another type, has no token, or a token that is too short.
+	ReasonTokenInvalid = "TokenInvalid"
+	// ReasonTokenShared means that another Institution uses the same token; it is accepted for neither.
+	ReasonTokenShared = "TokenShared"
+	// ReasonAccessMissing means that the controller-manager may not read the Secret: a RoleBinding is missing.
+	ReasonAccessMissing = "AccessMissing"
+	// ReasonInvalidTimeZone means that spec.timeZone is not in the IANA time zone database.
+	ReasonInvalidTimeZone = "InvalidTimeZone"
+	// ReasonDuplicateInstitution means that two Institutions in one namespace claim the same id.
+	ReasonDuplicateInstitution = "DuplicateInstitution"
+
+	// ReasonInvalidPolicy means that an expression or a fixed value of the policy is wrong.
+	ReasonInvalidPolicy = "InvalidPolicy"
+	// ReasonInstitutionMissing means that no Institution with the completion's id lives in the namespace.
+	ReasonInstitutionMissing = "InstitutionMissing"
+
+	// ReasonGranted means that every policy that matched has granted.
+	ReasonGranted = "Granted"
+	// ReasonNothingMatched means that no policy matched, so that nothing had to be granted.
+	ReasonNothingMatched = "NothingMatched"
+	// ReasonPolicyFailed means that a policy could not be evaluated or rendered for this completion.
+	ReasonPolicyFailed = "PolicyFailed"
+	// ReasonGrantNotReady means that a grant is planned but not yet, or no longer, in place.
+	ReasonGrantNotReady = "GrantNotReady"
+
+	// ReasonActive means that the grant is in place.
+	ReasonActive = "Active"
+	// ReasonConflict means that something of that name exists and belongs to somebody else. It is left untouched.
+	ReasonConflict = "Conflict"
+	// ReasonRefused means that the grant asks for what the operator or the installation does not allow.
+	ReasonRefused = "Refused"
+	// ReasonForbidden means that the API server denied the operator a right that it needs.
+	ReasonForbidden = "Forbidden"
+	// ReasonWaitingForSeat means that every seat of a pool is taken.
+	ReasonWaitingForSeat = "WaitingForSeat"
+	// ReasonPoolMissing means that the pool that should give a seat does not exist.
+	ReasonPoolMissing = "PoolMissing"
+	// ReasonAccessEnded means that the entitlement has ended and the data waits for the end of the grace days.
+	ReasonAccessEnded = "AccessEnded"
+	// ReasonEnded means that the entitlement has ended and everything that had to go has gone.
+	ReasonEnded = "Ended"
+	// ReasonRevoked means that a person revoked the grant.
+	ReasonRevoked = "Revoked"
+	// ReasonTerminating means that something is being deleted and not gone yet.
+	ReasonTerminating = "Terminating"
+
+	// ReasonCapacityLowered means that more seats are taken than the pool's capacity allows; nobody is evicted.
+	ReasonCapacityLowered = "CapacityLowered"
+)

@@ -1,0 +1,412 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// EventSlug is the slug of the one event of the platform that is taken.
+const EventSlug = "activities.course.completed"
+
+// Greatest lengths of the texts in a delivery, in characters. The schema and the webhook server both hold them; the
+// server refuses what is longer with the field's name, so that the sender learns of it.
+const (
+	MaxEventNameLength  = 256
+	MaxCourseNameLength = 512
+	MaxUserNameLength   = 256
+	MaxEmailLength      = 320
+	MaxCPFLength        = 32
+	MaxNicknameLength   = 256
+	MaxUUIDLength       = 128
+)
+
+// PlatformID is a number that the platform gave.
+//
+// +kubebuilder:validation:Minimum=1
+// +kubebuilder:validation:Maximum=9223372036854775807
+type PlatformID int64
+
+// String returns the number in decimal digits.
+func (id PlatformID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// CompletionEvent is the event object of a delivery.
+type CompletionEvent struct {
+	// name of the event, for people.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// slug is the unique identifier of the event.
+	//
+	// +kubebuilder:validation:Enum=activities.course.completed
+	// +kubebuilder:validation:MaxLength=64
+	// +required
+	Slug string `json:"slug,omitempty"`
+
+	// sendAt is the date and time of the event as the platform sent it, yyyy-MM-dd HH:mm:ss, without a zone. The greater
+	// one is the newer delivery; an older one never replaces it.
+	//
+	// +kubebuilder:validation:MinLength=19
+	// +kubebuilder:validation:MaxLength=19
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$`
+	// +required
+	SendAt string `json:"sendAt,omitempty"`
+
+	// sentAt is the same moment, read in the institution's time zone.
+	//
+	// +required
+	SentAt metav1.Time `json:"sentAt,omitzero"`
+}
+
+// CompletionInstitution is the institution object of a delivery.
+type CompletionInstitution struct {
+	// id is the platform's number of the institution.
+	//
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="institution.id is immutable"
+	// +required
+	ID PlatformID `json:"id,omitempty"`
+}
+
+// CompletionCourse is the course object of a delivery.
+type CompletionCourse struct {
+	// id is the platform's number of the course.
+	//
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="course.id is immutable"
+	// +required
+	ID PlatformID `json:"id,omitempty"`
+
+	// name of the course.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +optional
+	Name string `json:"name,omitempty"`
+}
+
+// CompletionEnrollment is the enrollment object of a delivery.
+type CompletionEnrollment struct {
+	// id is the platform's number of the enrollment.
+	//
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="enrollment.id is immutable"
+	// +required
+	ID PlatformID `json:"id,omitempty"`
+
+	// dateExpire is the last day of the enrollment, yyyy-MM-dd, in the institution's zone. Unset: it does not expire.
+	//
+	// +kubebuilder:validation:MinLength=10
+	// +kubebuilder:validation:MaxLength=10
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
+	// +optional
+	DateExpire string `json:"dateExpire,omitempty"`
+
+	// courseID is the platform's number of the course in the enrollment. It may differ from course.id.
+	//
+	// +required
+	CourseID PlatformID `json:"courseID,omitempty"`
+
+	// activated says whether the enrollment is activated (`actived` in the delivery).
+	//
+	// +required
+	Activated *bool `json:"activated,omitempty"`
+
+	// status of the enrollment: 1 for active, 0 for inactive.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1
+	// +required
+	Status *int32 `json:"status,omitempty"`
+}
+
+// Active reports whether the enrollment is both activated and of active status.
+func (e CompletionEnrollment) Active() bool {
+	return e.Activated != nil && *e.Activated && e.Status != nil && *e.Status == 1
+}
+
+// CompletionUser is the user object of a delivery, after the institution's privacy was applied to it.
+type CompletionUser struct {
+	// id is the platform's number of the user.
+	//
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="user.id is immutable"
+	// +required
+	ID PlatformID `json:"id,omitempty"`
+
+	// name of the user. Personal data.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// email address of the user. Personal data.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=320
+	// +optional
+	Email string `json:"email,omitempty"`
+
+	// cpf is the Brazilian taxpayer number of the user. Personal data, masked unless the institution asks otherwise.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +optional
+	CPF string `json:"cpf,omitempty"`
+
+	// nickname of the user. Personal data.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	Nickname string `json:"nickname,omitempty"`
+
+	// uuid is the universally unique identifier of the user. Personal data.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	UUID string `json:"uuid,omitempty"`
+}
+
+// DeliveryWarning is a stable token for something odd in a delivery that was accepted all the same.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=64
+// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z0-9]*$`
+type DeliveryWarning string
+
+// Warnings.
+const (
+	// WarningCourseIDsDiffer means that enrollment.course_id is not course.id.
+	WarningCourseIDsDiffer DeliveryWarning = "CourseIDsDiffer"
+	// WarningCPFInvalid means that the CPF is not eleven digits with right check digits.
+	WarningCPFInvalid DeliveryWarning = "CPFInvalid"
+	// WarningEmailInvalid means that the email is not an address.
+	WarningEmailInvalid DeliveryWarning = "EmailInvalid"
+	// WarningUUIDInvalid means that the uuid is not a UUID.
+	WarningUUIDInvalid DeliveryWarning = "UUIDInvalid"
+	// WarningEventNameMissing means that event.name is null, empty or absent.
+	WarningEventNameMissing DeliveryWarning = "EventNameMissing"
+	// WarningCourseNameMissing means that course.name is null, empty or absent.
+	WarningCourseNameMissing DeliveryWarning = "CourseNameMissing"
+	// WarningUserNameMissing means that user.name is null, empty or absent.
+	WarningUserNameMissing DeliveryWarning = "UserNameMissing"
+	// WarningEmailMissing means that user.email is null, empty or absent.
+	WarningEmailMissing DeliveryWarning = "EmailMissing"
+	// WarningCPFMissing means that user.cpf is null, empty or absent.
+	WarningCPFMissing DeliveryWarning = "CPFMissing"
+	// WarningUnknownFields means that the delivery has fields that the contract does not know; they were ignored.
+	WarningUnknownFields DeliveryWarning = "UnknownFields"
+)
+
+// CompletionDelivery says which delivery brought what is stored.
+type CompletionDelivery struct {
+	// id is the delivery id that the sender was answered, and that the logs and the audit records carry.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]+$`
+	// +required
+	ID string `json:"id,omitempty"`
+
+	// warnings are what was odd about the delivery.
+	//
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Warnings []DeliveryWarning `json:"warnings,omitempty"`
+}
+
+// CourseCompletionSpec is the delivery, typed, after the institution's privacy was applied to it.
+//
+// +kubebuilder:validation:XValidation:rule="self.event.sendAt >= oldSelf.event.sendAt",message="event.sendAt is older than what is stored: a completion only moves forward"
+type CourseCompletionSpec struct {
+	// event says what happened and when.
+	//
+	// +required
+	Event CompletionEvent `json:"event,omitzero"`
+
+	// institution is where it happened.
+	//
+	// +required
+	Institution CompletionInstitution `json:"institution,omitzero"`
+
+	// course is what was completed.
+	//
+	// +required
+	Course CompletionCourse `json:"course,omitzero"`
+
+	// enrollment is the user's place in the course.
+	//
+	// +required
+	Enrollment CompletionEnrollment `json:"enrollment,omitzero"`
+
+	// user is who completed the course.
+	//
+	// +required
+	User CompletionUser `json:"user,omitzero"`
+
+	// delivery says which delivery brought this. Set by the webhook server.
+	//
+	// +optional
+	Delivery CompletionDelivery `json:"delivery,omitzero"`
+}
+
+// Name returns the name that a CourseCompletion with this spec has: {institution}-{course}-{enrollment}-{user}. A
+// repeated delivery so meets its own object.
+func (s *CourseCompletionSpec) Name() string {
+	return s.Institution.ID.String() + "-" + s.Course.ID.String() + "-" +
+		s.Enrollment.ID.String() + "-" + s.User.ID.String()
+}
+
+// PolicyOutcome is what came of a policy for one completion.
+//
+// +kubebuilder:validation:Enum=Granted;NotMatched;NotGranted;Failed
+type PolicyOutcome string
+
+const (
+	// OutcomeGranted means that the policy matched and a Grant holds what it gives.
+	OutcomeGranted PolicyOutcome = "Granted"
+	// OutcomeNotMatched means that the policy is not about this completion.
+	OutcomeNotMatched PolicyOutcome = "NotMatched"
+	// OutcomeNotGranted means that the policy matched, but there was nothing to grant; the reason says why.
+	OutcomeNotGranted PolicyOutcome = "NotGranted"
+	// OutcomeFailed means that the policy could not be evaluated or rendered.
+	OutcomeFailed PolicyOutcome = "Failed"
+)
+
+// PolicyResult is the row of one policy in the status of a completion.
+type PolicyResult struct {
+	// policy is the name of the CompletionPolicy.
+	//
+	// +required
+	Policy LocalName `json:"policy,omitempty"`
+
+	// outcome says what came of it.
+	//
+	// +required
+	Outcome PolicyOutcome `json:"outcome,omitempty"`
+
+	// reason is a stable token that says why.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// message says it to people.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
+
+	// grant is the name of the Grant.
+	//
+	// +optional
+	Grant LocalName `json:"grant,omitempty"`
+}
+
+// CourseCompletionStatus is what the operator made of a completion.
+type CourseCompletionStatus struct {
+	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Ready, Reconciling and Stalled.
+	//
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// policies has a row for each policy of the institution: granted, not matched, or failed and why.
+	//
+	// +listType=map
+	// +listMapKey=policy
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Policies []PolicyResult `json:"policies,omitempty"`
+
+	// grants are the names of the Grants that this completion is a cause of, also those whose policy has gone.
+	//
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Grants []LocalName `json:"grants,omitempty"`
+
+	// warnings are what was odd about the delivery that is stored.
+	//
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Warnings []DeliveryWarning `json:"warnings,omitempty"`
+}
+
+// CourseCompletion is the fact that a user completed a course, as the platform reported it: one object for each
+// enrollment. Deleting it withdraws the fact: what it alone had granted is revoked.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=cc,categories=completions
+// +kubebuilder:printcolumn:name="Institution",type=integer,JSONPath=`.spec.institution.id`
+// +kubebuilder:printcolumn:name="Course",type=integer,JSONPath=`.spec.course.id`
+// +kubebuilder:printcolumn:name="User",type=integer,JSONPath=`.spec.user.id`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Sent",type=string,priority=1,JSONPath=`.spec.event.sendAt`
+// +kubebuilder:printcolumn:name="Expires",type=string,priority=1,JSONPath=`.spec.enrollment.dateExpire`
+// +kubebuilder:printcolumn:name="Delivery",type=string,priority=1,JSONPath=`.spec.delivery.id`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:selectablefield:JSONPath=`.spec.institution.id`
+// +kubebuilder:selectablefield:JSONPath=`.spec.course.id`
+// +kubebuilder:selectablefield:JSONPath=`.spec.enrollment.id`
+// +kubebuilder:selectablefield:JSONPath=`.spec.user.id`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == string(self.spec.institution.id) + '-' + string(self.spec.course.id) + '-' + string(self.spec.enrollment.id) + '-' + string(self.spec.user.id)",message="metadata.name must be {institution.id}-{course.id}-{enrollment.id}-{user.id} of the spec"
+type CourseCompletion struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the delivery, typed, after the institution's privacy was applied to it.
+	//
+	// +required
+	Spec CourseCompletionSpec `json:"spec,omitzero"`
+
+	// status is what the operator made of it.
+	//
+	// +kubebuilder:default:={"observedGeneration":-1}
+	// +optional
+	Status CourseCompletionStatus `json:"status,omitzero"`
+}
+
+// CourseCompletionList is a list of CourseCompletions.
+//
+// +kubebuilder:object:root=true
+type CourseCompletionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []CourseCompletion `json:"items"`
+}

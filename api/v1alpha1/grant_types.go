@@ -1,0 +1,517 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// GrantHolder is the person who has the grant.
+type GrantHolder struct {
+	// institutionID is the platform's number of the institution.
+	//
+	// +required
+	InstitutionID PlatformID `json:"institutionID,omitempty"`
+
+	// userID is the platform's number of the user.
+	//
+	// +required
+	UserID PlatformID `json:"userID,omitempty"`
+}
+
+// CauseEnd says why a cause ends.
+//
+// +kubebuilder:validation:Enum=EnrollmentExpired;MaximumReached;EnrollmentInactive;Withdrawn;PolicyRemoved;NotMatched
+type CauseEnd string
+
+const (
+	// CauseEnrollmentExpired is the end of the enrollment's last day.
+	CauseEnrollmentExpired CauseEnd = "EnrollmentExpired"
+	// CauseMaximumReached is the end of the policy's greatest number of days.
+	CauseMaximumReached CauseEnd = "MaximumReached"
+	// CauseEnrollmentInactive is a delivery that says that the enrollment is inactive.
+	CauseEnrollmentInactive CauseEnd = "EnrollmentInactive"
+	// CauseWithdrawn is the deletion of the completion by a person.
+	CauseWithdrawn CauseEnd = "Withdrawn"
+	// CausePolicyRemoved is the deletion of a policy whose onPolicyRemoval is Delete.
+	CausePolicyRemoved CauseEnd = "PolicyRemoved"
+	// CauseNotMatched is a completion that the policy, with onPolicyRemoval Delete, no longer matches.
+	CauseNotMatched CauseEnd = "NotMatched"
+)
+
+// GrantCause is a completion that entitles the holder.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.endsAt) == has(self.end)",message="endsAt and end go together"
+type GrantCause struct {
+	// completion is the name of the CourseCompletion.
+	//
+	// +required
+	Completion LocalName `json:"completion,omitempty"`
+
+	// sendAt is spec.event.sendAt of the delivery that was considered last.
+	//
+	// +kubebuilder:validation:MinLength=19
+	// +kubebuilder:validation:MaxLength=19
+	// +required
+	SendAt string `json:"sendAt,omitempty"`
+
+	// digest of that delivery. Together with sendAt it says which of two deliveries is the newer one, also when the
+	// completion is no longer there.
+	//
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	// +required
+	Digest string `json:"digest,omitempty"`
+
+	// endsAt is when the cause ends, or ended. Unset: it does not end by itself.
+	//
+	// +optional
+	EndsAt *metav1.Time `json:"endsAt,omitempty"`
+
+	// end says why it ends.
+	//
+	// +optional
+	End CauseEnd `json:"end,omitempty"`
+}
+
+// GrantedLimit bounds what one thing in the namespace may use.
+type GrantedLimit struct {
+	// type is what the limits apply to.
+	//
+	// +required
+	Type LimitType `json:"type,omitempty"`
+
+	// default are the limits of a container that sets none.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	Default map[string]intstr.IntOrString `json:"default,omitempty"`
+
+	// defaultRequest are the requests of a container that sets none.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	DefaultRequest map[string]intstr.IntOrString `json:"defaultRequest,omitempty"`
+
+	// max are the greatest values allowed.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	Max map[string]intstr.IntOrString `json:"max,omitempty"`
+
+	// min are the least values allowed.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	Min map[string]intstr.IntOrString `json:"min,omitempty"`
+}
+
+// GrantedSubject is somebody who has access.
+type GrantedSubject struct {
+	// kind of the subject.
+	//
+	// +kubebuilder:default=User
+	// +optional
+	Kind SubjectKind `json:"kind,omitempty"`
+
+	// name of the subject. It may be personal data.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +required
+	Name string `json:"name,omitempty"`
+}
+
+// GrantedAccess binds subjects to a ClusterRole in the namespace.
+type GrantedAccess struct {
+	// clusterRole is what the subjects may do in the namespace.
+	//
+	// +kubebuilder:default=completion-learner
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9][A-Za-z0-9:._-]*$`
+	// +optional
+	ClusterRole string `json:"clusterRole,omitempty"`
+
+	// subjects are who has the access.
+	//
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +required
+	Subjects []GrantedSubject `json:"subjects,omitempty"`
+}
+
+// GrantedNamespace is a namespace, with nothing left to evaluate.
+type GrantedNamespace struct {
+	// name of the namespace.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// labels of the namespace.
+	//
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// annotations of the namespace.
+	//
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// podSecurity is the pod security level that is enforced.
+	//
+	// +kubebuilder:default=restricted
+	// +optional
+	PodSecurity PodSecurityLevel `json:"podSecurity,omitempty"`
+
+	// networkIsolation says what network policies let through.
+	//
+	// +kubebuilder:default=IngressAndEgress
+	// +optional
+	NetworkIsolation NetworkIsolation `json:"networkIsolation,omitempty"`
+
+	// quota maps the name of a resource to what the namespace may use of it in all.
+	//
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Quota map[string]intstr.IntOrString `json:"quota,omitempty"`
+
+	// limits bound what one container, pod or volume claim may use.
+	//
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=3
+	// +optional
+	Limits []GrantedLimit `json:"limits,omitempty"`
+
+	// access says who may do what in the namespace.
+	//
+	// +listType=map
+	// +listMapKey=clusterRole
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Access []GrantedAccess `json:"access,omitempty"`
+}
+
+// GrantedSeat is a seat in a pool.
+type GrantedSeat struct {
+	// pool is the name of the SeatPool.
+	//
+	// +required
+	Pool LocalName `json:"pool,omitempty"`
+}
+
+// GrantOverride is an exception that people make. The planner never changes it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.revoked) != has(self.until)",message="set exactly one of revoked and until"
+type GrantOverride struct {
+	// revoked set to true takes the grant away: access at once, data after the grace days.
+	//
+	// +kubebuilder:validation:XValidation:rule="self",message="revoked can only be true: remove the override to give the grant back"
+	// +optional
+	Revoked *bool `json:"revoked,omitempty"`
+
+	// until replaces the end of access, sooner or later than what the causes say.
+	//
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+
+	// reason says why, for those who come after.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +required
+	Reason string `json:"reason,omitempty"`
+}
+
+// GrantSpec says who has what, why, and until when.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.policy) == has(oldSelf.policy) && (!has(self.policy) || self.policy == oldSelf.policy)",message="policy is immutable"
+// +kubebuilder:validation:XValidation:rule="self.holder == oldSelf.holder",message="holder is immutable: make another Grant"
+// +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || has(self.accessEndsAt)",message="dataEndsAt needs accessEndsAt"
+// +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || self.dataEndsAt >= self.accessEndsAt",message="dataEndsAt must not be before accessEndsAt"
+type GrantSpec struct {
+	// policy is the CompletionPolicy that this Grant comes from; such a Grant belongs to the operator, and only override
+	// is for people. Unset: a Grant made by hand.
+	//
+	// +optional
+	Policy LocalName `json:"policy,omitempty"`
+
+	// holder is the person who has the grant. Immutable.
+	//
+	// +required
+	Holder GrantHolder `json:"holder,omitzero"`
+
+	// causes are the completions that entitle the holder, or did.
+	//
+	// +listType=map
+	// +listMapKey=completion
+	// +kubebuilder:validation:MaxItems=512
+	// +optional
+	Causes []GrantCause `json:"causes,omitempty"`
+
+	// namespaces that the holder has.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Namespaces []GrantedNamespace `json:"namespaces,omitempty"`
+
+	// seats that the holder has, or waits for.
+	//
+	// +listType=map
+	// +listMapKey=pool
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Seats []GrantedSeat `json:"seats,omitempty"`
+
+	// lifetime is the policy's, as it was when it was last considered, so that the grant can end without it.
+	//
+	// +kubebuilder:default={}
+	// +optional
+	Lifetime Lifetime `json:"lifetime,omitzero"`
+
+	// onRevoke says whether namespaces are deleted or left to people when the data has to go.
+	//
+	// +kubebuilder:default=Delete
+	// +optional
+	OnRevoke RemovalAction `json:"onRevoke,omitempty"`
+
+	// onPolicyRemoval says whether the grant outlasts its policy.
+	//
+	// +kubebuilder:default=Retain
+	// +optional
+	OnPolicyRemoval RemovalAction `json:"onPolicyRemoval,omitempty"`
+
+	// accessEndsAt is when access and seats are taken away. Unset: it does not end by itself.
+	//
+	// +optional
+	AccessEndsAt *metav1.Time `json:"accessEndsAt,omitempty"`
+
+	// dataEndsAt is when the namespaces are deleted, at the earliest. Unset: the grace days after access was taken away.
+	//
+	// +optional
+	DataEndsAt *metav1.Time `json:"dataEndsAt,omitempty"`
+
+	// override is an exception that a person makes.
+	//
+	// +optional
+	Override *GrantOverride `json:"override,omitempty"`
+}
+
+// GrantPhase sums up a Grant in one word.
+//
+// +kubebuilder:validation:Enum=Pending;Waiting;Active;Ended;Revoked;Suspended
+type GrantPhase string
+
+const (
+	// GrantPending means that not everything is in place yet.
+	GrantPending GrantPhase = "Pending"
+	// GrantWaiting means that it waits for somebody else: a free seat, or a name that another one holds.
+	GrantWaiting GrantPhase = "Waiting"
+	// GrantActive means that everything is in place.
+	GrantActive GrantPhase = "Active"
+	// GrantEnded means that access has ended. Data follows after the grace days.
+	GrantEnded GrantPhase = "Ended"
+	// GrantRevoked means that a person revoked it.
+	GrantRevoked GrantPhase = "Revoked"
+	// GrantSuspended means that the institution is suspended: nothing is given and nothing is taken.
+	GrantSuspended GrantPhase = "Suspended"
+)
+
+// InventoryEntry is one object that the grant provisioned.
+type InventoryEntry struct {
+	// group of the object's API; empty for the core group.
+	//
+	// +kubebuilder:default=""
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Group *string `json:"group,omitempty"`
+
+	// kind of the object.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Kind string `json:"kind,omitempty"`
+
+	// namespace of the object; empty for an object of the cluster.
+	//
+	// +kubebuilder:default=""
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Namespace *string `json:"namespace,omitempty"`
+
+	// name of the object.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// uid of the object: what has another uid is another object, and is left alone.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +required
+	UID string `json:"uid,omitempty"`
+}
+
+// HeldSeat is a seat that the grant has.
+type HeldSeat struct {
+	// pool is the name of the SeatPool.
+	//
+	// +required
+	Pool LocalName `json:"pool,omitempty"`
+
+	// number of the seat.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=99999
+	// +required
+	Number *int32 `json:"number,omitempty"`
+}
+
+// GrantStatus is what is in place.
+type GrantStatus struct {
+	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// phase sums it up in one word.
+	//
+	// +optional
+	Phase GrantPhase `json:"phase,omitempty"`
+
+	// conditions are Ready, Reconciling and Stalled.
+	//
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// inventory is what was provisioned and is not gone yet. Revoking works from it, and never from the policy.
+	//
+	// +listType=map
+	// +listMapKey=group
+	// +listMapKey=kind
+	// +listMapKey=namespace
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Inventory []InventoryEntry `json:"inventory,omitempty"`
+
+	// seats are the seats that the holder has.
+	//
+	// +listType=map
+	// +listMapKey=pool
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Seats []HeldSeat `json:"seats,omitempty"`
+
+	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
+	// spec.accessEndsAt.
+	//
+	// +optional
+	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
+}
+
+// Grant is an entitlement: who has what, why, and until when. The operator makes one from a policy and the completions
+// that it matches; people make one by hand, without a policy, for what no completion has caused.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=completions
+// +kubebuilder:printcolumn:name="Policy",type=string,JSONPath=`.spec.policy`
+// +kubebuilder:printcolumn:name="User",type=integer,JSONPath=`.spec.holder.userID`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Access Ends",type=string,JSONPath=`.spec.accessEndsAt`
+// +kubebuilder:printcolumn:name="Namespaces",type=string,priority=1,JSONPath=`.spec.namespaces[*].name`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:selectablefield:JSONPath=`.spec.policy`
+// +kubebuilder:selectablefield:JSONPath=`.spec.holder.institutionID`
+// +kubebuilder:selectablefield:JSONPath=`.spec.holder.userID`
+// +kubebuilder:selectablefield:JSONPath=`.status.phase`
+type Grant struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says who has what, why, and until when.
+	//
+	// +required
+	Spec GrantSpec `json:"spec,omitzero"`
+
+	// status is what is in place.
+	//
+	// +kubebuilder:default:={"observedGeneration":-1}
+	// +optional
+	Status GrantStatus `json:"status,omitzero"`
+}
+
+// Planned reports whether the Grant comes from a policy, and so belongs to the operator.
+func (g *Grant) Planned() bool { return g.Spec.Policy != "" }
+
+// OwnerDigest returns the value of LabelGrant on everything that the Grant provisioned. It is made of the Grant's
+// namespace and name and not of its uid, so that a Grant that was restored from a backup, or planned again, knows its
+// own.
+func (g *Grant) OwnerDigest() string { return OwnerDigest(g.Namespace, g.Name) }
+
+// OwnerDigest returns the value of LabelGrant for the Grant of this namespace and name: 40 hexadecimal digits.
+func OwnerDigest(namespace, name string) string {
+	sum := sha256.Sum256([]byte(namespace + "/" + name))
+	return hex.EncodeToString(sum[:20])
+}
+
+// Subject returns the subject as a RoleBinding in the given namespace names it.
+func (s GrantedSubject) Subject(namespace string) rbacv1.Subject {
+	if s.Kind == SubjectServiceAccount {
+		return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: s.Name, Namespace: namespace}
+	}
+	return rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: string(s.Kind), Name: s.Name}
+}
+
+// GrantList is a list of Grants.
+//
+// +kubebuilder:object:root=true
+type GrantList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []Grant `json:"items"`
+}

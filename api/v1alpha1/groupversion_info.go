@@ -1,0 +1,61 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package v1alpha1 holds the kinds of the group completions.lxp.dev: what a learning platform reports
+// (CourseCompletion), who may report it (Institution), what follows from it (CompletionPolicy), what somebody has
+// because of it (Grant), and the numbered places that are handed out (SeatPool, Seat).
+//
+// +kubebuilder:object:generate=true
+// +groupName=completions.lxp.dev
+// +kubebuilder:ac:generate=true
+// +kubebuilder:ac:output:package="applyconfiguration"
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// GroupName is the API group of every kind in this package.
+const GroupName = "completions.lxp.dev"
+
+var (
+	// GroupVersion is the group and version of the kinds in this package.
+	GroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}
+
+	// SchemeGroupVersion is the name under which the generated apply configurations look for GroupVersion.
+	SchemeGroupVersion = GroupVersion
+
+	// SchemeBuilder registers the kinds of this package.
+	SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
+
+	// AddToScheme adds the kinds of this package to a scheme.
+	AddToScheme = SchemeBuilder.AddToScheme
+)
+
+func addKnownTypes(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(GroupVersion,
+		&Institution{}, &InstitutionList{},
+		&CourseCompletion{}, &CourseCompletionList{},
+		&CompletionPolicy{}, &CompletionPolicyList{},
+		&Grant{}, &GrantList{},
+		&SeatPool{}, &SeatPoolList{},
+		&Seat{}, &SeatList{},
+	)
+	metav1.AddToGroupVersion(scheme, GroupVersion)
+	return nil
+}

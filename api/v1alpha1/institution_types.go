@@ -1,0 +1,250 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// DataHandling says what is done to a personal field before anything is stored or logged.
+//
+// +kubebuilder:validation:Enum=Keep;Mask;Drop
+type DataHandling string
+
+const (
+	// DataKeep stores the value as it came.
+	DataKeep DataHandling = "Keep"
+	// DataMask stores a form that a person recognises but that does not give the value away.
+	DataMask DataHandling = "Mask"
+	// DataDrop stores nothing.
+	DataDrop DataHandling = "Drop"
+)
+
+// PrivacySpec says per personal field what is kept of it. A policy can only use fields that are kept.
+type PrivacySpec struct {
+	// name of the user. Mask keeps the first letter.
+	//
+	// +kubebuilder:default=Keep
+	// +optional
+	Name DataHandling `json:"name,omitempty"`
+
+	// email address of the user. Mask keeps the first letter and the domain.
+	//
+	// +kubebuilder:default=Keep
+	// +optional
+	Email DataHandling `json:"email,omitempty"`
+
+	// cpf is the Brazilian taxpayer number of the user. Mask keeps the two check digits.
+	//
+	// +kubebuilder:default=Mask
+	// +optional
+	CPF DataHandling `json:"cpf,omitempty"`
+
+	// nickname of the user. Mask keeps the first letter.
+	//
+	// +kubebuilder:default=Keep
+	// +optional
+	Nickname DataHandling `json:"nickname,omitempty"`
+
+	// uuid of the user. Mask keeps the last four characters.
+	//
+	// +kubebuilder:default=Keep
+	// +optional
+	UUID DataHandling `json:"uuid,omitempty"`
+}
+
+// TokenSecretReference names a Secret of the type completions.lxp.dev/webhook-token in the Institution's namespace.
+type TokenSecretReference struct {
+	// name of the Secret. Its key `token` holds at least 32 characters.
+	//
+	// +required
+	Name LocalName `json:"name,omitempty"`
+}
+
+// AuthenticationSpec says how a sender proves that it speaks for the institution.
+type AuthenticationSpec struct {
+	// tokenSecretRefs are the Secrets whose tokens are accepted, all of them at the same time: to rotate a token without
+	// losing a delivery, add the new Secret, switch the sender, then remove the old one.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	// +required
+	TokenSecretRefs []TokenSecretReference `json:"tokenSecretRefs,omitempty"`
+}
+
+// InstitutionSpec says who the institution is and how its deliveries are taken.
+type InstitutionSpec struct {
+	// id is the platform's number of the institution (institution.id of its deliveries). Immutable.
+	//
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=9223372036854775807
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="id is immutable: make another Institution"
+	// +required
+	ID int64 `json:"id,omitempty"`
+
+	// authentication says how a sender proves that it speaks for this institution.
+	//
+	// +required
+	Authentication AuthenticationSpec `json:"authentication,omitzero"`
+
+	// namespacePrefix is what the name of every namespace granted in this institution starts with, such as `grad-`.
+	// Immutable, because what has been granted under it stays.
+	//
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z][-a-z0-9]*$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="namespacePrefix is immutable: make another Institution"
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('kube') && !self.startsWith('openshift') && !self.startsWith('default') && !self.startsWith('completion')",message="namespacePrefix must not start with kube, openshift, default or completion: such namespaces belong to the system"
+	// +required
+	NamespacePrefix string `json:"namespacePrefix,omitempty"`
+
+	// timeZone is the IANA zone of the times and dates in deliveries, which carry none.
+	//
+	// +kubebuilder:default="America/Sao_Paulo"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`
+	// +optional
+	TimeZone string `json:"timeZone,omitempty"`
+
+	// privacy says per personal field what is stored of it. It holds for deliveries that come after a change.
+	//
+	// +kubebuilder:default={}
+	// +optional
+	Privacy PrivacySpec `json:"privacy,omitzero"`
+
+	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
+	//
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+}
+
+// TokenState says whether a token is accepted, and if not why.
+//
+// +kubebuilder:validation:Enum=Accepted;Shared;NotFound;Invalid;Forbidden
+type TokenState string
+
+const (
+	// TokenAccepted means that deliveries with this token are taken.
+	TokenAccepted TokenState = "Accepted"
+	// TokenShared means that another Institution uses the same token, so that neither accepts it.
+	TokenShared TokenState = "Shared"
+	// TokenNotFound means that the Secret does not exist.
+	TokenNotFound TokenState = "NotFound"
+	// TokenInvalid means that the Secret has another type, no key `token`, or a token that is too short or too long.
+	TokenInvalid TokenState = "Invalid"
+	// TokenForbidden means that the operator may not read Secrets in this namespace.
+	TokenForbidden TokenState = "Forbidden"
+)
+
+// TokenStatus is what the operator knows of one token.
+type TokenStatus struct {
+	// secretName is the Secret that holds the token.
+	//
+	// +required
+	SecretName LocalName `json:"secretName,omitempty"`
+
+	// state says whether the token is accepted, and if not why.
+	//
+	// +required
+	State TokenState `json:"state,omitempty"`
+
+	// sha256 is the SHA-256 digest of the token, in hexadecimal; the webhook server compares with it and so needs no
+	// access to Secrets. A token of the required length cannot be found from its digest.
+	//
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{64}$`
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// InstitutionStatus is what the operator observed of an Institution.
+type InstitutionStatus struct {
+	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Ready, Reconciling and Stalled.
+	//
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// webhookPath is the path to which the platform posts, without the token that ends it.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	WebhookPath string `json:"webhookPath,omitempty"`
+
+	// tokens are the states of the tokens, one for each Secret in spec.authentication.tokenSecretRefs.
+	//
+	// +listType=map
+	// +listMapKey=secretName
+	// +kubebuilder:validation:MaxItems=4
+	// +optional
+	Tokens []TokenStatus `json:"tokens,omitempty"`
+}
+
+// Institution is a customer of the learning platform: a school or a company whose deliveries are taken. It lives in a
+// namespace of its own, together with its tokens, completions, policies, grants and pools.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=inst,categories=completions
+// +kubebuilder:printcolumn:name="ID",type=integer,JSONPath=`.spec.id`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Webhook",type=string,JSONPath=`.status.webhookPath`
+// +kubebuilder:printcolumn:name="Zone",type=string,priority=1,JSONPath=`.spec.timeZone`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:selectablefield:JSONPath=`.spec.id`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must have at most 63 characters"
+type Institution struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says who the institution is and how its deliveries are taken.
+	//
+	// +required
+	Spec InstitutionSpec `json:"spec,omitzero"`
+
+	// status is what the operator observed.
+	//
+	// +kubebuilder:default:={"observedGeneration":-1}
+	// +optional
+	Status InstitutionStatus `json:"status,omitzero"`
+}
+
+// InstitutionList is a list of Institutions.
+//
+// +kubebuilder:object:root=true
+type InstitutionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []Institution `json:"items"`
+}

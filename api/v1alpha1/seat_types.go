@@ -1,0 +1,92 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// SeatSpec says whose seat it is. Immutable: a seat is given by creating it and freed by deleting it.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a seat is immutable: it is given by creating it and freed by deleting it"
+type SeatSpec struct {
+	// pool is the name of the SeatPool.
+	//
+	// +required
+	Pool LocalName `json:"pool,omitempty"`
+
+	// number of the seat, from 0.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=99999
+	// +required
+	Number *int32 `json:"number,omitempty"`
+
+	// grant is the name of the Grant that has the seat.
+	//
+	// +required
+	Grant LocalName `json:"grant,omitempty"`
+
+	// poolGeneration is the generation of the SeatPool under whose capacity the seat was given.
+	//
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=9223372036854775807
+	// +required
+	PoolGeneration int64 `json:"poolGeneration,omitempty"`
+}
+
+// SeatName returns the name of a pool's seat: {pool}-{number}. Two holders of one seat cannot be, because the API
+// server does not create one name twice.
+func SeatName(pool string, number int32) string {
+	return pool + "-" + strconv.FormatInt(int64(number), 10)
+}
+
+// Seat is a numbered place in a SeatPool. It exists only while somebody has it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:categories=completions
+// +kubebuilder:printcolumn:name="Pool",type=string,JSONPath=`.spec.pool`
+// +kubebuilder:printcolumn:name="Number",type=integer,JSONPath=`.spec.number`
+// +kubebuilder:printcolumn:name="Grant",type=string,JSONPath=`.spec.grant`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:selectablefield:JSONPath=`.spec.pool`
+// +kubebuilder:selectablefield:JSONPath=`.spec.grant`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == self.spec.pool + '-' + string(self.spec.number)",message="metadata.name must be {pool}-{number} of the spec"
+type Seat struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says whose seat it is.
+	//
+	// +required
+	Spec SeatSpec `json:"spec,omitzero"`
+}
+
+// SeatList is a list of Seats.
+//
+// +kubebuilder:object:root=true
+type SeatList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []Seat `json:"items"`
+}

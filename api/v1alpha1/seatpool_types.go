@@ -1,0 +1,109 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// SeatPoolSpec says how many seats there are.
+type SeatPoolSpec struct {
+	// capacity is the number of seats. Seats are numbered from 0; none is given at or above the capacity. Lowered under
+	// what is taken, it evicts nobody and gives no seat until fewer are taken.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	// +required
+	Capacity *int32 `json:"capacity,omitempty"`
+}
+
+// SeatPoolStatus is how the pool stands.
+type SeatPoolStatus struct {
+	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Ready, Reconciling and Stalled.
+	//
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// taken is the number of seats that somebody has.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Taken *int32 `json:"taken,omitempty"`
+
+	// waiting is the number of grants that wait for a seat.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Waiting *int32 `json:"waiting,omitempty"`
+
+	// line are the names of the first ten grants that wait, the first one first.
+	//
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +optional
+	Line []LocalName `json:"line,omitempty"`
+}
+
+// SeatPool is a number of seats that grants take: licences, lab places, tables. First come, first served, by the time
+// of the completion.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=spool,categories=completions
+// +kubebuilder:printcolumn:name="Capacity",type=integer,JSONPath=`.spec.capacity`
+// +kubebuilder:printcolumn:name="Taken",type=integer,JSONPath=`.status.taken`
+// +kubebuilder:printcolumn:name="Waiting",type=integer,JSONPath=`.status.waiting`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",message="metadata.name must be a DNS label (at most 63 characters, no dots): it starts the names of the seats"
+type SeatPool struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says how many seats there are.
+	//
+	// +required
+	Spec SeatPoolSpec `json:"spec,omitzero"`
+
+	// status is how the pool stands.
+	//
+	// +kubebuilder:default:={"observedGeneration":-1}
+	// +optional
+	Status SeatPoolStatus `json:"status,omitzero"`
+}
+
+// SeatPoolList is a list of SeatPools.
+//
+// +kubebuilder:object:root=true
+type SeatPoolList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []SeatPool `json:"items"`
+}

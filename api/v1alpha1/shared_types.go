@@ -1,0 +1,174 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+const (
+	// LabelInstitutionID, LabelCourseID, LabelEnrollmentID and LabelUserID carry the platform's numbers, for people
+	// who select with kubectl. Programs use the selectable fields. Labels never carry personal data.
+	LabelInstitutionID = GroupName + "/institution-id"
+	LabelCourseID      = GroupName + "/course-id"
+	LabelEnrollmentID  = GroupName + "/enrollment-id"
+	LabelUserID        = GroupName + "/user-id"
+
+	// LabelPolicy names the CompletionPolicy that a Grant comes from.
+	LabelPolicy = GroupName + "/policy"
+
+	// LabelGrant marks everything that a Grant provisioned: its value is OwnerDigest of the Grant. It is what makes an
+	// object the operator's own; what does not carry it is never changed or deleted.
+	LabelGrant = GroupName + "/grant"
+
+	// LabelPool names the SeatPool of a Seat.
+	LabelPool = GroupName + "/pool"
+
+	// AnnotationGrant names the Grant, as namespace/name, on what it provisioned, for people.
+	AnnotationGrant = GroupName + "/granted-by"
+
+	// FinalizerGrant holds a Grant until what it must revoke is revoked.
+	FinalizerGrant = GroupName + "/revoke"
+
+	// SecretTypeWebhookToken is the type of the Secrets that hold webhook tokens. Requiring a type of our own means
+	// that an Institution cannot name, and so probe, any other Secret.
+	SecretTypeWebhookToken = GroupName + "/webhook-token"
+
+	// SecretKeyToken is the key under which such a Secret holds the token.
+	SecretKeyToken = "token"
+
+	// MinTokenLength is the least number of bytes of a webhook token. Shorter ones are not accepted.
+	MinTokenLength = 32
+)
+
+// LocalName is the name of an object of this group in the same namespace.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+type LocalName string
+
+// Template is text in which `${...}` holds a CEL expression and `$${` stands for a literal `${`. It is compiled and
+// type-checked when the policy is written; what it evaluates to goes in as data and is never parsed again.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=2048
+type Template string
+
+// PodSecurityLevel is a level of the Kubernetes pod security standards.
+//
+// +kubebuilder:validation:Enum=privileged;baseline;restricted
+type PodSecurityLevel string
+
+const (
+	// PodSecurityPrivileged does not restrict pods at all.
+	PodSecurityPrivileged PodSecurityLevel = "privileged"
+	// PodSecurityBaseline prevents known privilege escalations.
+	PodSecurityBaseline PodSecurityLevel = "baseline"
+	// PodSecurityRestricted follows the current practice of hardening pods.
+	PodSecurityRestricted PodSecurityLevel = "restricted"
+)
+
+// NetworkIsolation says what the network policies of a namespace let through.
+//
+// +kubebuilder:validation:Enum=None;Ingress;IngressAndEgress
+type NetworkIsolation string
+
+const (
+	// NetworkIsolationNone makes no NetworkPolicy.
+	NetworkIsolationNone NetworkIsolation = "None"
+	// NetworkIsolationIngress lets pods be reached from their own namespace only.
+	NetworkIsolationIngress NetworkIsolation = "Ingress"
+	// NetworkIsolationIngressAndEgress also lets pods reach only their own namespace and the cluster's DNS.
+	NetworkIsolationIngressAndEgress NetworkIsolation = "IngressAndEgress"
+)
+
+// SubjectKind is the kind of a subject that gets access.
+//
+// +kubebuilder:validation:Enum=User;Group;ServiceAccount
+type SubjectKind string
+
+const (
+	// SubjectUser is a user name as the cluster's authentication gives it.
+	SubjectUser SubjectKind = "User"
+	// SubjectGroup is a group name; refused unless the installation allows groups.
+	SubjectGroup SubjectKind = "Group"
+	// SubjectServiceAccount is a ServiceAccount in the granted namespace.
+	SubjectServiceAccount SubjectKind = "ServiceAccount"
+)
+
+// LimitType is what a limit range item applies to.
+//
+// +kubebuilder:validation:Enum=Container;Pod;PersistentVolumeClaim
+type LimitType string
+
+// EnrollmentExpiry says whether an entitlement ends with the enrollment.
+//
+// +kubebuilder:validation:Enum=Follow;Ignore
+type EnrollmentExpiry string
+
+const (
+	// EnrollmentExpiryFollow ends the entitlement at the end of the enrollment's last day in the institution's zone.
+	EnrollmentExpiryFollow EnrollmentExpiry = "Follow"
+	// EnrollmentExpiryIgnore lets the entitlement outlast the enrollment's last day.
+	EnrollmentExpiryIgnore EnrollmentExpiry = "Ignore"
+)
+
+// RemovalAction says what happens to what was provisioned once the entitlement has gone.
+//
+// +kubebuilder:validation:Enum=Delete;Retain
+type RemovalAction string
+
+const (
+	// RemovalDelete deletes it.
+	RemovalDelete RemovalAction = "Delete"
+	// RemovalRetain leaves it to people.
+	RemovalRetain RemovalAction = "Retain"
+)
+
+// Lifetime bounds an entitlement. An enrollment that turns inactive always ends it.
+type Lifetime struct {
+	// enrollmentExpiry says whether the entitlement ends with the last day of the enrollment (Follow) or not (Ignore).
+	//
+	// +kubebuilder:default=Follow
+	// +optional
+	EnrollmentExpiry EnrollmentExpiry `json:"enrollmentExpiry,omitempty"`
+
+	// maxDays is the greatest number of days, each of 24 hours, from the moment of the event (spec.event.sentAt of the
+	// completion) until the entitlement ends. Unset: no such bound.
+	//
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	// +optional
+	MaxDays *int32 `json:"maxDays,omitempty"`
+
+	// graceDays is the number of days, each of 24 hours, between the end of access and the deletion of data. Within them
+	// a newer delivery brings the access back with the data untouched. 0 deletes the data together with the access.
+	//
+	// +kubebuilder:default=30
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=3650
+	// +optional
+	GraceDays *int32 `json:"graceDays,omitempty"`
+}
+
+// DefaultGraceDays is what graceDays is where nobody set it.
+const DefaultGraceDays int32 = 30
+
+// Grace returns graceDays, or its default for an object that was stored without it.
+func (l Lifetime) Grace() int32 {
+	if l.GraceDays == nil {
+		return DefaultGraceDays
+	}
+	return *l.GraceDays
+}
