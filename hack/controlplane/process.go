@@ -1,0 +1,152 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// process is one running program. Its methods are safe for use by several goroutines.
+type process struct {
+	cmd *exec.Cmd
+	// done is closed once the program has ended and been waited for; err is readable from then on.
+	done chan struct{}
+	err  error
+}
+
+// spawner starts programs from one operating system thread that lives as long as this process: the kernel sends
+// a parent death signal when the thread that forked ends, not when the process does.
+type spawner struct{ requests chan func() }
+
+func newSpawner() *spawner {
+	s := &spawner{requests: make(chan func())}
+	go func() {
+		runtime.LockOSThread()
+		for request := range s.requests {
+			request()
+		}
+	}()
+	return s
+}
+
+// start runs a program in a process group of its own, so that ctrl-C in a terminal reaches only the starter, with
+// stdout and stderr appended to the log.
+func (s *spawner) start(path string, args []string, logPath string) (*process, error) {
+	log, err := os.OpenFile(logPath, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening log: %w", err)
+	}
+	defer log.Close()
+	p := &process{cmd: exec.Command(path, args...), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.SysProcAttr = partAttributes()
+	started := make(chan error)
+	s.requests <- func() { started <- p.cmd.Start() }
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("starting %s: %w", path, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// kill ends the program with SIGKILL, which also ends a paused one, and waits until it is gone.
+func (p *process) kill() error {
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.done
+	return nil
+}
+
+// terminate asks the program to end, wakes it in case it is paused, and kills it when it is still there after grace.
+func (p *process) terminate(grace time.Duration) error {
+	if err := errors.Join(p.signal(syscall.SIGTERM), p.signal(syscall.SIGCONT)); err != nil {
+		return err
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return nil
+	case <-timer.C:
+		return p.kill()
+	}
+}
+
+// signal treats a program that has ended already as success.
+func (p *process) signal(sig syscall.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("sending %s to process %d: %w", sig, p.pid(), err)
+	}
+	return nil
+}
+
+// pause stops the program and returns once no thread of it runs any more.
+func (p *process) pause(ctx context.Context) error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return poll(ctx, 5*time.Second, 5*time.Millisecond, func(context.Context) error {
+		if p.ended() {
+			return errEnded
+		}
+		return stopped(p.pid())
+	})
+}
+
+// errEnded is final: what has ended will not become ready.
+var errEnded = errors.New("it has ended")
+
+// poll calls check until it returns nil, ctx ends, the time is over or check says that the program has ended.
+func poll(ctx context.Context, timeout, interval time.Duration, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		err := check(ctx)
+		if err == nil || errors.Is(err, errEnded) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w; last seen: %w", context.Cause(ctx), err)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,58 @@
+//go:build linux
+
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// partAttributes has the kernel kill a part when the starter dies, even by SIGKILL.
+func partAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// stopped returns nil once every thread of a process is in the stopped state: a signal is delivered to each of
+// them in its own time.
+func stopped(pid int) error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		return fmt.Errorf("process %d has no threads: %w", pid, errEnded)
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading the state of process %d: %w", pid, err)
+		}
+		// pid (name) state ...: the name may contain anything, also parentheses.
+		text := string(stat)
+		state := strings.TrimSpace(text[strings.LastIndexByte(text, ')')+1:])
+		if !strings.HasPrefix(state, "T") {
+			return fmt.Errorf("process %d still runs", pid)
+		}
+	}
+	return nil
+}

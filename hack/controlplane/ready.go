@@ -1,0 +1,133 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// probes see from outside whether a part does its work.
+type probes struct {
+	endpoints     endpoints
+	cluster, etcd *http.Client
+}
+
+func newProbes(e endpoints, cluster *authority, admin keyPair, etcd *authority, etcdClient keyPair) (*probes, error) {
+	clusterTLS, err := cluster.tlsConfig(admin)
+	if err != nil {
+		return nil, err
+	}
+	etcdTLS, err := etcd.tlsConfig(etcdClient)
+	if err != nil {
+		return nil, err
+	}
+	// Without keep-alives no probe talks to a killed process through a connection of its predecessor.
+	return &probes{
+		endpoints: e,
+		cluster:   &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: clusterTLS, DisableKeepAlives: true}},
+		etcd:      &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: etcdTLS, DisableKeepAlives: true}},
+	}, nil
+}
+
+func (p *probes) etcdReady(ctx context.Context) error {
+	_, err := request(ctx, p.etcd, http.MethodGet, loopback(p.endpoints.etcd)+"/readyz")
+	return err
+}
+
+func (p *probes) apiServerReady(ctx context.Context) error {
+	_, err := request(ctx, p.cluster, http.MethodGet, loopback(p.endpoints.apiServer)+"/readyz")
+	return err
+}
+
+const (
+	defaultServiceAccount = "/api/v1/namespaces/default/serviceaccounts/default"
+	// rootCA is published into every namespace by a controller; in this namespace nobody misses it for a moment.
+	rootCA = "/api/v1/namespaces/kube-node-lease/configmaps/kube-root-ca.crt"
+)
+
+// controllerManagerReady returns a check for one start of the controller manager. The objects that controllers make
+// may date from before that start, so the proof is an object that this check deletes once and that comes back.
+func (p *probes) controllerManagerReady() func(context.Context) error {
+	api := loopback(p.endpoints.apiServer)
+	deleted := ""
+	return func(ctx context.Context) error {
+		if _, err := request(ctx, p.cluster, http.MethodGet, loopback(p.endpoints.controllerManager)+"/healthz"); err != nil {
+			return err
+		}
+		if _, err := request(ctx, p.cluster, http.MethodGet, api+defaultServiceAccount); err != nil {
+			return err
+		}
+		uid, err := p.uid(ctx, api+rootCA)
+		if err != nil {
+			return err
+		}
+		if deleted == "" {
+			if _, err := request(ctx, p.cluster, http.MethodDelete, api+rootCA); err != nil {
+				return err
+			}
+			deleted = uid
+		}
+		if uid == deleted {
+			return errors.New("the root CA publisher has not restored a deleted ConfigMap yet")
+		}
+		return nil
+	}
+}
+
+func (p *probes) uid(ctx context.Context, url string) (string, error) {
+	body, err := request(ctx, p.cluster, http.MethodGet, url)
+	if err != nil {
+		return "", err
+	}
+	var object struct {
+		Metadata struct{ UID string } `json:"metadata"`
+	}
+	if err := json.Unmarshal(body, &object); err != nil {
+		return "", fmt.Errorf("GET %s: %w", url, err)
+	}
+	if object.Metadata.UID == "" {
+		return "", fmt.Errorf("GET %s: the object has no uid", url)
+	}
+	return object.Metadata.UID, nil
+}
+
+// request wants status 200 and returns the body, of which it reads at most a megabyte.
+func request(ctx context.Context, client *http.Client, method, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, url, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s %s: %s: %.300s", method, url, response.Status, body)
+	}
+	return body, nil
+}
