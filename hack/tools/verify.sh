@@ -39,7 +39,8 @@ verify_generated() {
   # The tools are those of the checkout, already built: make must not build them again in the copy.
   if ! make --no-print-directory -C "$copy/after" "BIN=$PWD/bin" generate manifests docs-api; then
     fault "a generator failed"
-  elif ! diff --recursive --new-file --unified=1 "$copy/before" "$copy/after"; then
+  elif ! (cd "$copy" && diff --recursive --new-file --unified=1 before after) >"$copy/diff"; then
+    head -n 200 "$copy/diff"
     fault "generated files are stale: run make generate manifests docs-api, and commit the result"
   fi
 }

@@ -26,7 +26,6 @@ import (
 
 	"github.com/golangci/golangci-lint/v2/pkg/commands"
 	"github.com/golangci/golangci-lint/v2/pkg/exitcodes"
-
 	// Module plugins register themselves with golangci-lint when imported.
 	_ "sigs.k8s.io/kube-api-linter"
 	_ "sigs.k8s.io/logtools/logcheck/gclplugin"
