@@ -57,8 +57,10 @@ type plane struct {
 type instance struct {
 	process *process
 	paused  bool
-	// expected is set before the part is ended on purpose.
+	// expected is true while somebody waits for the part: until it is ready, and once it is ended on purpose.
 	expected bool
+	// forgotten is closed when the part has ended and is in no list any more.
+	forgotten chan struct{}
 }
 
 // startPlane returns a control plane of which every part is ready. On an error nothing of it is left.
@@ -131,42 +133,51 @@ func (p *plane) start(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	started := &instance{process: process}
-	p.mu.Lock()
-	p.running[name] = started
-	p.mu.Unlock()
-	if err := p.reaper.started(process.pid()); err != nil {
-		return err
-	}
+	started := &instance{process: process, expected: true, forgotten: make(chan struct{})}
+	p.set(func() { p.running[name] = started })
+	told := p.reaper.started(process.pid())
 	go p.watch(name, started)
+	if told != nil {
+		return told
+	}
 	err = poll(ctx, p.options.timeout, 50*time.Millisecond, func(ctx context.Context) error {
 		if process.ended() {
 			return fmt.Errorf("%s: %w (%v)", name, errEnded, process.err)
 		}
 		return part.ready(ctx)
 	})
-	if err == nil || ctx.Err() != nil {
+	if err == nil {
+		p.set(func() { started.expected = false })
+		return nil
+	}
+	if ctx.Err() != nil {
 		return err
 	}
 	return fmt.Errorf("%s did not become ready: %w\nend of %s:\n%s", name, err,
 		p.state.logPath(name), logTail(p.state.logPath(name), 20))
 }
 
-// watch says on stderr when a part ends that nobody ended.
+// watch forgets a part that ended, and says so on stderr when nobody ended it.
 func (p *plane) watch(name string, i *instance) {
+	defer close(i.forgotten)
 	<-i.process.done
+	if err := p.reaper.gone(i.process.pid()); err != nil {
+		fmt.Fprintf(p.stderr, "controlplane: %v\n", err)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.running[name] == i {
-		delete(p.running, name)
-	}
+	delete(p.running, name)
 	if !i.expected {
-		if err := p.reaper.gone(i.process.pid()); err != nil {
-			fmt.Fprintf(p.stderr, "controlplane: %v\n", err)
-		}
 		fmt.Fprintf(p.stderr, "controlplane: %s (pid %d) ended unexpectedly: %v\nend of %s:\n%s\n", name, i.process.pid(),
 			i.process.err, p.state.logPath(name), logTail(p.state.logPath(name), 10))
 	}
+}
+
+// set changes what the watchers read.
+func (p *plane) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
 }
 
 func (p *plane) instance(name string) *instance {
@@ -181,16 +192,12 @@ func (p *plane) end(name string, how func(*process) error) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	i.expected = true
-	p.mu.Unlock()
+	p.set(func() { i.expected = true })
 	if err := how(i.process); err != nil {
 		return err
 	}
-	p.mu.Lock()
-	delete(p.running, name)
-	p.mu.Unlock()
-	return p.reaper.gone(i.process.pid())
+	<-i.forgotten
+	return nil
 }
 
 func (p *plane) find(name string) (*instance, error) {
@@ -225,7 +232,7 @@ func (p *plane) pause(ctx context.Context, name string) error {
 	if err := i.process.pause(ctx); err != nil {
 		return fmt.Errorf("pausing %s: %w", name, err)
 	}
-	p.setPaused(i, true)
+	p.set(func() { i.paused = true })
 	return nil
 }
 
@@ -237,14 +244,8 @@ func (p *plane) resume(name string) error {
 	if err := i.process.signal(syscall.SIGCONT); err != nil {
 		return fmt.Errorf("resuming %s: %w", name, err)
 	}
-	p.setPaused(i, false)
+	p.set(func() { i.paused = false })
 	return nil
-}
-
-func (p *plane) setPaused(i *instance, paused bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i.paused = paused
 }
 
 // stop ends every part and removes the state. It does what it can and returns every error.

@@ -1,0 +1,113 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestStateFolder(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		given []string
+		// gone are files that a start removes.
+		gone []string
+		want string
+	}{
+		{name: "that does not exist is made"},
+		{name: "of a killed starter is taken over", given: []string{markerName, "kubeconfig"}, gone: []string{"kubeconfig"}},
+		{name: "of somebody else is refused", given: []string{"thesis.txt"}, want: "not made by this program"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "state")
+			for _, name := range tc.given {
+				if err := os.MkdirAll(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := newState(t.Context(), dir)
+			if tc.want != "" {
+				if err == nil {
+					t.Fatal("got no error")
+				}
+				wantContains(t, err.Error(), tc.want)
+				if _, err := os.Stat(filepath.Join(dir, tc.given[0])); err != nil {
+					t.Errorf("a file of somebody else was touched: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.lock.Close()
+			for _, name := range tc.gone {
+				if _, err := os.Stat(s.path(name)); err == nil {
+					t.Errorf("%s is still there", name)
+				}
+			}
+			if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+				t.Errorf("got mode %v (%v), want 0700", info.Mode(), err)
+			}
+		})
+	}
+}
+
+func TestPortRangeIsBelowTheEphemeralOne(t *testing.T) {
+	for _, tc := range []struct {
+		ephemeral   string
+		first, last int
+	}{
+		{"32768\t60999", 22768, 32767},
+		{"20000\t60999", 10000, 19999},
+		{"1024\t65535", 22768, 32767},
+		{"", 22768, 32767},
+	} {
+		if first, last := portRange(tc.ephemeral); first != tc.first || last != tc.last {
+			t.Errorf("%q: got %d-%d, want %d-%d", tc.ephemeral, first, last, tc.first, tc.last)
+		}
+	}
+}
+
+func TestFreePortsAreDifferent(t *testing.T) {
+	ports, err := freePorts(20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int]bool{}
+	for _, port := range ports {
+		if seen[port] {
+			t.Errorf("port %d was given twice", port)
+		}
+		seen[port] = true
+	}
+}
+
+func TestLogTail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, []byte("one\ntwo\nthree\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := logTail(path, 2), "two\nthree"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	wantContains(t, logTail(path+".absent", 2), "no log")
+}
