@@ -1,0 +1,81 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// The program webhook-server takes the deliveries of the learning platform and stores them as CourseCompletions.
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// The client libraries' own log (klog) is left as it is, at its least verbosity: at a high one it shows request bodies,
+// which --zap-log-level must not be able to ask for.
+func main() {
+	options := webhookserver.Options{
+		UserAgent: "completion-webhook-server/" + version,
+		Registry:  metrics.Registry,
+	}
+	var logging zap.Options
+	bindFlags(flag.CommandLine, &options)
+	logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+
+	log := zap.New(zap.UseFlagOptions(&logging))
+	ctrl.SetLogger(log)
+	options.Log = log.WithName("webhook-server")
+	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
+		log.Error(err, "Webhook server failed", "version", version)
+		os.Exit(1)
+	}
+}
+
+// bindFlags declares the flags. The flag --kubeconfig comes with controller-runtime.
+func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
+	flags.StringVar(&o.ListenAddress, "listen-address", ":8080", "Where the webhook listens.")
+	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "Where /healthz and /readyz are served.")
+	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8082", "Where /metrics is served.")
+	flags.Int64Var(&o.MaxBodyBytes, "max-body-bytes", 1<<20, "The greatest body taken, in bytes.")
+	flags.DurationVar(&o.APITimeout, "api-timeout", 5*time.Second,
+		"How long all requests to the API for one delivery may take together.")
+	flags.DurationVar(&o.ShutdownTimeout, "shutdown-timeout", 30*time.Second,
+		"How long accepted requests may take to finish once the program is to stop.")
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, options webhookserver.Options) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return err
+	}
+	options.Config = config
+	server, err := webhookserver.New(ctx, options)
+	if err != nil {
+		return err
+	}
+	return server.Run(ctx)
+}

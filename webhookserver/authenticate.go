@@ -1,0 +1,119 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// indexAcceptedDigest finds the Institutions that accept the token with a given digest.
+const indexAcceptedDigest = "status.tokens.accepted.sha256"
+
+// acceptedDigests is the function of that index.
+func acceptedDigests(object client.Object) []string {
+	institution, ok := object.(*v1alpha1.Institution)
+	if !ok {
+		return nil
+	}
+	var digests []string
+	for _, token := range institution.Status.Tokens {
+		if token.State == v1alpha1.TokenAccepted && token.SHA256 != "" {
+			digests = append(digests, token.SHA256)
+		}
+	}
+	return digests
+}
+
+// credentials are what a call presents in its path. The institution is 0 where the path has no number of one.
+type credentials struct {
+	institution v1alpha1.PlatformID
+	token       string
+}
+
+// parsePath reads /webhooks/{institution}/{token}. It takes the path as it was sent, since a token may have slashes
+// in it when they are escaped. It reports false for every other path.
+func parsePath(u *url.URL) (credentials, bool) {
+	parts := strings.Split(u.EscapedPath(), "/")
+	if len(parts) != 4 || parts[0] != "" || parts[1] != "webhooks" {
+		return credentials{}, false
+	}
+	token, err := url.PathUnescape(parts[3])
+	if err != nil {
+		return credentials{}, false
+	}
+	return credentials{institution: parseInstitution(parts[2]), token: token}, true
+}
+
+// parseInstitution reads a number in the one form that the platform writes, or returns 0.
+func parseInstitution(text string) v1alpha1.PlatformID {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 || strconv.FormatInt(id, 10) != text {
+		return 0
+	}
+	return v1alpha1.PlatformID(id)
+}
+
+// authenticator finds the Institution that a call speaks for. The token chooses it: two Institutions may claim one id,
+// in different namespaces, and each gets the deliveries with its own tokens.
+type authenticator struct {
+	// institutions needs indexAcceptedDigest.
+	institutions client.Reader
+}
+
+// authenticate returns the Institution, or nil where the institution is unknown or the token wrong. An Institution that
+// is being deleted still takes deliveries until it has gone.
+//
+// The work does not depend on whether the institution exists: one digest of what was presented, one look-up by that
+// digest, which an unknown institution and a wrong token both miss. How far a digest agrees with another says nothing
+// of the token behind it. A token that more than one Institution accepts is accepted for none of them, even if the
+// status that should have said so is behind.
+func (a *authenticator) authenticate(ctx context.Context, c credentials) (*v1alpha1.Institution, error) {
+	sum := sha256.Sum256([]byte(c.token))
+	digest := hex.EncodeToString(sum[:])
+	var found v1alpha1.InstitutionList
+	if err := a.institutions.List(ctx, &found, client.MatchingFields{indexAcceptedDigest: digest}); err != nil {
+		return nil, fmt.Errorf("looking for the institution of a token: %w", err)
+	}
+	if len(found.Items) != 1 {
+		return nil, nil
+	}
+	institution := &found.Items[0]
+	if v1alpha1.PlatformID(institution.Spec.ID) != c.institution || !accepts(institution, digest) {
+		return nil, nil
+	}
+	return institution, nil
+}
+
+// accepts compares with every accepted digest in constant time.
+func accepts(institution *v1alpha1.Institution, digest string) bool {
+	equal := 0
+	for _, accepted := range acceptedDigests(institution) {
+		equal |= subtle.ConstantTimeCompare([]byte(accepted), []byte(digest))
+	}
+	return equal == 1
+}

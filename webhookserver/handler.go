@@ -1,0 +1,223 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// DeliveryIDHeader is the header that every answer carries: the id under which the logs, the audit record and the stored
+// completion know the call.
+const DeliveryIDHeader = "Completion-Delivery-Id"
+
+// handler answers the calls of the webhook.
+type handler struct {
+	log           logr.Logger
+	clock         clock.PassiveClock
+	newDeliveryID func() string
+	// synced reports whether the Institutions are known.
+	synced        func() bool
+	authenticator authenticator
+	recorder      recorder
+	instruments   *instruments
+	maxBodyBytes  int64
+}
+
+// answer is what a call gets, and what the audit record and the metrics say of it.
+type answer struct {
+	status      int
+	contentType string
+	header      http.Header
+	outcome     outcome
+	reason      string
+	body        func(deliveryID string) any
+}
+
+// ServeHTTP handles one call from its header to its audit record.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{id: h.newDeliveryID(), received: h.clock.Now()}
+	a := h.handleSafely(w, r, c)
+	if err := a.write(w, c.id); err != nil {
+		// The sender has gone, which changes nothing about what was stored.
+		h.log.V(1).Info("Sender did not take the answer", "deliveryID", c.id)
+	}
+	duration := h.clock.Since(c.received)
+	h.instruments.observe(a, duration)
+	audit(h.log.WithName("audit"), r, c, a, duration)
+}
+
+// handleSafely turns a panic into an answer. The log gets its type and where it happened, not its value, which may be
+// anybody's data.
+func (h *handler) handleSafely(w http.ResponseWriter, r *http.Request, c *call) (a *answer) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			h.log.Error(nil, "Handling a delivery panicked", "deliveryID", c.id,
+				"type", fmt.Sprintf("%T", defect), "stack", string(debug.Stack()))
+			a = internalError()
+		}
+	}()
+	return h.handle(w, r, c)
+}
+
+// handle is the way of a call: path, method, authentication, and then what the method asks for.
+func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answer {
+	credentials, ok := parsePath(r.URL)
+	if !ok {
+		return notFound()
+	}
+	check := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !check && r.Method != http.MethodPost {
+		return methodNotAllowed()
+	}
+	if !h.synced() {
+		return unavailable("institutions-unknown", retryAfter)
+	}
+	institution, err := h.authenticator.authenticate(r.Context(), credentials)
+	if err != nil {
+		h.log.Error(err, "Authenticating failed", "deliveryID", c.id)
+		return unavailable("institutions-unknown", retryAfter)
+	}
+	if institution == nil {
+		return unauthorized()
+	}
+	c.institution = institution
+	if check {
+		return checked(institution)
+	}
+	return h.deliver(w, r, c)
+}
+
+// deliver takes the delivery of an authenticated sender.
+func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answer {
+	if refused := checkMediaType(r.Header); refused != nil {
+		return refused
+	}
+	body, refused := readBody(w, r, h.maxBodyBytes)
+	c.bytes = len(body)
+	if refused != nil {
+		return refused
+	}
+	doc, fault := decode(body)
+	if fault != nil {
+		return malformedJSON(*fault)
+	}
+	spec, faults := validate(doc, v1alpha1.PlatformID(c.institution.Spec.ID))
+	if len(faults) > 0 {
+		return invalidDelivery(faults)
+	}
+	zone, err := zoneOf(c.institution)
+	if err != nil {
+		h.log.Error(err, "Institution cannot take deliveries", "deliveryID", c.id,
+			"institution", client.ObjectKeyFromObject(c.institution))
+		return unavailable("time-zone", retryAfter)
+	}
+	if spec.Event.SentAt, fault = moment(spec.Event.SendAt, zone); fault != nil {
+		return invalidDelivery([]Fault{*fault})
+	}
+	spec.Delivery.ID = c.id
+	spec.Delivery.Warnings = warningsOf(&spec, doc.unknown)
+	spec.User = minimise(spec.User, c.institution.Spec.Privacy)
+	h.instruments.unknownFields.Add(float64(doc.unknown))
+	// A sender that hangs up now has still delivered.
+	return h.store(context.WithoutCancel(r.Context()), c, spec)
+}
+
+// store records a valid delivery.
+func (h *handler) store(ctx context.Context, c *call, spec v1alpha1.CourseCompletionSpec) *answer {
+	completion := newCompletion(c.institution.Namespace, spec)
+	c.completion = client.ObjectKeyFromObject(completion)
+	result, err := h.recorder.record(ctx, completion)
+	if err != nil {
+		reason := apiReason(err)
+		h.log.Info("API did not take a delivery", "deliveryID", c.id, "completion", c.completion,
+			"reason", reason, "fields", apiFields(err))
+		return unavailable(reason, waitAfter(err))
+	}
+	return stored(result, c.completion, spec.Delivery.Warnings)
+}
+
+// stored answers a delivery that is in the API.
+func stored(result outcome, completion types.NamespacedName, warnings []v1alpha1.DeliveryWarning) *answer {
+	status := http.StatusOK
+	if result == outcomeCreated {
+		status = http.StatusCreated
+	}
+	return &answer{
+		status:      status,
+		contentType: mediaType,
+		outcome:     result,
+		reason:      "stored",
+		body: func(deliveryID string) any {
+			return struct {
+				DeliveryID string                     `json:"deliveryID"`
+				Outcome    outcome                    `json:"outcome"`
+				Completion string                     `json:"completion"`
+				Warnings   []v1alpha1.DeliveryWarning `json:"warnings,omitempty"`
+			}{deliveryID, result, completion.String(), warnings}
+		},
+	}
+}
+
+// checked answers a check of the URL with what it takes.
+func checked(institution *v1alpha1.Institution) *answer {
+	return &answer{
+		status:      http.StatusOK,
+		contentType: mediaType,
+		outcome:     outcomeChecked,
+		reason:      "checked",
+		body: func(deliveryID string) any {
+			return struct {
+				DeliveryID  string `json:"deliveryID"`
+				Outcome     string `json:"outcome"`
+				Institution int64  `json:"institution"`
+				Event       string `json:"event"`
+				Method      string `json:"method"`
+				ContentType string `json:"contentType"`
+			}{deliveryID, string(outcomeChecked), institution.Spec.ID, v1alpha1.EventSlug, http.MethodPost, mediaType}
+		},
+	}
+}
+
+// write sends the answer. Nobody on the way may keep it: the path of the request holds the token.
+func (a *answer) write(w http.ResponseWriter, deliveryID string) error {
+	body, err := json.Marshal(a.body(deliveryID))
+	if err != nil {
+		return fmt.Errorf("encoding an answer: %w", err)
+	}
+	header := w.Header()
+	for name, values := range a.header {
+		header[name] = values
+	}
+	header.Set(DeliveryIDHeader, deliveryID)
+	header.Set("Content-Type", a.contentType)
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(a.status)
+	_, err = w.Write(append(body, '\n'))
+	return err
+}

@@ -1,0 +1,82 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// outcome is what came of a call, in a word.
+type outcome string
+
+const (
+	// outcomeCreated: stored as a new completion.
+	outcomeCreated outcome = "created"
+	// outcomeUpdated: stored in the place of an older delivery.
+	outcomeUpdated outcome = "updated"
+	// outcomeDuplicate: already stored; nothing changed.
+	outcomeDuplicate outcome = "duplicate"
+	// outcomeStale: older than what is stored; nothing changed.
+	outcomeStale outcome = "stale"
+	// outcomeChecked: no delivery, but a check of the URL.
+	outcomeChecked outcome = "checked"
+	// outcomeRefused: the sender has to change something.
+	outcomeRefused outcome = "refused"
+	// outcomeUnavailable: not stored now; the sender has to send it again.
+	outcomeUnavailable outcome = "unavailable"
+	// outcomeFailed: a defect of the server.
+	outcomeFailed outcome = "failed"
+)
+
+// instruments count what came of the calls. Their labels are fixed words: nothing that a sender chooses.
+type instruments struct {
+	deliveries    *prometheus.CounterVec
+	duration      *prometheus.HistogramVec
+	unknownFields prometheus.Counter
+}
+
+func newInstruments(registry prometheus.Registerer) (*instruments, error) {
+	m := &instruments{
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "completion_deliveries_total",
+			Help: "Calls of the webhook by what came of them and why.",
+		}, []string{"outcome", "reason"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "completion_delivery_duration_seconds",
+			Help:    "Time from the header of a call to its answer, by what came of it.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"outcome"}),
+		unknownFields: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "completion_delivery_unknown_fields_total",
+			Help: "Fields of accepted deliveries that the contract does not know. They were ignored.",
+		}),
+	}
+	for _, collector := range []prometheus.Collector{m.deliveries, m.duration, m.unknownFields} {
+		if err := registry.Register(collector); err != nil {
+			return nil, fmt.Errorf("registering the metrics of the webhook server: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *instruments) observe(a *answer, duration time.Duration) {
+	m.deliveries.WithLabelValues(string(a.outcome), a.reason).Inc()
+	m.duration.WithLabelValues(string(a.outcome)).Observe(duration.Seconds())
+}

@@ -1,0 +1,145 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// problemTypeBase starts the type URI of every problem; the token of the type ends it. The URIs are stable, so that a
+// sender may decide by them.
+const problemTypeBase = "https://completions.lxp.dev/problems/"
+
+// Types of problems (RFC 9457). Logs and metrics carry the tokens as reasons.
+const (
+	// ProblemNotFound: there is nothing at this path.
+	ProblemNotFound = "not-found"
+	// ProblemMethodNotAllowed: the webhook takes POST, and GET or HEAD to check the URL.
+	ProblemMethodNotAllowed = "method-not-allowed"
+	// ProblemUnauthorized: the institution is not known or the token is not one of its tokens.
+	ProblemUnauthorized = "unauthorized"
+	// ProblemUnsupportedMediaType: the body is not declared as plain application/json in UTF-8.
+	ProblemUnsupportedMediaType = "unsupported-media-type"
+	// ProblemBodyTooLarge: the body has more bytes than the server takes.
+	ProblemBodyTooLarge = "body-too-large"
+	// ProblemBodyIncomplete: the connection ended or stalled before the body did.
+	ProblemBodyIncomplete = "body-incomplete"
+	// ProblemMalformedJSON: the body is not one JSON value in UTF-8 with unique member names.
+	ProblemMalformedJSON = "malformed-json"
+	// ProblemInvalidDelivery: the body is JSON, but not a delivery as the contract describes it.
+	ProblemInvalidDelivery = "invalid-delivery"
+	// ProblemUnavailable: the delivery could not be stored now. Nothing was kept; send it again.
+	ProblemUnavailable = "unavailable"
+	// ProblemInternalError: the server has a defect. Nothing is known to be stored; send it again.
+	ProblemInternalError = "internal-error"
+)
+
+// retryAfter is how long a sender is asked to wait after something that passes.
+const retryAfter = 10 * time.Second
+
+// problem is the document that answers a call which was not accepted.
+type problem struct {
+	Type       string  `json:"type"`
+	Title      string  `json:"title"`
+	Status     int     `json:"status"`
+	Detail     string  `json:"detail"`
+	DeliveryID string  `json:"deliveryID"`
+	Errors     []Fault `json:"errors,omitempty"`
+}
+
+// refuse makes the answer for a problem of the given type.
+func refuse(problemType string, status int, title, detail string, faults ...Fault) *answer {
+	return &answer{
+		status:      status,
+		contentType: "application/problem+json",
+		header:      http.Header{},
+		outcome:     outcomeRefused,
+		reason:      problemType,
+		body: func(deliveryID string) any {
+			return problem{
+				Type: problemTypeBase + problemType, Title: title, Status: status, Detail: detail,
+				DeliveryID: deliveryID, Errors: faults,
+			}
+		},
+	}
+}
+
+func notFound() *answer {
+	return refuse(ProblemNotFound, http.StatusNotFound, "Nothing here",
+		"The webhook is at /webhooks/{institution}/{token}.")
+}
+
+func methodNotAllowed() *answer {
+	a := refuse(ProblemMethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed",
+		"Deliveries come by POST; GET checks the URL.")
+	a.header.Set("Allow", "GET, HEAD, POST")
+	return a
+}
+
+// unauthorized is the one answer for an unknown institution and a wrong token.
+func unauthorized() *answer {
+	a := refuse(ProblemUnauthorized, http.StatusUnauthorized, "Unauthorized",
+		"The institution is not known here or the token is not one of its tokens.")
+	// A challenge is obligatory (RFC 9110); this one names the only way there is.
+	a.header.Set("WWW-Authenticate", `Path-Token realm="webhooks"`)
+	return a
+}
+
+func unsupportedMediaType(detail string) *answer {
+	a := refuse(ProblemUnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", detail)
+	a.header.Set("Accept-Post", mediaType)
+	return a
+}
+
+func bodyTooLarge(limit int64) *answer {
+	return refuse(ProblemBodyTooLarge, http.StatusRequestEntityTooLarge, "Body too large",
+		"The body may have at most "+strconv.FormatInt(limit, 10)+" bytes.")
+}
+
+func bodyIncomplete() *answer {
+	return refuse(ProblemBodyIncomplete, http.StatusBadRequest, "Body incomplete",
+		"The body did not arrive whole and in time.")
+}
+
+func malformedJSON(fault Fault) *answer {
+	return refuse(ProblemMalformedJSON, http.StatusBadRequest, "Malformed JSON",
+		"The body must be one JSON object in UTF-8 whose member names are unique.", fault)
+}
+
+func invalidDelivery(faults []Fault) *answer {
+	return refuse(ProblemInvalidDelivery, http.StatusUnprocessableEntity, "Invalid delivery",
+		"The body is not a delivery as the contract describes it; errors names every fault.", faults...)
+}
+
+// unavailable answers what passes. The reason is for logs and metrics only: the inside of the cluster is none of the
+// sender's business.
+func unavailable(reason string, wait time.Duration) *answer {
+	a := refuse(ProblemUnavailable, http.StatusServiceUnavailable, "Unavailable",
+		"The delivery was not stored. Send it again later.")
+	a.header.Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
+	a.outcome, a.reason = outcomeUnavailable, reason
+	return a
+}
+
+func internalError() *answer {
+	a := refuse(ProblemInternalError, http.StatusInternalServerError, "Internal error",
+		"The server has a defect. The delivery is not known to be stored; send it again later.")
+	a.outcome = outcomeFailed
+	return a
+}

@@ -1,0 +1,182 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/order"
+)
+
+// fieldOwner is the name of this program in the managed fields of what it writes.
+const fieldOwner = "completion-webhook-server"
+
+// maxAttempts bounds how often one delivery is tried against others of the same completion that arrive at the same time.
+// Each lost attempt means that another delivery was stored.
+const maxAttempts = 10
+
+var (
+	errContended   = errors.New("other deliveries of the completion kept changing it")
+	errTerminating = errors.New("the completion is being deleted")
+)
+
+// newCompletion returns the object that holds a delivery.
+func newCompletion(namespace string, spec v1alpha1.CourseCompletionSpec) *v1alpha1.CourseCompletion {
+	completion := &v1alpha1.CourseCompletion{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: spec.Name()},
+		Spec:       spec,
+	}
+	setLabels(completion)
+	return completion
+}
+
+// setLabels adds the ids as labels and leaves all others alone.
+func setLabels(completion *v1alpha1.CourseCompletion) {
+	if completion.Labels == nil {
+		completion.Labels = make(map[string]string, 4)
+	}
+	completion.Labels[v1alpha1.LabelInstitutionID] = completion.Spec.Institution.ID.String()
+	completion.Labels[v1alpha1.LabelCourseID] = completion.Spec.Course.ID.String()
+	completion.Labels[v1alpha1.LabelEnrollmentID] = completion.Spec.Enrollment.ID.String()
+	completion.Labels[v1alpha1.LabelUserID] = completion.Spec.User.ID.String()
+}
+
+// recorder stores deliveries in the API.
+type recorder struct {
+	// client reads live: what is compared with must be what is stored.
+	client client.Client
+	// timeout bounds all requests for one delivery together.
+	timeout time.Duration
+}
+
+// record stores a completion unless what is stored is as new, and says which of them was the case. Every error means
+// that the delivery is not known to be stored.
+func (r *recorder) record(ctx context.Context, completion *v1alpha1.CourseCompletion) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	for range maxAttempts {
+		err := r.client.Create(ctx, completion.DeepCopy())
+		if err == nil {
+			return outcomeCreated, nil
+		}
+		if !apierrors.IsAlreadyExists(err) {
+			return "", fmt.Errorf("creating the completion: %w", err)
+		}
+		result, err := r.replace(ctx, completion)
+		switch {
+		case err == nil:
+			return result, nil
+		case apierrors.IsConflict(err), isGone(err):
+			// Changed or deleted since it was read: look again.
+		default:
+			return "", err
+		}
+	}
+	return "", errContended
+}
+
+// replace puts a completion in the place of the stored one if it is newer.
+func (r *recorder) replace(ctx context.Context, completion *v1alpha1.CourseCompletion) (outcome, error) {
+	stored := &v1alpha1.CourseCompletion{}
+	if err := r.client.Get(ctx, client.ObjectKeyFromObject(completion), stored); err != nil {
+		return "", fmt.Errorf("reading the stored completion: %w", err)
+	}
+	switch compared := order.Compare(order.Of(&completion.Spec), order.Of(&stored.Spec)); {
+	case !stored.DeletionTimestamp.IsZero():
+		// Whatever is said of it now goes away with it.
+		return "", errTerminating
+	case compared == 0:
+		return outcomeDuplicate, nil
+	case compared < 0:
+		return outcomeStale, nil
+	}
+	// The resource version that was read goes along, so this replaces exactly what was compared with.
+	stored.Spec = completion.Spec
+	setLabels(stored)
+	if err := r.client.Update(ctx, stored); err != nil {
+		return "", fmt.Errorf("updating the stored completion: %w", err)
+	}
+	return outcomeUpdated, nil
+}
+
+// isGone tells whether the completion itself, and not its namespace or kind, was not found.
+func isGone(err error) bool {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok || !apierrors.IsNotFound(err) {
+		return false
+	}
+	details := status.Status().Details
+	return details != nil && details.Name != "" && details.Kind != "namespaces"
+}
+
+// apiReason says in a word why the API did not take a delivery. The error itself is never shown: it may quote values.
+func apiReason(err error) string {
+	switch {
+	case errors.Is(err, errContended):
+		return "api-contended"
+	case errors.Is(err, errTerminating):
+		return "completion-terminating"
+	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):
+		return "api-timeout"
+	case apierrors.IsTooManyRequests(err):
+		return "api-throttled"
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return "namespace-terminating"
+	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+		return "api-forbidden"
+	case apierrors.IsNotFound(err):
+		return "namespace-or-kind-missing"
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		return "api-invalid"
+	case apierrors.IsServiceUnavailable(err), apierrors.IsInternalError(err):
+		return "api-unavailable"
+	case apierrors.ReasonForError(err) == metav1.StatusReasonUnknown:
+		return "api-unreachable"
+	default:
+		return "api-other"
+	}
+}
+
+// apiFields returns the places that an error of the API is about, without the values that its message quotes.
+func apiFields(err error) []string {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok || status.Status().Details == nil {
+		return nil
+	}
+	var fields []string
+	for _, cause := range status.Status().Details.Causes {
+		fields = append(fields, cause.Field)
+	}
+	return fields
+}
+
+// waitAfter returns how long the sender should wait: what the API asks for, within reason.
+func waitAfter(err error) time.Duration {
+	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
+		return min(max(time.Duration(seconds)*time.Second, retryAfter), 10*time.Minute)
+	}
+	return retryAfter
+}

@@ -1,0 +1,303 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package webhookserver takes the deliveries of the learning platform and stores them as CourseCompletions. The files
+// follow one delivery from the socket to the API: server, handler, authenticate, limits, payload, validate, warnings,
+// privacy, record; then problem, audit and metrics, which say what came of it.
+package webhookserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	// Zones of institutions must be known in an image without a zone database.
+	_ "time/tzdata"
+
+	"github.com/go-logr/logr"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Registry takes the server's metrics and hands out what is in it.
+type Registry interface {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
+// Options are what a Server needs. Every field must be set.
+type Options struct {
+	// Config is how to reach the API, with rights to get, list and watch Institutions and to create, get and update
+	// CourseCompletions.
+	Config *rest.Config
+	// UserAgent is what the API server's logs call this program.
+	UserAgent string
+
+	// ListenAddress, HealthAddress and MetricsAddress are host:port, or :port for every address of the machine: for the
+	// webhook, for /healthz and /readyz, and for /metrics.
+	ListenAddress  string
+	HealthAddress  string
+	MetricsAddress string
+
+	// MaxBodyBytes is the greatest body taken.
+	MaxBodyBytes int64
+	// APITimeout bounds all requests to the API for one delivery together.
+	APITimeout time.Duration
+	// ShutdownTimeout bounds how long accepted requests may take to finish once the server is to stop.
+	ShutdownTimeout time.Duration
+
+	Log      logr.Logger
+	Registry Registry
+}
+
+// Server is the webhook server with all its listeners.
+type Server struct {
+	options  Options
+	cache    cache.Cache
+	synced   func() bool
+	draining atomic.Bool
+
+	webhook, health, metrics endpoint
+}
+
+// endpoint is an HTTP server and the socket it serves.
+type endpoint struct {
+	name     string
+	server   *http.Server
+	listener net.Listener
+}
+
+// New prepares a Server and opens its sockets, so that a wrong or taken address is an error at once; Run serves them.
+// The API need not be there yet.
+func New(ctx context.Context, options Options) (*Server, error) {
+	s := &Server{options: options}
+	completions, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	measured, err := newInstruments(options.Registry)
+	if err != nil {
+		return nil, err
+	}
+	webhook := &handler{
+		log:           options.Log,
+		clock:         clock.RealClock{},
+		newDeliveryID: newDeliveryID,
+		synced:        s.synced,
+		authenticator: authenticator{institutions: s.cache},
+		recorder:      recorder{client: completions, timeout: options.APITimeout},
+		instruments:   measured,
+		maxBodyBytes:  options.MaxBodyBytes,
+	}
+	if err := s.listen(ctx, webhook); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// newDeliveryID returns an id that sorts by time and cannot be guessed.
+func newDeliveryID() string {
+	return uuid.Must(uuid.NewV7()).String()
+}
+
+// connect prepares the cache of Institutions and returns the client for CourseCompletions.
+func (s *Server) connect(ctx context.Context) (client.Client, error) {
+	config := rest.CopyConfig(s.options.Config)
+	config.UserAgent = s.options.UserAgent
+	// The API server's priority and fairness knows how much it can take; a limit of the client's own would hold
+	// deliveries back, by default at five a second, while senders wait.
+	config.QPS = -1
+	// Warnings of the API server may quote what was sent.
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the API: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("registering the API types: %w", err)
+	}
+	// The two kinds are known, so nothing has to be discovered and the server starts while the API is away.
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	mapper.Add(v1alpha1.GroupVersion.WithKind("Institution"), meta.RESTScopeNamespace)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("CourseCompletion"), meta.RESTScopeNamespace)
+
+	s.cache, err = cache.New(config, cache.Options{
+		HTTPClient:       httpClient,
+		Scheme:           scheme,
+		Mapper:           mapper,
+		DefaultTransform: cache.TransformStripManagedFields(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the cache of institutions: %w", err)
+	}
+	if err := s.cache.IndexField(ctx, &v1alpha1.Institution{}, indexAcceptedDigest, acceptedDigests); err != nil {
+		return nil, fmt.Errorf("indexing the institutions: %w", err)
+	}
+	informer, err := s.cache.GetInformer(ctx, &v1alpha1.Institution{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, fmt.Errorf("preparing the informer of institutions: %w", err)
+	}
+	s.synced = informer.HasSynced
+
+	direct, err := client.New(config, client.Options{HTTPClient: httpClient, Scheme: scheme, Mapper: mapper})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the client: %w", err)
+	}
+	// Strict: where the installed CRD is older than this program, it must not quietly lose a field.
+	return client.WithFieldOwner(client.WithFieldValidation(direct, metav1.FieldValidationStrict), fieldOwner), nil
+}
+
+// listen opens the sockets.
+func (s *Server) listen(ctx context.Context, webhook http.Handler) error {
+	probes := http.NewServeMux()
+	probes.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	probes.HandleFunc("/readyz", s.readyz)
+	scrapes := http.NewServeMux()
+	scrapes.Handle("/metrics", promhttp.HandlerFor(s.options.Registry, promhttp.HandlerOpts{}))
+
+	for _, e := range []struct {
+		at      *endpoint
+		name    string
+		address string
+		handler http.Handler
+	}{
+		{&s.webhook, "webhook", s.options.ListenAddress, webhook},
+		{&s.health, "health", s.options.HealthAddress, probes},
+		{&s.metrics, "metrics", s.options.MetricsAddress, scrapes},
+	} {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", e.address)
+		if err != nil {
+			return fmt.Errorf("opening the %s address: %w", e.name, err)
+		}
+		*e.at = endpoint{name: e.name, listener: listener, server: &http.Server{
+			Handler:           e.handler,
+			ReadHeaderTimeout: readHeaderTimeout,
+			ReadTimeout:       readTimeout,
+			// It counts from the end of the header: a body that comes slowly, the API, and the answer.
+			WriteTimeout:   readTimeout + s.options.APITimeout + readHeaderTimeout,
+			IdleTimeout:    idleTimeout,
+			MaxHeaderBytes: maxHeaderBytes,
+			ErrorLog:       stdlog.New(&errorLog{s.options.Log.WithName("http")}, "", 0),
+		}}
+	}
+	return nil
+}
+
+// readyz says whether the server knows the Institutions and is not about to stop.
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if !s.synced() || s.draining.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// WebhookAddress, HealthAddress and MetricsAddress return where the server really listens, as host:port.
+func (s *Server) WebhookAddress() string { return s.webhook.listener.Addr().String() }
+
+// HealthAddress returns where /healthz and /readyz are.
+func (s *Server) HealthAddress() string { return s.health.listener.Addr().String() }
+
+// MetricsAddress returns where /metrics is.
+func (s *Server) MetricsAddress() string { return s.metrics.listener.Addr().String() }
+
+// Run serves until ctx ends, then finishes the requests that it has accepted. It returns an error when a listener or the
+// cache fails, and when requests had to be cut off. A Server runs once.
+func (s *Server) Run(ctx context.Context) error {
+	log := s.options.Log
+	// Accepted requests need the cache until the last of them is answered.
+	cacheCtx, stopCache := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCache()
+	failed := make(chan error, 4)
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := s.cache.Start(cacheCtx); err != nil {
+			failed <- fmt.Errorf("caching institutions: %w", err)
+		}
+	})
+	for _, e := range []*endpoint{&s.webhook, &s.health, &s.metrics} {
+		running.Go(func() {
+			if err := e.server.Serve(e.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serving the %s address: %w", e.name, err)
+			}
+		})
+	}
+	log.Info("Webhook server started", "webhook", s.WebhookAddress(), "health", s.HealthAddress(),
+		"metrics", s.MetricsAddress())
+
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-failed:
+	}
+	s.draining.Store(true)
+	log.Info("Webhook server stopping")
+	drained := s.drain(context.WithoutCancel(ctx))
+	stopCache()
+	s.close()
+	running.Wait()
+	return errors.Join(failure, drained)
+}
+
+// drain takes no new connections and waits for the requests on those that are open.
+func (s *Server) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.options.ShutdownTimeout)
+	defer cancel()
+	if err := s.webhook.server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("cutting off requests that took longer than %s to finish: %w", s.options.ShutdownTimeout, err)
+	}
+	return nil
+}
+
+// close closes every socket. Closing what is closed already does nothing.
+func (s *Server) close() {
+	for _, e := range []*endpoint{&s.webhook, &s.health, &s.metrics} {
+		if e.listener == nil {
+			continue
+		}
+		_ = e.server.Close()
+		_ = e.listener.Close()
+	}
+}
+
+// errorLog passes what net/http complains about to the log, without the tokens that a request line may hold.
+type errorLog struct{ log logr.Logger }
+
+var webhookPaths = regexp.MustCompile(`/webhooks/[^\s"']*`)
+
+func (l *errorLog) Write(text []byte) (int, error) {
+	l.log.Info("HTTP server reported an error",
+		"message", webhookPaths.ReplaceAllStringFunc(strings.TrimSpace(string(text)), redactPath))
+	return len(text), nil
+}

@@ -1,0 +1,246 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Fault is one thing that is wrong with a delivery: where, as a JSON pointer, and what is expected there. It never
+// quotes what was received.
+type Fault struct {
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
+}
+
+// validate reads a decoded delivery of an institution into a spec and returns everything that is wrong with it at once.
+// The moment of the event, its zone and the delivery id are left to the caller.
+//
+// Who, what and when are strict, since access follows from them. What only describes may be absent, null, empty or odd:
+// a refused delivery may be gone for good, and warnings say what was odd.
+func validate(doc *document, institution v1alpha1.PlatformID) (v1alpha1.CourseCompletionSpec, []Fault) {
+	v := validator{doc: doc}
+	for _, at := range []jsontext.Pointer{
+		atDocument, atEvent, atData, atInstitution, atCourse, atEnrollment, atUser,
+	} {
+		v.object(at)
+	}
+	spec := v1alpha1.CourseCompletionSpec{
+		Event: v1alpha1.CompletionEvent{
+			Name:   v.text(atEventName, v1alpha1.MaxEventNameLength),
+			Slug:   v.slug(atEventSlug),
+			SendAt: v.when(atEventSendAt),
+		},
+		Institution: v1alpha1.CompletionInstitution{ID: v.institution(atInstitutionID, institution)},
+		Course: v1alpha1.CompletionCourse{
+			ID:   v.id(atCourseID),
+			Name: v.text(atCourseName, v1alpha1.MaxCourseNameLength),
+		},
+		Enrollment: v1alpha1.CompletionEnrollment{
+			ID:         v.id(atEnrollmentID),
+			DateExpire: v.dateOrNull(atEnrollmentDateExpire),
+			CourseID:   v.id(atEnrollmentCourseID),
+			Activated:  v.flag(atEnrollmentActived),
+			Status:     v.status(atEnrollmentStatus),
+		},
+		User: v1alpha1.CompletionUser{
+			ID:       v.id(atUserID),
+			Name:     v.text(atUserName, v1alpha1.MaxUserNameLength),
+			Email:    v.text(atUserEmail, v1alpha1.MaxEmailLength),
+			CPF:      v.text(atUserCPF, v1alpha1.MaxCPFLength),
+			Nickname: v.text(atUserNickname, v1alpha1.MaxNicknameLength),
+			UUID:     v.text(atUserUUID, v1alpha1.MaxUUIDLength),
+		},
+	}
+	return spec, v.faults
+}
+
+// validator reads the values of a delivery and gathers what is wrong with them.
+type validator struct {
+	doc    *document
+	faults []Fault
+}
+
+func (v *validator) refuse(at jsontext.Pointer, detail string) {
+	v.faults = append(v.faults, Fault{Pointer: string(at), Detail: detail})
+}
+
+// expected tells whether there could be a value at a place at all. Where the object around it is missing, that one
+// fault says enough.
+func (v *validator) expected(at jsontext.Pointer) bool {
+	return at == atDocument || v.doc.values[at.Parent()].kind == jsontext.KindBeginObject
+}
+
+// require returns the value at a place and refuses its absence.
+func (v *validator) require(at jsontext.Pointer) (value, bool) {
+	got, ok := v.doc.values[at]
+	if !ok && v.expected(at) {
+		v.refuse(at, "is required")
+	}
+	return got, ok
+}
+
+func (v *validator) object(at jsontext.Pointer) {
+	if got, ok := v.require(at); ok && got.kind != jsontext.KindBeginObject {
+		v.refuse(at, "must be a JSON object")
+	}
+}
+
+// id reads a number of the platform. Only an integer literal will do: 1.0, 1e5 and "1" are somebody's rounding or
+// guessing, and an id that is nearly right is another person's.
+func (v *validator) id(at jsontext.Pointer) v1alpha1.PlatformID {
+	got, ok := v.require(at)
+	if !ok {
+		return 0
+	}
+	if got.kind == jsontext.KindNumber {
+		if id, err := strconv.ParseInt(got.text, 10, 64); err == nil && id >= 1 {
+			return v1alpha1.PlatformID(id)
+		}
+	}
+	v.refuse(at, "must be a JSON integer from 1 to 9223372036854775807, without fraction, exponent or quotes")
+	return 0
+}
+
+func (v *validator) institution(at jsontext.Pointer, want v1alpha1.PlatformID) v1alpha1.PlatformID {
+	id := v.id(at)
+	if id != 0 && id != want {
+		v.refuse(at, "must be the institution of the webhook URL")
+	}
+	return id
+}
+
+func (v *validator) slug(at jsontext.Pointer) string {
+	got, ok := v.require(at)
+	if ok && (got.kind != jsontext.KindString || got.text != v1alpha1.EventSlug) {
+		v.refuse(at, fmt.Sprintf("must be the string %q", v1alpha1.EventSlug))
+	}
+	return got.text
+}
+
+// when reads a date and time without a zone.
+func (v *validator) when(at jsontext.Pointer) string {
+	got, ok := v.require(at)
+	if ok && (got.kind != jsontext.KindString || !inCalendar(time.DateTime, got.text)) {
+		v.refuse(at, "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 0001 to 9999")
+	}
+	return got.text
+}
+
+func (v *validator) dateOrNull(at jsontext.Pointer) string {
+	got, ok := v.require(at)
+	if !ok || got.kind == jsontext.KindNull {
+		return ""
+	}
+	if got.kind != jsontext.KindString || !inCalendar(time.DateOnly, got.text) {
+		v.refuse(at, "must be null or an existing date as a string, yyyy-MM-dd, of the years 0001 to 9999")
+	}
+	return got.text
+}
+
+// inCalendar tells whether text is exactly in the layout; parsing alone also takes fractions and single digits.
+func inCalendar(layout, text string) bool {
+	parsed, err := time.Parse(layout, text)
+	return err == nil && parsed.Year() >= 1 && parsed.Format(layout) == text
+}
+
+// flag reads a boolean, which the contract's example writes as a number.
+func (v *validator) flag(at jsontext.Pointer) *bool {
+	got, ok := v.require(at)
+	if !ok {
+		return nil
+	}
+	switch got.kind {
+	case jsontext.KindTrue, jsontext.KindFalse, jsontext.KindNumber, jsontext.KindString:
+		switch got.text {
+		case "1", "true":
+			return new(true)
+		case "0", "false":
+			return new(false)
+		}
+	}
+	v.refuse(at, "must be 1, 0, true or false, also as a string")
+	return nil
+}
+
+func (v *validator) status(at jsontext.Pointer) *int32 {
+	got, ok := v.require(at)
+	if !ok {
+		return nil
+	}
+	if got.kind == jsontext.KindNumber {
+		switch got.text {
+		case "1":
+			return new(int32(1))
+		case "0":
+			return new(int32(0))
+		}
+	}
+	v.refuse(at, "must be the JSON integer 1 or 0")
+	return nil
+}
+
+// text reads a descriptive string, which may be absent or null, of at most limit characters.
+func (v *validator) text(at jsontext.Pointer, limit int) string {
+	got, ok := v.doc.values[at]
+	switch {
+	case !ok || got.kind == jsontext.KindNull:
+		return ""
+	case got.kind != jsontext.KindString:
+		v.refuse(at, "must be a string or null")
+	case utf8.RuneCountInString(got.text) > limit:
+		v.refuse(at, fmt.Sprintf("must have at most %d characters", limit))
+	}
+	return got.text
+}
+
+// moment reads the sender's date and time in the zone of the institution. Where a clock was turned, it takes one of the
+// two readings, on every replica the same. The fault is about the first and last hours of the calendar, whose moment
+// the API cannot hold.
+func moment(sendAt string, zone *time.Location) (metav1.Time, *Fault) {
+	local, err := time.ParseInLocation(time.DateTime, sendAt, zone)
+	if year := local.UTC().Year(); err != nil || year < 1 || year > 9999 || local.IsZero() {
+		return metav1.Time{}, &Fault{
+			Pointer: atEventSendAt,
+			Detail:  "must be of the years 0001 to 9999 in UTC too, after the very first second",
+		}
+	}
+	return metav1.NewTime(local.UTC()), nil
+}
+
+// zoneOf returns the zone in which an institution's times are meant. Two names that Go takes depend on the machine or
+// stand for nothing, so they are no answer here.
+func zoneOf(institution *v1alpha1.Institution) (*time.Location, error) {
+	name := institution.Spec.TimeZone
+	if name == "" || strings.EqualFold(name, "local") {
+		return nil, fmt.Errorf("spec.timeZone of the institution is %q, which names no zone: set an IANA name", name)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("spec.timeZone of the institution: %w", err)
+	}
+	return zone, nil
+}

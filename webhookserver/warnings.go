@@ -1,0 +1,91 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"net/mail"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// warningsOf says what is odd about a delivery that is accepted all the same, always in the same order. It has to look
+// before the institution's privacy is applied. A user without nickname and uuid is normal.
+func warningsOf(spec *v1alpha1.CourseCompletionSpec, unknownFields int) []v1alpha1.DeliveryWarning {
+	user := &spec.User
+	checks := []struct {
+		odd     bool
+		warning v1alpha1.DeliveryWarning
+	}{
+		{spec.Enrollment.CourseID != spec.Course.ID, v1alpha1.WarningCourseIDsDiffer},
+		{spec.Event.Name == "", v1alpha1.WarningEventNameMissing},
+		{spec.Course.Name == "", v1alpha1.WarningCourseNameMissing},
+		{user.Name == "", v1alpha1.WarningUserNameMissing},
+		{user.Email == "", v1alpha1.WarningEmailMissing},
+		{user.Email != "" && !isEmail(user.Email), v1alpha1.WarningEmailInvalid},
+		{user.CPF == "", v1alpha1.WarningCPFMissing},
+		{user.CPF != "" && !isCPF(user.CPF), v1alpha1.WarningCPFInvalid},
+		{user.UUID != "" && uuid.Validate(user.UUID) != nil, v1alpha1.WarningUUIDInvalid},
+		{unknownFields > 0, v1alpha1.WarningUnknownFields},
+	}
+	var warnings []v1alpha1.DeliveryWarning
+	for _, check := range checks {
+		if check.odd {
+			warnings = append(warnings, check.warning)
+		}
+	}
+	return warnings
+}
+
+// isEmail tells whether text is a bare address, without a display name or brackets.
+func isEmail(text string) bool {
+	address, err := mail.ParseAddress(text)
+	return err == nil && address.Name == "" && address.Address == text
+}
+
+// cpfDigits returns the eleven digits of a CPF, written alone or as 000.000.000-00.
+func cpfDigits(text string) (string, bool) {
+	digits := text
+	if len(text) == 14 && text[3] == '.' && text[7] == '.' && text[11] == '-' {
+		digits = text[0:3] + text[4:7] + text[8:11] + text[12:14]
+	}
+	if len(digits) != 11 || strings.Trim(digits, "0123456789") != "" {
+		return "", false
+	}
+	return digits, true
+}
+
+// isCPF tells whether text is a CPF with right check digits. Eleven equal digits have right ones too and are given to
+// nobody.
+func isCPF(text string) bool {
+	digits, ok := cpfDigits(text)
+	if !ok || strings.Count(digits, digits[:1]) == len(digits) {
+		return false
+	}
+	for checked := 9; checked <= 10; checked++ {
+		sum := 0
+		for i := range checked {
+			sum += int(digits[i]-'0') * (checked + 1 - i)
+		}
+		if want := sum * 10 % 11 % 10; int(digits[checked]-'0') != want {
+			return false
+		}
+	}
+	return true
+}
