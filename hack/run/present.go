@@ -1,0 +1,137 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+const (
+	// exampleCompletion and exampleNamespace are what the contract's example becomes with the sample policy.
+	exampleCompletion = "12345-123456-11-987654321"
+	exampleNamespace  = "grad-987654321"
+)
+
+// present posts the example, shows what came of it and waits for ctrl-C.
+func (s *session) present(ctx context.Context, began time.Time) error {
+	if _, err := s.postExample(ctx); err != nil {
+		return err
+	}
+	took, err := s.awaitReady(ctx, exampleCompletion)
+	if err != nil {
+		return err
+	}
+	say("the completion is Ready, %s after the answer", took.Round(time.Millisecond))
+	if err := s.show(ctx); err != nil {
+		return err
+	}
+	s.explain(began)
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// postExample posts the contract's example, byte for byte.
+func (s *session) postExample(ctx context.Context) (system.Answer, error) {
+	example, err := system.ContractExample()
+	if err != nil {
+		return system.Answer{}, err
+	}
+	say("posting the contract's example, as the platform does")
+	answer, err := system.Deliver(ctx, s.url, example)
+	if err != nil {
+		return answer, err
+	}
+	fmt.Printf("    %s\n", answer)
+	return answer, nil
+}
+
+// awaitReady returns how long it took from now on until the completion was Ready.
+func (s *session) awaitReady(ctx context.Context, name string) (time.Duration, error) {
+	began := time.Now()
+	err := system.WaitFor(ctx, 30*time.Second, func(ctx context.Context) error {
+		var completion v1alpha1.CourseCompletion
+		if err := s.client.Get(ctx, client.ObjectKey{Namespace: sampleName, Name: name}, &completion); err != nil {
+			return err
+		}
+		return ready(completion.Status.Conditions)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("completion %s is not Ready: %w; the end of %s:\n%s", name, err,
+			s.system.ControllerManager.Log, s.system.ControllerManager.LogTail())
+	}
+	return time.Since(began), nil
+}
+
+// show prints what a person would look at.
+func (s *session) show(ctx context.Context) error {
+	for _, args := range [][]string{
+		{"get", "institutions,completionpolicies,seatpools", "-A"},
+		{"get", "cc,grants", "-A"},
+		{"get", "namespace", exampleNamespace, "--show-labels"},
+		{"get", "resourcequota,limitrange,networkpolicy,rolebinding", "-n", exampleNamespace},
+	} {
+		output, err := s.cluster.Kubectl(ctx, args...)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\n$ kubectl")
+		for _, arg := range args {
+			fmt.Printf(" %s", arg)
+		}
+		fmt.Printf("\n%s", output)
+	}
+	return nil
+}
+
+// explain says how to go on.
+func (s *session) explain(began time.Time) {
+	kubeconfig, urlFile := s.kubeconfig, s.urlFile
+	if here, err := os.Getwd(); err == nil {
+		kubeconfig, urlFile = relative(here, kubeconfig), relative(here, urlFile)
+	}
+	fmt.Printf(`
+Up after %s. The webhook URL, with the sample's token:
+
+    %s
+
+Post to it, look at what comes of it, take it back:
+
+    curl -i -H 'Content-Type: application/json' -d @webhookserver/testdata/contract-example.json "$(cat %s)"
+    export KUBECONFIG=%s
+    %s get inst,cpol,cc,grants -A
+    %s delete cc -n %s %s
+
+Logs of both programs are in %s. Ctrl-C ends it all.
+`, time.Since(began).Round(100*time.Millisecond), s.url, urlFile, kubeconfig,
+		s.cluster.KubectlPath(), s.cluster.KubectlPath(), sampleName, exampleCompletion, s.dir)
+}
+
+func relative(base, path string) string {
+	if short, err := filepath.Rel(base, path); err == nil {
+		return short
+	}
+	return path
+}

@@ -1,0 +1,193 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+// sampleName is the name of the sample institution and of its namespace, see config/samples/institution.yaml.
+const sampleName = "institution-12345"
+
+// session is everything that was started.
+type session struct {
+	// dir is .run in the checkout, kubeconfig and urlFile are what scripts read from it.
+	dir, kubeconfig, urlFile string
+
+	cluster *cluster.Cluster
+	system  *system.System
+	client  client.WithWatch
+	// url is where the sample institution's deliveries go. It holds the token.
+	url string
+}
+
+// start brings everything up, to the point where the first delivery can be posted. What it started it stops when it
+// fails.
+func start(ctx context.Context) (s *session, err error) {
+	root, err := cluster.RepositoryRoot()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(root, ".run")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder of logs and credentials: %w", err)
+	}
+	s = &session{dir: dir, kubeconfig: filepath.Join(dir, "kubeconfig"), urlFile: filepath.Join(dir, "webhook-url")}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	steps := []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"building the programs and starting the control plane", s.startCluster},
+		{"installing config/default and starting both programs with the rights of their ServiceAccounts", s.startSystem},
+		{"applying config/samples and waiting for the Institution", s.applySamples},
+	}
+	for _, step := range steps {
+		say("%s", step.what)
+		began := time.Now()
+		if err := step.do(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.what, err)
+		}
+		fmt.Printf("    %s\n", time.Since(began).Round(10*time.Millisecond))
+	}
+	return s, nil
+}
+
+// startCluster builds the programs in the meantime. The very first start compiles the control plane and says so.
+func (s *session) startCluster(ctx context.Context) error {
+	var building sync.WaitGroup
+	var built, started error
+	building.Go(func() { built = system.Build(ctx, filepath.Join(s.dir, "bin"), os.Stderr) })
+	s.cluster, started = cluster.Start(ctx, cluster.Options{StateDir: filepath.Join(s.dir, "controlplane")})
+	building.Wait()
+	if err := errors.Join(built, started); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(s.cluster.Kubeconfig())
+	if err != nil {
+		return fmt.Errorf("reading the administrator's kubeconfig: %w", err)
+	}
+	if err := writePrivate(s.kubeconfig, content); err != nil {
+		return err
+	}
+	s.client, err = system.NewClient(s.cluster.AdminConfig())
+	return err
+}
+
+func (s *session) startSystem(ctx context.Context) (err error) {
+	for _, name := range []string{system.WebhookServer, system.ControllerManager} {
+		old := filepath.Join(s.dir, name+".log")
+		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing the log of an earlier run: %w", err)
+		}
+	}
+	s.system, err = system.Start(ctx, s.cluster, system.Options{Dir: s.dir, Bin: filepath.Join(s.dir, "bin")})
+	return err
+}
+
+func (s *session) applySamples(ctx context.Context) error {
+	root, err := cluster.RepositoryRoot()
+	if err != nil {
+		return err
+	}
+	if _, err := s.cluster.Kubectl(ctx, "apply", "-k", filepath.Join(root, "config", "samples")); err != nil {
+		return err
+	}
+	for _, what := range []string{"institutions", "completionpolicies"} {
+		_, err := s.cluster.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=30s", "--all", what, "-n", sampleName)
+		if err != nil {
+			return errors.Join(err, errors.New(s.system.ControllerManager.LogTail()))
+		}
+	}
+	key := client.ObjectKey{Namespace: sampleName, Name: sampleName}
+	var institution v1alpha1.Institution
+	if err := s.client.Get(ctx, key, &institution); err != nil {
+		return err
+	}
+	var secret corev1.Secret
+	key.Name = string(institution.Spec.Authentication.TokenSecretRefs[0].Name)
+	if err := s.client.Get(ctx, key, &secret); err != nil {
+		return err
+	}
+	s.url = s.system.WebhookURL(institution.Spec.ID, string(secret.Data[v1alpha1.SecretKeyToken]))
+	return writePrivate(s.urlFile, []byte(s.url+"\n"))
+}
+
+// stop ends what was started and removes what leads to it. The logs of the programs stay.
+func (s *session) stop() error {
+	var failures []error
+	if s.system != nil {
+		failures = append(failures, s.system.Stop())
+	}
+	if s.cluster != nil {
+		failures = append(failures, s.cluster.Stop())
+	}
+	for _, path := range []string{s.urlFile, s.kubeconfig} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// watch reports the first program that ends by itself.
+func (s *session) watch(ctx context.Context, fail context.CancelCauseFunc) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case err := <-s.system.WebhookServer.Ended():
+			fail(err)
+		case err := <-s.system.ControllerManager.Ended():
+			fail(err)
+		case <-tick.C:
+			for _, part := range []cluster.Part{cluster.Etcd, cluster.APIServer, cluster.ControllerManager} {
+				if pid, err := s.cluster.PID(ctx, part); err == nil && pid == 0 {
+					fail(fmt.Errorf("%s %w; the end of its log:\n%s", part, system.ErrEnded,
+						system.Tail(s.cluster.Log(part), 20)))
+				}
+			}
+		}
+	}
+}
+
+// writePrivate writes a file that only its owner may read, also where an older one was more open.
+func writePrivate(path string, content []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("replacing %s: %w", path, err)
+	}
+	return os.WriteFile(path, content, 0o600)
+}

@@ -1,0 +1,223 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// readyTimeout bounds how long a program may take to become ready, on a machine that is busy with other tests.
+	readyTimeout = 90 * time.Second
+	// stopGrace is how long a program may take to end after SIGTERM, as terminationGracePeriodSeconds in config.
+	stopGrace = 60 * time.Second
+	// tailLines is how much of a log an error shows.
+	tailLines = 25
+)
+
+// ErrEnded says that a program ended that nobody had told to.
+var ErrEnded = errors.New("ended by itself")
+
+// Program is one of the operator's programs, run as a process that can be stopped, killed and started again. Its methods
+// are for one goroutine at a time, except Ended and LogTail.
+type Program struct {
+	// Name is the name of the executable.
+	Name string
+	// Log is the path of the file that everything it writes is appended to.
+	Log string
+
+	path     string
+	args     []string
+	readyURL string
+	// kubeconfig is all that the program knows of the cluster.
+	kubeconfig string
+	mu         sync.Mutex
+	process    *process
+	unplanned  chan error
+}
+
+// process is one run of a program.
+type process struct {
+	cmd *exec.Cmd
+	// done is closed when the process has ended; err is readable from then on.
+	done chan struct{}
+	err  error
+	// expected is closed before somebody ends the process on purpose.
+	expected     chan struct{}
+	expectedOnce sync.Once
+}
+
+func newProgram(o Options, name, healthAddress string, args ...string) *Program {
+	return &Program{
+		Name:       name,
+		Log:        filepath.Join(o.Dir, name+".log"),
+		path:       filepath.Join(o.Bin, name),
+		args:       args,
+		readyURL:   "http://" + healthAddress + "/readyz",
+		kubeconfig: filepath.Join(o.Dir, name+".kubeconfig"),
+		unplanned:  make(chan error, 1),
+	}
+}
+
+// Launch starts the program and does not wait for anything.
+func (p *Program) Launch() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	log, err := os.OpenFile(p.Log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the log of %s: %w", p.Name, err)
+	}
+	defer log.Close()
+	run := &process{
+		cmd:      exec.Command(p.path, p.args...),
+		done:     make(chan struct{}),
+		expected: make(chan struct{}),
+	}
+	run.cmd.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig)
+	run.cmd.Stdout, run.cmd.Stderr = log, log
+	if err := spawn(run.cmd); err != nil {
+		return fmt.Errorf("starting %s: %w", p.Name, err)
+	}
+	p.process = run
+	go p.watch(run)
+	return nil
+}
+
+// watch waits for the end of a run and tells Ended when nobody asked for it.
+func (p *Program) watch(run *process) {
+	run.err = run.cmd.Wait()
+	close(run.done)
+	select {
+	case <-run.expected:
+	default:
+		select {
+		case p.unplanned <- p.endedError(run):
+		default:
+		}
+	}
+}
+
+func (p *Program) endedError(run *process) error {
+	state := "exit code 0"
+	if run.err != nil {
+		state = run.err.Error()
+	}
+	return fmt.Errorf("%s %w (%s); the end of %s:\n%s", p.Name, ErrEnded, state, p.Log, p.LogTail())
+}
+
+// Ended yields an error with the end of the log when the program ends and nobody told it to.
+func (p *Program) Ended() <-chan error { return p.unplanned }
+
+// Start launches the program and waits until it says that it is ready.
+func (p *Program) Start(ctx context.Context) error {
+	if err := p.Launch(); err != nil {
+		return err
+	}
+	return p.WaitReady(ctx)
+}
+
+// WaitReady waits until the program says that it is ready, it ends, or 90 seconds are over.
+func (p *Program) WaitReady(ctx context.Context) error {
+	run := p.current()
+	if run == nil {
+		return fmt.Errorf("%s was not started", p.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := probe(ctx, p.readyURL)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-run.done:
+			return p.endedError(run)
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w; the end of %s:\n%s", p.Name, err, p.Log, p.LogTail())
+		}
+	}
+}
+
+func probe(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	return nil
+}
+
+// Kill ends the program with SIGKILL, as a crash or a lost node would, and waits until it is gone.
+func (p *Program) Kill() error { return p.end(syscall.SIGKILL) }
+
+// Stop asks the program to end, and kills it when it has not after a minute; that is an error.
+func (p *Program) Stop() error { return p.end(syscall.SIGTERM) }
+
+func (p *Program) end(signal syscall.Signal) error {
+	run := p.current()
+	if run == nil {
+		return nil
+	}
+	run.expectedOnce.Do(func() { close(run.expected) })
+	if err := run.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("ending %s: %w", p.Name, err)
+	}
+	timer := time.NewTimer(stopGrace)
+	defer timer.Stop()
+	select {
+	case <-run.done:
+		return nil
+	case <-timer.C:
+		err := run.cmd.Process.Kill()
+		<-run.done
+		return errors.Join(fmt.Errorf("%s did not end within %s of %s", p.Name, stopGrace, signal), err)
+	}
+}
+
+func (p *Program) current() *process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.process
+}
+
+// LogTail returns the last lines of the log.
+func (p *Program) LogTail() string { return Tail(p.Log, tailLines) }

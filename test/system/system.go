@@ -1,0 +1,166 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+)
+
+// Namespace is where the operator is installed.
+const Namespace = "completion-system"
+
+// Options of a System.
+type Options struct {
+	// Dir gets the logs of the programs and, with mode 0600, their kubeconfigs. Made when it is missing.
+	Dir string
+	// Bin is the folder with the programs, see Build.
+	Bin string
+}
+
+// System is an installed operator with both programs running.
+type System struct {
+	// Cluster is where it is installed.
+	Cluster *cluster.Cluster
+	// WebhookServer and ControllerManager are the running programs.
+	WebhookServer, ControllerManager *Program
+	// URL is the address of the webhook server, without a path.
+	URL string
+	// ControllerManagerMetrics and WebhookServerMetrics are the URLs of the metrics of the programs.
+	ControllerManagerMetrics, WebhookServerMetrics string
+}
+
+// Start installs config/default and starts both programs. The Deployments stay without pods, since the control plane
+// has no nodes; the processes stand in for them. It returns once both are ready.
+func Start(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder of the logs: %w", err)
+	}
+	if err := Install(ctx, c); err != nil {
+		return nil, err
+	}
+	s, err := prepare(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// Install applies config/default as a person would, and waits until the API serves the kinds.
+func Install(ctx context.Context, c *cluster.Cluster) error {
+	root, err := cluster.RepositoryRoot()
+	if err != nil {
+		return err
+	}
+	if _, err := c.Kubectl(ctx, "apply", "-k", filepath.Join(root, "config", "default")); err != nil {
+		return fmt.Errorf("installing config/default: %w", err)
+	}
+	list, err := c.Kubectl(ctx, "get", "crd", "-o", "name")
+	if err != nil {
+		return err
+	}
+	wait := []string{"wait", "--for=condition=Established", "--timeout=60s"}
+	for name := range strings.FieldsSeq(list) {
+		if strings.HasSuffix(name, ".completions.lxp.dev") {
+			wait = append(wait, name)
+		}
+	}
+	if _, err := c.Kubectl(ctx, wait...); err != nil {
+		return fmt.Errorf("waiting for the kinds: %w", err)
+	}
+	return nil
+}
+
+func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {
+	addresses, err := freeAddresses(5)
+	if err != nil {
+		return nil, err
+	}
+	server, serverHealth, serverMetrics := addresses[0], addresses[1], addresses[2]
+	managerHealth, managerMetrics := addresses[3], addresses[4]
+	s := &System{
+		Cluster:                  c,
+		URL:                      "http://" + server,
+		WebhookServerMetrics:     "http://" + serverMetrics + "/metrics",
+		ControllerManagerMetrics: "https://" + managerMetrics + "/metrics",
+		WebhookServer: newProgram(o, WebhookServer, serverHealth,
+			"--listen-address="+server, "--health-address="+serverHealth, "--metrics-address="+serverMetrics),
+		ControllerManager: newProgram(o, ControllerManager, managerHealth,
+			"--health-address="+managerHealth, "--metrics-address="+managerMetrics,
+			"--leader-elect", "--leader-election-namespace="+Namespace),
+	}
+	for _, program := range s.Programs() {
+		account := "completion-" + program.Name
+		if err := c.ServiceAccountKubeconfig(ctx, Namespace, account, program.kubeconfig); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// start launches both programs at once, since neither needs the other.
+func (s *System) start(ctx context.Context) error {
+	for _, program := range s.Programs() {
+		if err := program.Launch(); err != nil {
+			return err
+		}
+	}
+	for _, program := range s.Programs() {
+		if err := program.WaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Programs returns both programs.
+func (s *System) Programs() []*Program {
+	return []*Program{s.WebhookServer, s.ControllerManager}
+}
+
+// Stop ends both programs in an orderly way. The cluster stays up.
+func (s *System) Stop() error {
+	var failures []error
+	for _, program := range s.Programs() {
+		failures = append(failures, program.Stop())
+	}
+	return errors.Join(failures...)
+}
+
+// freeAddresses returns ports on loopback that nobody uses. They are all held until each is known, so that they differ.
+func freeAddresses(n int) ([]string, error) {
+	var addresses []string
+	for range n {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("looking for a free port: %w", err)
+		}
+		defer listener.Close()
+		addresses = append(addresses, listener.Addr().String())
+	}
+	return addresses, nil
+}
