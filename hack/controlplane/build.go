@@ -160,7 +160,8 @@ func (b *builder) watch(ctx context.Context, cmd *exec.Cmd, title string, total 
 		case <-read:
 			reading = false
 		case <-tick.C:
-			b.sayf("%s: %s, %s", title, time.Since(start).Round(time.Second), progress(compiled.Load(), downloaded.Load(), total))
+			b.sayf("%s: %s, %s", title, time.Since(start).Round(time.Second),
+				progress(compiled.Load(), downloaded.Load(), total))
 		}
 	}
 	if err := cmd.Wait(); err != nil {

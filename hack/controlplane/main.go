@@ -100,7 +100,7 @@ func runBuild(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 func runStart(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := newFlagSet("start", stderr)
 	cache := flags.String("cache", "", "cache folder (default $CONTROLPLANE_CACHE, else in the user's cache folder)")
-	dir := flags.String("dir", "", "absolute path of the state folder; removed at the end (default: a new temporary folder)")
+	dir := flags.String("dir", "", "absolute path of the state folder, removed at the end (default a temporary folder)")
 	auditLevel := flags.String("audit-level", "None", "audit level: None, Metadata, Request or RequestResponse")
 	buildFirst := flags.Bool("build", false, "build what is missing first")
 	foreground := flags.Bool("foreground", false, "ignore stdin; run until SIGINT, SIGTERM or SIGHUP")

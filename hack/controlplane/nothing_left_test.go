@@ -42,7 +42,8 @@ func TestNothingIsLeft(t *testing.T) {
 			end: func(s *starter) error {
 				return errors.Join(s.stdin.Close(), s.cmd.Process.Signal(syscall.SIGINT))
 			}},
-		{name: "after the starter was killed", end: func(s *starter) error { return s.cmd.Process.Kill() }, paused: true, want: -1},
+		{name: "after the starter was killed", paused: true, want: -1,
+			end: func(s *starter) error { return s.cmd.Process.Kill() }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := launch(t, tc.args...)

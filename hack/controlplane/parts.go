@@ -190,7 +190,8 @@ func writeCredentials(s *state, e endpoints) (*probes, error) {
 	}
 	server := loopback(e.apiServer)
 	files["kubeconfig"] = kubeconfig(server, "admin", cluster.cert, issued["admin"])
-	files["pki/controller-manager.kubeconfig"] = kubeconfig(server, "controller-manager", cluster.cert, issued["controller-manager"])
+	files["pki/controller-manager.kubeconfig"] = kubeconfig(server, "controller-manager", cluster.cert,
+		issued["controller-manager"])
 	for name, content := range files {
 		if err := s.write(content, name); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)

@@ -77,7 +77,7 @@ func startPlane(ctx context.Context, release *release, o options, stderr io.Writ
 	}
 	if stopErr := p.stop(); stopErr != nil {
 		// Not wrapped: a cancelled start that cleaned up is no fault, this is one.
-		return nil, fmt.Errorf("%v; stopping what was started: %w", err, stopErr)
+		return nil, fmt.Errorf("%s; stopping what was started: %w", err.Error(), stopErr)
 	}
 	return nil, err
 }
@@ -114,7 +114,8 @@ func (p *plane) part(name string) (part, error) {
 		args := apiServerArgs(p.state, p.endpoints, p.options.auditLevel)
 		return part{name, args, p.probes.apiServerReady, 10 * time.Second}, nil
 	case partControllerManager:
-		return part{name, controllerManagerArgs(p.state, p.endpoints), p.probes.controllerManagerReady(), 5 * time.Second}, nil
+		args := controllerManagerArgs(p.state, p.endpoints)
+		return part{name, args, p.probes.controllerManagerReady(), 5 * time.Second}, nil
 	default:
 		return part{}, fmt.Errorf("unknown part %q: the parts are %q", name, partNames)
 	}
@@ -142,7 +143,7 @@ func (p *plane) start(ctx context.Context, name string) error {
 	}
 	err = poll(ctx, p.options.timeout, 50*time.Millisecond, func(ctx context.Context) error {
 		if process.ended() {
-			return fmt.Errorf("%s: %w (%v)", name, errEnded, process.err)
+			return fmt.Errorf("%s: %w (%s)", name, errEnded, process.cmd.ProcessState)
 		}
 		return part.ready(ctx)
 	})

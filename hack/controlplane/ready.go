@@ -18,6 +18,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,11 +43,11 @@ func newProbes(e endpoints, cluster *authority, admin keyPair, etcd *authority, 
 		return nil, err
 	}
 	// Without keep-alives no probe talks to a killed process through a connection of its predecessor.
-	return &probes{
-		endpoints: e,
-		cluster:   &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: clusterTLS, DisableKeepAlives: true}},
-		etcd:      &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: etcdTLS, DisableKeepAlives: true}},
-	}, nil
+	client := func(config *tls.Config) *http.Client {
+		transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
+		return &http.Client{Timeout: 5 * time.Second, Transport: transport}
+	}
+	return &probes{endpoints: e, cluster: client(clusterTLS), etcd: client(etcdTLS)}, nil
 }
 
 func (p *probes) etcdReady(ctx context.Context) error {

@@ -18,6 +18,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -104,12 +105,12 @@ func reap(stdin io.Reader) error {
 
 // removeState removes a state folder; a dying part may still write into it, so it is tried for a while.
 func removeState(dir string) error {
-	var err error
-	for range 50 {
-		if err = os.RemoveAll(dir); err == nil {
-			return nil
-		}
-		time.Sleep(100 * time.Millisecond)
+	// Not the context of the starter, which has ended when this is called.
+	err := poll(context.Background(), 5*time.Second, 100*time.Millisecond, func(context.Context) error {
+		return os.RemoveAll(dir)
+	})
+	if err != nil {
+		return fmt.Errorf("removing the state folder: %w", err)
 	}
-	return fmt.Errorf("removing the state folder: %w", err)
+	return nil
 }

@@ -76,7 +76,7 @@ func newRelease(cache string) (*release, error) {
 		cache = filepath.Join(user, "course-completion-operator", "controlplane")
 	}
 	if !filepath.IsAbs(cache) {
-		return nil, fmt.Errorf("cache folder %q is relative: give an absolute path (go run -C changes the working folder)", cache)
+		return nil, fmt.Errorf("cache folder %q is relative: give an absolute path (go run -C changes folders)", cache)
 	}
 	kubernetes, err := requiredVersion(goMod, kubernetesModule)
 	if err != nil {
@@ -92,11 +92,17 @@ func newRelease(cache string) (*release, error) {
 	}
 	programs := []program{
 		{name: "etcd", pkg: etcdModule, version: etcd, ldflags: stripFlags, minutes: "1"},
-		{name: "kube-apiserver", pkg: kubernetesModule + "/cmd/kube-apiserver", version: kubernetes, ldflags: stamp, minutes: "4"},
-		{name: "kube-controller-manager", pkg: kubernetesModule + "/cmd/kube-controller-manager", version: kubernetes, ldflags: stamp, minutes: "2"},
-		{name: "kubectl", pkg: kubernetesModule + "/cmd/kubectl", version: kubernetes, ldflags: stamp, minutes: "1"},
 	}
-	key := fmt.Sprintf("kubernetes-%s-etcd-%s-%s-%s-%s", kubernetes, etcd, runtime.GOOS, runtime.GOARCH, recipeHash(programs))
+	for _, p := range []program{
+		{name: "kube-apiserver", minutes: "5"},
+		{name: "kube-controller-manager", minutes: "2"},
+		{name: "kubectl", minutes: "1"},
+	} {
+		p.pkg, p.version, p.ldflags = kubernetesModule+"/cmd/"+p.name, kubernetes, stamp
+		programs = append(programs, p)
+	}
+	key := fmt.Sprintf("kubernetes-%s-etcd-%s-%s-%s-%s",
+		kubernetes, etcd, runtime.GOOS, runtime.GOARCH, recipeHash(programs))
 	return &release{cache: cache, dir: filepath.Join(cache, key), programs: programs}, nil
 }
 

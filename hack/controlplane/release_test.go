@@ -190,7 +190,7 @@ func TestFailedBuildShowsWhatTheCompilerSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release.programs = []program{{name: "nothing", pkg: kubernetesModule + "/cmd/nothing", version: "v0", ldflags: stripFlags}}
+	release.programs = []program{{name: "nothing", pkg: kubernetesModule + "/cmd/nothing", version: "v0"}}
 	// Neither flags for another build mode nor a module mode of the caller get through.
 	t.Setenv("GOFLAGS", "-mod=vendor -race")
 	var said bytes.Buffer

@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"syscall"
 )
 
@@ -140,7 +139,8 @@ func (s *session) say(message any) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.stdout.Write(append(line, '\n')); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrClosed) {
+	// A reader that went away is no fault of ours; the end of stdin follows.
+	if _, err := s.stdout.Write(append(line, '\n')); err != nil && !errors.Is(err, syscall.EPIPE) {
 		return fmt.Errorf("answering on stdout: %w", err)
 	}
 	return nil
@@ -168,7 +168,8 @@ func (p *plane) carryOut(ctx context.Context, c command) error {
 	case "status":
 		return nil
 	default:
-		return fmt.Errorf("unknown command %q with part %q: the commands are kill, pause, resume, start, restart with a part, status and stop without", c.Op, c.Part)
+		return fmt.Errorf("unknown command %q with part %q: there are kill, pause, resume, start and restart with a part, "+
+			"status and stop without", c.Op, c.Part)
 	}
 }
 

@@ -126,7 +126,8 @@ func (s *starter) kubectl(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.ready.Kubectl, args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+s.ready.Kubeconfig, "KUBECACHEDIR="+filepath.Join(s.state, "kubectl"), "KUBERC=off")
+	cmd.Env = append(os.Environ(),
+		"KUBECONFIG="+s.ready.Kubeconfig, "KUBECACHEDIR="+filepath.Join(s.state, "kubectl"), "KUBERC=off")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("kubectl %v: %w: %s", args, err, out)
@@ -155,8 +156,10 @@ func (s *starter) wantGone(parts map[string]partInfo) {
 		})
 	}
 	eventually(s.t, 30*time.Second, func() error {
-		if _, err := os.Stat(s.state); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("state folder is still there (%v)", err)
+		if _, err := os.Stat(s.state); err == nil {
+			return errors.New("the state folder is still there")
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return err
 		}
 		return mentioned(s.state)
 	})
