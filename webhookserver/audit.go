@@ -54,7 +54,7 @@ func audit(log logr.Logger, r *http.Request, c *call, a *answer, duration time.D
 		"durationSeconds", duration.Seconds(),
 	}
 	if c.institution != nil {
-		fields = append(fields, "institutionID", c.institution.Spec.ID, "namespace", c.institution.Namespace)
+		fields = append(fields, "institutionID", int64(c.institution.Spec.ID), "namespace", c.institution.Namespace)
 	}
 	if c.completion.Name != "" {
 		fields = append(fields, "completion", c.completion.Name)

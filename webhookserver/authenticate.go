@@ -103,7 +103,7 @@ func (a *authenticator) authenticate(ctx context.Context, c credentials) (*v1alp
 		return nil, nil
 	}
 	institution := &found.Items[0]
-	if v1alpha1.PlatformID(institution.Spec.ID) != c.institution || !accepts(institution, digest) {
+	if institution.Spec.ID != c.institution || !accepts(institution, digest) {
 		return nil, nil
 	}
 	return institution, nil

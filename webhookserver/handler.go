@@ -20,6 +20,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"runtime/debug"
 
@@ -31,8 +32,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// DeliveryIDHeader is the header that every answer carries: the id under which the logs, the audit record and the stored
-// completion know the call.
+// DeliveryIDHeader is the header that every answer carries: the id under which the logs, the audit record and the
+// stored completion know the call.
 const DeliveryIDHeader = "Completion-Delivery-Id"
 
 // handler answers the calls of the webhook.
@@ -126,7 +127,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answ
 	if fault != nil {
 		return malformedJSON(*fault)
 	}
-	spec, faults := validate(doc, v1alpha1.PlatformID(c.institution.Spec.ID))
+	spec, faults := validate(doc, c.institution.Spec.ID)
 	if len(faults) > 0 {
 		return invalidDelivery(faults)
 	}
@@ -192,12 +193,12 @@ func checked(institution *v1alpha1.Institution) *answer {
 		reason:      "checked",
 		body: func(deliveryID string) any {
 			return struct {
-				DeliveryID  string `json:"deliveryID"`
-				Outcome     string `json:"outcome"`
-				Institution int64  `json:"institution"`
-				Event       string `json:"event"`
-				Method      string `json:"method"`
-				ContentType string `json:"contentType"`
+				DeliveryID  string              `json:"deliveryID"`
+				Outcome     string              `json:"outcome"`
+				Institution v1alpha1.PlatformID `json:"institution"`
+				Event       string              `json:"event"`
+				Method      string              `json:"method"`
+				ContentType string              `json:"contentType"`
 			}{deliveryID, string(outcomeChecked), institution.Spec.ID, v1alpha1.EventSlug, http.MethodPost, mediaType}
 		},
 	}
@@ -210,9 +211,7 @@ func (a *answer) write(w http.ResponseWriter, deliveryID string) error {
 		return fmt.Errorf("encoding an answer: %w", err)
 	}
 	header := w.Header()
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	header.Set(DeliveryIDHeader, deliveryID)
 	header.Set("Content-Type", a.contentType)
 	header.Set("Cache-Control", "no-store")

@@ -25,8 +25,8 @@ import (
 	"time"
 )
 
-// Limits of a connection that no installation needs to change. A sender that is slower than these, or sends more header,
-// is not the platform.
+// Limits of a connection that no installation needs to change. A sender that is slower than these, or sends more
+// header, is not the platform.
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 30 * time.Second
@@ -56,14 +56,15 @@ func checkMediaType(header http.Header) *answer {
 	return nil
 }
 
-// readBody reads a body of at most limit bytes. Where it refuses, the server closes the connection instead of reading on.
+// readBody reads a body of at most limit bytes. Where it refuses, the server closes the connection instead of reading
+// on.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *answer) {
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
 		return nil, bodyTooLarge(limit)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, bodyTooLarge(limit)
 	}
 	if err != nil {

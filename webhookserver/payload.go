@@ -72,8 +72,8 @@ var contract = map[jsontext.Pointer]bool{
 	atUserCPF: false, atUserNickname: false, atUserUUID: false,
 }
 
-// value is what a delivery has at a place. The kind is that of jsontext: the first byte of the value, with `0` for every
-// number. The text is the content of a string and the literal of a number or boolean.
+// value is what a delivery has at a place. The kind is that of jsontext: the first byte of the value, with `0` for
+// every number. The text is the content of a string and the literal of a number or boolean.
 type value struct {
 	kind jsontext.Kind
 	text string

@@ -34,8 +34,8 @@ import (
 // fieldOwner is the name of this program in the managed fields of what it writes.
 const fieldOwner = "completion-webhook-server"
 
-// maxAttempts bounds how often one delivery is tried against others of the same completion that arrive at the same time.
-// Each lost attempt means that another delivery was stored.
+// maxAttempts bounds how often one delivery is tried against others of the same completion that arrive at the same
+// time. Each lost attempt means that another delivery was stored.
 const maxAttempts = 10
 
 var (
@@ -168,7 +168,9 @@ func apiFields(err error) []string {
 	}
 	var fields []string
 	for _, cause := range status.Status().Details.Causes {
-		fields = append(fields, cause.Field)
+		if cause.Field != "" {
+			fields = append(fields, cause.Field)
+		}
 	}
 	return fields
 }

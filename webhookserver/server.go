@@ -223,7 +223,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// WebhookAddress, HealthAddress and MetricsAddress return where the server really listens, as host:port.
+// WebhookAddress returns where the webhook really is, as host:port.
 func (s *Server) WebhookAddress() string { return s.webhook.listener.Addr().String() }
 
 // HealthAddress returns where /healthz and /readyz are.
@@ -232,8 +232,8 @@ func (s *Server) HealthAddress() string { return s.health.listener.Addr().String
 // MetricsAddress returns where /metrics is.
 func (s *Server) MetricsAddress() string { return s.metrics.listener.Addr().String() }
 
-// Run serves until ctx ends, then finishes the requests that it has accepted. It returns an error when a listener or the
-// cache fails, and when requests had to be cut off. A Server runs once.
+// Run serves until ctx ends, then finishes the requests that it has accepted. It returns an error when a listener or
+// the cache fails, and when requests had to be cut off. A Server runs once.
 func (s *Server) Run(ctx context.Context) error {
 	log := s.options.Log
 	// Accepted requests need the cache until the last of them is answered.

@@ -1,0 +1,83 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+func TestParsePath(t *testing.T) {
+	for _, tc := range []struct {
+		path   string
+		want   credentials
+		wantOK bool
+	}{
+		{"/webhooks/12345/secret", credentials{12345, "secret"}, true},
+		{"/webhooks/9223372036854775807/s", credentials{9223372036854775807, "s"}, true},
+		{"/webhooks/1/a%2Fb%20c+d", credentials{1, "a/b c+d"}, true},
+		{"/webhooks/1/", credentials{1, ""}, true},
+		{"/webhooks//secret", credentials{0, "secret"}, true},
+		{"/webhooks/0/secret", credentials{0, "secret"}, true},
+		{"/webhooks/-1/secret", credentials{0, "secret"}, true},
+		{"/webhooks/+1/secret", credentials{0, "secret"}, true},
+		{"/webhooks/01/secret", credentials{0, "secret"}, true},
+		{"/webhooks/1.0/secret", credentials{0, "secret"}, true},
+		{"/webhooks/school/secret", credentials{0, "secret"}, true},
+		{"/webhooks/9223372036854775808/secret", credentials{0, "secret"}, true},
+		{"/webhooks/1/secret/", credentials{}, false},
+		{"//webhooks/1/secret", credentials{}, false},
+		{"/Webhooks/1/secret", credentials{}, false},
+		{"/webhooks/1", credentials{}, false},
+		{"/webhooks", credentials{}, false},
+		{"/", credentials{}, false},
+		{"", credentials{}, false},
+	} {
+		t.Run(tc.path, func(t *testing.T) {
+			u, err := url.Parse(tc.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, ok := parsePath(u)
+			if ok != tc.wantOK || !cmp.Equal(tc.want, got, cmp.AllowUnexported(credentials{})) {
+				t.Errorf("got %+v, %t, want %+v, %t", got, ok, tc.want, tc.wantOK)
+			}
+		})
+	}
+}
+
+func TestOnlyAcceptedDigestsCount(t *testing.T) {
+	institution := &v1alpha1.Institution{Status: v1alpha1.InstitutionStatus{Tokens: []v1alpha1.TokenStatus{
+		{SecretName: "a", State: v1alpha1.TokenAccepted, SHA256: "aa"},
+		{SecretName: "b", State: v1alpha1.TokenShared, SHA256: "bb"},
+		{SecretName: "c", State: v1alpha1.TokenAccepted, SHA256: "cc"},
+		{SecretName: "d", State: v1alpha1.TokenAccepted},
+		{SecretName: "e", State: v1alpha1.TokenInvalid, SHA256: "ee"},
+	}}}
+	if diff := cmp.Diff([]string{"aa", "cc"}, acceptedDigests(institution)); diff != "" {
+		t.Errorf("digests (-want +got):\n%s", diff)
+	}
+	for digest, want := range map[string]bool{"aa": true, "cc": true, "bb": false, "ee": false, "": false, "a": false} {
+		if got := accepts(institution, digest); got != want {
+			t.Errorf("accepts %q: %t, want %t", digest, got, want)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	testingclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// defective is a reader with a defect. What it panics with may be anybody's data.
+type defective struct{ client.Reader }
+
+func (defective) List(context.Context, client.ObjectList, ...client.ListOption) error {
+	panic("s3cret of " + planted)
+}
+
+// The answers that need Institutions and the API are tested with the real ones, in the folder integration.
+func TestAnswersThatNeedNoInstitution(t *testing.T) {
+	const (
+		id     = "0198c5a1-7d3e-7c11-9f2a-3b5d7e9f1a2b"
+		start  = `{"type":"https://completions.lxp.dev/problems/`
+		ending = `,"deliveryID":"` + id + `"}` + "\n"
+	)
+	for _, tc := range []struct {
+		name         string
+		method, path string
+		synced       bool
+		wantStatus   int
+		wantHeader   http.Header
+		wantBody     string
+		wantReason   string
+	}{
+		{"another path", "POST", "/hooks/12345/" + token, true, 404, http.Header{},
+			start + `not-found","title":"Nothing here","status":404,` +
+				`"detail":"The webhook is at /webhooks/{institution}/{token}."` + ending, "refused not-found"},
+		{"another method", "PUT", "/webhooks/12345/" + token, true, 405, http.Header{"Allow": {"GET, HEAD, POST"}},
+			start + `method-not-allowed","title":"Method not allowed","status":405,` +
+				`"detail":"Deliveries come by POST; GET checks the URL."` + ending, "refused method-not-allowed"},
+		{"institutions not known yet", "POST", "/webhooks/12345/" + token, false, 503, http.Header{"Retry-After": {"10"}},
+			start + `unavailable","title":"Unavailable","status":503,` +
+				`"detail":"The delivery was not stored. Send it again later."` + ending, "unavailable institutions-unknown"},
+		{"a defect", "POST", "/webhooks/12345/" + token, true, 500, http.Header{},
+			start + `internal-error","title":"Internal error","status":500,"detail":` +
+				`"The server has a defect. The delivery is not known to be stored; send it again later."` + ending,
+			"failed internal-error"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var log strings.Builder
+			registry := prometheus.NewRegistry()
+			measured, err := newInstruments(registry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := &handler{
+				log:           funcr.NewJSON(func(line string) { log.WriteString(line + "\n") }, funcr.Options{Verbosity: 9}),
+				clock:         testingclock.NewFakePassiveClock(time.Unix(1_700_000_000, 0)),
+				newDeliveryID: func() string { return id },
+				synced:        func() bool { return tc.synced },
+				authenticator: authenticator{institutions: defective{}},
+				instruments:   measured,
+				maxBodyBytes:  1,
+			}
+			recorded := httptest.NewRecorder()
+			h.ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), tc.method, tc.path, strings.NewReader(planted)))
+
+			want := tc.wantHeader
+			want["Content-Type"] = []string{"application/problem+json"}
+			want["Cache-Control"] = []string{"no-store"}
+			want["X-Content-Type-Options"] = []string{"nosniff"}
+			want[DeliveryIDHeader] = []string{id}
+			if diff := cmp.Diff(want, recorded.Header()); diff != "" {
+				t.Errorf("header (-want +got):\n%s", diff)
+			}
+			if recorded.Code != tc.wantStatus {
+				t.Errorf("status %d, want %d", recorded.Code, tc.wantStatus)
+			}
+			if diff := cmp.Diff(tc.wantBody, recorded.Body.String()); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			outcome, reason, _ := strings.Cut(tc.wantReason, " ")
+			if got := counted(t, registry, outcome, reason); got != 1 {
+				t.Errorf("counted %v times as %s", got, tc.wantReason)
+			}
+			for _, private := range []string{token, planted} {
+				if strings.Contains(log.String(), private) {
+					t.Errorf("the log holds %s:\n%s", private, log.String())
+				}
+			}
+			if !strings.Contains(log.String(), `"reason":"`+reason+`"`) {
+				t.Errorf("no audit record of the call:\n%s", log.String())
+			}
+		})
+	}
+}
+
+// counted returns how many calls the metrics have with an outcome and a reason.
+func counted(t *testing.T, registry prometheus.Gatherer, outcome, reason string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			labels := metric.GetLabel()
+			if family.GetName() == "completion_deliveries_total" &&
+				labels[0].GetValue() == outcome && labels[1].GetValue() == reason {
+				return metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,173 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	_ "embed"
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// contractExample is the example of the sender's contract, byte for byte.
+//
+//go:embed testdata/contract-example.json
+var contractExample string
+
+// planted is what a delivery may hold and no answer may quote.
+const planted = "planted-8731"
+
+// with returns the contract's example after replacements, each of something that occurs exactly once.
+func with(t testing.TB, oldNew ...string) string {
+	t.Helper()
+	body := contractExample
+	for i := 0; i < len(oldNew); i += 2 {
+		if n := strings.Count(body, oldNew[i]); n != 1 {
+			t.Fatalf("%q occurs %d times in the delivery", oldNew[i], n)
+		}
+		body = strings.Replace(body, oldNew[i], oldNew[i+1], 1)
+	}
+	return body
+}
+
+func TestDecodeRefusesWhatIsNotOneJSONValue(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		body string
+		want Fault
+	}{
+		{"empty", "", Fault{"", "ends before the JSON value is complete (at byte 0)"}},
+		{"blank", " \n", Fault{"", "ends before the JSON value is complete (at byte 0)"}},
+		{"cut off", `{"event":{"slug":"` + planted, Fault{"/event/slug", "ends before the JSON value is complete (at byte 30)"}},
+		{"cut off after a member", `{"event":{}`, Fault{"", "ends before the JSON value is complete (at byte 11)"}},
+		{"not JSON", planted, Fault{"", "is not valid JSON (at byte 0)"}},
+		{"a form", "id=1&token=" + planted, Fault{"", "is not valid JSON (at byte 0)"}},
+		{"a trailing comma", `{"event":{},}`, Fault{"", "is not valid JSON (at byte 11)"}},
+		{"a comment", `{/* ` + planted + ` */}`, Fault{"", "is not valid JSON (at byte 1)"}},
+		{"a number that is none", `{"data":{"user":{"id":01}}}`, Fault{"/data/user", "is not valid JSON (at byte 23)"}},
+		{"a byte order mark", "\ufeff{}", Fault{"", "is not valid JSON (at byte 0)"}},
+		{"a name twice", `{"event":{},"event":{}}`, Fault{"", "has a member name twice (at byte 12)"}},
+		{"a name twice, once escaped", `{"data":{"user":{"id":1,"\u0069d":2}}}`,
+			Fault{"/data/user", "has a member name twice (at byte 24)"}},
+		{"an unknown name twice", `{"data":{"` + planted + `":{"a":1,"a":2}}}`,
+			Fault{"/data", "has a member name twice (at byte 31)"}},
+		{"trailing value", `{} {"a":"` + planted + `"}`, Fault{"", "is followed by more data; send one JSON object alone (at byte 4)"}},
+		{"trailing text", `{} ` + planted, Fault{"", "is not valid JSON (at byte 3)"}},
+		{"not UTF-8", "{\"event\":{\"name\":\"\xe7\"}}", Fault{"", "must be UTF-8 throughout"}},
+		{"half a surrogate pair", `{"event":{"name":"\ud800"}}`, Fault{"/event/name", "is not valid JSON (at byte 18)"}},
+		{"too deep", `{"x":` + strings.Repeat("[", 33) + strings.Repeat("]", 33) + `}`,
+			Fault{"", "nests deeper than 32 levels (at byte 37)"}},
+		{"far too deep", strings.Repeat(`{"x":`, 100_000), Fault{"", "nests deeper than 32 levels (at byte 161)"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			doc, fault := decode([]byte(tc.body))
+			if fault == nil {
+				t.Fatalf("accepted as %v", doc)
+			}
+			if diff := cmp.Diff(tc.want, *fault); diff != "" {
+				t.Errorf("fault (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDecodeCountsWhatTheContractDoesNotKnow(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		body string
+		want int
+	}{
+		{"nothing", contractExample, 0},
+		{"one beside the rest", with(t, `{ "event": {`, `{ "version": 2, "event": {`), 1},
+		{"with all it contains as one", with(t, `"user": {`, `"user": { "tags": [{"a":1},{"b":{"c":2}}],`), 1},
+		{"in several objects", with(t, `"user": {`, `"user": { "x":1, "y":2,`, `"course": {`, `"course": { "x":1,`), 3},
+		{"another case is another name", with(t, `"nickname"`, `"Nickname"`), 1},
+		{"a name that looks like a path", with(t, `"data": {`, `"data": { "user/id": 1,`), 1},
+		{"as deep as it may", with(t, `"data": {`, `"data": { "x":`+strings.Repeat("[", 30)+strings.Repeat("]", 30)+`,`), 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			doc, fault := decode([]byte(tc.body))
+			if fault != nil {
+				t.Fatalf("refused: %v", *fault)
+			}
+			if doc.unknown != tc.want {
+				t.Errorf("unknown fields: %d, want %d", doc.unknown, tc.want)
+			}
+			if _, faults := validate(doc, 12345); len(faults) > 0 {
+				t.Errorf("refused: %v", faults)
+			}
+		})
+	}
+}
+
+// FuzzDecode looks for a delivery that the server cannot handle, or accepts although it should not.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(contractExample))
+	f.Add([]byte(with(f, `"date_expire": null`, `"date_expire": "2024-02-29"`, `"actived": 1`, `"actived": "false"`)))
+	f.Add([]byte(with(f, `"send_at": "2023-07-03 12:53:41"`, `"send_at": "0001-01-01 00:00:00"`)))
+	f.Add([]byte(with(f, `"id": 987654321`, `"id": 9223372036854775808`)))
+	f.Add([]byte(with(f, `"Student"`, `"\u0000\ud83d\ude00"`, `"uuid": null`, `"uuid": 7, "extra": [{"a":{}}]`)))
+	f.Add([]byte(`{"event":{},"event":{}}`))
+	f.Add([]byte(`{} {}`))
+	f.Add([]byte(`[[[[`))
+	f.Add([]byte("\xff"))
+	mask := v1alpha1.DataMask
+	masked := v1alpha1.PrivacySpec{Name: mask, Email: mask, CPF: mask, Nickname: mask, UUID: mask}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		doc, fault := decode(body)
+		if fault != nil {
+			if _, known := contract[jsontext.Pointer(fault.Pointer)]; !known {
+				t.Errorf("the fault's pointer %q is not the contract's", fault.Pointer)
+			}
+			return
+		}
+		if !json.Valid(body) || !utf8.Valid(body) {
+			t.Fatalf("accepted what is not JSON in UTF-8")
+		}
+		spec, faults := validate(doc, 12345)
+		if len(faults) > 0 {
+			return
+		}
+		if spec.Institution.ID != 12345 || spec.Course.ID < 1 || spec.Enrollment.ID < 1 || spec.User.ID < 1 {
+			t.Errorf("accepted with the name %s", spec.Name())
+		}
+		_ = warningsOf(&spec, doc.unknown)
+		checkLengths(t, spec.User)
+		checkLengths(t, minimise(spec.User, masked))
+	})
+}
+
+// checkLengths holds a user against the bounds of the schema.
+func checkLengths(t *testing.T, user v1alpha1.CompletionUser) {
+	for field, within := range map[string]bool{
+		"name":     utf8.RuneCountInString(user.Name) <= v1alpha1.MaxUserNameLength,
+		"email":    utf8.RuneCountInString(user.Email) <= v1alpha1.MaxEmailLength,
+		"cpf":      utf8.RuneCountInString(user.CPF) <= v1alpha1.MaxCPFLength,
+		"nickname": utf8.RuneCountInString(user.Nickname) <= v1alpha1.MaxNicknameLength,
+		"uuid":     utf8.RuneCountInString(user.UUID) <= v1alpha1.MaxUUIDLength,
+	} {
+		if !within {
+			t.Errorf("%s is longer than the schema allows", field)
+		}
+	}
+}
