@@ -1,0 +1,72 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expression
+
+import (
+	"fmt"
+	"regexp/syntax"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/overloads"
+)
+
+// maxPatternSize bounds a compiled regular expression, in instructions: RE2 takes up to that many steps for each
+// character that it matches.
+const maxPatternSize = 512
+
+// patternFaults looks at every regular expression. It has to be a constant: a pattern made of values would let a value
+// be read as an expression, and could be neither checked nor measured when the policy is written.
+func patternFaults(f fragment, checked *ast.AST) faults {
+	var found faults
+	report := func(id int64, message string) {
+		at := checked.SourceInfo().GetStartLocation(id)
+		found = append(found, f.at(at.Line(), at.Column(), message))
+	}
+	for _, call := range ast.MatchDescendants(ast.NavigateAST(checked), ast.FunctionMatcher(overloads.Matches)) {
+		args := call.AsCall().Args()
+		if len(args) == 0 {
+			continue
+		}
+		pattern := args[len(args)-1]
+		if pattern.Kind() != ast.LiteralKind {
+			report(pattern.ID(), "the regular expression must be a constant text")
+			continue
+		}
+		text, _ := pattern.AsLiteral().Value().(string)
+		if message := wrongPattern(text); message != "" {
+			report(pattern.ID(), message)
+		}
+	}
+	return found
+}
+
+// wrongPattern returns what is wrong with a regular expression, or nothing.
+func wrongPattern(text string) string {
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return "the regular expression is invalid: " + oneLine(err.Error())
+	}
+	compiled, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return "the regular expression is invalid: " + oneLine(err.Error())
+	}
+	if size := len(compiled.Inst); size > maxPatternSize {
+		return fmt.Sprintf("the regular expression compiles to %d instructions, at most %d are allowed: "+
+			"make it shorter or its counts smaller", size, maxPatternSize)
+	}
+	return ""
+}
