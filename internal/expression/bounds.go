@@ -75,8 +75,8 @@ func (b *boundedCall) Eval(vars interpreter.Activation) ref.Val {
 	return b.Exec(interpreter.AsFrame(vars))
 }
 
-// flat copies what adding two lists yields: a view of both, which a few additions make so deep that to look at one item
-// takes as many steps as there were additions.
+// flat copies what adding two lists yields: a view of both, which a few additions make so deep that to look at one
+// item takes as many steps as there were additions.
 func flat(value ref.Val) ref.Val {
 	list, ok := value.(traits.Lister)
 	if !ok {
@@ -150,8 +150,8 @@ func weigh(value ref.Val, left int) int {
 }
 
 // costs counts what CEL does not: what is inside of the lists and maps that are compared, searched or added, the text
-// that format makes, and the work of our own function. CEL takes them for small, and knows some only where the types are
-// known before.
+// that format makes, and the work of our own function. CEL takes them for small, and knows some only where the types
+// are known before.
 type costs struct{}
 
 // CallCost returns the cost of a call that was made, or nil where CEL counts it well.

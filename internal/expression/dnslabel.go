@@ -47,9 +47,9 @@ func dnsLabelOption() cel.EnvOption {
 			})))
 }
 
-// dnsLabel makes a DNS label (RFC 1123) of any text. A text that is one stays as it is. Of any other, what a label cannot
-// hold is replaced, and a digest of the text is appended, so that different texts have different labels; a text that
-// looks as if it ended in such a digest gets one too.
+// dnsLabel makes a DNS label (RFC 1123) of any text. A text that is one stays as it is. Of any other, what a label
+// cannot hold is replaced, and a digest of the text is appended, so that different texts have different labels; a
+// text that looks as if it ended in such a digest gets one too.
 func dnsLabel(text string) string {
 	label := foldLabel(text)
 	if label == text && label != "" && len(label) <= maxLabel && !endsInDigest(label) {

@@ -59,7 +59,8 @@ func TestDNSLabel(t *testing.T) {
 func TestDNSLabelKeepsTextsApart(t *testing.T) {
 	seen := map[string]string{}
 	texts := []string{
-		"", "-", "--", "ada", "Ada", "ADA", "ada ", " ada", "ada-", "ada.", "áda", "ada\n", "a da", "a-da", "a_da", "a.da", "日", "本",
+		"", "-", "--", "ada", "Ada", "ADA", "ada ", " ada", "ada-", "ada.", "áda", "ada\n", "a da", "a-da", "a_da", "a.da",
+		"日", "本",
 		strings.Repeat("a", 63), strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("a", 64) + "b",
 	}
 	// What another text's label is must not be a label of its own.

@@ -183,7 +183,10 @@ func TestEvaluationErrorsQuoteNoValues(t *testing.T) {
 		},
 		{"a type known only later", "${dyn(user.name) + 1}", "column 18: dyn(user.name) + 1: evaluation failed"},
 		{"a key that is no text", "${{user.id: user.name}}", "column 3: {user.id: user.name}: evaluation failed"},
-		{"a list in text", "a${dyn([user.name])}", "column 4: dyn([user.name]): result is not text, a number or a truth value"},
+		{
+			"a list in text", "a${dyn([user.name])}",
+			"column 4: dyn([user.name]): result is not text, a number or a truth value",
+		},
 		{"not a number", "${0.0 / 0.0}", "column 3: 0.0 / 0.0: number out of range"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -14,13 +14,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package expression compiles, type-checks and evaluates the CEL of policies: the predicates that match completions, and
-// the templates that name and fill what is granted.
+// Package expression compiles, type-checks and evaluates the CEL of policies: the predicates that match completions,
+// and the templates that name and fill what is granted.
 //
-// It is pure: it reads no clock, and knows neither the cluster nor the rest of the operator; all that CEL ever looks up is
-// the zone that an expression names in a call such as `event.sentAt.getHours("America/Sao_Paulo")`. What an expression
-// yields goes in as data and is never parsed again. An evaluation is bounded in cost and in the size of every value it
-// makes, and its errors never quote a value, because values are personal data.
+// It is pure: it reads no clock, and knows neither the cluster nor the rest of the operator; all that CEL ever looks
+// up is the zone that an expression names in a call such as `event.sentAt.getHours("America/Sao_Paulo")`. What an
+// expression yields goes in as data and is never parsed again. An evaluation is bounded in cost and in the size of
+// every value it makes, and its errors never quote a value, because values are personal data.
 package expression
 
 import (
@@ -113,8 +113,8 @@ type part struct {
 	expression *program
 }
 
-// Template compiles a text in which `${...}` holds a CEL expression and `$${` stands for a literal `${`. The error joins
-// one *Error for each thing that is wrong, columns counted in the whole text.
+// Template compiles a text in which `${...}` holds a CEL expression and `$${` stands for a literal `${`. The error
+// joins one *Error for each thing that is wrong, columns counted in the whole text.
 func (c *Compiler) Template(text string, use Use) (*Template, error) {
 	if err := checkText(text); err != nil {
 		return nil, err
@@ -157,8 +157,9 @@ func (t *Template) Literal() (string, bool) {
 	return "", false
 }
 
-// Eval returns what the template yields: where it is one whole expression a value of its type (nil, bool, int64, float64,
-// string, []any or map[string]any; a moment or duration as text), otherwise a string. Its errors quote no values.
+// Eval returns what the template yields: where it is one whole expression a value of its type (nil, bool, int64,
+// float64, string, []any or map[string]any; a moment or duration as text), otherwise a string. Its errors quote no
+// values.
 func (t *Template) Eval(v Variables) (any, error) {
 	if len(t.parts) == 1 && t.parts[0].expression != nil {
 		return t.parts[0].expression.native(v)

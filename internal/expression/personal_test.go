@@ -50,8 +50,14 @@ func TestPersonalFields(t *testing.T) {
 		want       string
 	}{
 		{name: "the id is not personal", text: "g-${user.id}", use: UseMetadata},
-		{name: "a name in metadata", text: "g-${user.name}", use: UseMetadata, want: "column 5: user.name: " + metadata("name")},
-		{name: "an email in metadata", text: "${user.email}", use: UseMetadata, want: "column 3: user.email: " + metadata("email")},
+		{
+			name: "a name in metadata", text: "g-${user.name}", use: UseMetadata,
+			want: "column 5: user.name: " + metadata("name"),
+		},
+		{
+			name: "an email in metadata", text: "${user.email}", use: UseMetadata,
+			want: "column 3: user.email: " + metadata("email"),
+		},
 		{name: "a cpf in metadata", text: "${user.cpf}", use: UseMetadata, want: "column 3: user.cpf: " + metadata("cpf")},
 		{
 			name: "a nickname in metadata, hidden in a function", text: "${dnsLabel(user.nickname)}", use: UseMetadata,

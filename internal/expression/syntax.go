@@ -21,7 +21,8 @@ import (
 	"unicode/utf8"
 )
 
-// segment is a piece of a template's text: an expression without its braces, or literal text with its escapes resolved.
+// segment is a piece of a template's text: an expression without its braces, or literal text with its escapes
+// resolved.
 type segment struct {
 	text         string
 	expression   bool
@@ -77,8 +78,9 @@ func position(text string, offset int) (line, column int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
-// expressionEnd returns the offset of the brace that closes the expression, or -1. It reads CEL's strings and comments,
-// in which braces mean nothing, and counts the braces of maps. What else is wrong is left to CEL, which says it better.
+// expressionEnd returns the offset of the brace that closes the expression, or -1. It reads CEL's strings and
+// comments, in which braces mean nothing, and counts the braces of maps. What else is wrong is left to CEL, which
+// says it better.
 func expressionEnd(text string) int {
 	depth := 0
 	for i := 0; i < len(text); {

@@ -87,7 +87,8 @@ func TestTemplateYields(t *testing.T) {
 			wantText: "Ada,ada@example.com,12345678901,countess,u-1",
 		},
 		{
-			name: "every other text", text: "${event.name},${event.slug},${event.sendAt},${course.name},${enrollment.dateExpire}",
+			name:     "every other text",
+			text:     "${event.name},${event.slug},${event.sendAt},${course.name},${enrollment.dateExpire}",
 			want:     "Course completed,activities.course.completed,2026-08-01 21:30:00,Go for Kubernetes,2026-12-31",
 			wantText: "Course completed,activities.course.completed,2026-08-01 21:30:00,Go for Kubernetes,2026-12-31",
 		},

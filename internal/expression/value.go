@@ -42,9 +42,9 @@ func (p *program) eval(v Variables) (ref.Val, error) {
 	return value, nil
 }
 
-// tooCostly reports whether the expression exceeds the cost limit over the longest texts that there can be, so that it is
-// refused when the policy is written rather than when somebody with a long name completes a course. CEL's own estimate
-// does not know the lengths of texts that functions make, and so cannot tell.
+// tooCostly reports whether the expression exceeds the cost limit over the longest texts that there can be, so that
+// it is refused when the policy is written rather than when somebody with a long name completes a course. CEL's own
+// estimate does not know the lengths of texts that functions make, and so cannot tell.
 func (p *program) tooCostly() bool {
 	_, _, err := p.cel.Eval(activation{variables: &longest})
 	return err != nil && reasonOf(err) == reasonCost

@@ -1,0 +1,60 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expression
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestConcurrentUse(t *testing.T) {
+	c := compiler(t, Scope{})
+	shared, err := c.Template("u-${user.id}-${user.name.lowerAscii()}", UseText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	predicate, err := c.Predicate("user.id % 2 == 0 && [1, 2].exists(x, x == user.id % 3)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for id := range int64(16) {
+		wg.Go(func() {
+			v := Variables{User: User{ID: id, Name: strings.Repeat("A", int(id))}}
+			own, err := compiler(t, Scope{}).Template("${user.id}", UseValue)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range 50 {
+				want := "u-" + strconv.FormatInt(id, 10) + "-" + strings.Repeat("a", int(id))
+				if got, err := shared.String(v); err != nil || got != want {
+					t.Errorf("text %q, %v, want %q", got, err, want)
+				}
+				if got, err := predicate.Eval(v); err != nil || got != (id%2 == 0 && id%3 != 0) {
+					t.Errorf("predicate of %d is %t, %v", id, got, err)
+				}
+				if got, err := own.Eval(v); err != nil || got != id {
+					t.Errorf("value %v, %v, want %d", got, err, id)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
