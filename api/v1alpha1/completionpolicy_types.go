@@ -152,7 +152,7 @@ type NamespaceTemplate struct {
 	// +optional
 	Labels map[string]Template `json:"labels,omitempty"`
 
-	// annotations of the namespace. The values are templates.
+	// annotations of the namespace. The values are templates without personal fields.
 	//
 	// +kubebuilder:validation:MaxProperties=32
 	// +optional
@@ -255,7 +255,7 @@ type CompletionPolicySpec struct {
 	// +optional
 	OnPolicyRemoval RemovalAction `json:"onPolicyRemoval,omitempty"`
 
-	// suspend set to true leaves every grant of the policy as it is: it grants nothing new and changes nothing.
+	// suspend set to true plans nothing: no new grants, and no changes to those there are. Their recorded ends still come.
 	//
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`

@@ -40,7 +40,6 @@ const (
 // PlatformID is a number that the platform gave.
 //
 // +kubebuilder:validation:Minimum=1
-// +kubebuilder:validation:Maximum=9223372036854775807
 type PlatformID int64
 
 // String returns the number in decimal digits.
@@ -381,7 +380,7 @@ type CourseCompletionStatus struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.course.id`
 // +kubebuilder:selectablefield:JSONPath=`.spec.enrollment.id`
 // +kubebuilder:selectablefield:JSONPath=`.spec.user.id`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name == string(self.spec.institution.id) + '-' + string(self.spec.course.id) + '-' + string(self.spec.enrollment.id) + '-' + string(self.spec.user.id)",message="metadata.name must be {institution.id}-{course.id}-{enrollment.id}-{user.id} of the spec"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == '%d-%d-%d-%d'.format([self.spec.institution.id, self.spec.course.id, self.spec.enrollment.id, self.spec.user.id])",message="metadata.name must be {institution.id}-{course.id}-{enrollment.id}-{user.id} of the spec"
 type CourseCompletion struct {
 	metav1.TypeMeta `json:",inline"`
 

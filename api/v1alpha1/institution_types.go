@@ -92,11 +92,9 @@ type AuthenticationSpec struct {
 type InstitutionSpec struct {
 	// id is the platform's number of the institution (institution.id of its deliveries). Immutable.
 	//
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=9223372036854775807
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="id is immutable: make another Institution"
 	// +required
-	ID int64 `json:"id,omitempty"`
+	ID PlatformID `json:"id,omitempty"`
 
 	// authentication says how a sender proves that it speaks for this institution.
 	//

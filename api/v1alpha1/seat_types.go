@@ -46,7 +46,6 @@ type SeatSpec struct {
 	// poolGeneration is the generation of the SeatPool under whose capacity the seat was given.
 	//
 	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=9223372036854775807
 	// +required
 	PoolGeneration int64 `json:"poolGeneration,omitempty"`
 }
@@ -67,7 +66,7 @@ func SeatName(pool string, number int32) string {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:selectablefield:JSONPath=`.spec.pool`
 // +kubebuilder:selectablefield:JSONPath=`.spec.grant`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name == self.spec.pool + '-' + string(self.spec.number)",message="metadata.name must be {pool}-{number} of the spec"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == '%s-%d'.format([self.spec.pool, self.spec.number])",message="metadata.name must be {pool}-{number} of the spec"
 type Seat struct {
 	metav1.TypeMeta `json:",inline"`
 

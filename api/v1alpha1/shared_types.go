@@ -150,7 +150,7 @@ type Lifetime struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	// +optional
-	MaxDays *int32 `json:"maxDays,omitempty"`
+	MaxDays int32 `json:"maxDays,omitempty"`
 
 	// graceDays is the number of days, each of 24 hours, between the end of access and the deletion of data. Within them
 	// a newer delivery brings the access back with the data untouched. 0 deletes the data together with the access.

@@ -340,6 +340,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sendAt
       type:
         scalar: string
+    - name: sentAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantHolder
   map:
     fields:
@@ -595,7 +598,7 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.AuthenticationSpec
     - name: id
       type:
-        scalar: numeric
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.PlatformID
     - name: namespacePrefix
       type:
         scalar: string

@@ -44,7 +44,7 @@ type CompletionPolicySpecApplyConfiguration struct {
 	// onPolicyRemoval says whether grants stay (Retain) or end (Delete) when the policy is deleted, or no longer matches
 	// their completions.
 	OnPolicyRemoval *apiv1alpha1.RemovalAction `json:"onPolicyRemoval,omitempty"`
-	// suspend set to true leaves every grant of the policy as it is: it grants nothing new and changes nothing.
+	// suspend set to true plans nothing: no new grants, and no changes to those there are. Their recorded ends still come.
 	Suspend *bool `json:"suspend,omitempty"`
 }
 

@@ -32,6 +32,8 @@ type GrantCauseApplyConfiguration struct {
 	Completion *apiv1alpha1.LocalName `json:"completion,omitempty"`
 	// sendAt is spec.event.sendAt of the delivery that was considered last.
 	SendAt *string `json:"sendAt,omitempty"`
+	// sentAt is the same moment in the institution's time zone. It is the place in the line for a seat.
+	SentAt *v1.Time `json:"sentAt,omitempty"`
 	// digest of that delivery. Together with sendAt it says which of two deliveries is the newer one, also when the
 	// completion is no longer there.
 	Digest *string `json:"digest,omitempty"`
@@ -60,6 +62,14 @@ func (b *GrantCauseApplyConfiguration) WithCompletion(value apiv1alpha1.LocalNam
 // If called multiple times, the SendAt field is set to the value of the last call.
 func (b *GrantCauseApplyConfiguration) WithSendAt(value string) *GrantCauseApplyConfiguration {
 	b.SendAt = &value
+	return b
+}
+
+// WithSentAt sets the SentAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SentAt field is set to the value of the last call.
+func (b *GrantCauseApplyConfiguration) WithSentAt(value v1.Time) *GrantCauseApplyConfiguration {
+	b.SentAt = &value
 	return b
 }
 

@@ -18,13 +18,17 @@ limitations under the License.
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
 // InstitutionSpecApplyConfiguration represents a declarative configuration of the InstitutionSpec type for use
 // with apply.
 //
 // InstitutionSpec says who the institution is and how its deliveries are taken.
 type InstitutionSpecApplyConfiguration struct {
 	// id is the platform's number of the institution (institution.id of its deliveries). Immutable.
-	ID *int64 `json:"id,omitempty"`
+	ID *apiv1alpha1.PlatformID `json:"id,omitempty"`
 	// authentication says how a sender proves that it speaks for this institution.
 	Authentication *AuthenticationSpecApplyConfiguration `json:"authentication,omitempty"`
 	// namespacePrefix is what the name of every namespace granted in this institution starts with, such as `grad-`.
@@ -47,7 +51,7 @@ func InstitutionSpec() *InstitutionSpecApplyConfiguration {
 // WithID sets the ID field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ID field is set to the value of the last call.
-func (b *InstitutionSpecApplyConfiguration) WithID(value int64) *InstitutionSpecApplyConfiguration {
+func (b *InstitutionSpecApplyConfiguration) WithID(value apiv1alpha1.PlatformID) *InstitutionSpecApplyConfiguration {
 	b.ID = &value
 	return b
 }

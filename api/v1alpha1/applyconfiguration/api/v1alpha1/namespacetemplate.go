@@ -32,7 +32,7 @@ type NamespaceTemplateApplyConfiguration struct {
 	Name *apiv1alpha1.Template `json:"name,omitempty"`
 	// labels of the namespace. The values are templates without personal fields.
 	Labels map[string]apiv1alpha1.Template `json:"labels,omitempty"`
-	// annotations of the namespace. The values are templates.
+	// annotations of the namespace. The values are templates without personal fields.
 	Annotations map[string]apiv1alpha1.Template `json:"annotations,omitempty"`
 	// podSecurity is the pod security level that is enforced in the namespace, at most the cap of the installation.
 	PodSecurity *apiv1alpha1.PodSecurityLevel `json:"podSecurity,omitempty"`

@@ -1,0 +1,172 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// The controller-manager plans who has what, and puts it into effect. It faces nothing but the API server.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+	_ "time/tzdata" // The zones of institutions must not depend on the image.
+
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// options are the flags.
+type options struct {
+	metricsAddress string
+	metricsSecure  bool
+	healthAddress  string
+
+	leaderElect             bool
+	leaderElectionNamespace string
+
+	workers            int
+	podSecurityCap     string
+	allowGroupSubjects bool
+
+	log zap.Options
+}
+
+func (o *options) bind(flags *flag.FlagSet) {
+	flags.StringVar(&o.metricsAddress, "metrics-address", ":8443", "The address of the metrics; 0 serves none.")
+	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
+		"Serve metrics over TLS, to those who may get the non-resource URL /metrics.")
+	flags.StringVar(&o.healthAddress, "health-address", ":8081", "The address of /healthz and /readyz.")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true, "Let one replica work at a time.")
+	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "",
+		"The namespace of the lease; by default that of the pod.")
+	flags.IntVar(&o.workers, "workers", 8, "How many persons, and how many grants, are worked on at the same time (1 to 64).")
+	flags.StringVar(&o.podSecurityCap, "pod-security-cap", string(v1alpha1.PodSecurityRestricted),
+		"The least strict pod security level of granted namespaces: restricted, baseline or privileged.")
+	flags.BoolVar(&o.allowGroupSubjects, "allow-group-subjects", false, "Let policies and grants give access to groups.")
+	o.log.BindFlags(flags)
+}
+
+func (o *options) validate() error {
+	switch v1alpha1.PodSecurityLevel(o.podSecurityCap) {
+	case v1alpha1.PodSecurityPrivileged, v1alpha1.PodSecurityBaseline, v1alpha1.PodSecurityRestricted:
+	default:
+		return fmt.Errorf("--pod-security-cap is %q: use restricted, baseline or privileged", o.podSecurityCap)
+	}
+	if o.workers < 1 || o.workers > 64 {
+		return fmt.Errorf("--workers is %d: use 1 to 64", o.workers)
+	}
+	return nil
+}
+
+func main() {
+	o := options{}
+	o.bind(flag.CommandLine)
+	flag.Parse()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.log)))
+	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
+		ctrl.Log.Error(err, "Could not run the controller-manager")
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the API server: %w", err)
+	}
+	// The API server's priority and fairness sees every client and divides what there is; a limit in here would only be
+	// a guess, and the one that client-go ships allows five requests a second.
+	config.QPS = -1
+	config.UserAgent = "completion-controller-manager/" + version
+	mgr, err := ctrl.NewManager(config, manager.Options{
+		Scheme:                        controllers.NewScheme(),
+		Cache:                         controllers.CacheOptions(),
+		Metrics:                       o.metrics(),
+		HealthProbeBindAddress:        o.healthAddress,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              "completion-controller-manager",
+		LeaderElectionNamespace:       o.leaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return fmt.Errorf("make the manager: %w", err)
+	}
+	err = controllers.Setup(ctx, mgr, controllers.Options{
+		Limits: plan.Limits{
+			PodSecurityCap:     v1alpha1.PodSecurityLevel(o.podSecurityCap),
+			AllowGroupSubjects: o.allowGroupSubjects,
+		},
+		Clock:   clock.RealClock{},
+		Workers: o.workers,
+	})
+	if err != nil {
+		return err
+	}
+	if err := addChecks(mgr); err != nil {
+		return err
+	}
+	ctrl.Log.Info("Starting the controller-manager", "version", version)
+	return mgr.Start(ctx)
+}
+
+func (o *options) metrics() metricsserver.Options {
+	served := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: o.metricsSecure}
+	if o.metricsSecure {
+		served.FilterProvider = filters.WithAuthenticationAndAuthorization
+		// HTTP/2 has had denial-of-service holes, and nothing here needs it.
+		served.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
+	}
+	return served
+}
+
+// addChecks lets the program be alive while it runs, and ready once its caches are: also as a standby, which so takes
+// over with warm caches.
+func addChecks(mgr ctrl.Manager) error {
+	synced := func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
+		defer cancel()
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return errors.New("the caches are not synced")
+		}
+		return nil
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the health check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("caches", synced); err != nil {
+		return fmt.Errorf("add the readiness check: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// PolicyCompiler compiles policies, and keeps what it compiled for as long as neither the policy nor the privacy of its
+// institution changes. It is safe for concurrent use.
+type PolicyCompiler struct {
+	limits plan.Limits
+
+	mu       sync.Mutex
+	compiled map[client.ObjectKey]compiledPolicy
+}
+
+type compiledPolicy struct {
+	uid        types.UID
+	generation int64
+	privacy    v1alpha1.PrivacySpec
+	policy     *plan.Policy
+}
+
+// NewPolicyCompiler returns a compiler for what an installation allows.
+func NewPolicyCompiler(limits plan.Limits) *PolicyCompiler {
+	return &PolicyCompiler{limits: limits, compiled: map[client.ObjectKey]compiledPolicy{}}
+}
+
+// Compile returns a policy, compiled.
+func (c *PolicyCompiler) Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
+	key := client.ObjectKeyFromObject(policy)
+	c.mu.Lock()
+	known, found := c.compiled[key]
+	c.mu.Unlock()
+	if found && known.uid == policy.UID && known.generation == policy.Generation && known.privacy == privacy {
+		return known.policy
+	}
+	compiled := plan.Compile(policy, privacy, c.limits)
+	c.mu.Lock()
+	c.compiled[key] = compiledPolicy{policy.UID, policy.Generation, privacy, compiled}
+	c.mu.Unlock()
+	return compiled
+}
+
+func (c *PolicyCompiler) forget(key client.ObjectKey) {
+	c.mu.Lock()
+	delete(c.compiled, key)
+	c.mu.Unlock()
+}
+
+// CompletionPolicyReconciler says of a policy whether it can be used, and if not which field, expression and column is
+// wrong.
+type CompletionPolicyReconciler struct {
+	Client   client.Client
+	Compiler *PolicyCompiler
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+}
+
+// SetupWithManager registers the loop.
+func (r *CompletionPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("completionpolicy").
+		For(&v1alpha1.CompletionPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// What a policy may use of a delivery depends on the privacy of its institution.
+		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.policiesBeside),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Complete(r)
+}
+
+func (r *CompletionPolicyReconciler) policiesBeside(ctx context.Context, object client.Object) []reconcile.Request {
+	var policies v1alpha1.CompletionPolicyList
+	if err := r.Client.List(ctx, &policies, client.InNamespace(object.GetNamespace())); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list policies")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(policies.Items))
+	for i := range policies.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&policies.Items[i])})
+	}
+	return requests
+}
+
+// Reconcile compiles the policy for every institution of its namespace and says what is wrong with it.
+func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	policy := &v1alpha1.CompletionPolicy{}
+	if err := r.Client.Get(ctx, req.NamespacedName, policy); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.Compiler.forget(req.NamespacedName)
+		}
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	var institutions v1alpha1.InstitutionList
+	if err := r.Client.List(ctx, &institutions, client.InNamespace(policy.Namespace)); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list institutions: %w", err)
+	}
+	verdict := r.verdict(policy, institutions.Items)
+	before := policy.DeepCopy()
+	policy.Status.ObservedGeneration = policy.Generation
+	setConditions(&policy.Status.Conditions, verdict, policy.Generation, r.Clock.Now())
+	changed, err := patchStatus(ctx, r.Client, before, policy)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("write the status: %w", err)
+	}
+	if changed && readyReason(before.Status.Conditions) != verdict.Reason {
+		kind := corev1.EventTypeNormal
+		if !verdict.Ready {
+			kind = corev1.EventTypeWarning
+		}
+		r.Recorder.Eventf(policy, nil, kind, verdict.Reason, "Compile", "%s", verdict.Message)
+	}
+	return reconcile.Result{}, nil
+}
+
+func (r *CompletionPolicyReconciler) verdict(
+	policy *v1alpha1.CompletionPolicy, institutions []v1alpha1.Institution,
+) plan.Verdict {
+	if len(institutions) == 0 {
+		return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonInstitutionMissing,
+			Message: "no Institution is in this namespace: a policy works beside one"}
+	}
+	for i := range institutions {
+		if compiled := r.Compiler.Compile(policy, institutions[i].Spec.Privacy); !compiled.Ready() {
+			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: compiled.Message()}
+		}
+	}
+	if policy.Spec.Suspend != nil && *policy.Spec.Suspend {
+		return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended, Message: "the policy is suspended: it plans nothing"}
+	}
+	return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "every expression is compiled and type-checked"}
+}

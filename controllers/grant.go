@@ -1,0 +1,424 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/order"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// waitInterval is how often a Grant looks whether what it waits for has come, where nothing tells it: an object that is
+// not ours has no watch.
+const waitInterval = 5 * time.Second
+
+// GrantReconciler puts a Grant into effect and takes it out of effect. It decides nothing: what the holder is to have is
+// in the Grant, and where its end stands is worked out by package plan.
+type GrantReconciler struct {
+	Client   client.Client
+	Live     client.Reader
+	Limits   plan.Limits
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+}
+
+// SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is corrected
+// at once, and after a start also what happened before.
+func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("grant").
+		For(&v1alpha1.Grant{}).
+		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
+		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.grantsBeside)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
+	for _, kind := range apply.Kinds() {
+		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
+	}
+	return b.Complete(r)
+}
+
+func grantOfSeat(_ context.Context, object client.Object) []reconcile.Request {
+	seat := object.(*v1alpha1.Seat)
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: seat.Namespace, Name: string(seat.Spec.Grant)}}}
+}
+
+func (r *GrantReconciler) grantOfObject(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.requests(ctx, client.MatchingFields{indexOwnerDigest: object.GetLabels()[v1alpha1.LabelGrant]})
+}
+
+func (r *GrantReconciler) grantsBeside(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.requests(ctx, client.InNamespace(object.GetNamespace()))
+}
+
+func (r *GrantReconciler) requests(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
+	var grants v1alpha1.GrantList
+	if err := r.Client.List(ctx, &grants, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list grants")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(grants.Items))
+	for i := range grants.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&grants.Items[i])})
+	}
+	return requests
+}
+
+// outcome is what came of one look at a Grant.
+type outcome struct {
+	phase   v1alpha1.GrantPhase
+	verdict plan.Verdict
+	// after is when to look again; zero if a watch will tell.
+	after time.Duration
+}
+
+// Reconcile brings the cluster to where the Grant stands, and writes down what is there.
+func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	grant := &v1alpha1.Grant{}
+	if err := r.Client.Get(ctx, req.NamespacedName, grant); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !grant.DeletionTimestamp.IsZero() {
+		return r.release(ctx, grant)
+	}
+	if !controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant) {
+		// A Grant made by hand; the planner's have it from the start.
+		read := grant.DeepCopy()
+		controllerutil.AddFinalizer(grant, v1alpha1.FinalizerGrant)
+		patch := client.MergeFromWithOptions(read, client.MergeFromWithOptimisticLock{})
+		if err := r.Client.Patch(ctx, grant, patch, apply.FieldOwner); err != nil {
+			return reconcile.Result{}, fmt.Errorf("add the finalizer: %w", err)
+		}
+	}
+	before := grant.DeepCopy()
+	result, err := r.settle(ctx, grant)
+	grant.Status.ObservedGeneration = grant.Generation
+	grant.Status.Phase = result.phase
+	setConditions(&grant.Status.Conditions, result.verdict, grant.Generation, r.Clock.Now())
+	changed, statusErr := patchStatus(ctx, r.Client, before, grant)
+	if statusErr != nil {
+		return reconcile.Result{}, errors.Join(err, fmt.Errorf("write the status: %w", statusErr))
+	}
+	if changed {
+		r.tell(grant, before, result)
+	}
+	return reconcile.Result{RequeueAfter: result.after}, err
+}
+
+// settle does what the Grant's standing asks for. Along with an error it returns what to tell meanwhile.
+func (r *GrantReconciler) settle(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
+	end := plan.EndOf(grant, r.Clock.Now())
+	tenant, err := institutionOf(ctx, r.Client, grant.Namespace, grant.Spec.Holder.InstitutionID)
+	if problem, ok := errors.AsType[*institutionProblem](err); ok && !end.Revoked {
+		return outcome{phaseOr(grant, v1alpha1.GrantPending), plan.Verdict{
+			Reconciling: true, Reason: problem.reason, Message: problem.message}, 0}, nil
+	} else if err != nil && !ok {
+		return pending(grant, err), err
+	}
+	if tenant != nil && tenant.suspended() {
+		return outcome{v1alpha1.GrantSuspended, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonSuspended,
+			Message: "the institution is suspended: nothing is given and nothing is taken"}, 0}, nil
+	}
+	if end.Standing == plan.Entitled {
+		return r.provision(ctx, grant, tenant, end)
+	}
+	return r.revoke(ctx, grant, end)
+}
+
+func phaseOr(grant *v1alpha1.Grant, phase v1alpha1.GrantPhase) v1alpha1.GrantPhase {
+	if grant.Status.Phase != "" {
+		return grant.Status.Phase
+	}
+	return phase
+}
+
+// pending tells of an attempt that failed and is repeated.
+func pending(grant *v1alpha1.Grant, err error) outcome {
+	reason := v1alpha1.ReasonProgressingWithRetry
+	if apierrors.IsForbidden(err) {
+		reason = v1alpha1.ReasonForbidden
+	}
+	return outcome{phaseOr(grant, v1alpha1.GrantPending),
+		plan.Verdict{Reconciling: true, Reason: reason, Message: describe(err)}, 0}
+}
+
+func (r *GrantReconciler) provision(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, end plan.End,
+) (outcome, error) {
+	if faults := r.Limits.CheckGrant(&grant.Spec, tenant.Spec.NamespacePrefix); len(faults) > 0 {
+		return outcome{v1alpha1.GrantPending, plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
+			Message: faults[0].Error()}, 0}, nil
+	}
+	grant.Status.AccessEndedAt = nil
+	applier := r.applier()
+	inventory, err := applier.Provision(ctx, grant)
+	grant.Status.Inventory = inventory
+	if err != nil {
+		return waiting(grant, err)
+	}
+	missing, err := r.seats(ctx, grant)
+	if err != nil {
+		return pending(grant, err), err
+	}
+	after := time.Duration(0)
+	if !end.Next.IsZero() {
+		after = max(time.Second, end.Next.Sub(r.Clock.Now()))
+	}
+	if len(missing) > 0 {
+		verdict, err := r.waitingForSeat(ctx, grant, missing[0])
+		return outcome{v1alpha1.GrantWaiting, verdict, after}, err
+	}
+	return outcome{v1alpha1.GrantActive, plan.Verdict{Ready: true, Reason: v1alpha1.ReasonActive,
+		Message: "everything is in place"}, after}, nil
+}
+
+func (r *GrantReconciler) applier() *apply.Applier {
+	return &apply.Applier{Client: r.Client, Live: r.Live}
+}
+
+// waiting tells apart what a Grant waits for and what is an error to repeat.
+func waiting(grant *v1alpha1.Grant, err error) (outcome, error) {
+	if conflict, ok := errors.AsType[*apply.ConflictError](err); ok {
+		return outcome{v1alpha1.GrantWaiting, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonConflict,
+			Message: conflict.Error()}, waitInterval}, nil
+	}
+	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
+		return outcome{v1alpha1.GrantPending, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
+			Message: going.Error()}, waitInterval}, nil
+	}
+	return pending(grant, err), err
+}
+
+// seats notes the seats that the Grant has, and returns the pools of those that it lacks.
+func (r *GrantReconciler) seats(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.LocalName, error) {
+	held, err := r.held(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	grant.Status.Seats = nil
+	var missing []v1alpha1.LocalName
+	for _, wanted := range grant.Spec.Seats {
+		seat, found := held[wanted.Pool]
+		if !found {
+			missing = append(missing, wanted.Pool)
+			continue
+		}
+		grant.Status.Seats = append(grant.Status.Seats, v1alpha1.HeldSeat{Pool: wanted.Pool, Number: new(*seat.Spec.Number)})
+	}
+	return missing, nil
+}
+
+func (r *GrantReconciler) held(ctx context.Context, grant *v1alpha1.Grant) (map[v1alpha1.LocalName]*v1alpha1.Seat, error) {
+	var seats v1alpha1.SeatList
+	err := r.Client.List(ctx, &seats, client.InNamespace(grant.Namespace), client.MatchingFields{indexSeatGrant: grant.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list seats: %w", err)
+	}
+	held := map[v1alpha1.LocalName]*v1alpha1.Seat{}
+	for i := range seats.Items {
+		held[seats.Items[i].Spec.Pool] = &seats.Items[i]
+	}
+	return held, nil
+}
+
+func (r *GrantReconciler) waitingForSeat(
+	ctx context.Context, grant *v1alpha1.Grant, pool v1alpha1.LocalName,
+) (plan.Verdict, error) {
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(pool)}, &v1alpha1.SeatPool{})
+	if apierrors.IsNotFound(err) {
+		return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonPoolMissing,
+			Message: fmt.Sprintf("SeatPool %s does not exist", pool)}, nil
+	}
+	return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonWaitingForSeat,
+		Message: fmt.Sprintf("every seat of SeatPool %s is taken; its status shows the line", pool)}, err
+}
+
+// revoke takes access and seats, and after the grace days the data.
+func (r *GrantReconciler) revoke(ctx context.Context, grant *v1alpha1.Grant, end plan.End) (outcome, error) {
+	phase, reason := v1alpha1.GrantEnded, v1alpha1.ReasonAccessEnded
+	if end.Revoked {
+		phase, reason = v1alpha1.GrantRevoked, v1alpha1.ReasonRevoked
+	}
+	left, err := r.endAccess(ctx, grant)
+	if err != nil {
+		return pending(grant, err), err
+	}
+	if left > 0 {
+		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
+			Message: fmt.Sprintf("%d seats are being freed", left)}, waitInterval}, nil
+	}
+	if grant.Status.AccessEndedAt == nil {
+		grant.Status.AccessEndedAt = new(metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second)))
+		// The grace days count from now, if they did not before.
+		end = plan.EndOf(grant, r.Clock.Now())
+	}
+	if len(grant.Status.Inventory) > 0 && end.Standing != plan.DataOver {
+		return outcome{phase, plan.Verdict{Ready: true, Reason: reason,
+			Message: "access has been taken away; data stays until " + end.Next.UTC().Format(time.RFC3339)},
+			max(time.Second, end.Next.Sub(r.Clock.Now()))}, nil
+	}
+	if grant.Spec.OnRevoke != v1alpha1.RemovalRetain {
+		return r.endData(ctx, grant, phase)
+	}
+	return over(phase, "access has been taken away; namespaces are left to people (onRevoke: Retain)"), nil
+}
+
+func over(phase v1alpha1.GrantPhase, message string) outcome {
+	reason := v1alpha1.ReasonEnded
+	if phase == v1alpha1.GrantRevoked {
+		reason = v1alpha1.ReasonRevoked
+	}
+	return outcome{phase, plan.Verdict{Ready: true, Reason: reason, Message: message}, 0}
+}
+
+// endAccess takes away access at once, and returns how many seats are still to be freed by their pools.
+func (r *GrantReconciler) endAccess(ctx context.Context, grant *v1alpha1.Grant) (int, error) {
+	inventory, err := r.applier().EndAccess(ctx, grant)
+	grant.Status.Inventory = inventory
+	if err != nil {
+		return 0, err
+	}
+	held, err := r.held(ctx, grant)
+	if err != nil {
+		return 0, err
+	}
+	if len(held) == 0 {
+		grant.Status.Seats = nil
+	}
+	return len(held), nil
+}
+
+func (r *GrantReconciler) endData(
+	ctx context.Context, grant *v1alpha1.Grant, phase v1alpha1.GrantPhase,
+) (outcome, error) {
+	if phase != v1alpha1.GrantRevoked {
+		newer, err := r.newerCause(ctx, grant)
+		if err != nil {
+			return pending(grant, err), err
+		}
+		if newer != "" {
+			return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessEnded,
+				Message: "a newer delivery of completion " + newer + " is about to be planned; data stays"}, waitInterval}, nil
+		}
+	}
+	inventory, err := r.applier().EndData(ctx, grant)
+	grant.Status.Inventory = inventory
+	if err != nil {
+		return pending(grant, err), err
+	}
+	if len(inventory) > 0 {
+		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
+			Message: fmt.Sprintf("%d objects are being deleted, %s %s among them", len(inventory), inventory[0].Kind,
+				inventory[0].Name)}, waitInterval}, nil
+	}
+	return over(phase, "everything that was provisioned has gone"), nil
+}
+
+// newerCause looks at the causes live, right before data is deleted: a delivery that is newer than what the Grant
+// records may bring the entitlement back.
+func (r *GrantReconciler) newerCause(ctx context.Context, grant *v1alpha1.Grant) (string, error) {
+	for _, cause := range grant.Spec.Causes {
+		completion := &v1alpha1.CourseCompletion{}
+		key := client.ObjectKey{Namespace: grant.Namespace, Name: string(cause.Completion)}
+		err := r.Live.Get(ctx, key, completion)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("look at completion %s: %w", cause.Completion, err)
+		}
+		recorded := order.Key{SendAt: cause.SendAt, Digest: cause.Digest}
+		if order.Compare(order.Of(&completion.Spec), recorded) > 0 {
+			return completion.Name, nil
+		}
+	}
+	return "", nil
+}
+
+// release lets go of a Grant that is being deleted. Deleting a planned Grant is no order to take anything: the planner
+// makes it again, and it finds its objects. Nor is the deletion of its namespace. Deleting a Grant that a person made
+// revokes it.
+func (r *GrantReconciler) release(ctx context.Context, grant *v1alpha1.Grant) (reconcile.Result, error) {
+	if !controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant) {
+		return reconcile.Result{}, nil
+	}
+	going, err := terminating(ctx, r.Live, grant.Namespace)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	switch {
+	case going:
+		r.Recorder.Eventf(grant, nil, corev1.EventTypeNormal, "Detached", "Release",
+			"the namespace of the grant is being deleted; what the grant provisioned stays")
+	case !grant.Planned():
+		gone, err := r.revokeForGood(ctx, grant)
+		if err != nil || !gone {
+			return reconcile.Result{RequeueAfter: waitInterval}, err
+		}
+	}
+	read := grant.DeepCopy()
+	controllerutil.RemoveFinalizer(grant, v1alpha1.FinalizerGrant)
+	patch := client.MergeFromWithOptions(read, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, grant, patch, apply.FieldOwner); client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, fmt.Errorf("remove the finalizer: %w", err)
+	}
+	return reconcile.Result{}, nil
+}
+
+// revokeForGood takes away everything that a Grant provisioned, without grace days, and reports whether it has gone.
+func (r *GrantReconciler) revokeForGood(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
+	seats, err := r.endAccess(ctx, grant)
+	if err != nil || seats > 0 {
+		return false, err
+	}
+	if grant.Spec.OnRevoke == v1alpha1.RemovalRetain {
+		return true, nil
+	}
+	inventory, err := r.applier().EndData(ctx, grant)
+	return len(inventory) == 0, err
+}
+
+// tell emits an event for a change that a person would ask about.
+func (r *GrantReconciler) tell(grant, before *v1alpha1.Grant, result outcome) {
+	if readyReason(before.Status.Conditions) == result.verdict.Reason && before.Status.Phase == result.phase {
+		return
+	}
+	kind := corev1.EventTypeNormal
+	switch result.verdict.Reason {
+	case v1alpha1.ReasonConflict, v1alpha1.ReasonRefused, v1alpha1.ReasonForbidden, v1alpha1.ReasonPoolMissing,
+		v1alpha1.ReasonProgressingWithRetry:
+		kind = corev1.EventTypeWarning
+	}
+	r.Recorder.Eventf(grant, nil, kind, result.verdict.Reason, "Reconcile", "%s", result.verdict.Message)
+}

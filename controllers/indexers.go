@@ -1,0 +1,119 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+)
+
+// Names of indexes. The index of what a Grant provisioned is apply.IndexGrant.
+const (
+	// indexHolder finds the completions, and the planned Grants, of a person.
+	indexHolder = "holder"
+	// indexOwnerDigest finds the Grant whose mark an object carries.
+	indexOwnerDigest = "ownerDigest"
+	// indexPool finds the Grants that ask for a seat of a pool, and the seats of a pool.
+	indexPool = "pool"
+	// indexSeatGrant finds the seats of a Grant.
+	indexSeatGrant = "seatGrant"
+	// indexTokenDigest finds the Institutions that know a token.
+	indexTokenDigest = "tokenDigest"
+)
+
+func holderKey(institutionID, userID v1alpha1.PlatformID) string {
+	return institutionID.String() + "/" + userID.String()
+}
+
+func completionHolder(o client.Object) []string {
+	spec := &o.(*v1alpha1.CourseCompletion).Spec
+	return []string{holderKey(spec.Institution.ID, spec.User.ID)}
+}
+
+func plannedGrantHolder(o client.Object) []string {
+	grant := o.(*v1alpha1.Grant)
+	if !grant.Planned() {
+		return nil
+	}
+	return []string{holderKey(grant.Spec.Holder.InstitutionID, grant.Spec.Holder.UserID)}
+}
+
+func grantOwnerDigest(o client.Object) []string { return []string{o.(*v1alpha1.Grant).OwnerDigest()} }
+
+func grantPools(o client.Object) []string {
+	var pools []string
+	for _, seat := range o.(*v1alpha1.Grant).Spec.Seats {
+		pools = append(pools, string(seat.Pool))
+	}
+	return pools
+}
+
+func seatPool(o client.Object) []string { return []string{string(o.(*v1alpha1.Seat).Spec.Pool)} }
+
+func seatGrant(o client.Object) []string { return []string{string(o.(*v1alpha1.Seat).Spec.Grant)} }
+
+func institutionTokens(o client.Object) []string {
+	var digests []string
+	for _, token := range o.(*v1alpha1.Institution).Status.Tokens {
+		if token.SHA256 != "" {
+			digests = append(digests, token.SHA256)
+		}
+	}
+	return digests
+}
+
+func grantMark(o client.Object) []string {
+	if mark := o.GetLabels()[v1alpha1.LabelGrant]; mark != "" {
+		return []string{mark}
+	}
+	return nil
+}
+
+// setupIndexes declares every index that the loops read by.
+func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	indexes := []struct {
+		object client.Object
+		name   string
+		values client.IndexerFunc
+	}{
+		{&v1alpha1.CourseCompletion{}, indexHolder, completionHolder},
+		{&v1alpha1.Grant{}, indexHolder, plannedGrantHolder},
+		{&v1alpha1.Grant{}, indexOwnerDigest, grantOwnerDigest},
+		{&v1alpha1.Grant{}, indexPool, grantPools},
+		{&v1alpha1.Seat{}, indexPool, seatPool},
+		{&v1alpha1.Seat{}, indexSeatGrant, seatGrant},
+		{&v1alpha1.Institution{}, indexTokenDigest, institutionTokens},
+	}
+	for _, kind := range apply.Kinds() {
+		indexes = append(indexes, struct {
+			object client.Object
+			name   string
+			values client.IndexerFunc
+		}{kind, apply.IndexGrant, grantMark})
+	}
+	for _, index := range indexes {
+		if err := indexer.IndexField(ctx, index.object, index.name, index.values); err != nil {
+			return fmt.Errorf("index %s of %T: %w", index.name, index.object, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+const (
+	// Secrets are read one by one and not watched: so the operator needs the right to get them, and not to list them.
+	tokenInterval      = 30 * time.Second
+	tokenRetryInterval = 3 * time.Second
+
+	maxTokenLength = 512
+)
+
+// InstitutionReconciler reads the tokens of an Institution and publishes their digests, so that the webhook server can
+// authenticate without access to a Secret.
+type InstitutionReconciler struct {
+	Client client.Client
+	// Live reads Secrets; they are never cached.
+	Live     client.Reader
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+}
+
+// SetupWithManager registers the loop.
+func (r *InstitutionReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("institution").
+		For(&v1alpha1.Institution{}).
+		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.others)).
+		Complete(r)
+}
+
+// others returns the Institutions whose standing depends on this one: those that know one of its tokens, and those that
+// claim its id in its namespace.
+func (r *InstitutionReconciler) others(ctx context.Context, object client.Object) []reconcile.Request {
+	institution := object.(*v1alpha1.Institution)
+	found := map[client.ObjectKey]bool{}
+	collect := func(opts ...client.ListOption) {
+		var list v1alpha1.InstitutionList
+		if err := r.Client.List(ctx, &list, opts...); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Could not list institutions")
+			return
+		}
+		for i := range list.Items {
+			found[client.ObjectKeyFromObject(&list.Items[i])] = true
+		}
+	}
+	for _, digest := range institutionTokens(institution) {
+		collect(client.MatchingFields{indexTokenDigest: digest})
+	}
+	collect(client.InNamespace(institution.Namespace))
+	delete(found, client.ObjectKeyFromObject(institution))
+	requests := make([]reconcile.Request, 0, len(found))
+	for key := range found {
+		requests = append(requests, reconcile.Request{NamespacedName: key})
+	}
+	return requests
+}
+
+// Reconcile reads the tokens, compares them with those of other Institutions and publishes what is accepted.
+func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	institution := &v1alpha1.Institution{}
+	if err := r.Client.Get(ctx, req.NamespacedName, institution); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	tokens, err := r.tokens(ctx, institution)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	verdict, err := r.verdict(ctx, institution, tokens)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	before := institution.DeepCopy()
+	institution.Status.ObservedGeneration = institution.Generation
+	institution.Status.WebhookPath = fmt.Sprintf("/webhooks/%d/", institution.Spec.ID)
+	institution.Status.Tokens = tokens
+	setConditions(&institution.Status.Conditions, verdict, institution.Generation, r.Clock.Now())
+	changed, err := patchStatus(ctx, r.Client, before, institution)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("write the status: %w", err)
+	}
+	if changed {
+		r.tell(institution, before, verdict)
+	}
+	if verdict.Ready {
+		return reconcile.Result{RequeueAfter: tokenInterval}, nil
+	}
+	return reconcile.Result{RequeueAfter: tokenRetryInterval}, nil
+}
+
+func (r *InstitutionReconciler) tell(institution, before *v1alpha1.Institution, verdict plan.Verdict) {
+	if readyReason(before.Status.Conditions) == verdict.Reason {
+		return
+	}
+	kind := corev1.EventTypeNormal
+	if !verdict.Ready {
+		kind = corev1.EventTypeWarning
+	}
+	r.Recorder.Eventf(institution, nil, kind, verdict.Reason, "Reconcile", "%s", verdict.Message)
+}
+
+// tokens reads every Secret that is named and says what became of it.
+func (r *InstitutionReconciler) tokens(
+	ctx context.Context, institution *v1alpha1.Institution,
+) ([]v1alpha1.TokenStatus, error) {
+	refs := institution.Spec.Authentication.TokenSecretRefs
+	tokens := make([]v1alpha1.TokenStatus, 0, len(refs))
+	for _, ref := range refs {
+		token := v1alpha1.TokenStatus{SecretName: ref.Name}
+		secret := &corev1.Secret{}
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: institution.Namespace, Name: string(ref.Name)}, secret)
+		switch {
+		case apierrors.IsNotFound(err):
+			token.State = v1alpha1.TokenNotFound
+		case apierrors.IsForbidden(err):
+			token.State = v1alpha1.TokenForbidden
+		case err != nil:
+			return nil, fmt.Errorf("read secret %s: %w", ref.Name, err)
+		default:
+			token.State, token.SHA256 = accept(secret)
+		}
+		if token.State == v1alpha1.TokenAccepted {
+			shared, err := r.shared(ctx, institution, token.SHA256)
+			if err != nil {
+				return nil, err
+			}
+			if shared {
+				token.State = v1alpha1.TokenShared
+			}
+		}
+		tokens = append(tokens, token)
+	}
+	return tokens, nil
+}
+
+// accept returns the digest of a Secret's token if it can be one. White space around it, such as the line end that an
+// editor leaves, does not belong to it.
+func accept(secret *corev1.Secret) (v1alpha1.TokenState, string) {
+	token := strings.TrimSpace(string(secret.Data[v1alpha1.SecretKeyToken]))
+	if secret.Type != v1alpha1.SecretTypeWebhookToken ||
+		len(token) < v1alpha1.MinTokenLength || len(token) > maxTokenLength || strings.ContainsFunc(token, unprintable) {
+		return v1alpha1.TokenInvalid, ""
+	}
+	digest := sha256.Sum256([]byte(token))
+	return v1alpha1.TokenAccepted, hex.EncodeToString(digest[:])
+}
+
+func unprintable(r rune) bool { return r <= ' ' || r > '~' }
+
+// shared reports whether another Institution knows the same token.
+func (r *InstitutionReconciler) shared(
+	ctx context.Context, institution *v1alpha1.Institution, digest string,
+) (bool, error) {
+	var knowing v1alpha1.InstitutionList
+	if err := r.Client.List(ctx, &knowing, client.MatchingFields{indexTokenDigest: digest}); err != nil {
+		return false, fmt.Errorf("list institutions: %w", err)
+	}
+	for i := range knowing.Items {
+		if knowing.Items[i].UID != institution.UID {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (r *InstitutionReconciler) verdict(
+	ctx context.Context, institution *v1alpha1.Institution, tokens []v1alpha1.TokenStatus,
+) (plan.Verdict, error) {
+	_, err := institutionOf(ctx, r.Client, institution.Namespace, institution.Spec.ID)
+	if problem, ok := errors.AsType[*institutionProblem](err); ok {
+		return plan.Verdict{Stalled: true, Reason: problem.reason, Message: problem.message}, nil
+	}
+	if err != nil {
+		return plan.Verdict{}, err
+	}
+	for _, token := range tokens {
+		if reason, message := tokenProblem(institution, token); reason != "" {
+			return plan.Verdict{Reconciling: true, Reason: reason, Message: message}, nil
+		}
+	}
+	return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "deliveries are taken"}, nil
+}
+
+func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus) (reason, message string) {
+	switch token.State {
+	case v1alpha1.TokenAccepted:
+		return "", ""
+	case v1alpha1.TokenNotFound:
+		return v1alpha1.ReasonTokenNotFound, fmt.Sprintf("secret %s does not exist: create it with the type %s and the key %s",
+			token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken)
+	case v1alpha1.TokenInvalid:
+		return v1alpha1.ReasonTokenInvalid, fmt.Sprintf("secret %s must have the type %s and under the key %s a token of %d to %d "+
+			"printable ASCII characters", token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken,
+			v1alpha1.MinTokenLength, maxTokenLength)
+	case v1alpha1.TokenForbidden:
+		return v1alpha1.ReasonAccessMissing, fmt.Sprintf("secret %s may not be read: namespace %s needs a RoleBinding of the "+
+			"ClusterRole completion-institution to the ServiceAccount of completion-controller-manager",
+			token.SecretName, institution.Namespace)
+	case v1alpha1.TokenShared:
+		return v1alpha1.ReasonTokenShared, fmt.Sprintf("the token in secret %s is also that of another Institution and is accepted "+
+			"for neither: give each its own", token.SecretName)
+	}
+	return v1alpha1.ReasonTokenInvalid, fmt.Sprintf("secret %s is in an unknown state", token.SecretName)
+}

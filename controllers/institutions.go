@@ -1,0 +1,129 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// institutionProblem says why what depends on an Institution has to wait for people.
+type institutionProblem struct{ reason, message string }
+
+// Error returns the message.
+func (p *institutionProblem) Error() string { return p.message }
+
+// tenant is an Institution that can be worked with.
+type tenant struct {
+	*v1alpha1.Institution
+	zone *time.Location
+}
+
+func (t *tenant) suspended() bool { return t.Spec.Suspend != nil && *t.Spec.Suspend }
+
+// institutionOf returns the Institution of an id in a namespace, or an institutionProblem where there is none, more than
+// one, or one whose times cannot be read.
+func institutionOf(
+	ctx context.Context, reader client.Reader, namespace string, id v1alpha1.PlatformID,
+) (*tenant, error) {
+	var list v1alpha1.InstitutionList
+	if err := reader.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("list institutions: %w", err)
+	}
+	var found []*v1alpha1.Institution
+	for i := range list.Items {
+		if list.Items[i].Spec.ID == id {
+			found = append(found, &list.Items[i])
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, &institutionProblem{v1alpha1.ReasonInstitutionMissing,
+			fmt.Sprintf("no Institution with spec.id %d is in this namespace", id)}
+	case 1:
+	default:
+		return nil, &institutionProblem{v1alpha1.ReasonDuplicateInstitution,
+			fmt.Sprintf("%d Institutions in this namespace have spec.id %d: delete all but one", len(found), id)}
+	}
+	zone, err := time.LoadLocation(found[0].Spec.TimeZone)
+	if err != nil {
+		return nil, &institutionProblem{v1alpha1.ReasonInvalidTimeZone, fmt.Sprintf(
+			"spec.timeZone %q is not in the IANA time zone database: use a name such as America/Sao_Paulo", found[0].Spec.TimeZone)}
+	}
+	return &tenant{Institution: found[0], zone: zone}, nil
+}
+
+func readyReason(conditions []metav1.Condition) string {
+	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil {
+		return ready.Reason
+	}
+	return ""
+}
+
+// completionsCRD is the definition whose deletion takes all completions with it.
+const completionsCRD = "coursecompletions." + v1alpha1.GroupName
+
+// dissolving reports whether an institution, its namespace or the kind of its completions is gone or being deleted. What
+// disappears in the course of that was withdrawn by nobody. All of it is read live.
+func dissolving(
+	ctx context.Context, live client.Reader, namespace string, id v1alpha1.PlatformID,
+) (bool, error) {
+	going, err := terminating(ctx, live, namespace)
+	if err != nil || going {
+		return going, err
+	}
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(schema.GroupVersionKind{
+		Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	if going, err := deleted(ctx, live, client.ObjectKey{Name: completionsCRD}, crd); err != nil || going {
+		return going, err
+	}
+	found, err := institutionOf(ctx, live, namespace, id)
+	if _, ok := errors.AsType[*institutionProblem](err); ok {
+		return true, nil
+	}
+	return err == nil && !found.DeletionTimestamp.IsZero(), err
+}
+
+// terminating reports whether a namespace is gone or being deleted, by a live read.
+func terminating(ctx context.Context, live client.Reader, namespace string) (bool, error) {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return deleted(ctx, live, client.ObjectKey{Name: namespace}, object)
+}
+
+func deleted(ctx context.Context, live client.Reader, key client.ObjectKey, object client.Object) (bool, error) {
+	err := live.Get(ctx, key, object)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look whether %s is being deleted: %w", key.Name, err)
+	}
+	return !object.GetDeletionTimestamp().IsZero(), nil
+}

@@ -1,0 +1,330 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	ac "github.com/lxp-dev/course-completion-operator/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// settleTime is how long a completion's status waits for its Grants, so that a completion that goes well costs one
+// status write and not two.
+const settleTime = time.Second
+
+// Person is the queue key of the planner: everything about one person is planned together, by one worker at a time, so
+// that several completions, policies and revocations never race.
+type Person struct {
+	Namespace     string
+	InstitutionID v1alpha1.PlatformID
+	UserID        v1alpha1.PlatformID
+}
+
+// String identifies the person in logs by the platform's numbers.
+func (p Person) String() string {
+	return p.Namespace + "/" + holderKey(p.InstitutionID, p.UserID)
+}
+
+// PlannerReconciler turns what a person completed into the person's Grants, and tells each completion what came of it.
+// What to do is decided by package plan.
+type PlannerReconciler struct {
+	Client client.Client
+	// Live confirms what the cache does not show before an entitlement ends.
+	Live     client.Reader
+	Compiler *PolicyCompiler
+	Clock    clock.PassiveClock
+
+	// unsettled holds since when the completions of a person wait for their Grants.
+	mu        sync.Mutex
+	unsettled map[Person]time.Time
+}
+
+// Reconcile gathers, plans, writes the Grants, and then the statuses.
+func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (reconcile.Result, error) {
+	gathered, err := r.gather(ctx, person)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	tenant, err := institutionOf(ctx, r.Client, person.Namespace, person.InstitutionID)
+	if problem, ok := errors.AsType[*institutionProblem](err); ok {
+		return reconcile.Result{}, r.tellAll(ctx, gathered, plan.Verdict{
+			Reconciling: true, Reason: problem.reason, Message: problem.message})
+	}
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if tenant.suspended() {
+		return reconcile.Result{}, r.tellAll(ctx, gathered, plan.Verdict{
+			Reconciling: true, Reason: v1alpha1.ReasonSuspended, Message: "the institution is suspended"})
+	}
+	if gathered.Gone, err = r.gone(ctx, person, gathered); err != nil {
+		return reconcile.Result{}, err
+	}
+	if gathered.Policies, err = r.policies(ctx, tenant); err != nil {
+		return reconcile.Result{}, err
+	}
+	gathered.Prefix, gathered.Zone = tenant.Spec.NamespacePrefix, tenant.zone
+	planned := plan.For(*gathered)
+	refused, err := r.writeGrants(ctx, person, planned.Grants)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	return r.report(ctx, person, gathered, planned, refused)
+}
+
+// gather reads the person's completions and planned Grants.
+func (r *PlannerReconciler) gather(ctx context.Context, person Person) (*plan.Person, error) {
+	holder := client.MatchingFields{indexHolder: holderKey(person.InstitutionID, person.UserID)}
+	var completions v1alpha1.CourseCompletionList
+	if err := r.Client.List(ctx, &completions, client.InNamespace(person.Namespace), holder); err != nil {
+		return nil, fmt.Errorf("list completions: %w", err)
+	}
+	var grants v1alpha1.GrantList
+	if err := r.Client.List(ctx, &grants, client.InNamespace(person.Namespace), holder); err != nil {
+		return nil, fmt.Errorf("list grants: %w", err)
+	}
+	return &plan.Person{
+		Holder:      v1alpha1.GrantHolder{InstitutionID: person.InstitutionID, UserID: person.UserID},
+		Completions: completions.Items,
+		Grants:      grants.Items,
+		Now:         r.Clock.Now(),
+	}, nil
+}
+
+func (r *PlannerReconciler) policies(ctx context.Context, tenant *tenant) ([]*plan.Policy, error) {
+	var list v1alpha1.CompletionPolicyList
+	if err := r.Client.List(ctx, &list, client.InNamespace(tenant.Namespace)); err != nil {
+		return nil, fmt.Errorf("list policies: %w", err)
+	}
+	policies := make([]*plan.Policy, 0, len(list.Items))
+	for i := range list.Items {
+		policies = append(policies, r.Compiler.Compile(&list.Items[i], tenant.Spec.Privacy))
+	}
+	return policies, nil
+}
+
+// gone returns the completions that a Grant records as a cause and that are no longer there, each confirmed by a live
+// read. None is gone while the institution, its namespace or the kind itself is being deleted: that is no order to
+// take anything from anybody.
+func (r *PlannerReconciler) gone(ctx context.Context, person Person, gathered *plan.Person) (map[string]bool, error) {
+	present := map[string]bool{}
+	for i := range gathered.Completions {
+		present[gathered.Completions[i].Name] = true
+	}
+	gone := map[string]bool{}
+	for i := range gathered.Grants {
+		for _, cause := range gathered.Grants[i].Spec.Causes {
+			name := string(cause.Completion)
+			if present[name] || gone[name] || cause.End == v1alpha1.CauseWithdrawn {
+				continue
+			}
+			err := r.Live.Get(ctx, client.ObjectKey{Namespace: person.Namespace, Name: name}, &v1alpha1.CourseCompletion{})
+			if err == nil {
+				// It has come back, and the cache will show it.
+				present[name] = true
+				continue
+			}
+			if !apierrors.IsNotFound(err) {
+				return nil, fmt.Errorf("look for completion %s: %w", name, err)
+			}
+			gone[name] = true
+		}
+	}
+	if len(gone) == 0 {
+		return nil, nil
+	}
+	dissolving, err := dissolving(ctx, r.Live, person.Namespace, person.InstitutionID)
+	if err != nil || dissolving {
+		return nil, err
+	}
+	return gone, nil
+}
+
+// writeGrants applies the Grants that differ from what is planned. It returns what the API server refuses for good, by
+// the name of the Grant.
+func (r *PlannerReconciler) writeGrants(
+	ctx context.Context, person Person, grants []plan.Planned,
+) (map[string]string, error) {
+	refused := map[string]string{}
+	var failed []error
+	for i := range grants {
+		planned := &grants[i]
+		if !planned.Changed() || planned.Existing != nil && !planned.Existing.DeletionTimestamp.IsZero() {
+			continue
+		}
+		err := r.writeGrant(ctx, person, planned)
+		switch {
+		case err == nil:
+			ctrl.LoggerFrom(ctx).Info("Planned grant", "grant", planned.Name, "new", planned.Existing == nil,
+				"accessEndsAt", planned.Spec.AccessEndsAt)
+		case apierrors.IsInvalid(err):
+			refused[planned.Name] = describe(err)
+		default:
+			failed = append(failed, fmt.Errorf("apply grant %s: %w", planned.Name, err))
+		}
+	}
+	return refused, errors.Join(failed...)
+}
+
+// writeGrant applies what is planned of a Grant, if it still is as it was when it was planned: a Grant that is new to
+// the cache, or was changed meanwhile, yields a conflict, and is planned again.
+func (r *PlannerReconciler) writeGrant(ctx context.Context, person Person, planned *plan.Planned) error {
+	text, err := json.Marshal(planned.Spec)
+	if err != nil {
+		return fmt.Errorf("encode the spec: %w", err)
+	}
+	spec := ac.GrantSpec()
+	if err := json.Unmarshal(text, spec); err != nil {
+		return fmt.Errorf("decode the spec: %w", err)
+	}
+	version := "1"
+	if planned.Existing != nil {
+		version = planned.Existing.ResourceVersion
+	}
+	grant := ac.Grant(planned.Name, person.Namespace).
+		WithResourceVersion(version).
+		WithFinalizers(v1alpha1.FinalizerGrant).
+		WithLabels(map[string]string{
+			v1alpha1.LabelInstitutionID: person.InstitutionID.String(),
+			v1alpha1.LabelUserID:        person.UserID.String(),
+			v1alpha1.LabelPolicy:        string(planned.Spec.Policy),
+		}).
+		WithSpec(spec)
+	return r.Client.Apply(ctx, grant, apply.FieldOwner, client.ForceOwnership)
+}
+
+// report writes the statuses of the person's completions, each once its Grants have settled or have had the time to.
+func (r *PlannerReconciler) report(
+	ctx context.Context, person Person, gathered *plan.Person, planned plan.Plan, refused map[string]string,
+) (reconcile.Result, error) {
+	settled := true
+	for _, completion := range planned.Completions {
+		settled = settled && (completion.Settled || len(refused) > 0)
+	}
+	wait := r.wait(person, settled)
+	var failed []error
+	for i, completion := range planned.Completions {
+		if wait > 0 && !completion.Settled {
+			continue
+		}
+		for _, name := range completion.Grants {
+			if why, found := refused[string(name)]; found {
+				completion.Verdict = plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
+					Message: fmt.Sprintf("the API server refuses grant %s: %s", name, why)}
+			}
+		}
+		failed = append(failed, r.tell(ctx, &gathered.Completions[i], completion))
+	}
+	return reconcile.Result{RequeueAfter: wait}, errors.Join(failed...)
+}
+
+// wait returns how much longer the statuses of a person wait for the Grants.
+func (r *PlannerReconciler) wait(person Person, settled bool) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if settled {
+		delete(r.unsettled, person)
+		return 0
+	}
+	now := r.Clock.Now()
+	since, found := r.unsettled[person]
+	if !found {
+		if r.unsettled == nil {
+			r.unsettled = map[Person]time.Time{}
+		}
+		since = now
+		r.unsettled[person] = now
+	}
+	return max(0, settleTime-now.Sub(since))
+}
+
+// tellAll gives every completion of a person the same verdict, and leaves the rest of its status as it is.
+func (r *PlannerReconciler) tellAll(ctx context.Context, gathered *plan.Person, verdict plan.Verdict) error {
+	var failed []error
+	for i := range gathered.Completions {
+		completion := &gathered.Completions[i]
+		failed = append(failed, r.tell(ctx, completion, plan.CompletionPlan{
+			Policies: completion.Status.Policies, Grants: completion.Status.Grants, Verdict: verdict}))
+	}
+	return errors.Join(failed...)
+}
+
+func (r *PlannerReconciler) tell(
+	ctx context.Context, completion *v1alpha1.CourseCompletion, planned plan.CompletionPlan,
+) error {
+	before := completion.DeepCopy()
+	status := &completion.Status
+	status.ObservedGeneration = completion.Generation
+	status.Policies, status.Grants = planned.Policies, planned.Grants
+	status.Warnings = slices.Clone(completion.Spec.Delivery.Warnings)
+	setConditions(&status.Conditions, planned.Verdict, completion.Generation, r.Clock.Now())
+	if _, err := patchStatus(ctx, r.Client, before, completion); err != nil {
+		return fmt.Errorf("write the status of completion %s: %w", completion.Name, err)
+	}
+	return nil
+}
+
+// persons returns everybody in a namespace who has a completion or a planned Grant.
+func (r *PlannerReconciler) persons(ctx context.Context, namespace string) []Person {
+	found := map[Person]bool{}
+	var completions v1alpha1.CourseCompletionList
+	var grants v1alpha1.GrantList
+	for _, list := range []client.ObjectList{&completions, &grants} {
+		// The objects are only looked at, so that the copies that a list would make are not needed.
+		if err := r.Client.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Could not list who is in the namespace", "namespace", namespace)
+		}
+	}
+	for i := range completions.Items {
+		found[personOf(&completions.Items[i])[0]] = true
+	}
+	for i := range grants.Items {
+		for _, person := range personOf(&grants.Items[i]) {
+			found[person] = true
+		}
+	}
+	return slices.Collect(maps.Keys(found))
+}
+
+// personOf returns whose completion or planned Grant an object is.
+func personOf(object client.Object) []Person {
+	switch o := object.(type) {
+	case *v1alpha1.CourseCompletion:
+		return []Person{{o.Namespace, o.Spec.Institution.ID, o.Spec.User.ID}}
+	case *v1alpha1.Grant:
+		if o.Planned() {
+			return []Person{{o.Namespace, o.Spec.Holder.InstitutionID, o.Spec.Holder.UserID}}
+		}
+	}
+	return nil
+}

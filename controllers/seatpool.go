@@ -1,0 +1,222 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// SeatPoolReconciler gives the seats of a pool and takes them back. It alone writes Seats. Two holders of one seat are
+// impossible whatever it does: the API server does not create one name twice.
+type SeatPoolReconciler struct {
+	Client client.Client
+	Live   client.Reader
+	Clock  clock.PassiveClock
+}
+
+// SetupWithManager registers the loop.
+func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("seatpool").
+		For(&v1alpha1.SeatPool{}).
+		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
+			return poolRequests(o.GetNamespace(), seatPool(o))
+		})).
+		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
+			return poolRequests(o.GetNamespace(), grantPools(o))
+		})).
+		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.poolsBeside)).
+		Complete(r)
+}
+
+func poolRequests(namespace string, pools []string) []reconcile.Request {
+	requests := make([]reconcile.Request, 0, len(pools))
+	for _, pool := range pools {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: pool}})
+	}
+	return requests
+}
+
+func (r *SeatPoolReconciler) poolsBeside(ctx context.Context, object client.Object) []reconcile.Request {
+	var pools v1alpha1.SeatPoolList
+	if err := r.Client.List(ctx, &pools, client.InNamespace(object.GetNamespace())); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list pools")
+		return nil
+	}
+	var names []string
+	for i := range pools.Items {
+		names = append(names, pools.Items[i].Name)
+	}
+	return poolRequests(object.GetNamespace(), names)
+}
+
+// Reconcile gathers, plans, takes back, gives, and writes how the pool stands. It also runs for a pool that has gone:
+// its seats are still taken back.
+func (r *SeatPoolReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	gathered, err := r.gather(ctx, req)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	planned := plan.SeatsOf(*gathered)
+	err = errors.Join(r.free(ctx, planned.Free), r.give(ctx, req.Namespace, planned.Give))
+	if gathered.Pool != nil {
+		err = errors.Join(err, r.tell(ctx, gathered.Pool, planned))
+	}
+	result := reconcile.Result{}
+	if !planned.Next.IsZero() {
+		result.RequeueAfter = max(time.Second, planned.Next.Sub(gathered.Now))
+	}
+	return result, err
+}
+
+func (r *SeatPoolReconciler) gather(ctx context.Context, req reconcile.Request) (*plan.Pool, error) {
+	gathered := &plan.Pool{Name: req.Name, Now: r.Clock.Now(), Gone: map[string]bool{}, Frozen: map[string]bool{}}
+	pool := &v1alpha1.SeatPool{}
+	if err := r.Client.Get(ctx, req.NamespacedName, pool); err == nil {
+		gathered.Pool = pool
+	} else if !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("read the pool: %w", err)
+	}
+	of := []client.ListOption{client.InNamespace(req.Namespace), client.MatchingFields{indexPool: req.Name}}
+	var seats v1alpha1.SeatList
+	var grants v1alpha1.GrantList
+	if err := errors.Join(r.Client.List(ctx, &seats, of...), r.Client.List(ctx, &grants, of...)); err != nil {
+		return nil, fmt.Errorf("list seats and grants: %w", err)
+	}
+	gathered.Seats, gathered.Grants = seats.Items, grants.Items
+	return gathered, errors.Join(r.freeze(ctx, req.Namespace, gathered), r.gone(ctx, req.Namespace, gathered))
+}
+
+// freeze marks the Grants of institutions that are suspended or missing, unless a person revoked them.
+func (r *SeatPoolReconciler) freeze(ctx context.Context, namespace string, gathered *plan.Pool) error {
+	frozen := map[v1alpha1.PlatformID]bool{}
+	for i := range gathered.Grants {
+		grant := &gathered.Grants[i]
+		id := grant.Spec.Holder.InstitutionID
+		is, known := frozen[id]
+		if !known {
+			tenant, err := institutionOf(ctx, r.Client, namespace, id)
+			_, problem := errors.AsType[*institutionProblem](err)
+			if err != nil && !problem {
+				return err
+			}
+			is = problem || tenant.suspended()
+			frozen[id] = is
+		}
+		ordered := plan.EndOf(grant, gathered.Now).Revoked || !grant.DeletionTimestamp.IsZero() && !grant.Planned()
+		if is && !ordered {
+			gathered.Frozen[grant.Name] = true
+		}
+	}
+	return nil
+}
+
+// gone looks live for the Grants of seats that the cache does not show to ask for one.
+func (r *SeatPoolReconciler) gone(ctx context.Context, namespace string, gathered *plan.Pool) error {
+	known := map[string]bool{}
+	for i := range gathered.Grants {
+		known[gathered.Grants[i].Name] = true
+	}
+	for i := range gathered.Seats {
+		name := string(gathered.Seats[i].Spec.Grant)
+		if known[name] {
+			continue
+		}
+		known[name] = true
+		grant := &v1alpha1.Grant{}
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, grant)
+		switch {
+		case apierrors.IsNotFound(err):
+			gathered.Gone[name] = true
+		case err != nil:
+			return fmt.Errorf("look for grant %s: %w", name, err)
+		default:
+			// It may have stopped asking for this pool.
+			gathered.Gone[name] = !asks(grant, gathered.Name)
+		}
+	}
+	return nil
+}
+
+func asks(grant *v1alpha1.Grant, pool string) bool {
+	for _, seat := range grant.Spec.Seats {
+		if string(seat.Pool) == pool {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *SeatPoolReconciler) free(ctx context.Context, seats []v1alpha1.Seat) error {
+	var failed []error
+	for i := range seats {
+		err := r.Client.Delete(ctx, &seats[i], client.Preconditions{UID: &seats[i].UID})
+		if client.IgnoreNotFound(err) != nil {
+			failed = append(failed, fmt.Errorf("free seat %s: %w", seats[i].Name, err))
+			continue
+		}
+		ctrl.LoggerFrom(ctx).Info("Freed seat", "seat", seats[i].Name, "grant", seats[i].Spec.Grant)
+	}
+	return errors.Join(failed...)
+}
+
+func (r *SeatPoolReconciler) give(ctx context.Context, namespace string, specs []v1alpha1.SeatSpec) error {
+	for i := range specs {
+		seat := &v1alpha1.Seat{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: namespace, Name: v1alpha1.SeatName(string(specs[i].Pool), *specs[i].Number),
+				Labels: map[string]string{v1alpha1.LabelPool: string(specs[i].Pool)},
+			},
+			Spec: specs[i],
+		}
+		if err := r.Client.Create(ctx, seat); err != nil {
+			// Whatever was planned after it was planned on the same, outdated view: plan again.
+			return fmt.Errorf("give seat %s: %w", seat.Name, err)
+		}
+		ctrl.LoggerFrom(ctx).Info("Gave seat", "seat", seat.Name, "grant", seat.Spec.Grant)
+	}
+	return nil
+}
+
+func (r *SeatPoolReconciler) tell(ctx context.Context, pool *v1alpha1.SeatPool, planned plan.SeatPlan) error {
+	before := pool.DeepCopy()
+	status := &pool.Status
+	status.ObservedGeneration = pool.Generation
+	status.Taken, status.Waiting, status.Line = new(planned.Taken), new(planned.Waiting), planned.Line
+	verdict := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "seats are given in the order of the line"}
+	if planned.Taken > *pool.Spec.Capacity {
+		verdict.Reason = v1alpha1.ReasonCapacityLowered
+		verdict.Message = "more seats are taken than the capacity; nobody is evicted, and none is given until fewer are taken"
+	}
+	setConditions(&status.Conditions, verdict, pool.Generation, r.Clock.Now())
+	_, err := patchStatus(ctx, r.Client, before, pool)
+	return err
+}

@@ -1,0 +1,106 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package controllers holds the loops of the operator, one file each: institution (tokens to digests), completionpolicy
+// (compiled or not), planner (what a person has), grant (into effect and out of it) and seatpool (who sits where). What
+// to do is decided by package plan; the loops gather, call it, and write.
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// Options are what an installation decides.
+type Options struct {
+	// Limits hold for policies and Grants.
+	Limits plan.Limits
+	// Clock tells the time to every decision.
+	Clock clock.PassiveClock
+	// Workers is how many persons, and how many Grants, are worked on at the same time.
+	Workers int
+}
+
+// NewScheme returns the scheme with every kind that the loops work with.
+func NewScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return scheme
+}
+
+// CacheOptions returns what the manager's cache holds: of what other kinds there are in the cluster only what carries the
+// mark of a Grant, and nobody's managedFields.
+func CacheOptions() cache.Options {
+	marked, err := labels.NewRequirement(v1alpha1.LabelGrant, selection.Exists, nil)
+	utilruntime.Must(err)
+	selector := labels.NewSelector().Add(*marked)
+	byObject := map[client.Object]cache.ByObject{}
+	for _, kind := range apply.Kinds() {
+		byObject[kind] = cache.ByObject{Label: selector}
+	}
+	return cache.Options{ByObject: byObject, DefaultTransform: cache.TransformStripManagedFields()}
+}
+
+// Setup registers every loop with the manager, whose cache has been made with CacheOptions.
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := setupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	c, live := mgr.GetClient(), mgr.GetAPIReader()
+	recorder := mgr.GetEventRecorder("completion-controller-manager")
+	compiler := NewPolicyCompiler(options.Limits)
+	loops := []struct {
+		name  string
+		setup func() error
+	}{
+		{"institution", func() error {
+			return (&InstitutionReconciler{c, live, recorder, options.Clock}).SetupWithManager(mgr)
+		}},
+		{"completionpolicy", func() error {
+			return (&CompletionPolicyReconciler{c, compiler, recorder, options.Clock}).SetupWithManager(mgr)
+		}},
+		{"planner", func() error {
+			planner := &PlannerReconciler{Client: c, Live: live, Compiler: compiler, Clock: options.Clock}
+			return planner.SetupWithManager(mgr, options.Workers)
+		}},
+		{"grant", func() error {
+			grants := &GrantReconciler{c, live, options.Limits, recorder, options.Clock}
+			return grants.SetupWithManager(mgr, options.Workers)
+		}},
+		{"seatpool", func() error { return (&SeatPoolReconciler{c, live, options.Clock}).SetupWithManager(mgr) }},
+	}
+	for _, loop := range loops {
+		if err := loop.setup(); err != nil {
+			return fmt.Errorf("set up the %s loop: %w", loop.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// setConditions writes a verdict as kstatus reads it: Ready always, Reconciling and Stalled only where they are true.
+func setConditions(conditions *[]metav1.Condition, verdict plan.Verdict, generation int64, now time.Time) {
+	set := func(kind string, holds bool) {
+		status := metav1.ConditionFalse
+		if holds {
+			status = metav1.ConditionTrue
+		}
+		meta.SetStatusCondition(conditions, metav1.Condition{
+			Type: kind, Status: status, Reason: verdict.Reason, Message: verdict.Message,
+			ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now),
+		})
+	}
+	set(v1alpha1.ConditionReady, verdict.Ready)
+	for kind, holds := range map[string]bool{
+		v1alpha1.ConditionReconciling: verdict.Reconciling, v1alpha1.ConditionStalled: verdict.Stalled,
+	} {
+		if holds {
+			set(kind, true)
+		} else {
+			meta.RemoveStatusCondition(conditions, kind)
+		}
+	}
+	slices.SortFunc(*conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
+}
+
+// patchStatus writes the status of an object if it differs from what was read, and reports whether it did. The patch
+// carries no resourceVersion: each status has one writer, which works it out anew each time. An object that is gone
+// meanwhile is no error.
+func patchStatus(ctx context.Context, c client.Client, read, changed client.Object) (bool, error) {
+	patch := client.MergeFrom(read)
+	data, err := patch.Data(changed)
+	if err != nil {
+		return false, fmt.Errorf("compare the status: %w", err)
+	}
+	if string(data) == "{}" {
+		return false, nil
+	}
+	err = c.Status().Patch(ctx, changed, patch, apply.FieldOwner)
+	return err == nil, client.IgnoreNotFound(err)
+}
+
+// describe says what an API error means without what it quotes, which may be personal data: the reason, and the fields.
+func describe(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return "the API server cannot be reached"
+	}
+	details := status.Status().Details
+	what := string(status.Status().Reason)
+	if details == nil {
+		return what
+	}
+	if details.Kind != "" {
+		what += " for " + details.Kind + " " + details.Name
+	}
+	var fields []string
+	for _, cause := range details.Causes {
+		if cause.Field != "" && !slices.Contains(fields, cause.Field) {
+			fields = append(fields, cause.Field)
+		}
+	}
+	if len(fields) > 0 {
+		what += " at " + strings.Join(fields, ", ")
+	}
+	return what
+}

@@ -1,0 +1,263 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package apply puts what a Grant says into the cluster, and takes it away again. It takes no decision: what is to be,
+// and when, is worked out by package plan.
+//
+// It never takes over what it did not make: everything carries the mark of its Grant, the first write of an object is
+// one that fails where something of that name exists, and later writes and deletions carry the uid.
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// FieldOwner is the field manager of everything that is provisioned.
+const FieldOwner = client.FieldOwner("completion-controller-manager")
+
+// IndexGrant is the name of the index, on every kind of Kinds, of the mark of the Grant.
+const IndexGrant = "grant"
+
+// absent makes a server-side apply create what is not there and fail with a conflict on what is: no object has this
+// version.
+const absent = "1"
+
+// ConflictError means that something of the name exists and is not the Grant's. It was left untouched.
+type ConflictError struct {
+	Kind, Namespace, Name string
+	// Holder is the namespace and name of the Grant that has it, empty where it belongs to nobody's Grant.
+	Holder string
+}
+
+// Error says what stands in the way, and whose it is.
+func (e *ConflictError) Error() string {
+	where := e.Name
+	if e.Namespace != "" {
+		where = e.Namespace + "/" + e.Name
+	}
+	if e.Holder != "" {
+		return fmt.Sprintf("%s %s belongs to grant %s; it was left untouched", e.Kind, where, e.Holder)
+	}
+	return fmt.Sprintf("%s %s exists and was not made by a grant; it was left untouched", e.Kind, where)
+}
+
+// TerminatingError means that an object of the Grant is being deleted: it has to be gone before it can be made anew.
+type TerminatingError struct{ Kind, Name string }
+
+// Error says what is going.
+func (e *TerminatingError) Error() string {
+	return fmt.Sprintf("%s %s is being deleted; it is made again once it has gone", e.Kind, e.Name)
+}
+
+// Applier provisions and revokes. It reads from a cache of what carries the mark of a Grant, so that an unchanged Grant
+// costs no request.
+type Applier struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads from the API server.
+	Live client.Reader
+}
+
+// Provision puts everything that the Grant says into the cluster and takes away what it no longer says, except for
+// namespaces, which Prune takes. It returns the inventory, also along with an error: what is there is there.
+func (a *Applier) Provision(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
+	wanted := map[string]bool{}
+	var inventory []v1alpha1.InventoryEntry
+	for i := range grant.Spec.Namespaces {
+		ns := &grant.Spec.Namespaces[i]
+		for _, object := range objectsOf(grant, ns) {
+			uid, err := a.ensure(ctx, grant, &object)
+			if err != nil {
+				return merge(grant.Status.Inventory, inventory), err
+			}
+			entry := entryOf(object.group, object.kind, object.want, uid)
+			wanted[identity(entry)] = true
+			inventory = append(inventory, entry)
+		}
+	}
+	rest, err := a.prune(ctx, grant, wanted)
+	return merge(inventory, rest), err
+}
+
+// ensure makes one object as it should be and returns its uid.
+func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *owned) (types.UID, error) {
+	have := object.empty()
+	err := a.Client.Get(ctx, object.key(), have)
+	if apierrors.IsNotFound(err) {
+		uid, applyErr := a.write(ctx, object, absent, "")
+		if !apierrors.IsConflict(applyErr) {
+			return uid, applyErr
+		}
+		// Something is there that the cache does not show: somebody else's, or our own that the cache has yet to see.
+		have = object.empty()
+		err = a.Live.Get(ctx, object.key(), have)
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case !labelled(have, grant.OwnerDigest()):
+		return "", &ConflictError{
+			Kind: object.kind, Namespace: have.GetNamespace(), Name: have.GetName(), Holder: holderOf(have),
+		}
+	case !have.GetDeletionTimestamp().IsZero():
+		return "", &TerminatingError{Kind: object.kind, Name: have.GetName()}
+	case object.same(have):
+		return have.GetUID(), nil
+	}
+	return a.write(ctx, object, "", have.GetUID())
+}
+
+func holderOf(object client.Object) string {
+	if object.GetLabels()[v1alpha1.LabelGrant] == "" {
+		return ""
+	}
+	return object.GetAnnotations()[v1alpha1.AnnotationGrant]
+}
+
+func (a *Applier) write(ctx context.Context, object *owned, resourceVersion string, uid types.UID) (types.UID, error) {
+	config := object.config(resourceVersion, uid)
+	if err := a.Client.Apply(ctx, config, FieldOwner, client.ForceOwnership); err != nil {
+		return "", err
+	}
+	// The client leaves the server's answer in the configuration.
+	answer := metav1.PartialObjectMetadata{}
+	decode(config, &answer)
+	return answer.UID, nil
+}
+
+// prune deletes what the Grant has and no longer says, and returns what of it is still there. Namespaces hold data and
+// stay: they go when the Grant's data goes, and with them what is in them.
+func (a *Applier) prune(
+	ctx context.Context, grant *v1alpha1.Grant, wanted map[string]bool,
+) ([]v1alpha1.InventoryEntry, error) {
+	have, err := a.inventory(ctx, grant)
+	if err != nil {
+		return grant.Status.Inventory, err
+	}
+	kept := map[string]bool{}
+	for i := range grant.Spec.Namespaces {
+		kept[grant.Spec.Namespaces[i].Name] = true
+	}
+	var rest []v1alpha1.InventoryEntry
+	for _, entry := range have {
+		if wanted[identity(entry)] {
+			continue
+		}
+		if !kept[*entry.Namespace] && grant.Spec.OnPolicyRemoval != v1alpha1.RemovalDelete {
+			rest = append(rest, entry)
+			continue
+		}
+		gone, err := a.remove(ctx, grant, entry)
+		if err != nil {
+			return have, err
+		}
+		if !gone {
+			rest = append(rest, entry)
+		}
+	}
+	return rest, nil
+}
+
+// EndAccess deletes what gives the holder access. It returns what is left of the inventory.
+func (a *Applier) EndAccess(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
+	return a.removeAll(ctx, grant, func(entry v1alpha1.InventoryEntry) bool { return entry.Kind == "RoleBinding" })
+}
+
+// EndData deletes everything that the Grant provisioned. It returns what is not gone yet.
+func (a *Applier) EndData(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
+	return a.removeAll(ctx, grant, func(v1alpha1.InventoryEntry) bool { return true })
+}
+
+func (a *Applier) removeAll(
+	ctx context.Context, grant *v1alpha1.Grant, chosen func(v1alpha1.InventoryEntry) bool,
+) ([]v1alpha1.InventoryEntry, error) {
+	have, err := a.inventory(ctx, grant)
+	if err != nil {
+		return grant.Status.Inventory, err
+	}
+	var rest []v1alpha1.InventoryEntry
+	for i, entry := range have {
+		if !chosen(entry) {
+			rest = append(rest, entry)
+			continue
+		}
+		gone, err := a.remove(ctx, grant, entry)
+		if err != nil {
+			return append(rest, have[i:]...), err
+		}
+		if !gone {
+			rest = append(rest, entry)
+		}
+	}
+	return rest, nil
+}
+
+// remove deletes one object of the Grant, and reports whether it is gone. What does not carry the Grant's mark, or has
+// another uid, is somebody else's: it counts as gone and is left alone.
+func (a *Applier) remove(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(versionOf(entry))
+	key := client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}
+	err := a.Live.Get(ctx, key, object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return true, nil
+	case err != nil:
+		return false, err
+	case string(object.UID) != entry.UID || !labelled(object, grant.OwnerDigest()):
+		return true, nil
+	case !object.DeletionTimestamp.IsZero():
+		return false, nil
+	}
+	err = a.Client.Delete(ctx, object, client.Preconditions{UID: &object.UID})
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	// A namespace takes its time; everything else that we make is gone at once.
+	return entry.Kind != "Namespace", nil
+}
+
+// inventory returns what the Grant has: what its status records, and what carries its mark, so that what a crash kept
+// out of the status is found all the same. Namespaces come last: what is in them goes first.
+func (a *Applier) inventory(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
+	var found []v1alpha1.InventoryEntry
+	for _, list := range lists() {
+		if err := a.Client.List(ctx, list.objects, client.MatchingFields{IndexGrant: grant.OwnerDigest()}); err != nil {
+			return nil, err
+		}
+		for _, object := range list.items() {
+			found = append(found, entryOf(list.group, list.kind, object, object.GetUID()))
+		}
+	}
+	return merge(grant.Status.Inventory, found), nil
+}
+
+// versionOf returns the version in which an object of the inventory is read and deleted: every kind of Kinds is a v1.
+func versionOf(entry v1alpha1.InventoryEntry) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: *entry.Group, Version: "v1", Kind: entry.Kind}
+}

@@ -1,0 +1,99 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package apply
+
+import (
+	"cmp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+func entryOf(group, kind string, object client.Object, uid types.UID) v1alpha1.InventoryEntry {
+	return v1alpha1.InventoryEntry{
+		Group: new(group), Kind: kind, Namespace: new(object.GetNamespace()), Name: object.GetName(), UID: string(uid),
+	}
+}
+
+// identity tells objects apart that exist at the same time.
+func identity(e v1alpha1.InventoryEntry) string {
+	return *e.Group + "/" + e.Kind + "/" + *e.Namespace + "/" + e.Name
+}
+
+// merge unites inventories; where both have an object, the entry of the latter stands. What is in a namespace comes
+// before it, so that working through the entries in order removes access before data.
+func merge(first, second []v1alpha1.InventoryEntry) []v1alpha1.InventoryEntry {
+	entries := map[string]v1alpha1.InventoryEntry{}
+	for _, e := range slices.Concat(first, second) {
+		entries[identity(e)] = e
+	}
+	merged := make([]v1alpha1.InventoryEntry, 0, len(entries))
+	for _, e := range entries {
+		merged = append(merged, e)
+	}
+	slices.SortFunc(merged, func(a, b v1alpha1.InventoryEntry) int {
+		return cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(identity(a), identity(b)))
+	})
+	return merged
+}
+
+// rank orders kinds for removal: access, then what bounds the namespace, then the namespace.
+func rank(kind string) int {
+	switch kind {
+	case "RoleBinding":
+		return 0
+	case "Namespace":
+		return 2
+	}
+	return 1
+}
+
+// kindList reads the objects of one kind.
+type kindList struct {
+	group, kind string
+	objects     client.ObjectList
+	items       func() []client.Object
+}
+
+func lists() []kindList {
+	namespaces, quotas, limits := &corev1.NamespaceList{}, &corev1.ResourceQuotaList{}, &corev1.LimitRangeList{}
+	isolations, bindings := &networkingv1.NetworkPolicyList{}, &rbacv1.RoleBindingList{}
+	return []kindList{
+		{"", "Namespace", namespaces, func() []client.Object { return pointers(namespaces.Items) }},
+		{"", "ResourceQuota", quotas, func() []client.Object { return pointers(quotas.Items) }},
+		{"", "LimitRange", limits, func() []client.Object { return pointers(limits.Items) }},
+		{networkingv1.GroupName, "NetworkPolicy", isolations, func() []client.Object { return pointers(isolations.Items) }},
+		{rbacv1.GroupName, "RoleBinding", bindings, func() []client.Object { return pointers(bindings.Items) }},
+	}
+}
+
+func pointers[T any, P interface {
+	*T
+	client.Object
+}](items []T) []client.Object {
+	objects := make([]client.Object, 0, len(items))
+	for i := range items {
+		objects = append(objects, P(&items[i]))
+	}
+	return objects
+}

@@ -1,0 +1,310 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package apply
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Names of what a granted namespace holds.
+const (
+	QuotaName     = "completion-quota"
+	LimitsName    = "completion-limits"
+	IsolationName = "completion-isolation"
+	// bindingPrefix starts the name of a RoleBinding. The ClusterRole's name follows, because a binding's role cannot
+	// be changed: another role is another binding.
+	bindingPrefix = "completion-"
+)
+
+const (
+	// annotationApplied is the digest of what was applied last. It shows that a field that is no longer wanted still
+	// stands, which the comparison of the wanted fields cannot.
+	annotationApplied = v1alpha1.GroupName + "/applied"
+
+	podSecurityEnforce = "pod-security.kubernetes.io/enforce"
+	podSecurityWarn    = "pod-security.kubernetes.io/warn"
+	namespaceNameLabel = "kubernetes.io/metadata.name"
+)
+
+// owned is one object that a Grant provisions.
+type owned struct {
+	group, kind string
+	// want holds the fields that the operator owns and no others.
+	want client.Object
+	// empty returns an object of the same type to read into.
+	empty func() client.Object
+	// config returns the apply configuration, guarded by a resourceVersion or a uid where one is given.
+	config func(resourceVersion string, uid types.UID) runtime.ApplyConfiguration
+	// same reports whether the fields that the operator owns are in an object as they should be.
+	same func(have client.Object) bool
+}
+
+func (o *owned) key() client.ObjectKey { return client.ObjectKeyFromObject(o.want) }
+
+// configuration is what the generated apply configurations have in common.
+type configuration[C any] interface {
+	runtime.ApplyConfiguration
+	WithResourceVersion(string) C
+	WithUID(types.UID) C
+	WithLabels(map[string]string) C
+	WithAnnotations(map[string]string) C
+}
+
+// own makes an object of a Grant from its apply configuration.
+func own[C configuration[C], T any, P interface {
+	*T
+	client.Object
+}](grant *v1alpha1.Grant, group, kind string, build func() C, same func(want, have P) bool) owned {
+	applied := digest(build())
+	marked := func() C {
+		return build().
+			WithLabels(map[string]string{v1alpha1.LabelGrant: grant.OwnerDigest()}).
+			WithAnnotations(map[string]string{
+				v1alpha1.AnnotationGrant: grant.Namespace + "/" + grant.Name,
+				annotationApplied:        applied,
+			})
+	}
+	want := P(new(T))
+	decode(marked(), want)
+	return owned{
+		group: group, kind: kind, want: want,
+		empty: func() client.Object { return P(new(T)) },
+		config: func(resourceVersion string, uid types.UID) runtime.ApplyConfiguration {
+			config := marked()
+			if resourceVersion != "" {
+				config = config.WithResourceVersion(resourceVersion)
+			}
+			if uid != "" {
+				config = config.WithUID(uid)
+			}
+			return config
+		},
+		same: func(have client.Object) bool {
+			typed, ok := have.(P)
+			return ok && within(want.GetLabels(), have.GetLabels()) &&
+				within(want.GetAnnotations(), have.GetAnnotations()) && same(want, typed)
+		},
+	}
+}
+
+func decode(config any, into any) {
+	text, err := json.Marshal(config)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		// Both are generated from the same types.
+		panic("decoding an apply configuration: " + err.Error())
+	}
+}
+
+func digest(config any) string {
+	text, err := json.Marshal(config)
+	if err != nil {
+		panic("encoding an apply configuration: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// within reports whether all of the wanted pairs are there.
+func within(want, have map[string]string) bool {
+	for key, value := range want {
+		if got, found := have[key]; !found || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// objectsOf returns what a Grant provisions for a namespace, the namespace first.
+func objectsOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) []owned {
+	objects := []owned{namespaceOf(grant, ns)}
+	if len(ns.Quota) > 0 {
+		objects = append(objects, quotaOf(grant, ns))
+	}
+	if len(ns.Limits) > 0 {
+		objects = append(objects, limitsOf(grant, ns))
+	}
+	if ns.NetworkIsolation != v1alpha1.NetworkIsolationNone {
+		objects = append(objects, isolationOf(grant, ns))
+	}
+	for i := range ns.Access {
+		objects = append(objects, bindingOf(grant, ns.Name, &ns.Access[i]))
+	}
+	return objects
+}
+
+func namespaceOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
+	build := func() *corev1ac.NamespaceApplyConfiguration {
+		return corev1ac.Namespace(ns.Name).
+			WithLabels(ns.Labels).
+			WithAnnotations(ns.Annotations).
+			WithLabels(map[string]string{
+				podSecurityEnforce:          string(ns.PodSecurity),
+				podSecurityWarn:             string(ns.PodSecurity),
+				v1alpha1.LabelInstitutionID: grant.Spec.Holder.InstitutionID.String(),
+				v1alpha1.LabelUserID:        grant.Spec.Holder.UserID.String(),
+			})
+	}
+	return own(grant, "", "Namespace", build, func(_, _ *corev1.Namespace) bool { return true })
+}
+
+func quotaOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
+	build := func() *corev1ac.ResourceQuotaApplyConfiguration {
+		return corev1ac.ResourceQuota(QuotaName, ns.Name).
+			WithSpec(corev1ac.ResourceQuotaSpec().WithHard(resources(ns.Quota)))
+	}
+	return own(grant, "", "ResourceQuota", build, func(want, have *corev1.ResourceQuota) bool {
+		return resourcesWithin(want.Spec.Hard, have.Spec.Hard)
+	})
+}
+
+func resources(values map[string]intstr.IntOrString) corev1.ResourceList {
+	list := make(corev1.ResourceList, len(values))
+	for name, value := range values {
+		// Limits.CheckGrant has parsed it before.
+		if quantity, err := resource.ParseQuantity(value.String()); err == nil {
+			list[corev1.ResourceName(name)] = quantity
+		}
+	}
+	return list
+}
+
+func resourcesWithin(want, have corev1.ResourceList) bool {
+	for name, quantity := range want {
+		if got, found := have[name]; !found || got.Cmp(quantity) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func limitsOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
+	build := func() *corev1ac.LimitRangeApplyConfiguration {
+		spec := corev1ac.LimitRangeSpec()
+		for _, limit := range ns.Limits {
+			item := corev1ac.LimitRangeItem().WithType(corev1.LimitType(limit.Type))
+			for _, part := range []struct {
+				values map[string]intstr.IntOrString
+				set    func(corev1.ResourceList) *corev1ac.LimitRangeItemApplyConfiguration
+			}{
+				{limit.Default, item.WithDefault}, {limit.DefaultRequest, item.WithDefaultRequest},
+				{limit.Max, item.WithMax}, {limit.Min, item.WithMin},
+			} {
+				if len(part.values) > 0 {
+					part.set(resources(part.values))
+				}
+			}
+			spec.WithLimits(item)
+		}
+		return corev1ac.LimitRange(LimitsName, ns.Name).WithSpec(spec)
+	}
+	return own(grant, "", "LimitRange", build, sameLimits)
+}
+
+// sameLimits compares what is wanted only: the API server fills in defaults of its own.
+func sameLimits(want, have *corev1.LimitRange) bool {
+	return slices.EqualFunc(want.Spec.Limits, have.Spec.Limits, func(w, h corev1.LimitRangeItem) bool {
+		return w.Type == h.Type && resourcesWithin(w.Default, h.Default) &&
+			resourcesWithin(w.DefaultRequest, h.DefaultRequest) &&
+			resourcesWithin(w.Max, h.Max) && resourcesWithin(w.Min, h.Min)
+	})
+}
+
+func isolationOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
+	build := func() *networkingv1ac.NetworkPolicyApplyConfiguration {
+		own := networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector())
+		spec := networkingv1ac.NetworkPolicySpec().
+			WithPodSelector(metav1ac.LabelSelector()).
+			WithPolicyTypes(networkingv1.PolicyTypeIngress).
+			WithIngress(networkingv1ac.NetworkPolicyIngressRule().WithFrom(own))
+		if ns.NetworkIsolation == v1alpha1.NetworkIsolationIngressAndEgress {
+			spec.WithPolicyTypes(networkingv1.PolicyTypeEgress).
+				WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithTo(own), clusterDNS())
+		}
+		return networkingv1ac.NetworkPolicy(IsolationName, ns.Name).WithSpec(spec)
+	}
+	return own(grant, networkingv1.GroupName, "NetworkPolicy", build, func(want, have *networkingv1.NetworkPolicy) bool {
+		return digest(want.Spec) == digest(have.Spec)
+	})
+}
+
+// clusterDNS lets pods resolve names: by the label that every distribution's DNS carries, in the system's namespace.
+func clusterDNS() *networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
+	rule := networkingv1ac.NetworkPolicyEgressRule().WithTo(networkingv1ac.NetworkPolicyPeer().
+		WithNamespaceSelector(metav1ac.LabelSelector().
+			WithMatchLabels(map[string]string{namespaceNameLabel: "kube-system"})).
+		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(map[string]string{"k8s-app": "kube-dns"})))
+	for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
+		rule.WithPorts(networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt32(53)))
+	}
+	return rule
+}
+
+func bindingOf(grant *v1alpha1.Grant, namespace string, access *v1alpha1.GrantedAccess) owned {
+	build := func() *rbacv1ac.RoleBindingApplyConfiguration {
+		binding := rbacv1ac.RoleBinding(bindingPrefix+access.ClusterRole, namespace).
+			WithRoleRef(rbacv1ac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName(access.ClusterRole))
+		for _, subject := range access.Subjects {
+			s := subject.Subject(namespace)
+			config := rbacv1ac.Subject().WithKind(s.Kind).WithName(s.Name)
+			if s.APIGroup != "" {
+				config.WithAPIGroup(s.APIGroup)
+			}
+			if s.Namespace != "" {
+				config.WithNamespace(s.Namespace)
+			}
+			binding.WithSubjects(config)
+		}
+		return binding
+	}
+	return own(grant, rbacv1.GroupName, "RoleBinding", build, func(want, have *rbacv1.RoleBinding) bool {
+		return want.RoleRef == have.RoleRef && slices.Equal(want.Subjects, have.Subjects)
+	})
+}
+
+// Kinds returns an empty object of each kind that a Grant provisions, the namespace first.
+func Kinds() []client.Object {
+	return []client.Object{
+		&corev1.Namespace{}, &corev1.ResourceQuota{}, &corev1.LimitRange{},
+		&networkingv1.NetworkPolicy{}, &rbacv1.RoleBinding{},
+	}
+}
+
+// labelled reports whether an object carries the mark of a Grant.
+func labelled(object client.Object, ownerDigest string) bool {
+	return object.GetLabels()[v1alpha1.LabelGrant] == ownerDigest
+}

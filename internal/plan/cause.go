@@ -1,0 +1,111 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/order"
+)
+
+const day = 24 * time.Hour
+
+// causeOf returns what a completion entitles to under a lifetime: the cause, with its earliest limit.
+func causeOf(
+	completion *v1alpha1.CourseCompletion, lifetime v1alpha1.Lifetime, zone *time.Location,
+) v1alpha1.GrantCause {
+	key := order.Of(&completion.Spec)
+	cause := v1alpha1.GrantCause{
+		Completion: v1alpha1.LocalName(completion.Name),
+		SendAt:     key.SendAt,
+		SentAt:     metav1.NewTime(completion.Spec.Event.SentAt.UTC()),
+		Digest:     key.Digest,
+	}
+	spec := &completion.Spec
+	if !spec.Enrollment.Active() {
+		end(&cause, spec.Event.SentAt.Time, v1alpha1.CauseEnrollmentInactive)
+	}
+	if lifetime.EnrollmentExpiry != v1alpha1.EnrollmentExpiryIgnore && spec.Enrollment.DateExpire != "" {
+		if expiry, err := endOfDay(spec.Enrollment.DateExpire, zone); err == nil {
+			end(&cause, expiry, v1alpha1.CauseEnrollmentExpired)
+		}
+	}
+	if lifetime.MaxDays > 0 {
+		end(&cause, spec.Event.SentAt.Add(time.Duration(lifetime.MaxDays)*day), v1alpha1.CauseMaximumReached)
+	}
+	return cause
+}
+
+// end lets a cause end at a moment, unless it ends sooner already.
+func end(cause *v1alpha1.GrantCause, at time.Time, why v1alpha1.CauseEnd) {
+	// The API keeps whole seconds.
+	at = at.UTC().Truncate(time.Second)
+	if cause.EndsAt != nil && !at.Before(cause.EndsAt.Time) {
+		return
+	}
+	cause.EndsAt, cause.End = new(metav1.NewTime(at)), why
+}
+
+// endOfDay returns the first moment after a day, yyyy-MM-dd, in a zone.
+func endOfDay(date string, zone *time.Location) (time.Time, error) {
+	last, err := time.ParseInLocation(time.DateOnly, date, time.UTC)
+	if err != nil {
+		return time.Time{}, err
+	}
+	next := last.AddDate(0, 0, 1)
+	midnight := time.Date(next.Year(), next.Month(), next.Day(), 0, 0, 0, 0, zone)
+	if midnight.Day() != next.Day() {
+		// Summer time began at this midnight, which so does not exist: the day starts at the transition.
+		if _, transition := midnight.ZoneBounds(); !transition.IsZero() {
+			return transition, nil
+		}
+	}
+	return midnight, nil
+}
+
+// buried reports whether a recorded cause still stands against a delivery: it was withdrawn, and the delivery is not
+// newer than what was withdrawn. A late repetition so undoes nothing.
+func buried(recorded *v1alpha1.GrantCause, delivery v1alpha1.GrantCause) bool {
+	return recorded != nil && recorded.End == v1alpha1.CauseWithdrawn &&
+		order.Compare(orderOf(delivery), orderOf(*recorded)) <= 0
+}
+
+func orderOf(cause v1alpha1.GrantCause) order.Key {
+	return order.Key{SendAt: cause.SendAt, Digest: cause.Digest}
+}
+
+// endNow lets a cause end at the latest now, for a reason that has nothing to do with its limits. Where the same reason
+// was recorded before, the recorded moment stays, so that planning twice changes nothing.
+func endNow(cause, recorded *v1alpha1.GrantCause, why v1alpha1.CauseEnd, now time.Time) {
+	if recorded != nil && recorded.End == why && recorded.EndsAt != nil {
+		cause.EndsAt, cause.End = recorded.EndsAt.DeepCopy(), why
+		return
+	}
+	at := now.UTC().Truncate(time.Second)
+	if cause.EndsAt != nil && cause.EndsAt.Time.Before(at) {
+		at = cause.EndsAt.Time
+	}
+	cause.EndsAt, cause.End = new(metav1.NewTime(at)), why
+}
+
+// live reports whether a cause entitles at a moment.
+func live(cause *v1alpha1.GrantCause, now time.Time) bool {
+	return cause.EndsAt == nil || cause.EndsAt.After(now)
+}

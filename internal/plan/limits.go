@@ -1,0 +1,178 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/api/validate/content"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Limits are what an installation allows. They hold for policies when they are compiled, and again for every Grant when
+// it is applied, because a Grant can be made by hand.
+type Limits struct {
+	// PodSecurityCap is the least strict pod security level that a granted namespace may have.
+	PodSecurityCap v1alpha1.PodSecurityLevel
+	// AllowGroupSubjects lets access be given to groups.
+	AllowGroupSubjects bool
+}
+
+// Fault is one thing that is wrong in a policy or a Grant.
+type Fault struct {
+	// Field is the path of the field, such as spec.namespaces[0].name.
+	Field string
+	// Message says what is wrong and what to do. It holds no personal data.
+	Message string
+}
+
+// Error returns the fault as one line.
+func (f Fault) Error() string { return f.Field + ": " + f.Message }
+
+// strictness orders the pod security levels; a greater number is stricter.
+var strictness = map[v1alpha1.PodSecurityLevel]int{
+	v1alpha1.PodSecurityPrivileged: 0,
+	v1alpha1.PodSecurityBaseline:   1,
+	v1alpha1.PodSecurityRestricted: 2,
+}
+
+// reservedDomains are label and annotation domains that belong to Kubernetes or to this operator: a granted namespace
+// that could set them could, for one, choose its own pod security level.
+var reservedDomains = []string{"kubernetes.io", "k8s.io", v1alpha1.GroupName, "openshift.io"}
+
+// systemNamespaces are never granted, whatever the prefix.
+var systemNamespaces = []string{"default", "kube-system", "kube-public", "kube-node-lease", "completion-system"}
+
+// CheckGrant returns what the installation or the institution does not allow in a Grant.
+func (l Limits) CheckGrant(spec *v1alpha1.GrantSpec, prefix string) []Fault {
+	var faults []Fault
+	for i := range spec.Namespaces {
+		faults = append(faults, l.checkNamespace(&spec.Namespaces[i], fmt.Sprintf("spec.namespaces[%d]", i), prefix)...)
+	}
+	return faults
+}
+
+func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix string) []Fault {
+	faults := checkNamespaceName(ns.Name, path+".name", prefix)
+	faults = append(faults, checkKeys(ns.Labels, path+".labels")...)
+	faults = append(faults, checkKeys(ns.Annotations, path+".annotations")...)
+	for key, value := range ns.Labels {
+		if len(content.IsLabelValue(value)) > 0 {
+			faults = append(faults, Fault{path + ".labels[" + key + "]",
+				"the value is not a label value: at most 63 letters, digits, '-', '_' and '.', starting and ending with a " +
+					"letter or digit; dnsLabel(...) makes one of any text"})
+		}
+	}
+	faults = append(faults, l.checkPodSecurity(ns.PodSecurity, path+".podSecurity")...)
+	faults = append(faults, checkQuantities(ns.Quota, path+".quota")...)
+	for _, limit := range ns.Limits {
+		at := path + ".limits[" + string(limit.Type) + "]"
+		faults = append(faults, checkQuantities(limit.Default, at+".default")...)
+		faults = append(faults, checkQuantities(limit.DefaultRequest, at+".defaultRequest")...)
+		faults = append(faults, checkQuantities(limit.Max, at+".max")...)
+		faults = append(faults, checkQuantities(limit.Min, at+".min")...)
+	}
+	for i, access := range ns.Access {
+		for j, subject := range access.Subjects {
+			at := fmt.Sprintf("%s.access[%d].subjects[%d]", path, i, j)
+			faults = append(faults, l.checkSubject(subject.Kind, at)...)
+			faults = append(faults, checkSubjectName(subject.Name, at)...)
+		}
+	}
+	slices.SortStableFunc(faults, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
+	return faults
+}
+
+func checkNamespaceName(name, path, prefix string) []Fault {
+	switch {
+	case len(content.IsDNS1123Label(name)) > 0:
+		return []Fault{{path, "it does not yield a namespace name: at most 63 lower case letters, digits and '-', " +
+			"starting and ending with a letter or digit"}}
+	case !strings.HasPrefix(name, prefix):
+		return []Fault{{path, fmt.Sprintf("namespaces of this institution start with %q (spec.namespacePrefix)", prefix)}}
+	case name == prefix:
+		return []Fault{{path, "the name is the institution's prefix alone: add what tells one user from another"}}
+	case slices.Contains(systemNamespaces, name), strings.HasPrefix(name, "kube-"), strings.HasPrefix(name, "openshift-"):
+		return []Fault{{path, "system namespaces are never granted"}}
+	}
+	return nil
+}
+
+func checkKeys[V any](keyed map[string]V, path string) []Fault {
+	var faults []Fault
+	for key := range keyed {
+		if len(content.IsLabelKey(key)) > 0 {
+			faults = append(faults, Fault{path + "[" + key + "]",
+				"the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an optional DNS prefix and '/'"})
+			continue
+		}
+		domain, _, found := strings.Cut(key, "/")
+		if found && reserved(domain) {
+			faults = append(faults, Fault{path + "[" + key + "]", "the domain " + domain + " is reserved: use one of your own"})
+		}
+	}
+	return faults
+}
+
+func reserved(domain string) bool {
+	return slices.ContainsFunc(reservedDomains, func(r string) bool {
+		return domain == r || strings.HasSuffix(domain, "."+r)
+	})
+}
+
+func (l Limits) checkPodSecurity(level v1alpha1.PodSecurityLevel, path string) []Fault {
+	if level == "" || strictness[level] >= strictness[l.PodSecurityCap] {
+		return nil
+	}
+	return []Fault{{path, fmt.Sprintf("%s is less strict than this installation allows (%s): the controller-manager's "+
+		"flag --pod-security-cap raises it", level, l.PodSecurityCap)}}
+}
+
+func (l Limits) checkSubject(kind v1alpha1.SubjectKind, path string) []Fault {
+	if kind == v1alpha1.SubjectGroup && !l.AllowGroupSubjects {
+		return []Fault{{path + ".kind", "this installation gives no access to groups: the controller-manager's flag " +
+			"--allow-group-subjects allows it"}}
+	}
+	return nil
+}
+
+func checkSubjectName(name, path string) []Fault {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return []Fault{{path + ".name", "it yields no name: the delivery may lack the field that it uses"}}
+	case len(name) > 512:
+		return []Fault{{path + ".name", "it yields a name of more than 512 bytes"}}
+	case strings.HasPrefix(name, "system:"):
+		return []Fault{{path + ".name", "names that start with system: belong to Kubernetes and get no access"}}
+	}
+	return nil
+}
+
+func checkQuantities(values map[string]intstr.IntOrString, path string) []Fault {
+	var faults []Fault
+	for name, value := range values {
+		if _, err := resource.ParseQuantity(value.String()); err != nil {
+			faults = append(faults, Fault{path + "[" + name + "]", "it does not yield a quantity such as 2, 500m or 1Gi"})
+		}
+	}
+	return faults
+}

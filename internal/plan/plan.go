@@ -1,0 +1,355 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package plan decides. From what a person completed, what the policies say and what the clock shows it works out which
+// Grants the person has, and what each completion is told; and who gets the seats of a pool. It is pure: it imports no
+// client and reads no clock, and the same input always yields the same plan.
+package plan
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/order"
+)
+
+// maxCauses is the greatest number of causes that a Grant records; the schema has the same bound.
+const maxCauses = 512
+
+// Person is everything that decides what one person has.
+type Person struct {
+	// Holder is who it is.
+	Holder v1alpha1.GrantHolder
+	// Prefix is what granted namespaces start with (Institution.spec.namespacePrefix).
+	Prefix string
+	// Zone is the institution's time zone.
+	Zone *time.Location
+	// Completions are all the completions of the person.
+	Completions []v1alpha1.CourseCompletion
+	// Grants are the planned Grants that the person has.
+	Grants []v1alpha1.Grant
+	// Policies are all the policies of the institution's namespace.
+	Policies []*Policy
+	// Gone holds the names of completions that a Grant names as a cause, and that a live read did not find. What is
+	// missing in Completions only is not gone: a cache may lag.
+	Gone map[string]bool
+	// Now is the time.
+	Now time.Time
+}
+
+// Planned is a Grant as it should be.
+type Planned struct {
+	// Name of the Grant.
+	Name string
+	// Spec it should have. Override is never set: it belongs to people.
+	Spec v1alpha1.GrantSpec
+	// Existing is the Grant as it is, nil where there is none.
+	Existing *v1alpha1.Grant
+}
+
+// Changed reports whether the Grant has to be written.
+func (p *Planned) Changed() bool {
+	if p.Existing == nil {
+		return true
+	}
+	have := p.Existing.Spec.DeepCopy()
+	have.Override = v1alpha1.GrantOverride{}
+	return !equality.Semantic.DeepEqual(have, &p.Spec)
+}
+
+// Plan is what a person should have.
+type Plan struct {
+	// Grants by name, in order; those that need no write too.
+	Grants []Planned
+	// Completions has what each completion of the person is told, in the order of Person.Completions.
+	Completions []CompletionPlan
+}
+
+// For plans what one person has. Planning again with the Grants that the plan made changes nothing.
+func For(person Person) Plan {
+	p := planning{Person: person, results: map[string][]v1alpha1.PolicyResult{}}
+	p.Policies = slices.SortedFunc(slices.Values(p.Policies), func(a, b *Policy) int { return strings.Compare(a.Name, b.Name) })
+	known := map[string]bool{}
+	for _, policy := range p.Policies {
+		known[policy.Name] = true
+		p.policy(policy)
+	}
+	for i := range p.Grants {
+		if grant := &p.Grants[i]; !known[string(grant.Spec.Policy)] {
+			p.add(p.grant(nil, grant.Name, grant, p.candidates(nil, grant.Name, grant)))
+		}
+	}
+	slices.SortFunc(p.planned, func(a, b Planned) int { return strings.Compare(a.Name, b.Name) })
+	return Plan{Grants: p.planned, Completions: p.completionPlans()}
+}
+
+type planning struct {
+	Person
+	planned []Planned
+	results map[string][]v1alpha1.PolicyResult
+}
+
+func (p *planning) add(planned *Planned) {
+	if planned != nil {
+		p.planned = append(p.planned, *planned)
+	}
+}
+
+// candidate is a completion that a Grant may be caused by.
+type candidate struct {
+	completion *v1alpha1.CourseCompletion
+	matched    bool
+	err        error
+}
+
+func (p *planning) policy(policy *Policy) {
+	names := map[string]bool{}
+	for i := range p.Completions {
+		names[grantName(policy, &p.Completions[i])] = true
+	}
+	existing := map[string]*v1alpha1.Grant{}
+	for i := range p.Grants {
+		if grant := &p.Grants[i]; string(grant.Spec.Policy) == policy.Name {
+			existing[grant.Name] = grant
+			names[grant.Name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		candidates := p.candidates(policy, name, existing[name])
+		planned := p.grant(policy, name, existing[name], candidates)
+		p.add(planned)
+		p.report(policy, candidates, planned)
+	}
+}
+
+// grantName returns the name of the Grant that a policy makes of a completion. The policy's name is a DNS label, so
+// that what stands before the first dot is always the policy.
+func grantName(policy *Policy, completion *v1alpha1.CourseCompletion) string {
+	if policy.Spec.GrantPer == v1alpha1.GrantPerUser {
+		return policy.Name + "." + completion.Spec.Institution.ID.String() + "-" + completion.Spec.User.ID.String()
+	}
+	return policy.Name + "." + completion.Name
+}
+
+// candidates returns the completions that a Grant may be caused by: those that a policy would name it after, each so
+// belonging to one Grant of the policy; or, where the policy has gone, those that it records.
+func (p *planning) candidates(policy *Policy, name string, existing *v1alpha1.Grant) []candidate {
+	var found []candidate
+	for i := range p.Completions {
+		c := candidate{completion: &p.Completions[i]}
+		switch {
+		case policy == nil && recordedCause(existing, c.completion.Name) == nil,
+			policy != nil && grantName(policy, c.completion) != name:
+			continue
+		case policy != nil && policy.Ready():
+			c.matched, c.err = policy.Matches(&c.completion.Spec)
+		}
+		found = append(found, c)
+	}
+	return found
+}
+
+func recordedCause(grant *v1alpha1.Grant, completion string) *v1alpha1.GrantCause {
+	if grant == nil {
+		return nil
+	}
+	for i := range grant.Spec.Causes {
+		if string(grant.Spec.Causes[i].Completion) == completion {
+			return &grant.Spec.Causes[i]
+		}
+	}
+	return nil
+}
+
+// grant plans one Grant: of a policy, or, where policy is nil, one whose policy has gone. It returns nil where there is
+// nothing to have.
+func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, candidates []candidate) *Planned {
+	if existing != nil && (!existing.DeletionTimestamp.IsZero() || policy != nil && policy.Suspended()) {
+		return &Planned{Name: name, Spec: withoutOverride(existing), Existing: existing}
+	}
+	if existing == nil && (policy.Suspended() || !policy.Ready()) {
+		return nil
+	}
+	spec := v1alpha1.GrantSpec{Holder: p.Holder}
+	if existing != nil {
+		spec = withoutOverride(existing)
+	}
+	if policy != nil && policy.Ready() {
+		spec.Policy = v1alpha1.LocalName(policy.Name)
+		spec.Lifetime = *policy.Spec.Lifetime.DeepCopy()
+		spec.OnRevoke, spec.OnPolicyRemoval = policy.Spec.OnRevoke, policy.Spec.OnPolicyRemoval
+	}
+	spec.Causes = p.causes(policy, &spec, existing, candidates)
+	if existing == nil && !slices.ContainsFunc(spec.Causes, p.live) {
+		return nil
+	}
+	if !p.render(policy, &spec, candidates) && existing == nil {
+		return nil
+	}
+	p.ends(&spec, existing)
+	return &Planned{Name: name, Spec: spec, Existing: existing}
+}
+
+func withoutOverride(grant *v1alpha1.Grant) v1alpha1.GrantSpec {
+	spec := *grant.Spec.DeepCopy()
+	spec.Override = v1alpha1.GrantOverride{}
+	return spec
+}
+
+func (p *planning) live(cause v1alpha1.GrantCause) bool { return live(&cause, p.Now) }
+
+// causes works out the causes of a Grant from those that it records and the completions there are.
+func (p *planning) causes(
+	policy *Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant, candidates []candidate,
+) []v1alpha1.GrantCause {
+	causes := map[string]v1alpha1.GrantCause{}
+	if existing != nil {
+		for _, recorded := range existing.Spec.Causes {
+			if p.Gone[string(recorded.Completion)] {
+				endNow(&recorded, new(recorded), v1alpha1.CauseWithdrawn, p.Now)
+			}
+			causes[string(recorded.Completion)] = recorded
+		}
+	}
+	for _, c := range candidates {
+		recorded := recordedCause(existing, c.completion.Name)
+		if recorded == nil && !c.matched {
+			continue
+		}
+		cause := causeOf(c.completion, spec.Lifetime, p.Zone)
+		removed, why := p.removed(policy, c)
+		switch {
+		case buried(recorded, cause):
+			cause = *recorded
+		case removed && spec.OnPolicyRemoval == v1alpha1.RemovalDelete:
+			endNow(&cause, recorded, why, p.Now)
+		}
+		causes[c.completion.Name] = cause
+	}
+	return p.bounded(slices.Collect(maps.Values(causes)))
+}
+
+// removed reports whether the policy no longer gives what it gave because of a completion, and why. A policy that is
+// faulty, or that fails on this completion, takes nothing away.
+func (p *planning) removed(policy *Policy, c candidate) (bool, v1alpha1.CauseEnd) {
+	if policy == nil {
+		return true, v1alpha1.CausePolicyRemoved
+	}
+	return policy.Ready() && c.err == nil && !c.matched, v1alpha1.CauseNotMatched
+}
+
+// bounded orders causes by name. Where there are more than a Grant can record it keeps those that entitle, and of the
+// others the newest.
+func (p *planning) bounded(causes []v1alpha1.GrantCause) []v1alpha1.GrantCause {
+	byName := func(a, b v1alpha1.GrantCause) int { return strings.Compare(string(a.Completion), string(b.Completion)) }
+	slices.SortFunc(causes, byName)
+	if len(causes) <= maxCauses {
+		return causes
+	}
+	slices.SortStableFunc(causes, func(a, b v1alpha1.GrantCause) int {
+		if liveA, liveB := p.live(a), p.live(b); liveA != liveB {
+			if liveA {
+				return -1
+			}
+			return 1
+		}
+		return order.Compare(orderOf(b), orderOf(a))
+	})
+	causes = causes[:maxCauses]
+	slices.SortFunc(causes, byName)
+	return causes
+}
+
+// render fills the resources of a Grant from the newest completion that matches and entitles. Where there is none, or
+// it cannot be rendered, the Grant keeps what it has. It reports whether it rendered.
+func (p *planning) render(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) bool {
+	if policy == nil || !policy.Ready() {
+		return false
+	}
+	var entitling []*candidate
+	for i := range candidates {
+		cause := causeNamed(spec, candidates[i].completion.Name)
+		if candidates[i].matched && cause != nil && live(cause, p.Now) {
+			entitling = append(entitling, &candidates[i])
+		}
+	}
+	if len(entitling) == 0 {
+		return false
+	}
+	newest := slices.MaxFunc(entitling, func(a, b *candidate) int {
+		return order.Compare(order.Of(&a.completion.Spec), order.Of(&b.completion.Spec))
+	})
+	rendered, err := policy.render(&newest.completion.Spec)
+	if err == nil {
+		err = policy.allowed(rendered, p.Prefix)
+	}
+	if err != nil {
+		for _, c := range entitling {
+			c.err = err
+		}
+		return false
+	}
+	spec.Namespaces, spec.Seats = rendered, nil
+	for _, seat := range policy.Spec.Seats {
+		spec.Seats = append(spec.Seats, v1alpha1.GrantedSeat{Pool: seat.Pool})
+	}
+	return true
+}
+
+func causeNamed(spec *v1alpha1.GrantSpec, completion string) *v1alpha1.GrantCause {
+	i := slices.IndexFunc(spec.Causes, func(c v1alpha1.GrantCause) bool { return string(c.Completion) == completion })
+	if i < 0 {
+		return nil
+	}
+	return &spec.Causes[i]
+}
+
+// ends works out when access ends, which is when the last cause ends, and when the data goes. The grace days count from
+// when an end is first known if it lies in the past by then, so that nobody loses data without them.
+func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
+	spec.AccessEndsAt, spec.DataEndsAt = nil, nil
+	var last *metav1.Time
+	for i := range spec.Causes {
+		at := spec.Causes[i].EndsAt
+		if at == nil {
+			return
+		}
+		if last == nil || last.Before(at) {
+			last = at
+		}
+	}
+	if last == nil {
+		return
+	}
+	grace := time.Duration(spec.Lifetime.Grace()) * day
+	spec.AccessEndsAt = last.DeepCopy()
+	if existing != nil && existing.Spec.DataEndsAt != nil &&
+		existing.Spec.AccessEndsAt.Equal(last) && existing.Spec.Lifetime.Grace() == spec.Lifetime.Grace() {
+		spec.DataEndsAt = existing.Spec.DataEndsAt.DeepCopy()
+		return
+	}
+	known := p.Now.UTC().Truncate(time.Second)
+	if last.After(known) {
+		known = last.Time
+	}
+	spec.DataEndsAt = new(metav1.NewTime(known.Add(grace).UTC()))
+}

@@ -1,0 +1,248 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/expression"
+)
+
+// Policy is a CompletionPolicy, compiled. It is safe for concurrent use.
+type Policy struct {
+	// Name of the CompletionPolicy.
+	Name string
+	// Spec it was compiled from.
+	Spec v1alpha1.CompletionPolicySpec
+	// Faults are what is wrong with it. A policy with faults grants nothing new and keeps what it granted.
+	Faults []Fault
+
+	limits     Limits
+	courses    map[v1alpha1.PlatformID]bool
+	match      *expression.Predicate
+	namespaces []namespaceTemplate
+}
+
+// Suspended reports whether the policy plans nothing for now.
+func (p *Policy) Suspended() bool { return p.Spec.Suspend != nil && *p.Spec.Suspend }
+
+type namespaceTemplate struct {
+	path        string
+	name        *expression.Template
+	labels      map[string]*expression.Template
+	annotations map[string]*expression.Template
+	quota       quantityTemplates
+	limits      []limitTemplate
+	access      [][]*expression.Template
+	fixed       *v1alpha1.NamespaceTemplate
+}
+
+type limitTemplate struct {
+	kind                               v1alpha1.LimitType
+	standard, defaultRequest, max, min quantityTemplates
+}
+
+// quantityTemplates are the quantities of resources: a number as it stands, or a template.
+type quantityTemplates map[string]quantityTemplate
+
+type quantityTemplate struct {
+	number *int32
+	text   *expression.Template
+}
+
+// Compile compiles and type-checks every expression of a policy and holds its fixed values against the limits. It never
+// fails: what is wrong is in Faults. Privacy is that of the policy's institution; a field that it does not keep cannot be
+// used.
+func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, limits Limits) *Policy {
+	compiled := &Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), limits: limits}
+	env, err := expression.NewCompiler(expression.Scope{GrantPer: compiled.Spec.GrantPer, Privacy: privacy})
+	if err != nil {
+		compiled.Faults = []Fault{{"spec", err.Error()}}
+		return compiled
+	}
+	c := compilation{policy: compiled, env: env}
+	c.match()
+	for i := range compiled.Spec.Namespaces {
+		c.namespace(&compiled.Spec.Namespaces[i], fmt.Sprintf("spec.namespaces[%d]", i))
+	}
+	return compiled
+}
+
+type compilation struct {
+	policy *Policy
+	env    *expression.Compiler
+}
+
+func (c *compilation) fault(path string, err error) {
+	for _, one := range flatten(err) {
+		c.policy.Faults = append(c.policy.Faults, Fault{path, one.Error()})
+	}
+}
+
+func flatten(err error) []error {
+	if joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+func (c *compilation) match() {
+	match := c.policy.Spec.Match
+	if len(match.CourseIDs) > 0 {
+		c.policy.courses = make(map[v1alpha1.PlatformID]bool, len(match.CourseIDs))
+		for _, id := range match.CourseIDs {
+			c.policy.courses[id] = true
+		}
+	}
+	if match.Expression == "" {
+		return
+	}
+	predicate, err := c.env.Predicate(match.Expression)
+	if err != nil {
+		c.fault("spec.match.expression", err)
+		return
+	}
+	c.policy.match = predicate
+}
+
+func (c *compilation) namespace(ns *v1alpha1.NamespaceTemplate, path string) {
+	compiled := namespaceTemplate{
+		path:        path,
+		fixed:       ns,
+		name:        c.template(ns.Name, path+".name", expression.UseMetadata),
+		labels:      c.templates(ns.Labels, path+".labels", expression.UseMetadata),
+		annotations: c.templates(ns.Annotations, path+".annotations", expression.UseMetadata),
+		quota:       c.quantities(ns.ResourceQuota.Hard, path+".resourceQuota.hard"),
+	}
+	c.policy.Faults = append(c.policy.Faults, c.policy.limits.checkPodSecurity(ns.PodSecurity, path+".podSecurity")...)
+	c.policy.Faults = append(c.policy.Faults, checkKeys(ns.Labels, path+".labels")...)
+	c.policy.Faults = append(c.policy.Faults, checkKeys(ns.Annotations, path+".annotations")...)
+	for i := range ns.Limits {
+		limit := &ns.Limits[i]
+		at := fmt.Sprintf("%s.limits[%d]", path, i)
+		compiled.limits = append(compiled.limits, limitTemplate{
+			kind:           limit.Type,
+			standard:       c.quantities(limit.Default, at+".default"),
+			defaultRequest: c.quantities(limit.DefaultRequest, at+".defaultRequest"),
+			max:            c.quantities(limit.Max, at+".max"),
+			min:            c.quantities(limit.Min, at+".min"),
+		})
+	}
+	for i, access := range ns.Access {
+		var names []*expression.Template
+		for j, subject := range access.Subjects {
+			at := fmt.Sprintf("%s.access[%d].subjects[%d]", path, i, j)
+			c.policy.Faults = append(c.policy.Faults, c.policy.limits.checkSubject(subject.Kind, at)...)
+			name := c.template(subject.Name, at+".name", expression.UseSubject)
+			if text, fixed := literal(name); fixed {
+				c.policy.Faults = append(c.policy.Faults, checkSubjectName(text, at)...)
+			}
+			names = append(names, name)
+		}
+		compiled.access = append(compiled.access, names)
+	}
+	c.policy.namespaces = append(c.policy.namespaces, compiled)
+}
+
+func literal(t *expression.Template) (string, bool) {
+	if t == nil {
+		return "", false
+	}
+	return t.Literal()
+}
+
+func (c *compilation) template(text v1alpha1.Template, path string, use expression.Use) *expression.Template {
+	compiled, err := c.env.Template(string(text), use)
+	if err != nil {
+		c.fault(path, err)
+		return nil
+	}
+	return compiled
+}
+
+func (c *compilation) templates(
+	texts map[string]v1alpha1.Template, path string, use expression.Use,
+) map[string]*expression.Template {
+	compiled := make(map[string]*expression.Template, len(texts))
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		compiled[key] = c.template(texts[key], path+"["+key+"]", use)
+	}
+	return compiled
+}
+
+func (c *compilation) quantities(values map[string]intstr.IntOrString, path string) quantityTemplates {
+	if len(values) == 0 {
+		return nil
+	}
+	compiled := make(quantityTemplates, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value, at := values[name], path+"["+name+"]"
+		if value.Type == intstr.Int {
+			compiled[name] = quantityTemplate{number: new(value.IntVal)}
+			continue
+		}
+		text := c.template(v1alpha1.Template(value.StrVal), at, expression.UseMetadata)
+		if fixed, ok := literal(text); ok {
+			c.policy.Faults = append(c.policy.Faults,
+				checkQuantities(map[string]intstr.IntOrString{name: intstr.FromString(fixed)}, path)...)
+		}
+		compiled[name] = quantityTemplate{text: text}
+	}
+	return compiled
+}
+
+// Ready reports whether the policy has no faults.
+func (p *Policy) Ready() bool { return len(p.Faults) == 0 }
+
+// Message returns what is wrong with the policy, for its condition.
+func (p *Policy) Message() string {
+	const most = 8
+	lines := make([]string, 0, most+1)
+	for i, fault := range p.Faults {
+		if i == most {
+			lines = append(lines, fmt.Sprintf("and %d more", len(p.Faults)-most))
+			break
+		}
+		lines = append(lines, fault.Error())
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Matches reports whether the policy is about a completion.
+func (p *Policy) Matches(spec *v1alpha1.CourseCompletionSpec) (bool, error) {
+	if p.courses != nil && !p.courses[spec.Course.ID] {
+		return false, nil
+	}
+	if p.match == nil {
+		return true, nil
+	}
+	matched, err := p.match.Eval(expression.VariablesOf(spec))
+	if err != nil {
+		return false, fmt.Errorf("spec.match.expression: %w", err)
+	}
+	return matched, nil
+}

@@ -1,0 +1,144 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"fmt"
+	"math"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/expression"
+)
+
+// render fills in what a policy grants because of a completion. What it returns holds no template any more.
+func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) ([]v1alpha1.GrantedNamespace, error) {
+	values := expression.VariablesOf(completion)
+	rendered := make([]v1alpha1.GrantedNamespace, 0, len(p.namespaces))
+	names := map[string]bool{}
+	for i := range p.namespaces {
+		ns, err := p.namespaces[i].render(values)
+		if err != nil {
+			return nil, err
+		}
+		if names[ns.Name] {
+			return nil, Fault{p.namespaces[i].path + ".name", "two namespaces of the policy get the same name"}
+		}
+		names[ns.Name] = true
+		rendered = append(rendered, *ns)
+	}
+	return rendered, nil
+}
+
+func (t *namespaceTemplate) render(values expression.Variables) (*v1alpha1.GrantedNamespace, error) {
+	r := renderer{values: values}
+	ns := &v1alpha1.GrantedNamespace{
+		Name:             r.text(t.name, t.path+".name"),
+		Labels:           r.texts(t.labels, t.path+".labels"),
+		Annotations:      r.texts(t.annotations, t.path+".annotations"),
+		PodSecurity:      t.fixed.PodSecurity,
+		NetworkIsolation: t.fixed.NetworkIsolation,
+		Quota:            r.quantities(t.quota, t.path+".resourceQuota.hard"),
+	}
+	for i, limit := range t.limits {
+		at := fmt.Sprintf("%s.limits[%d]", t.path, i)
+		ns.Limits = append(ns.Limits, v1alpha1.GrantedLimit{
+			Type:           limit.kind,
+			Default:        r.quantities(limit.standard, at+".default"),
+			DefaultRequest: r.quantities(limit.defaultRequest, at+".defaultRequest"),
+			Max:            r.quantities(limit.max, at+".max"),
+			Min:            r.quantities(limit.min, at+".min"),
+		})
+	}
+	for i, names := range t.access {
+		access := v1alpha1.GrantedAccess{ClusterRole: t.fixed.Access[i].ClusterRole}
+		for j, name := range names {
+			access.Subjects = append(access.Subjects, v1alpha1.GrantedSubject{
+				Kind: t.fixed.Access[i].Subjects[j].Kind,
+				Name: r.text(name, fmt.Sprintf("%s.access[%d].subjects[%d].name", t.path, i, j)),
+			})
+		}
+		ns.Access = append(ns.Access, access)
+	}
+	return ns, r.err
+}
+
+// renderer evaluates templates and keeps the first error, so that the shape of what is rendered stays readable.
+type renderer struct {
+	values expression.Variables
+	err    error
+}
+
+func (r *renderer) fail(path string, err error) {
+	if r.err == nil {
+		r.err = Fault{path, err.Error()}
+	}
+}
+
+func (r *renderer) text(t *expression.Template, path string) string {
+	text, err := t.String(r.values)
+	if err != nil {
+		r.fail(path, err)
+	}
+	return text
+}
+
+func (r *renderer) texts(templates map[string]*expression.Template, path string) map[string]string {
+	if len(templates) == 0 {
+		return nil
+	}
+	texts := make(map[string]string, len(templates))
+	for key, t := range templates {
+		texts[key] = r.text(t, path+"["+key+"]")
+	}
+	return texts
+}
+
+func (r *renderer) quantities(templates quantityTemplates, path string) map[string]intstr.IntOrString {
+	if len(templates) == 0 {
+		return nil
+	}
+	values := make(map[string]intstr.IntOrString, len(templates))
+	for name, t := range templates {
+		if t.number != nil {
+			values[name] = intstr.FromInt32(*t.number)
+			continue
+		}
+		value, err := t.text.Eval(r.values)
+		if err != nil {
+			r.fail(path+"["+name+"]", err)
+			continue
+		}
+		// A field that is one whole expression keeps its type.
+		if number, ok := value.(int64); ok && number >= math.MinInt32 && number <= math.MaxInt32 {
+			values[name] = intstr.FromInt32(int32(number))
+			continue
+		}
+		values[name] = intstr.FromString(r.text(t.text, path+"["+name+"]"))
+	}
+	return values
+}
+
+// allowed returns the first thing about what was rendered that the institution or the installation does not allow.
+func (p *Policy) allowed(namespaces []v1alpha1.GrantedNamespace, prefix string) error {
+	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Namespaces: namespaces}, prefix)
+	if len(faults) == 0 {
+		return nil
+	}
+	return faults[0]
+}

@@ -1,0 +1,164 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// lineLength is how many of those who wait the status of a pool names.
+const lineLength = 10
+
+// Pool is everything that decides who has the seats of a pool.
+type Pool struct {
+	// Name of the SeatPool.
+	Name string
+	// Pool is nil where the pool has gone: it gives nothing any more, but still takes back.
+	Pool *v1alpha1.SeatPool
+	// Seats are those of the pool that somebody has.
+	Seats []v1alpha1.Seat
+	// Grants are those that ask for a seat of the pool.
+	Grants []v1alpha1.Grant
+	// Gone holds the names of Grants that have a seat and that a live read did not find.
+	Gone map[string]bool
+	// Frozen holds the names of Grants whose institution is suspended or missing: they neither get nor lose a seat.
+	Frozen map[string]bool
+	// Now is the time.
+	Now time.Time
+}
+
+// SeatPlan is what is to be done with the seats of a pool.
+type SeatPlan struct {
+	// Free are the seats to take back.
+	Free []v1alpha1.Seat
+	// Give are the seats to give, in the order of the line.
+	Give []v1alpha1.SeatSpec
+	// Taken and Waiting are how it stands once that is done, and Line names the first of those who wait.
+	Taken, Waiting int32
+	Line           []v1alpha1.LocalName
+	// Next is when an end of access frees a seat; zero if none does.
+	Next time.Time
+}
+
+// SeatsOf plans the seats of a pool: first come, first served by the completion's time, then by name. It gives no number
+// at or above the capacity, none while as many are taken as the capacity, and evicts nobody who is entitled.
+func SeatsOf(pool Pool) SeatPlan {
+	plan := SeatPlan{}
+	entitled := map[string]*v1alpha1.Grant{}
+	for i := range pool.Grants {
+		grant := &pool.Grants[i]
+		end := EndOf(grant, pool.Now)
+		if end.Standing != Entitled || !grant.DeletionTimestamp.IsZero() && !grant.Planned() {
+			continue
+		}
+		entitled[grant.Name] = grant
+		if !end.Next.IsZero() && (plan.Next.IsZero() || end.Next.Before(plan.Next)) {
+			plan.Next = end.Next
+		}
+	}
+	numbers, seated := pool.keep(&plan, entitled)
+	line := pool.line(entitled, seated)
+	line = pool.give(&plan, line, numbers)
+	plan.Taken, plan.Waiting = int32(len(numbers)), int32(len(line))
+	for i := 0; i < len(line) && i < lineLength; i++ {
+		plan.Line = append(plan.Line, v1alpha1.LocalName(line[i].Name))
+	}
+	return plan
+}
+
+// keep sorts the seats into those that stay and those to take back: of a Grant that is no longer entitled or has gone,
+// and the second one of a Grant.
+func (p *Pool) keep(plan *SeatPlan, entitled map[string]*v1alpha1.Grant) (numbers map[int32]bool, seated map[string]bool) {
+	numbers, seated = map[int32]bool{}, map[string]bool{}
+	known := map[string]bool{}
+	for i := range p.Grants {
+		known[p.Grants[i].Name] = true
+	}
+	seats := slices.SortedFunc(slices.Values(p.Seats), func(a, b v1alpha1.Seat) int {
+		return cmp.Compare(*a.Spec.Number, *b.Spec.Number)
+	})
+	for _, seat := range seats {
+		holder := string(seat.Spec.Grant)
+		over := known[holder] && entitled[holder] == nil || p.Gone[holder]
+		switch {
+		case seat.DeletionTimestamp != nil:
+			numbers[*seat.Spec.Number] = true
+		case !p.Frozen[holder] && (over || seated[holder]):
+			plan.Free = append(plan.Free, seat)
+		default:
+			numbers[*seat.Spec.Number], seated[holder] = true, true
+		}
+	}
+	return numbers, seated
+}
+
+// line returns the Grants that wait, the first one first.
+func (p *Pool) line(entitled map[string]*v1alpha1.Grant, seated map[string]bool) []*v1alpha1.Grant {
+	var line []*v1alpha1.Grant
+	for name, grant := range entitled {
+		if !seated[name] && !p.Frozen[name] && grant.DeletionTimestamp.IsZero() {
+			line = append(line, grant)
+		}
+	}
+	slices.SortFunc(line, func(a, b *v1alpha1.Grant) int {
+		return cmp.Or(claimed(a).Compare(claimed(b)), cmp.Compare(a.Name, b.Name))
+	})
+	return line
+}
+
+// claimed returns the time that gives a Grant its place in the line: that of its first completion, or of its creation
+// where a person made it.
+func claimed(grant *v1alpha1.Grant) time.Time {
+	first := grant.CreationTimestamp.Time
+	for i, cause := range grant.Spec.Causes {
+		if i == 0 || cause.SentAt.Time.Before(first) {
+			first = cause.SentAt.Time
+		}
+	}
+	return first
+}
+
+// give plans seats for the first in line, the lowest free numbers first, and returns who still waits.
+func (p *Pool) give(plan *SeatPlan, line []*v1alpha1.Grant, numbers map[int32]bool) []*v1alpha1.Grant {
+	if p.Pool == nil || p.Pool.Spec.Capacity == nil || !p.Pool.DeletionTimestamp.IsZero() {
+		return line
+	}
+	// A seat that is to be taken back is taken until it has gone.
+	taken := len(numbers) + len(plan.Free)
+	freeing := map[int32]bool{}
+	for _, seat := range plan.Free {
+		freeing[*seat.Spec.Number] = true
+	}
+	capacity := *p.Pool.Spec.Capacity
+	for number := int32(0); number < capacity && len(line) > 0 && taken < int(capacity); number++ {
+		if numbers[number] || freeing[number] {
+			continue
+		}
+		plan.Give = append(plan.Give, v1alpha1.SeatSpec{
+			Pool: v1alpha1.LocalName(p.Name), Number: new(number), Grant: v1alpha1.LocalName(line[0].Name),
+			PoolGeneration: p.Pool.Generation,
+		})
+		numbers[number] = true
+		taken++
+		line = line[1:]
+	}
+	return line
+}

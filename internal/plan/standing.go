@@ -1,0 +1,91 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Standing is how far the end of a Grant has come.
+type Standing int
+
+const (
+	// Entitled means that the holder is to have everything.
+	Entitled Standing = iota
+	// AccessOver means that access and seats are to go, and data is to stay.
+	AccessOver
+	// DataOver means that data is to go too.
+	DataOver
+)
+
+// End is where a Grant stands at a moment, and when that changes.
+type End struct {
+	Standing Standing
+	// Revoked reports that a person's override has ended it.
+	Revoked bool
+	// Next is when the standing changes by itself; zero if it does not.
+	Next time.Time
+}
+
+// EndOf works out where a Grant stands from what it records alone: it works when the policy is broken or gone. The grace
+// days count from when access was really taken away if that came late.
+func EndOf(grant *v1alpha1.Grant, now time.Time) End {
+	accessEnds, known := accessEnd(grant, now)
+	if !known {
+		return End{}
+	}
+	if now.Before(accessEnds) {
+		return End{Next: accessEnds}
+	}
+	end := End{Standing: AccessOver, Revoked: revoked(grant)}
+	taken := now
+	if grant.Status.AccessEndedAt != nil {
+		taken = grant.Status.AccessEndedAt.Time
+	}
+	dataEnds := taken.Add(time.Duration(grant.Spec.Lifetime.Grace()) * day)
+	if grant.Spec.Override == (v1alpha1.GrantOverride{}) && grant.Spec.DataEndsAt != nil && dataEnds.Before(grant.Spec.DataEndsAt.Time) {
+		dataEnds = grant.Spec.DataEndsAt.Time
+	}
+	if now.Before(dataEnds) {
+		end.Next = dataEnds
+		return end
+	}
+	end.Standing = DataOver
+	return end
+}
+
+func revoked(grant *v1alpha1.Grant) bool {
+	override := grant.Spec.Override.Revoked
+	return override != nil && *override
+}
+
+// accessEnd returns when access ends, if it does. What a person said in the override goes before what the planner
+// recorded.
+func accessEnd(grant *v1alpha1.Grant, now time.Time) (time.Time, bool) {
+	until := grant.Spec.Override.Until
+	switch {
+	case revoked(grant):
+		return now, true
+	case until != nil:
+		return until.Time, true
+	case grant.Spec.AccessEndsAt != nil:
+		return grant.Spec.AccessEndsAt.Time, true
+	}
+	return time.Time{}, false
+}
