@@ -67,29 +67,12 @@ type boundedCall struct {
 
 // Exec makes the call and weighs what it yields.
 func (b *boundedCall) Exec(frame *interpreter.ExecutionFrame) ref.Val {
-	return flat(bounded(b.ID(), b.InterpretableCall.Exec(frame)))
+	return bounded(b.ID(), b.InterpretableCall.Exec(frame))
 }
 
 // Eval is Exec for callers that know no frame.
 func (b *boundedCall) Eval(vars interpreter.Activation) ref.Val {
 	return b.Exec(interpreter.AsFrame(vars))
-}
-
-// flat copies what adding two lists yields: a view of both, which a few additions make so deep that to look at one
-// item takes as many steps as there were additions.
-func flat(value ref.Val) ref.Val {
-	list, ok := value.(traits.Lister)
-	if !ok {
-		return value
-	}
-	if _, accumulator := value.(traits.MutableLister); accumulator {
-		return value
-	}
-	items := make([]ref.Val, 0, size(list))
-	for it := list.Iterator(); it.HasNext() == types.True; {
-		items = append(items, it.Next())
-	}
-	return types.NewRefValList(types.DefaultTypeAdapter, items)
 }
 
 type boundedConstructor struct {

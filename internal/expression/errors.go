@@ -68,7 +68,7 @@ func (e *Error) Error() string {
 // faults collects what is wrong with one text.
 type faults []*Error
 
-// join returns the faults in the order of the text as one error, each once, or nil.
+// join returns the faults in the order of the text as one error, or nil.
 func (f faults) join() error {
 	slices.SortStableFunc(f, func(a, b *Error) int {
 		if a.Line != b.Line {
@@ -76,7 +76,6 @@ func (f faults) join() error {
 		}
 		return a.Column - b.Column
 	})
-	f = slices.CompactFunc(f, func(a, b *Error) bool { return *a == *b })
 	errs := make([]error, 0, maxErrors)
 	for _, e := range f[:min(len(f), maxErrors)] {
 		errs = append(errs, e)

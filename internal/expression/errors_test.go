@@ -167,6 +167,11 @@ func TestEvaluationErrorsQuoteNoValues(t *testing.T) {
 		{"division", "${1 / (user.id - user.id)}", "column 5: 1 / (user.id - user.id): division by zero"},
 		{"modulus", "${1 % (user.id - user.id)}", "column 5: 1 % (user.id - user.id): division by zero"},
 		{"a list's index", "${[user.name][3]}", "column 14: [user.name][3]: index out of range"},
+		{"a list's far index", "${[user.name][user.id]}", "column 14: [user.name][user.id]: index out of range"},
+		{
+			"an index of a sum", "${([user.name] + [''])[user.id]}",
+			"column 23: ([user.name] + [''])[user.id]: index out of range",
+		},
 		{"a text's index", "${user.name.substring(8)}", "column 22: user.name.substring(8): index out of range"},
 		{"a text's range", "${user.name.substring(5, 2)}", "column 22: user.name.substring(5, 2): index out of range"},
 		{"overflow", "${9223372036854775807 + user.id}", "column 23: 9223372036854775807 + user.id: number out of range"},

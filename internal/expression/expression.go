@@ -42,7 +42,7 @@ const (
 	// CostLimit bounds one evaluation, in CEL's units: about one for each step and each ten bytes of text looked at. What
 	// policies do (`grad-${user.id}`, a comparison, a few text functions) costs less than a hundred; the limit is reached
 	// within a fraction of a second.
-	CostLimit = 50_000
+	CostLimit = 20_000
 	// maxErrors bounds how many errors one text reports: the first ones say enough.
 	maxErrors = 8
 )

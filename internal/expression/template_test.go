@@ -94,6 +94,10 @@ func TestTemplateYields(t *testing.T) {
 		},
 		{name: "a truth value", text: "${enrollment.activated}", want: true, wantText: "true"},
 		{name: "a moment", text: "${event.sentAt}", want: "2026-08-02T00:30:00Z", wantText: "2026-08-02T00:30:00Z"},
+		{
+			name: "a moment as text", text: "${string(event.sentAt)}",
+			want: "2026-08-02T00:30:00Z", wantText: "2026-08-02T00:30:00Z",
+		},
 		{name: "an hour in UTC", text: "${event.sentAt.getHours()}", want: int64(0), wantText: "0"},
 		{name: "a duration", text: "${duration('90m')}", want: "5400s", wantText: "5400s"},
 		{name: "a large double", text: "${1.0e15}", want: 1e15, wantText: "1000000000000000"},

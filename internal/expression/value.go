@@ -73,7 +73,6 @@ func reasonOf(err error) string {
 		{"division by zero", reasonDivision},
 		{"modulus by zero", reasonDivision},
 		{"index out of ", reasonIndex},
-		{"index '", reasonIndex},
 		{"invalid substring range", reasonIndex},
 		{"integer overflow", reasonOverflow},
 		{"unsigned integer overflow", reasonOverflow},
