@@ -21,16 +21,21 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
 // pollInterval is short enough to measure what should take less than a second.
 const pollInterval = 10 * time.Millisecond
+
+// The client library wants a logger before anything is logged; here errors are returned.
+func init() { log.SetLogger(logr.Discard()) }
 
 // NewClient returns a client without a cache for the built-in kinds and ours.
 func NewClient(config *rest.Config) (client.WithWatch, error) {

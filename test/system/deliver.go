@@ -28,6 +28,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
 
@@ -77,7 +78,7 @@ func Deliver(ctx context.Context, url string, body []byte) (Answer, error) {
 }
 
 // WebhookURL returns the URL to which an institution's deliveries go. It holds the token.
-func (s *System) WebhookURL(institution int64, token string) string {
+func (s *System) WebhookURL(institution v1alpha1.PlatformID, token string) string {
 	return fmt.Sprintf("%s/webhooks/%d/%s", s.URL, institution, token)
 }
 

@@ -1,0 +1,117 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package e2e tests the whole way of a delivery: on a real control plane, with both programs as processes that have the
+// rights of their ServiceAccounts and no others.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+const (
+	// soon bounds what the operator does by itself.
+	soon = 20 * time.Second
+	// eventually bounds what waits for the control plane's controllers, a leader election or a retry with backoff.
+	eventually = 90 * time.Second
+	// often is how often a condition is looked at.
+	often = 20 * time.Millisecond
+)
+
+// What all tests share. They run one after the other, since some of them take things away.
+var (
+	operator *system.System
+	plane    *cluster.Cluster
+	admin    client.WithWatch
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+// run returns the exit code, after everything that was started has been stopped.
+func run(m *testing.M) int {
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer release()
+	dir, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	stop, err := start(ctx, dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	finished := make(chan struct{})
+	defer close(finished)
+	go func() {
+		select {
+		case <-finished:
+		case <-ctx.Done():
+			fmt.Fprintln(os.Stderr, "interrupted:", stop())
+			os.Exit(130)
+		}
+	}()
+	code := m.Run()
+	if code != 0 {
+		for _, program := range operator.Programs() {
+			fmt.Fprintf(os.Stderr, "the end of the log of %s:\n%s\n", program.Name, program.LogTail())
+		}
+	}
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func start(ctx context.Context, dir string) (stop func() error, err error) {
+	bin := filepath.Join(dir, "bin")
+	if err := system.Build(ctx, bin, os.Stderr); err != nil {
+		return nil, err
+	}
+	if plane, err = cluster.Start(ctx, cluster.Options{AuditLevel: cluster.AuditMetadata}); err != nil {
+		return nil, err
+	}
+	if admin, err = system.NewClient(plane.AdminConfig()); err == nil {
+		operator, err = system.Start(ctx, plane, system.Options{Dir: dir, Bin: bin})
+	}
+	if err != nil {
+		_ = plane.Stop()
+		return nil, err
+	}
+	return func() error {
+		stopped := operator.Stop()
+		if err := plane.Stop(); err != nil {
+			return err
+		}
+		return stopped
+	}, nil
+}

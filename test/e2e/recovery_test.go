@@ -1,0 +1,109 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+func TestWebhookServerKilled(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	before, after := s.student(), s.student()
+	before.complete(t)
+	g.Expect(operator.WebhookServer.Kill()).To(Succeed())
+	_, err := system.Deliver(t.Context(), s.url(), after.delivery(t))
+	g.Expect(err).To(HaveOccurred(), "nobody answers, so the sender keeps the delivery")
+
+	g.Expect(operator.WebhookServer.Start(t.Context())).To(Succeed())
+	g.Expect(before.deliver(t).Outcome).To(Equal("duplicate"), "what was acknowledged is there")
+	after.complete(t)
+	for _, u := range []*student{before, after} {
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+	}
+}
+
+// What was delivered while nobody provisioned is provisioned, and once.
+func TestControllerManagerKilled(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	var students []*student
+	for range 20 {
+		u := s.student()
+		u.complete(t)
+		students = append(students, u)
+	}
+	// In the middle of it.
+	students[0].awaitGrant(t, v1alpha1.ReasonActive)
+	g.Expect(operator.ControllerManager.Kill()).To(Succeed())
+	late := s.student()
+	late.complete(t)
+	students[0].withdraw(t)
+
+	g.Expect(operator.ControllerManager.Start(t.Context())).To(Succeed())
+	students[0].awaitNamespaceGone(t)
+	students[0].awaitGrant(t, v1alpha1.ReasonEnded)
+	for _, u := range append(students[1:], late) {
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+		g.Eventually(func() (string, error) { return u.ready(t.Context()) }, soon, often).
+			Should(Equal(v1alpha1.ReasonGranted))
+	}
+}
+
+// While the API server is away nothing is acknowledged; afterwards everything goes on by itself.
+func TestAPIServerKilled(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	before, during := s.student(), s.student()
+	before.complete(t)
+	g.Expect(plane.Kill(t.Context(), cluster.APIServer)).To(Succeed())
+	answer := during.deliver(t)
+	g.Expect(answer.Status).To(Equal(http.StatusServiceUnavailable), answer.String())
+	g.Expect(plane.StartPart(t.Context(), cluster.APIServer)).To(Succeed())
+
+	revive(t)
+	g.Eventually(func() int { return during.deliver(t).Status }, eventually, often).
+		Should(BeElementOf(http.StatusCreated, http.StatusOK))
+	for _, u := range []*student{before, during} {
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+	}
+}
+
+// revive starts a program again that ended because the API server was away, as a kubelet would: a controller-manager
+// that cannot renew its Lease must end.
+func revive(t *testing.T) {
+	t.Helper()
+	for _, program := range operator.Programs() {
+		select {
+		case err := <-program.Ended():
+			fmt.Println("started again:", err)
+			NewWithT(t).Expect(program.Start(t.Context())).To(Succeed())
+		default:
+		}
+	}
+}

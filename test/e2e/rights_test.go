@@ -1,0 +1,223 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"net/http"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+const ours = v1alpha1.GroupName
+
+// A right that is missing shows in the answer to the sender, who keeps the delivery.
+func TestWebhookServerNeedsEachOfItsRightsToStore(t *testing.T) {
+	for _, tc := range []struct {
+		verb string
+		// stored says that the completion is there already.
+		stored  bool
+		changes []any
+		// want is the answer once the right is back.
+		want string
+	}{
+		{"create", false, nil, "created"},
+		{"get", true, nil, "duplicate"},
+		{"update", true, []any{"event.send_at", "2023-07-04 08:00:00"}, "updated"},
+	} {
+		t.Run(tc.verb, func(t *testing.T) {
+			g := NewWithT(t)
+			s := openSchool(t)
+			u := s.student()
+			if tc.stored {
+				u.complete(t)
+			}
+			giveBack := takeAway(t, "completion-webhook-server", webhookServerUser,
+				right{verb: tc.verb, group: ours, resource: "coursecompletions", namespace: s.namespace})
+			answer := u.deliver(t, tc.changes...)
+			g.Expect(answer.Status).To(Equal(http.StatusServiceUnavailable), answer.String())
+
+			giveBack()
+			answer = u.deliver(t)
+			g.Expect(answer.Outcome).To(Equal(tc.want), answer.String())
+		})
+	}
+}
+
+// Without its view of the institutions a server that starts can authenticate nobody, and says so.
+func TestWebhookServerNeedsItsViewOfInstitutions(t *testing.T) {
+	for _, verb := range []string{"list", "watch"} {
+		t.Run(verb, func(t *testing.T) {
+			g := NewWithT(t)
+			s := openSchool(t)
+			u := s.student()
+			g.Expect(operator.WebhookServer.Stop()).To(Succeed())
+			giveBack := takeAway(t, "completion-webhook-server", webhookServerUser,
+				right{verb: verb, group: ours, resource: "institutions", namespace: ""})
+			g.Expect(operator.WebhookServer.Launch()).To(Succeed())
+			g.Eventually(func() (int, error) {
+				answer, err := system.Deliver(t.Context(), s.url(), u.delivery(t))
+				return answer.Status, err
+			}, soon, often).Should(Equal(http.StatusServiceUnavailable))
+
+			giveBack()
+			g.Expect(operator.WebhookServer.WaitReady(t.Context())).To(Succeed())
+			u.complete(t)
+		})
+	}
+}
+
+// A right that is missing shows on the Grant, and the Grant goes on by itself when it is given.
+func TestGrantNeedsEachRightToProvision(t *testing.T) {
+	for _, r := range []right{
+		{verb: "create", group: "", resource: "namespaces"},
+		{verb: "patch", group: "", resource: "namespaces"},
+		{verb: "create", group: "", resource: "resourcequotas"},
+		{verb: "patch", group: "", resource: "resourcequotas"},
+		{verb: "create", group: "", resource: "limitranges"},
+		{verb: "patch", group: "", resource: "limitranges"},
+		{verb: "create", group: "networking.k8s.io", resource: "networkpolicies"},
+		{verb: "patch", group: "networking.k8s.io", resource: "networkpolicies"},
+		{verb: "create", group: "rbac.authorization.k8s.io", resource: "rolebindings"},
+		{verb: "patch", group: "rbac.authorization.k8s.io", resource: "rolebindings"},
+		{verb: "bind", group: "rbac.authorization.k8s.io", resource: "clusterroles", name: "completion-learner"},
+	} {
+		t.Run(r.String(), func(t *testing.T) {
+			g := NewWithT(t)
+			s := openSchool(t)
+			s.apply(t, s.labPolicy())
+			u := s.student()
+			giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser, r)
+			u.complete(t)
+			u.awaitGrant(t, v1alpha1.ReasonForbidden)
+			g.Eventually(func() (string, error) { return u.ready(t.Context()) }, soon, often).
+				Should(Equal(v1alpha1.ReasonGrantNotReady))
+
+			giveBack()
+			u.awaitGrant(t, v1alpha1.ReasonActive)
+		})
+	}
+}
+
+// What could not be taken away is not forgotten.
+func TestGrantNeedsTheRightToDeleteNamespaces(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	u := s.student()
+	u.complete(t)
+	u.awaitGrant(t, v1alpha1.ReasonActive)
+	giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser,
+		right{verb: "delete", group: "", resource: "namespaces"})
+	u.withdraw(t)
+	u.awaitGrant(t, v1alpha1.ReasonForbidden)
+	g.Expect(admin.Get(t.Context(), client.ObjectKey{Name: u.namespace}, &corev1.Namespace{})).To(Succeed())
+
+	giveBack()
+	u.awaitNamespaceGone(t)
+	u.awaitGrant(t, v1alpha1.ReasonEnded)
+}
+
+// Rights that nothing can be said without: what they are for stays undone as long as they are missing.
+func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
+	for _, r := range []right{
+		{verb: "patch", group: ours, resource: "coursecompletions", subresource: "status"},
+		{verb: "patch", group: ours, resource: "grants", subresource: "status"},
+		{verb: "create", group: ours, resource: "grants"},
+	} {
+		t.Run(r.String(), func(t *testing.T) {
+			g := NewWithT(t)
+			s := openSchool(t)
+			s.apply(t, s.labPolicy())
+			u := s.student()
+			giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser, r)
+			u.complete(t)
+			g.Consistently(func() (string, error) { return u.ready(t.Context()) }, "2s", "50ms").
+				ShouldNot(Equal(v1alpha1.ReasonGranted))
+
+			giveBack()
+			g.Eventually(func() (string, error) { return u.ready(t.Context()) }, eventually, often).
+				Should(Equal(v1alpha1.ReasonGranted))
+		})
+	}
+}
+
+// The controller-manager reads tokens only where it was let in.
+func TestInstitutionSaysThatTheBindingIsMissing(t *testing.T) {
+	g := NewWithT(t)
+	s := makeSchool(t)
+	s.awaitReady(t)
+	g.Expect(admin.Delete(t.Context(), s.binding())).To(Succeed())
+	g.Expect(admin.Create(t.Context(), s.secondInstitution())).To(Succeed())
+	var institution v1alpha1.Institution
+	key := client.ObjectKey{Namespace: s.namespace, Name: "second"}
+	g.Eventually(func() (string, error) {
+		err := admin.Get(t.Context(), key, &institution)
+		return reasonOf(institution.Status.Conditions), err
+	}, soon, often).Should(Equal(v1alpha1.ReasonAccessMissing))
+	for _, token := range institution.Status.Tokens {
+		g.Expect(token.State).To(Equal(v1alpha1.TokenForbidden))
+		g.Expect(token.SHA256).To(BeEmpty())
+	}
+
+	g.Expect(admin.Create(t.Context(), s.binding())).To(Succeed())
+	g.Eventually(func() (string, error) {
+		err := admin.Get(t.Context(), key, &institution)
+		return reasonOf(institution.Status.Conditions), err
+	}, eventually, often).ShouldNot(Equal(v1alpha1.ReasonAccessMissing))
+}
+
+// The program that faces the internet can do nothing but record.
+func TestRightsThatNobodyGave(t *testing.T) {
+	s := makeSchool(t)
+	for _, tc := range []struct {
+		user string
+		right
+		want bool
+	}{
+		{webhookServerUser, right{verb: "get", resource: "secrets"}, false},
+		{webhookServerUser, right{verb: "create", resource: "namespaces"}, false},
+		{webhookServerUser, right{verb: "delete", group: ours, resource: "coursecompletions"}, false},
+		{webhookServerUser, right{verb: "list", group: ours, resource: "coursecompletions"}, false},
+		{webhookServerUser, right{verb: "create", group: ours, resource: "grants"}, false},
+		{webhookServerUser, right{verb: "patch", group: ours, resource: "institutions", subresource: "status"}, false},
+		{controllerManagerUser, right{verb: "get", resource: "secrets"}, false},
+		{controllerManagerUser, right{verb: "get", resource: "secrets", namespace: "kube-system"}, false},
+		{controllerManagerUser, right{verb: "get", resource: "secrets", namespace: s.namespace}, true},
+		{controllerManagerUser, right{verb: "list", resource: "secrets", namespace: s.namespace}, false},
+		{controllerManagerUser, right{verb: "create", group: ours, resource: "coursecompletions"}, false},
+		{controllerManagerUser, right{verb: "patch", group: ours, resource: "completionpolicies"}, false},
+		{controllerManagerUser, right{
+			verb: "bind", group: "rbac.authorization.k8s.io", resource: "clusterroles", name: "cluster-admin"}, false},
+		{controllerManagerUser, right{
+			verb: "create", group: "rbac.authorization.k8s.io", resource: "clusterrolebindings"}, false},
+		{controllerManagerUser, right{verb: "create", resource: "pods"}, false},
+		{controllerManagerUser, right{verb: "impersonate", resource: "users"}, false},
+	} {
+		t.Run(tc.user+" "+tc.String()+" "+tc.namespace, func(t *testing.T) {
+			got, err := allowed(t.Context(), tc.user, tc.right)
+			g := NewWithT(t)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(got).To(Equal(tc.want))
+		})
+	}
+}

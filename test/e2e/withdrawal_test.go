@@ -1,0 +1,66 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+func TestWithdrawnCompletionLosesItsNamespace(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	withdrawn, other := s.student(), s.student()
+	for _, u := range []*student{withdrawn, other} {
+		u.complete(t)
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+	}
+	withdrawn.withdraw(t)
+	withdrawn.awaitNamespaceGone(t)
+	withdrawn.awaitGrant(t, v1alpha1.ReasonEnded)
+
+	// Nobody else is concerned.
+	g.Expect(other.grantReason(t.Context())).To(Equal(v1alpha1.ReasonActive))
+	var namespace corev1.Namespace
+	g.Expect(admin.Get(t.Context(), client.ObjectKey{Name: other.namespace}, &namespace)).To(Succeed())
+	g.Expect(namespace.DeletionTimestamp).To(BeNil())
+}
+
+func TestLateRepetitionOfAWithdrawnCompletionGrantsNothing(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	u := s.student()
+	u.complete(t)
+	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u.withdraw(t)
+	u.awaitNamespaceGone(t)
+
+	u.complete(t)
+	g.Eventually(func() (string, error) { return u.ready(t.Context()) }, soon, often).
+		ShouldNot(BeElementOf("no condition Ready", v1alpha1.ReasonProgressing))
+	u.awaitGrant(t, v1alpha1.ReasonEnded)
+	err := admin.Get(t.Context(), client.ObjectKey{Name: u.namespace}, &corev1.Namespace{})
+	g.Expect(client.IgnoreNotFound(err)).To(Succeed())
+	g.Expect(err).To(HaveOccurred(), "the namespace is back")
+}
