@@ -60,6 +60,9 @@ const (
 	ReasonGranted = "Granted"
 	// ReasonNothingMatched means that no policy matched, so that nothing had to be granted.
 	ReasonNothingMatched = "NothingMatched"
+	// ReasonNothingGranted means that policies matched, but had nothing to grant: what they would have granted has ended
+	// already, or they are suspended.
+	ReasonNothingGranted = "NothingGranted"
 	// ReasonPolicyFailed means that a policy could not be evaluated or rendered for this completion.
 	ReasonPolicyFailed = "PolicyFailed"
 	// ReasonGrantNotReady means that a grant is planned but not yet, or no longer, in place.

@@ -183,19 +183,18 @@ func verdict(rows []v1alpha1.PolicyResult, causing []*Planned) Verdict {
 		}
 	}
 	switch {
+	case active > 0 && ended == 0:
+		return Verdict{Ready: true, Reason: v1alpha1.ReasonGranted, Message: fmt.Sprintf("grants in place: %d", active)}
 	case active > 0:
 		return Verdict{Ready: true, Reason: v1alpha1.ReasonGranted,
-			Message: fmt.Sprintf("%d of %d grants in place, the others have ended", active, active+ended)}
+			Message: fmt.Sprintf("grants in place: %d; ended: %d", active, ended)}
 	case ended > 0:
 		return Verdict{Ready: true, Reason: v1alpha1.ReasonEnded, Message: "everything that was granted has ended"}
+	case slices.ContainsFunc(rows, func(r v1alpha1.PolicyResult) bool { return r.Outcome == v1alpha1.OutcomeNotGranted }):
+		return Verdict{Ready: true, Reason: v1alpha1.ReasonNothingGranted,
+			Message: "policies match, but there is nothing to grant: see status.policies"}
 	default:
-		return Verdict{Ready: true, Reason: v1alpha1.ReasonNothingMatched, Message: nothing(rows)}
+		return Verdict{Ready: true, Reason: v1alpha1.ReasonNothingMatched,
+			Message: fmt.Sprintf("policies looked at: %d; none matches", len(rows))}
 	}
-}
-
-func nothing(rows []v1alpha1.PolicyResult) string {
-	if len(rows) == 0 {
-		return "there are no policies"
-	}
-	return fmt.Sprintf("none of %d policies grants anything for it: see status.policies", len(rows))
 }
