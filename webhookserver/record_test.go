@@ -25,13 +25,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestAPIErrorsBecomeWords(t *testing.T) {
@@ -65,7 +64,7 @@ func TestAPIErrorsBecomeWords(t *testing.T) {
 		{"broken", apierrors.NewInternalError(errors.New(planted)), "api-unavailable", nil, retryAfter},
 		{"contended", errContended, "api-contended", nil, retryAfter},
 		{"completion terminating", errTerminating, "completion-terminating", nil, retryAfter},
-		{"something else", apierrors.NewGone(planted), "api-other", nil, retryAfter},
+		{"something else", apierrors.NewResourceExpired(planted), "api-other", nil, retryAfter},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := fmt.Errorf("creating the completion: %w", tc.err)

@@ -125,9 +125,10 @@ func TestValidateRefusesValues(t *testing.T) {
 		for _, field := range tc.fields {
 			name, _, _ := strings.Cut(field.text, ":")
 			end := ""
-			if field == courseID || field == enrollmentID {
+			switch field {
+			case courseID, enrollmentID:
 				end = ","
-			} else if field == institutionID {
+			case institutionID:
 				end = " }"
 			}
 			for _, bad := range tc.values {

@@ -33,8 +33,8 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-// The client libraries' own log (klog) is left as it is, at its least verbosity: at a high one it shows request bodies,
-// which --zap-log-level must not be able to ask for.
+// The log of client-go (klog) is left as it is, at its least verbosity, and no logger is put into the contexts of
+// deliveries: at a high verbosity client-go shows request bodies, and --zap-log-level must not be able to ask for those.
 func main() {
 	options := webhookserver.Options{
 		UserAgent: "completion-webhook-server/" + version,
