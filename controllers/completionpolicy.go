@@ -28,7 +28,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -94,7 +93,7 @@ func (r *CompletionPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("completionpolicy").
 		For(&v1alpha1.CompletionPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// What a policy may use of a delivery depends on the privacy of its institution.
-		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.policiesBeside),
+		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.policiesBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Complete(r)
 }

@@ -24,14 +24,17 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -40,9 +43,12 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
-// waitInterval is how often a Grant looks whether what it waits for has come, where nothing tells it: an object that is
-// not ours has no watch.
-const waitInterval = 5 * time.Second
+// How often a Grant looks whether what it waits for has come, where nothing tells it: an object that is not ours has no
+// watch.
+const (
+	minWait = 2 * time.Second
+	maxWait = time.Minute
+)
 
 // GrantReconciler puts a Grant into effect and takes it out of effect. It decides nothing: what the holder is to have is
 // in the Grant, and where its end stands is worked out by package plan.
@@ -61,7 +67,8 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 		Named("grant").
 		For(&v1alpha1.Grant{}).
 		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
-		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.grantsBeside)).
+		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsBeside},
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	for _, kind := range apply.Kinds() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
@@ -185,7 +192,7 @@ func (r *GrantReconciler) provision(
 	inventory, err := applier.Provision(ctx, grant)
 	grant.Status.Inventory = inventory
 	if err != nil {
-		return waiting(grant, err)
+		return r.waiting(grant, err)
 	}
 	missing, err := r.seats(ctx, grant)
 	if err != nil {
@@ -208,16 +215,26 @@ func (r *GrantReconciler) applier() *apply.Applier {
 }
 
 // waiting tells apart what a Grant waits for and what is an error to repeat.
-func waiting(grant *v1alpha1.Grant, err error) (outcome, error) {
+func (r *GrantReconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, error) {
 	if conflict, ok := errors.AsType[*apply.ConflictError](err); ok {
 		return outcome{v1alpha1.GrantWaiting, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonConflict,
-			Message: conflict.Error()}, waitInterval}, nil
+			Message: conflict.Error()}, r.patience(grant)}, nil
 	}
 	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
-			Message: going.Error()}, waitInterval}, nil
+			Message: going.Error()}, r.patience(grant)}, nil
 	}
 	return pending(grant, err), err
+}
+
+// patience returns when to look again for what no watch tells of: as long as it has been waited for already, within
+// bounds, so that many Grants that wait for long do not keep the API server busy.
+func (r *GrantReconciler) patience(grant *v1alpha1.Grant) time.Duration {
+	ready := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status == metav1.ConditionTrue {
+		return minWait
+	}
+	return min(max(minWait, r.Clock.Since(ready.LastTransitionTime.Time)), maxWait)
 }
 
 // seats notes the seats that the Grant has, and returns the pools of those that it lacks.
@@ -276,7 +293,7 @@ func (r *GrantReconciler) revoke(ctx context.Context, grant *v1alpha1.Grant, end
 	}
 	if left > 0 {
 		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
-			Message: fmt.Sprintf("%d seats are being freed", left)}, waitInterval}, nil
+			Message: fmt.Sprintf("%d seats are being freed", left)}, r.patience(grant)}, nil
 	}
 	if grant.Status.AccessEndedAt == nil {
 		grant.Status.AccessEndedAt = new(metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second)))
@@ -322,6 +339,9 @@ func (r *GrantReconciler) endAccess(ctx context.Context, grant *v1alpha1.Grant) 
 func (r *GrantReconciler) endData(
 	ctx context.Context, grant *v1alpha1.Grant, phase v1alpha1.GrantPhase,
 ) (outcome, error) {
+	if len(grant.Status.Inventory) == 0 {
+		return over(phase, "everything that was provisioned has gone"), nil
+	}
 	if phase != v1alpha1.GrantRevoked {
 		newer, err := r.newerCause(ctx, grant)
 		if err != nil {
@@ -329,7 +349,7 @@ func (r *GrantReconciler) endData(
 		}
 		if newer != "" {
 			return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessEnded,
-				Message: "a newer delivery of completion " + newer + " is about to be planned; data stays"}, waitInterval}, nil
+				Message: "a newer delivery of completion " + newer + " is about to be planned; data stays"}, r.patience(grant)}, nil
 		}
 	}
 	inventory, err := r.applier().EndData(ctx, grant)
@@ -340,7 +360,7 @@ func (r *GrantReconciler) endData(
 	if len(inventory) > 0 {
 		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
 			Message: fmt.Sprintf("%d objects are being deleted, %s %s among them", len(inventory), inventory[0].Kind,
-				inventory[0].Name)}, waitInterval}, nil
+				inventory[0].Name)}, r.patience(grant)}, nil
 	}
 	return over(phase, "everything that was provisioned has gone"), nil
 }
@@ -384,7 +404,7 @@ func (r *GrantReconciler) release(ctx context.Context, grant *v1alpha1.Grant) (r
 	case !grant.Planned():
 		gone, err := r.revokeForGood(ctx, grant)
 		if err != nil || !gone {
-			return reconcile.Result{RequeueAfter: waitInterval}, err
+			return reconcile.Result{RequeueAfter: minWait}, err
 		}
 	}
 	read := grant.DeepCopy()

@@ -42,6 +42,9 @@ import (
 // status write and not two.
 const settleTime = time.Second
 
+// staleInterval is how long the planner waits for the cache after a conflict.
+const staleInterval = 100 * time.Millisecond
+
 // Person is the queue key of the planner: everything about one person is planned together, by one worker at a time, so
 // that several completions, policies and revocations never race.
 type Person struct {
@@ -96,6 +99,10 @@ func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (recon
 	gathered.Prefix, gathered.Zone = tenant.Spec.NamespacePrefix, tenant.zone
 	planned := plan.For(*gathered)
 	refused, err := r.writeGrants(ctx, person, planned.Grants)
+	if apierrors.IsConflict(err) {
+		// It was planned on an outdated view. The cache catches up within moments.
+		return reconcile.Result{RequeueAfter: staleInterval}, nil
+	}
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -187,6 +194,8 @@ func (r *PlannerReconciler) writeGrants(
 		case err == nil:
 			ctrl.LoggerFrom(ctx).Info("Planned grant", "grant", planned.Name, "new", planned.Existing == nil,
 				"accessEndsAt", planned.Spec.AccessEndsAt)
+		case apierrors.IsConflict(err):
+			return nil, err
 		case apierrors.IsInvalid(err):
 			refused[planned.Name] = describe(err)
 		default:
@@ -294,8 +303,9 @@ func (r *PlannerReconciler) tell(
 	return nil
 }
 
-// persons returns everybody in a namespace who has a completion or a planned Grant.
-func (r *PlannerReconciler) persons(ctx context.Context, namespace string) []Person {
+// persons returns everybody in an object's namespace who has a completion or a planned Grant.
+func (r *PlannerReconciler) persons(ctx context.Context, object client.Object) []Person {
+	namespace := object.GetNamespace()
 	found := map[Person]bool{}
 	var completions v1alpha1.CourseCompletionList
 	var grants v1alpha1.GrantList

@@ -26,8 +26,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -53,7 +55,8 @@ func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
 			return poolRequests(o.GetNamespace(), grantPools(o))
 		})).
-		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.poolsBeside)).
+		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.poolsBeside},
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Complete(r)
 }
 
@@ -87,6 +90,10 @@ func (r *SeatPoolReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 	}
 	planned := plan.SeatsOf(*gathered)
 	err = errors.Join(r.free(ctx, planned.Free), r.give(ctx, req.Namespace, planned.Give))
+	if apierrors.IsAlreadyExists(err) {
+		// The number was given already, and the cache has yet to show it.
+		return reconcile.Result{RequeueAfter: staleInterval}, nil
+	}
 	if gathered.Pool != nil {
 		err = errors.Join(err, r.tell(ctx, gathered.Pool, planned))
 	}

@@ -24,6 +24,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,7 +118,7 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 	switch {
 	case err != nil:
 		return "", err
-	case !labelled(have, grant.OwnerDigest()):
+	case !ours(grant, have):
 		return "", &ConflictError{
 			Kind: object.kind, Namespace: have.GetNamespace(), Name: have.GetName(), Holder: holderOf(have),
 		}
@@ -127,6 +128,13 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 		return have.GetUID(), nil
 	}
 	return a.write(ctx, object, "", have.GetUID())
+}
+
+// ours reports whether an object is the Grant's: it carries the mark, or the inventory has its uid and somebody took the
+// mark off.
+func ours(grant *v1alpha1.Grant, object client.Object) bool {
+	return labelled(object, grant.OwnerDigest()) ||
+		slices.ContainsFunc(grant.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.UID == string(object.GetUID()) })
 }
 
 func holderOf(object client.Object) string {

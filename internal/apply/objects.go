@@ -45,7 +45,7 @@ const (
 	IsolationName = "completion-isolation"
 	// bindingPrefix starts the name of a RoleBinding. The ClusterRole's name follows, because a binding's role cannot
 	// be changed: another role is another binding.
-	bindingPrefix = "completion-"
+	bindingPrefix = "access-"
 )
 
 const (

@@ -134,7 +134,8 @@ func checkKeys[V any](keyed map[string]V, path string) []Fault {
 }
 
 func reserved(domain string) bool {
-	return slices.ContainsFunc(reservedDomains, func(r string) bool {
+	// The recommended labels of applications are for everybody.
+	return domain != "app.kubernetes.io" && slices.ContainsFunc(reservedDomains, func(r string) bool {
 		return domain == r || strings.HasSuffix(domain, "."+r)
 	})
 }

@@ -1,0 +1,77 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+)
+
+// fanOut enqueues everything that an object of many concerns, behind everything that is more urgent: a policy edit must
+// not hold up new deliveries.
+type fanOut[R comparable] struct {
+	requests func(ctx context.Context, object client.Object) []R
+}
+
+func (f *fanOut[R]) enqueue(
+	ctx context.Context, object client.Object, queue workqueue.TypedRateLimitingInterface[R],
+) {
+	requests := f.requests(ctx, object)
+	if prioritised, ok := queue.(priorityqueue.PriorityQueue[R]); ok {
+		prioritised.AddWithOpts(priorityqueue.AddOpts{Priority: new(handler.LowPriority)}, requests...)
+		return
+	}
+	for _, request := range requests {
+		queue.Add(request)
+	}
+}
+
+// Create implements handler.TypedEventHandler.
+func (f *fanOut[R]) Create(
+	ctx context.Context, e event.TypedCreateEvent[client.Object], queue workqueue.TypedRateLimitingInterface[R],
+) {
+	// The first list after a start brings every concerned object as well.
+	if !e.IsInInitialList {
+		f.enqueue(ctx, e.Object, queue)
+	}
+}
+
+// Update implements handler.TypedEventHandler.
+func (f *fanOut[R]) Update(
+	ctx context.Context, e event.TypedUpdateEvent[client.Object], queue workqueue.TypedRateLimitingInterface[R],
+) {
+	f.enqueue(ctx, e.ObjectNew, queue)
+}
+
+// Delete implements handler.TypedEventHandler.
+func (f *fanOut[R]) Delete(
+	ctx context.Context, e event.TypedDeleteEvent[client.Object], queue workqueue.TypedRateLimitingInterface[R],
+) {
+	f.enqueue(ctx, e.Object, queue)
+}
+
+// Generic implements handler.TypedEventHandler.
+func (f *fanOut[R]) Generic(
+	ctx context.Context, e event.TypedGenericEvent[client.Object], queue workqueue.TypedRateLimitingInterface[R],
+) {
+	f.enqueue(ctx, e.Object, queue)
+}
