@@ -1,0 +1,126 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func tokenRef(i int) any { return object{"name": fmt.Sprintf("token-%d", i)} }
+
+func institution(name string) *unstructured.Unstructured {
+	return written("Institution", name, object{
+		"id":              int64(12345),
+		"authentication":  object{"tokenSecretRefs": list(1, tokenRef)},
+		"namespacePrefix": "grad-",
+	})
+}
+
+func TestInstitutionRules(t *testing.T) {
+	const (
+		refs     = "spec.authentication.tokenSecretRefs"
+		prefix   = "spec.namespacePrefix"
+		zone     = "spec.timeZone"
+		reserved = "must not start with kube, openshift, default or completion"
+	)
+	checkCreates(t, institution("rules"), []rule{
+		{"as it is", nil, nil},
+		{"the least id", []edit{{"spec.id", int64(1)}}, nil},
+		{"the greatest id", []edit{{"spec.id", int64(math.MaxInt64)}}, nil},
+		{"an id of 0", []edit{{"spec.id", int64(0)}}, []string{"spec.id", "greater than or equal to 1"}},
+		{"a negative id", []edit{{"spec.id", int64(-1)}}, []string{"spec.id", "greater than or equal to 1"}},
+		{"an id that is text", []edit{{"spec.id", "12345"}}, []string{"spec.id", "must be of type integer"}},
+		{"no id", []edit{{"spec.id", nil}}, []string{"spec.id", "Required"}},
+		{"no spec", []edit{{"spec", nil}}, []string{"spec", "Required"}},
+		{"no authentication", []edit{{"spec.authentication", nil}}, []string{"spec.authentication", "Required"}},
+		{"no tokens", []edit{{refs, []any{}}}, []string{refs, "at least 1"}},
+		{"four tokens", []edit{{refs, list(4, tokenRef)}}, nil},
+		{"five tokens", []edit{{refs, list(5, tokenRef)}}, []string{refs, "at most 4"}},
+		{"one token twice", []edit{{refs, []any{tokenRef(1), tokenRef(1)}}}, []string{refs + "[1]", "Duplicate"}},
+		{"a token without a name", []edit{{refs, []any{object{}}}}, []string{refs + "[0].name", "Required"}},
+		{"a token in another namespace", []edit{{refs, []any{object{"name": "a/b"}}}}, []string{refs + "[0].name", "match"}},
+		{"a field that is not there", []edit{{"spec.tokens", "x"}}, []string{`unknown field "spec.tokens"`}},
+
+		{"no prefix", []edit{{prefix, nil}}, []string{prefix, "Required"}},
+		{"a prefix of two", []edit{{prefix, "gr"}}, nil},
+		{"a prefix of one", []edit{{prefix, "g"}}, []string{prefix, "at least 2"}},
+		{"a prefix of forty", []edit{{prefix, strings.Repeat("g", 40)}}, nil},
+		{"a prefix of forty-one", []edit{{prefix, strings.Repeat("g", 41)}}, []string{prefix, "may not be more than 40"}},
+		{"a prefix in capitals", []edit{{prefix, "Grad-"}}, []string{prefix, "should match"}},
+		{"a prefix with a dot", []edit{{prefix, "grad."}}, []string{prefix, "should match"}},
+		{"a prefix that starts with a digit", []edit{{prefix, "1grad-"}}, []string{prefix, "should match"}},
+		{"a prefix that starts with a hyphen", []edit{{prefix, "-grad"}}, []string{prefix, "should match"}},
+		{"the prefix of Kubernetes", []edit{{prefix, "kube-"}}, []string{prefix, reserved}},
+		{"the prefix of OpenShift", []edit{{prefix, "openshift-"}}, []string{prefix, reserved}},
+		{"the default namespace", []edit{{prefix, "default"}}, []string{prefix, reserved}},
+		{"the prefix of the operator", []edit{{prefix, "completion-"}}, []string{prefix, reserved}},
+
+		{"UTC", []edit{{zone, "UTC"}}, nil},
+		{"a zone of three parts", []edit{{zone, "America/Argentina/Buenos_Aires"}}, nil},
+		{"a zone with a sign", []edit{{zone, "Etc/GMT+3"}}, nil},
+		{"an offset", []edit{{zone, "-03:00"}}, []string{zone, "should match"}},
+		{"a path", []edit{{zone, "../etc/passwd"}}, []string{zone, "should match"}},
+		{"an absolute path", []edit{{zone, "/etc/localtime"}}, []string{zone, "should match"}},
+		{"a zone that ends with a slash", []edit{{zone, "America/"}}, []string{zone, "should match"}},
+		{"no text as a zone", []edit{{zone, ""}}, []string{zone}},
+		{"a zone of 65", []edit{{zone, strings.Repeat("a", 65)}}, []string{zone, "may not be more than 64"}},
+
+		{"privacy", []edit{{"spec.privacy", object{"cpf": "Keep", "email": "Drop", "name": "Mask"}}}, nil},
+		{"privacy that is unknown", []edit{{"spec.privacy.cpf", "Hash"}}, []string{"spec.privacy.cpf", "Unsupported value"}},
+		{"suspended", []edit{{"spec.suspend", true}}, nil},
+		{"suspended in words", []edit{{"spec.suspend", "yes"}}, []string{"spec.suspend", "boolean"}},
+		{"a name of 63", []edit{{"metadata.name", strings.Repeat("a", 63)}}, nil},
+		{"a name of 64", []edit{{"metadata.name", strings.Repeat("a", 64)}}, []string{"must have at most 63 characters"}},
+	})
+	checkUpdates(t, institution("rules"), []rule{
+		{"another id", []edit{{"spec.id", int64(2)}}, []string{"spec.id", "id is immutable: make another Institution"}},
+		{"another prefix", []edit{{prefix, "alumni-"}}, []string{prefix, "namespacePrefix is immutable"}},
+		{"another zone", []edit{{zone, "UTC"}}, nil},
+		{"another token", []edit{{refs, list(2, tokenRef)}}, nil},
+		{"suspended", []edit{{"spec.suspend", true}}, nil},
+	})
+}
+
+func TestInstitutionDefaults(t *testing.T) {
+	stored := store(t, institution("defaults"))
+	for path, want := range map[string]any{
+		"spec.timeZone":             "America/Sao_Paulo",
+		"spec.privacy.name":         "Keep",
+		"spec.privacy.email":        "Keep",
+		"spec.privacy.cpf":          "Mask",
+		"spec.privacy.nickname":     "Keep",
+		"spec.privacy.uuid":         "Keep",
+		"status.observedGeneration": int64(-1),
+	} {
+		NewWithT(t).Expect(field(stored, path)).To(Equal(want), path)
+	}
+}
+
+func TestInstitutionPartialPrivacyKeepsTheOtherDefaults(t *testing.T) {
+	base := institution("partial")
+	base.Object["spec"].(object)["privacy"] = object{"email": "Drop"}
+	stored := store(t, base)
+	g := NewWithT(t)
+	g.Expect(field(stored, "spec.privacy.email")).To(Equal("Drop"))
+	g.Expect(field(stored, "spec.privacy.cpf")).To(Equal("Mask"))
+}
