@@ -179,10 +179,10 @@ func field(stored *unstructured.Unstructured, path string) any {
 }
 
 // list makes a list of one kind of value.
-func list[T any](n int, make func(i int) T) []any {
+func list[T any](n int, item func(i int) T) []any {
 	var values []any
 	for i := range n {
-		values = append(values, make(i))
+		values = append(values, item(i))
 	}
 	return values
 }
