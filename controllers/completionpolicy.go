@@ -35,8 +35,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
-// PolicyCompiler compiles policies, and keeps what it compiled for as long as neither the policy nor the privacy of its
-// institution changes. It is safe for concurrent use.
+// PolicyCompiler compiles policies, and keeps what it compiled for as long as neither the policy nor the privacy of
+// its institution changes. It is safe for concurrent use.
 type PolicyCompiler struct {
 	limits plan.Limits
 
@@ -155,7 +155,9 @@ func (r *CompletionPolicyReconciler) verdict(
 		}
 	}
 	if policy.Spec.Suspend != nil && *policy.Spec.Suspend {
-		return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended, Message: "the policy is suspended: it plans nothing"}
+		return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended,
+			Message: "the policy is suspended: it plans nothing"}
 	}
-	return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "every expression is compiled and type-checked"}
+	return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
+		Message: "every expression is compiled and type-checked"}
 }

@@ -26,8 +26,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 )
 
-// fanOut enqueues everything that an object of many concerns, behind everything that is more urgent: a policy edit must
-// not hold up new deliveries.
+// fanOut enqueues everything that an object of many concerns, behind everything that is more urgent: a policy edit
+// must not hold up new deliveries.
 type fanOut[R comparable] struct {
 	requests func(ctx context.Context, object client.Object) []R
 }

@@ -43,15 +43,15 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
-// How often a Grant looks whether what it waits for has come, where nothing tells it: an object that is not ours has no
-// watch.
+// How often a Grant looks whether what it waits for has come, where nothing tells it: an object that is not ours has
+// no watch.
 const (
 	minWait = 2 * time.Second
 	maxWait = time.Minute
 )
 
-// GrantReconciler puts a Grant into effect and takes it out of effect. It decides nothing: what the holder is to have is
-// in the Grant, and where its end stands is worked out by package plan.
+// GrantReconciler puts a Grant into effect and takes it out of effect. It decides nothing: what the holder is to have
+// is in the Grant, and where its end stands is worked out by package plan.
 type GrantReconciler struct {
 	Client   client.Client
 	Live     client.Reader
@@ -60,8 +60,8 @@ type GrantReconciler struct {
 	Clock    clock.PassiveClock
 }
 
-// SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is corrected
-// at once, and after a start also what happened before.
+// SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is
+// corrected at once, and after a start also what happened before.
 func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("grant").
@@ -78,7 +78,8 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 
 func grantOfSeat(_ context.Context, object client.Object) []reconcile.Request {
 	seat := object.(*v1alpha1.Seat)
-	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: seat.Namespace, Name: string(seat.Spec.Grant)}}}
+	holder := client.ObjectKey{Namespace: seat.Namespace, Name: string(seat.Spec.Grant)}
+	return []reconcile.Request{{NamespacedName: holder}}
 }
 
 func (r *GrantReconciler) grantOfObject(ctx context.Context, object client.Object) []reconcile.Request {
@@ -256,9 +257,12 @@ func (r *GrantReconciler) seats(ctx context.Context, grant *v1alpha1.Grant) ([]v
 	return missing, nil
 }
 
-func (r *GrantReconciler) held(ctx context.Context, grant *v1alpha1.Grant) (map[v1alpha1.LocalName]*v1alpha1.Seat, error) {
+func (r *GrantReconciler) held(
+	ctx context.Context, grant *v1alpha1.Grant,
+) (map[v1alpha1.LocalName]*v1alpha1.Seat, error) {
 	var seats v1alpha1.SeatList
-	err := r.Client.List(ctx, &seats, client.InNamespace(grant.Namespace), client.MatchingFields{indexSeatGrant: grant.Name})
+	err := r.Client.List(ctx, &seats, client.InNamespace(grant.Namespace),
+		client.MatchingFields{indexSeatGrant: grant.Name})
 	if err != nil {
 		return nil, fmt.Errorf("list seats: %w", err)
 	}

@@ -65,8 +65,8 @@ func (r *InstitutionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// others returns the Institutions whose standing depends on this one: those that know one of its tokens, and those that
-// claim its id in its namespace.
+// others returns the Institutions whose standing depends on this one: those that know one of its tokens, and those
+// that claim its id in its namespace.
 func (r *InstitutionReconciler) others(ctx context.Context, object client.Object) []reconcile.Request {
 	institution := object.(*v1alpha1.Institution)
 	found := map[client.ObjectKey]bool{}
@@ -222,19 +222,23 @@ func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus)
 	case v1alpha1.TokenAccepted:
 		return "", ""
 	case v1alpha1.TokenNotFound:
-		return v1alpha1.ReasonTokenNotFound, fmt.Sprintf("secret %s does not exist: create it with the type %s and the key %s",
+		return v1alpha1.ReasonTokenNotFound, fmt.Sprintf(
+			"secret %s does not exist: create it with the type %s and the key %s",
 			token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken)
 	case v1alpha1.TokenInvalid:
-		return v1alpha1.ReasonTokenInvalid, fmt.Sprintf("secret %s must have the type %s and under the key %s a token of %d to %d "+
-			"printable ASCII characters", token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken,
+		return v1alpha1.ReasonTokenInvalid, fmt.Sprintf(
+			"secret %s must have the type %s and under the key %s a token of %d to %d "+
+				"printable ASCII characters", token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken,
 			v1alpha1.MinTokenLength, maxTokenLength)
 	case v1alpha1.TokenForbidden:
-		return v1alpha1.ReasonAccessMissing, fmt.Sprintf("secret %s may not be read: namespace %s needs a RoleBinding of the "+
-			"ClusterRole completion-institution to the ServiceAccount of completion-controller-manager",
+		return v1alpha1.ReasonAccessMissing, fmt.Sprintf(
+			"secret %s may not be read: namespace %s needs a RoleBinding of the "+
+				"ClusterRole completion-institution to the ServiceAccount of completion-controller-manager",
 			token.SecretName, institution.Namespace)
 	case v1alpha1.TokenShared:
-		return v1alpha1.ReasonTokenShared, fmt.Sprintf("the token in secret %s is also that of another Institution and is accepted "+
-			"for neither: give each its own", token.SecretName)
+		return v1alpha1.ReasonTokenShared, fmt.Sprintf(
+			"the token in secret %s is also that of another Institution and is accepted "+
+				"for neither: give each its own", token.SecretName)
 	}
 	return v1alpha1.ReasonTokenInvalid, fmt.Sprintf("secret %s is in an unknown state", token.SecretName)
 }

@@ -46,8 +46,8 @@ type tenant struct {
 
 func (t *tenant) suspended() bool { return t.Spec.Suspend != nil && *t.Spec.Suspend }
 
-// institutionOf returns the Institution of an id in a namespace, or an institutionProblem where there is none, more than
-// one, or one whose times cannot be read.
+// institutionOf returns the Institution of an id in a namespace, or an institutionProblem where there is none, more
+// than one, or one whose times cannot be read.
 func institutionOf(
 	ctx context.Context, reader client.Reader, namespace string, id v1alpha1.PlatformID,
 ) (*tenant, error) {
@@ -73,7 +73,8 @@ func institutionOf(
 	zone, err := time.LoadLocation(found[0].Spec.TimeZone)
 	if err != nil {
 		return nil, &institutionProblem{v1alpha1.ReasonInvalidTimeZone, fmt.Sprintf(
-			"spec.timeZone %q is not in the IANA time zone database: use a name such as America/Sao_Paulo", found[0].Spec.TimeZone)}
+			"spec.timeZone %q is not in the IANA time zone database: use a name such as America/Sao_Paulo",
+			found[0].Spec.TimeZone)}
 	}
 	return &tenant{Institution: found[0], zone: zone}, nil
 }
@@ -88,8 +89,8 @@ func readyReason(conditions []metav1.Condition) string {
 // completionsCRD is the definition whose deletion takes all completions with it.
 const completionsCRD = "coursecompletions." + v1alpha1.GroupName
 
-// dissolving reports whether an institution, its namespace or the kind of its completions is gone or being deleted. What
-// disappears in the course of that was withdrawn by nobody. All of it is read live.
+// dissolving reports whether an institution, its namespace or the kind of its completions is gone or being deleted.
+// What disappears in the course of that was withdrawn by nobody. All of it is read live.
 func dissolving(
 	ctx context.Context, live client.Reader, namespace string, id v1alpha1.PlatformID,
 ) (bool, error) {

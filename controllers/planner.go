@@ -192,8 +192,7 @@ func (r *PlannerReconciler) writeGrants(
 		err := r.writeGrant(ctx, person, planned)
 		switch {
 		case err == nil:
-			ctrl.LoggerFrom(ctx).Info("Planned grant", "grant", planned.Name, "new", planned.Existing == nil,
-				"accessEndsAt", planned.Spec.AccessEndsAt)
+			ctrl.LoggerFrom(ctx).Info("Planned grant", "grant", planned.Name, "new", planned.Existing == nil)
 		case apierrors.IsConflict(err):
 			return nil, err
 		case apierrors.IsInvalid(err):

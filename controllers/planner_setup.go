@@ -29,10 +29,11 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// SetupWithManager registers the loop. What a delivery or a Grant sets off goes before what a policy, an institution or
-// a resync sets off for everybody.
+// SetupWithManager registers the loop. What a delivery or a Grant sets off goes before what a policy, an institution
+// or a resync sets off for everybody.
 func (r *PlannerReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	one := handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []Person { return personOf(o) })
+	one := handler.TypedEnqueueRequestsFromMapFunc(
+		func(_ context.Context, o client.Object) []Person { return personOf(o) })
 	everybody := &fanOut[Person]{r.persons}
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return builder.TypedControllerManagedBy[Person](mgr).

@@ -49,15 +49,18 @@ func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("seatpool").
 		For(&v1alpha1.SeatPool{}).
-		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
-			return poolRequests(o.GetNamespace(), seatPool(o))
-		})).
-		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
-			return poolRequests(o.GetNamespace(), grantPools(o))
-		})).
+		Watches(&v1alpha1.Seat{}, poolsBy(seatPool)).
+		Watches(&v1alpha1.Grant{}, poolsBy(grantPools)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.poolsBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Complete(r)
+}
+
+// poolsBy enqueues the pools that an object names.
+func poolsBy(names client.IndexerFunc) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
+		return poolRequests(o.GetNamespace(), names(o))
+	})
 }
 
 func poolRequests(namespace string, pools []string) []reconcile.Request {

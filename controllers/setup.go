@@ -14,9 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package controllers holds the loops of the operator, one file each: institution (tokens to digests), completionpolicy
-// (compiled or not), planner (what a person has), grant (into effect and out of it) and seatpool (who sits where). What
-// to do is decided by package plan; the loops gather, call it, and write.
+// Package controllers holds the loops of the operator, one file each: institution (tokens to digests),
+// completionpolicy (compiled or not), planner (what a person has), grant (into effect and out of it) and seatpool
+// (who sits where). What to do is decided by package plan; the loops gather, call it, and write.
 package controllers
 
 import (
@@ -56,8 +56,8 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// CacheOptions returns what the manager's cache holds: of what other kinds there are in the cluster only what carries the
-// mark of a Grant, and nobody's managedFields.
+// CacheOptions returns what the manager's cache holds: of what other kinds there are in the cluster only what carries
+// the mark of a Grant, and nobody's managedFields.
 func CacheOptions() cache.Options {
 	marked, err := labels.NewRequirement(v1alpha1.LabelGrant, selection.Exists, nil)
 	utilruntime.Must(err)

@@ -75,7 +75,8 @@ func patchStatus(ctx context.Context, c client.Client, read, changed client.Obje
 	return err == nil, client.IgnoreNotFound(err)
 }
 
-// describe says what an API error means without what it quotes, which may be personal data: the reason, and the fields.
+// describe says what an API error means without what it quotes, which may be personal data: the reason, and the
+// fields.
 func describe(err error) string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {

@@ -28,6 +28,7 @@ import (
 	"time"
 	_ "time/tzdata" // The zones of institutions must not depend on the image.
 
+	"go.uber.org/zap/zapcore"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -43,6 +44,9 @@ import (
 
 // version is set by the linker.
 var version = "dev"
+
+// maxVerbosity is the most that may be logged, as zap counts it.
+const maxVerbosity zapcore.Level = -7
 
 // options are the flags.
 type options struct {
@@ -68,7 +72,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "Let one replica work at a time.")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "",
 		"The namespace of the lease; by default that of the pod.")
-	flags.IntVar(&o.workers, "workers", 8, "How many persons, and how many grants, are worked on at the same time (1 to 64).")
+	flags.IntVar(&o.workers, "workers", 8,
+		"How many persons, and how many grants, are worked on at the same time (1 to 64).")
 	flags.StringVar(&o.podSecurityCap, "pod-security-cap", string(v1alpha1.PodSecurityRestricted),
 		"The least strict pod security level of granted namespaces: restricted, baseline or privileged.")
 	flags.BoolVar(&o.allowGroupSubjects, "allow-group-subjects", false, "Let policies and grants give access to groups.")
@@ -80,6 +85,10 @@ func (o *options) validate() error {
 	case v1alpha1.PodSecurityPrivileged, v1alpha1.PodSecurityBaseline, v1alpha1.PodSecurityRestricted:
 	default:
 		return fmt.Errorf("--pod-security-cap is %q: use restricted, baseline or privileged", o.podSecurityCap)
+	}
+	// From 8 on, the client library logs the bodies of requests and answers: tokens and personal data.
+	if o.log.Level != nil && o.log.Level.Enabled(maxVerbosity-1) {
+		return errors.New("--zap-log-level is over 7: such logs would hold tokens and personal data, use at most 7")
 	}
 	if o.workers < 1 || o.workers > 64 {
 		return fmt.Errorf("--workers is %d: use 1 to 64", o.workers)

@@ -72,8 +72,8 @@ func (e *TerminatingError) Error() string {
 	return fmt.Sprintf("%s %s is being deleted; it is made again once it has gone", e.Kind, e.Name)
 }
 
-// Applier provisions and revokes. It reads from a cache of what carries the mark of a Grant, so that an unchanged Grant
-// costs no request.
+// Applier provisions and revokes. It reads from a cache of what carries the mark of a Grant, so that an unchanged
+// Grant costs no request.
 type Applier struct {
 	// Client reads from the cache and writes.
 	Client client.Client
@@ -130,11 +130,11 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 	return a.write(ctx, object, "", have.GetUID())
 }
 
-// ours reports whether an object is the Grant's: it carries the mark, or the inventory has its uid and somebody took the
-// mark off.
+// ours reports whether an object is the Grant's: it carries the mark, or the inventory has its uid and somebody took
+// the mark off.
 func ours(grant *v1alpha1.Grant, object client.Object) bool {
-	return labelled(object, grant.OwnerDigest()) ||
-		slices.ContainsFunc(grant.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.UID == string(object.GetUID()) })
+	known := func(e v1alpha1.InventoryEntry) bool { return e.UID == string(object.GetUID()) }
+	return labelled(object, grant.OwnerDigest()) || slices.ContainsFunc(grant.Status.Inventory, known)
 }
 
 func holderOf(object client.Object) string {

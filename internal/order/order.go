@@ -30,15 +30,15 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// Key is the place of a delivery in the order: first the time that the sender gave it, as text, then the digest of what
-// it says. The second part has no meaning, it only makes the order total.
+// Key is the place of a delivery in the order: first the time that the sender gave it, as text, then the digest of
+// what it says. The second part has no meaning, it only makes the order total.
 type Key struct {
 	SendAt string
 	Digest string
 }
 
-// Of returns the key of a delivery, recomputed from what is stored. What the receiver added (the moment in the zone, the
-// delivery id and its warnings) does not count: an institution that corrects its time zone does not make every
+// Of returns the key of a delivery, recomputed from what is stored. What the receiver added (the moment in the zone,
+// the delivery id and its warnings) does not count: an institution that corrects its time zone does not make every
 // repetition a newer delivery.
 func Of(spec *v1alpha1.CourseCompletionSpec) Key {
 	said := *spec

@@ -91,8 +91,8 @@ func orderOf(cause v1alpha1.GrantCause) order.Key {
 	return order.Key{SendAt: cause.SendAt, Digest: cause.Digest}
 }
 
-// endNow lets a cause end at the latest now, for a reason that has nothing to do with its limits. Where the same reason
-// was recorded before, the recorded moment stays, so that planning twice changes nothing.
+// endNow lets a cause end at the latest now, for a reason that has nothing to do with its limits. Where the same
+// reason was recorded before, the recorded moment stays, so that planning twice changes nothing.
 func endNow(cause, recorded *v1alpha1.GrantCause, why v1alpha1.CauseEnd, now time.Time) {
 	if recorded != nil && recorded.End == why && recorded.EndsAt != nil {
 		cause.EndsAt, cause.End = recorded.EndsAt.DeepCopy(), why

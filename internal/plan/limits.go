@@ -28,8 +28,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// Limits are what an installation allows. They hold for policies when they are compiled, and again for every Grant when
-// it is applied, because a Grant can be made by hand.
+// Limits are what an installation allows. They hold for policies when they are compiled, and again for every Grant
+// when it is applied, because a Grant can be made by hand.
 type Limits struct {
 	// PodSecurityCap is the least strict pod security level that a granted namespace may have.
 	PodSecurityCap v1alpha1.PodSecurityLevel
@@ -122,7 +122,8 @@ func checkKeys[V any](keyed map[string]V, path string) []Fault {
 	for key := range keyed {
 		if len(content.IsLabelKey(key)) > 0 {
 			faults = append(faults, Fault{path + "[" + key + "]",
-				"the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an optional DNS prefix and '/'"})
+				"the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an optional DNS " +
+					"prefix and '/'"})
 			continue
 		}
 		domain, _, found := strings.Cut(key, "/")

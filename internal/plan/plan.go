@@ -14,9 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package plan decides. From what a person completed, what the policies say and what the clock shows it works out which
-// Grants the person has, and what each completion is told; and who gets the seats of a pool. It is pure: it imports no
-// client and reads no clock, and the same input always yields the same plan.
+// Package plan decides. From what a person completed, what the policies say and what the clock shows it works out
+// which Grants the person has, and what each completion is told; and who gets the seats of a pool. It is pure: it
+// imports no client and reads no clock, and the same input always yields the same plan.
 package plan
 
 import (
@@ -87,7 +87,8 @@ type Plan struct {
 // For plans what one person has. Planning again with the Grants that the plan made changes nothing.
 func For(person Person) Plan {
 	p := planning{Person: person, results: map[string][]v1alpha1.PolicyResult{}}
-	p.Policies = slices.SortedFunc(slices.Values(p.Policies), func(a, b *Policy) int { return strings.Compare(a.Name, b.Name) })
+	byName := func(a, b *Policy) int { return strings.Compare(a.Name, b.Name) }
+	p.Policies = slices.SortedFunc(slices.Values(p.Policies), byName)
 	known := map[string]bool{}
 	for _, policy := range p.Policies {
 		known[policy.Name] = true
@@ -180,8 +181,8 @@ func recordedCause(grant *v1alpha1.Grant, completion string) *v1alpha1.GrantCaus
 	return nil
 }
 
-// grant plans one Grant: of a policy, or, where policy is nil, one whose policy has gone. It returns nil where there is
-// nothing to have.
+// grant plans one Grant: of a policy, or, where policy is nil, one whose policy has gone. It returns nil where there
+// is nothing to have.
 func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, candidates []candidate) *Planned {
 	if existing != nil && (!existing.DeletionTimestamp.IsZero() || policy != nil && policy.Suspended()) {
 		return &Planned{Name: name, Spec: withoutOverride(existing), Existing: existing}
@@ -310,7 +311,7 @@ func (p *planning) render(policy *Policy, spec *v1alpha1.GrantSpec, candidates [
 	}
 	spec.Namespaces, spec.Seats = rendered, nil
 	for _, seat := range policy.Spec.Seats {
-		spec.Seats = append(spec.Seats, v1alpha1.GrantedSeat{Pool: seat.Pool})
+		spec.Seats = append(spec.Seats, v1alpha1.GrantedSeat(seat))
 	}
 	return true
 }
@@ -323,8 +324,8 @@ func causeNamed(spec *v1alpha1.GrantSpec, completion string) *v1alpha1.GrantCaus
 	return &spec.Causes[i]
 }
 
-// ends works out when access ends, which is when the last cause ends, and when the data goes. The grace days count from
-// when an end is first known if it lies in the past by then, so that nobody loses data without them.
+// ends works out when access ends, which is when the last cause ends, and when the data goes. The grace days count
+// from when an end is first known if it lies in the past by then, so that nobody loses data without them.
 func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
 	spec.AccessEndsAt, spec.DataEndsAt = nil, nil
 	var last *metav1.Time

@@ -71,9 +71,9 @@ type quantityTemplate struct {
 	text   *expression.Template
 }
 
-// Compile compiles and type-checks every expression of a policy and holds its fixed values against the limits. It never
-// fails: what is wrong is in Faults. Privacy is that of the policy's institution; a field that it does not keep cannot be
-// used.
+// Compile compiles and type-checks every expression of a policy and holds its fixed values against the limits. It
+// never fails: what is wrong is in Faults. Privacy is that of the policy's institution; a field that it does not keep
+// cannot be used.
 func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, limits Limits) *Policy {
 	compiled := &Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), limits: limits}
 	env, err := expression.NewCompiler(expression.Scope{GrantPer: compiled.Spec.GrantPer, Privacy: privacy})

@@ -26,7 +26,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// maxRows is the greatest number of policies and of grants in the status of a completion; the schema has the same bound.
+// maxRows is the greatest number of policies and of grants in the status of a completion; the schema has the same
+// bound.
 const maxRows = 256
 
 // CompletionPlan is what one completion is told.

@@ -58,8 +58,8 @@ type SeatPlan struct {
 	Next time.Time
 }
 
-// SeatsOf plans the seats of a pool: first come, first served by the completion's time, then by name. It gives no number
-// at or above the capacity, none while as many are taken as the capacity, and evicts nobody who is entitled.
+// SeatsOf plans the seats of a pool: first come, first served by the completion's time, then by name. It gives no
+// number at or above the capacity, none while as many are taken as the capacity, and evicts nobody who is entitled.
 func SeatsOf(pool Pool) SeatPlan {
 	plan := SeatPlan{}
 	entitled := map[string]*v1alpha1.Grant{}
@@ -86,7 +86,9 @@ func SeatsOf(pool Pool) SeatPlan {
 
 // keep sorts the seats into those that stay and those to take back: of a Grant that is no longer entitled or has gone,
 // and the second one of a Grant.
-func (p *Pool) keep(plan *SeatPlan, entitled map[string]*v1alpha1.Grant) (numbers map[int32]bool, seated map[string]bool) {
+func (p *Pool) keep(
+	plan *SeatPlan, entitled map[string]*v1alpha1.Grant,
+) (numbers map[int32]bool, seated map[string]bool) {
 	numbers, seated = map[int32]bool{}, map[string]bool{}
 	known := map[string]bool{}
 	for i := range p.Grants {

@@ -43,8 +43,8 @@ type End struct {
 	Next time.Time
 }
 
-// EndOf works out where a Grant stands from what it records alone: it works when the policy is broken or gone. The grace
-// days count from when access was really taken away if that came late.
+// EndOf works out where a Grant stands from what it records alone: it works when the policy is broken or gone. The
+// grace days count from when access was really taken away if that came late.
 func EndOf(grant *v1alpha1.Grant, now time.Time) End {
 	accessEnds, known := accessEnd(grant, now)
 	if !known {
@@ -59,8 +59,9 @@ func EndOf(grant *v1alpha1.Grant, now time.Time) End {
 		taken = grant.Status.AccessEndedAt.Time
 	}
 	dataEnds := taken.Add(time.Duration(grant.Spec.Lifetime.Grace()) * day)
-	if grant.Spec.Override == (v1alpha1.GrantOverride{}) && grant.Spec.DataEndsAt != nil && dataEnds.Before(grant.Spec.DataEndsAt.Time) {
-		dataEnds = grant.Spec.DataEndsAt.Time
+	planned := grant.Spec.DataEndsAt
+	if grant.Spec.Override == (v1alpha1.GrantOverride{}) && planned != nil && dataEnds.Before(planned.Time) {
+		dataEnds = planned.Time
 	}
 	if now.Before(dataEnds) {
 		end.Next = dataEnds

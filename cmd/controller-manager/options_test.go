@@ -1,0 +1,54 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"flag"
+	"strings"
+	"testing"
+)
+
+func TestFlagsThatAreRefused(t *testing.T) {
+	for _, tc := range []struct {
+		flag string
+		want string
+	}{
+		{"--zap-log-level=7", ""},
+		{"--zap-log-level=debug", ""},
+		{"--zap-log-level=8", "--zap-log-level"},
+		{"--pod-security-cap=baseline", ""},
+		{"--pod-security-cap=none", "--pod-security-cap"},
+		{"--workers=0", "--workers"},
+		{"--workers=65", "--workers"},
+	} {
+		t.Run(tc.flag, func(t *testing.T) {
+			var o options
+			flags := flag.NewFlagSet("controller-manager", flag.ContinueOnError)
+			o.bind(flags)
+			if err := flags.Parse([]string{tc.flag}); err != nil {
+				t.Fatal(err)
+			}
+			err := o.validate()
+			if tc.want == "" && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("want an error that names %s, got %v", tc.want, err)
+			}
+		})
+	}
+}
