@@ -1,0 +1,232 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func seatPoolOf(capacity int32) *v1alpha1.SeatPool {
+	return &v1alpha1.SeatPool{ObjectMeta: metav1.ObjectMeta{Name: "lab", Generation: 3},
+		Spec: v1alpha1.SeatPoolSpec{Capacity: new(capacity)}}
+}
+
+func seatOf(number int32, grant string) v1alpha1.Seat {
+	return v1alpha1.Seat{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.SeatName("lab", number)},
+		Spec: v1alpha1.SeatSpec{Pool: "lab", Number: new(number), Grant: v1alpha1.LocalName(grant)}}
+}
+
+// asking is a Grant whose completion was so many minutes before noon.
+func asking(name string, minutes int, edit ...func(*v1alpha1.Grant)) v1alpha1.Grant {
+	grant := v1alpha1.Grant{
+		ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(noon)},
+		Spec: v1alpha1.GrantSpec{Policy: "p", Seats: []v1alpha1.GrantedSeat{{Pool: "lab"}}, Causes: []v1alpha1.GrantCause{
+			{Completion: "c", SentAt: metav1.NewTime(noon.Add(-time.Duration(minutes) * time.Minute))}}},
+	}
+	for _, e := range edit {
+		e(&grant)
+	}
+	return grant
+}
+
+func endedBefore(g *v1alpha1.Grant) {
+	g.Spec.AccessEndsAt = new(metav1.NewTime(noon.Add(-time.Second)))
+}
+
+func handMade(g *v1alpha1.Grant) { g.Spec.Policy, g.Spec.Causes = "", nil }
+
+func TestSeats(t *testing.T) {
+	t.Parallel()
+	ending := asking("ending", 1, func(g *v1alpha1.Grant) { g.Spec.AccessEndsAt = new(metav1.NewTime(noon.Add(time.Hour))) })
+	for name, tc := range map[string]struct {
+		capacity     int32
+		seats        []v1alpha1.Seat
+		grants       []v1alpha1.Grant
+		gone, frozen []string
+		poolGone     bool
+		wantGive     map[int32]string
+		wantFree     []string
+		wantTaken    int32
+		wantLine     []v1alpha1.LocalName
+		wantNext     time.Time
+	}{
+		"the earlier completion goes first, whatever the names": {
+			capacity: 1, grants: []v1alpha1.Grant{asking("a", 1), asking("b", 2)},
+			wantGive: map[int32]string{0: "b"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"a"},
+		},
+		"at the same moment the name decides": {
+			capacity: 1, grants: []v1alpha1.Grant{asking("b", 1), asking("a", 1)},
+			wantGive: map[int32]string{0: "a"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"b"},
+		},
+		"a grant made by hand stands in the line since its creation": {
+			capacity: 1, grants: []v1alpha1.Grant{asking("hand", 0, handMade), asking("planned", 1)},
+			wantGive: map[int32]string{0: "planned"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"hand"},
+		},
+		"the lowest free numbers are given": {
+			capacity: 4, seats: []v1alpha1.Seat{seatOf(1, "a")},
+			grants:   []v1alpha1.Grant{asking("a", 9), asking("b", 2), asking("c", 1)},
+			wantGive: map[int32]string{0: "b", 2: "c"}, wantTaken: 3,
+		},
+		"a capacity that was lowered evicts nobody and gives nothing": {
+			capacity: 1, seats: []v1alpha1.Seat{seatOf(4, "a"), seatOf(5, "b")},
+			grants:    []v1alpha1.Grant{asking("a", 9), asking("b", 8), asking("c", 7)},
+			wantTaken: 2, wantLine: []v1alpha1.LocalName{"c"},
+		},
+		"a seat above the capacity counts as taken": {
+			capacity: 1, seats: []v1alpha1.Seat{seatOf(4, "a")}, grants: []v1alpha1.Grant{asking("a", 9), asking("c", 7)},
+			wantTaken: 1, wantLine: []v1alpha1.LocalName{"c"},
+		},
+		"the seat of an ended grant is taken back, and given only once it has gone": {
+			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")},
+			grants:   []v1alpha1.Grant{asking("a", 9, endedBefore), asking("c", 7)},
+			wantFree: []string{"lab-0"}, wantLine: []v1alpha1.LocalName{"c"},
+		},
+		"a second seat of one grant is taken back": {
+			capacity: 3, seats: []v1alpha1.Seat{seatOf(0, "a"), seatOf(2, "a")}, grants: []v1alpha1.Grant{asking("a", 9)},
+			wantFree: []string{"lab-2"}, wantTaken: 1,
+		},
+		"the seat of a grant that a live read did not find is taken back": {
+			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")}, gone: []string{"a"}, wantFree: []string{"lab-0"},
+		},
+		"the seat of a grant that the cache merely lacks stays": {
+			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")}, wantTaken: 1,
+		},
+		"a suspended institution neither gets nor loses": {
+			capacity: 2, seats: []v1alpha1.Seat{seatOf(0, "a")}, frozen: []string{"a", "b"},
+			grants: []v1alpha1.Grant{asking("a", 9, endedBefore), asking("b", 7)}, wantTaken: 1,
+		},
+		"a pool that has gone still takes back, and gives nothing": {
+			poolGone: true, seats: []v1alpha1.Seat{seatOf(0, "a"), seatOf(1, "b")},
+			grants:   []v1alpha1.Grant{asking("a", 9, endedBefore), asking("b", 7), asking("c", 7)},
+			wantFree: []string{"lab-0"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"c"},
+		},
+		"the next end is told": {
+			capacity: 1, grants: []v1alpha1.Grant{ending}, wantGive: map[int32]string{0: "ending"}, wantTaken: 1,
+			wantNext: noon.Add(time.Hour),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := Pool{Name: "lab", Pool: seatPoolOf(tc.capacity), Seats: tc.seats, Grants: tc.grants, Now: noon,
+				Gone: map[string]bool{}, Frozen: map[string]bool{}}
+			if tc.poolGone {
+				pool.Pool = nil
+			}
+			for _, name := range tc.gone {
+				pool.Gone[name] = true
+			}
+			for _, name := range tc.frozen {
+				pool.Frozen[name] = true
+			}
+			got := SeatsOf(pool)
+			gave, freed := map[int32]string{}, []string(nil)
+			for _, seat := range got.Give {
+				gave[*seat.Number] = string(seat.Grant)
+			}
+			for _, seat := range got.Free {
+				freed = append(freed, seat.Name)
+			}
+			if tc.wantGive == nil {
+				tc.wantGive = map[int32]string{}
+			}
+			for what, diff := range map[string]string{
+				"give": cmp.Diff(tc.wantGive, gave), "free": cmp.Diff(tc.wantFree, freed),
+				"taken": cmp.Diff(tc.wantTaken, got.Taken), "line": cmp.Diff(tc.wantLine, got.Line),
+				"waiting": cmp.Diff(int32(len(tc.wantLine)), got.Waiting), "next": cmp.Diff(tc.wantNext, got.Next),
+			} {
+				if diff != "" {
+					t.Errorf("%s differs (-want +got):\n%s", what, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestSeatsAreNeverOversold plays random claims, ends and changes of capacity, each plan carried out in part only, as a
+// crash would leave it.
+func TestSeatsAreNeverOversold(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		pool := Pool{Name: "lab", Pool: seatPoolOf(3), Now: noon}
+		for step := range 60 {
+			switch random.IntN(4) {
+			case 0:
+				pool.Grants = append(pool.Grants, asking(fmt.Sprintf("g%03d", step), random.IntN(1000)))
+			case 1:
+				if len(pool.Grants) > 0 {
+					endedBefore(&pool.Grants[random.IntN(len(pool.Grants))])
+				}
+			case 2:
+				pool.Pool.Spec.Capacity = new(int32(random.IntN(6)))
+			}
+			plan := SeatsOf(pool)
+			carryOut(t, &pool, plan, random)
+		}
+		pool.Pool.Spec.Capacity = new(int32(1000))
+		for range 3 {
+			carryOut(t, &pool, SeatsOf(pool), nil)
+		}
+		if plan := SeatsOf(pool); plan.Waiting != 0 || len(plan.Give) != 0 || len(plan.Free) != 0 {
+			t.Fatalf("seed %d does not come to rest: %+v", seed, plan)
+		}
+	}
+}
+
+// carryOut does what is planned, or, with a random source, some of it, and checks each seat that is given.
+func carryOut(t *testing.T, pool *Pool, plan SeatPlan, random *rand.Rand) {
+	t.Helper()
+	done := func() bool { return random == nil || random.IntN(3) > 0 }
+	kept := pool.Seats[:0:0]
+	for _, seat := range pool.Seats {
+		free := false
+		for _, f := range plan.Free {
+			free = free || f.Name == seat.Name && done()
+		}
+		if !free {
+			kept = append(kept, seat)
+		}
+	}
+	pool.Seats = kept
+	for _, given := range plan.Give {
+		if !done() {
+			return
+		}
+		if *given.Number >= *pool.Pool.Spec.Capacity {
+			t.Fatalf("seat %d is given at a capacity of %d", *given.Number, *pool.Pool.Spec.Capacity)
+		}
+		for _, seat := range pool.Seats {
+			if *seat.Spec.Number == *given.Number || seat.Spec.Grant == given.Grant {
+				t.Fatalf("seat %d is given to %s beside %s", *given.Number, given.Grant, seat.Name)
+			}
+		}
+		pool.Seats = append(pool.Seats, seatOf(*given.Number, string(given.Grant)))
+		if int32(len(pool.Seats)) > *pool.Pool.Spec.Capacity {
+			t.Fatalf("%d seats are taken at a capacity of %d", len(pool.Seats), *pool.Pool.Spec.Capacity)
+		}
+	}
+}
