@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -133,11 +132,7 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 		return reconcile.Result{}, fmt.Errorf("write the status: %w", err)
 	}
 	if changed && readyReason(before.Status.Conditions) != verdict.Reason {
-		kind := corev1.EventTypeNormal
-		if !verdict.Ready {
-			kind = corev1.EventTypeWarning
-		}
-		r.Recorder.Eventf(policy, nil, kind, verdict.Reason, "Compile", "%s", verdict.Message)
+		r.Recorder.Eventf(policy, nil, eventType(verdict), verdict.Reason, "Compile", "%s", verdict.Message)
 	}
 	return reconcile.Result{}, nil
 }

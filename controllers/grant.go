@@ -438,11 +438,5 @@ func (r *GrantReconciler) tell(grant, before *v1alpha1.Grant, result outcome) {
 	if readyReason(before.Status.Conditions) == result.verdict.Reason && before.Status.Phase == result.phase {
 		return
 	}
-	kind := corev1.EventTypeNormal
-	switch result.verdict.Reason {
-	case v1alpha1.ReasonConflict, v1alpha1.ReasonRefused, v1alpha1.ReasonForbidden, v1alpha1.ReasonPoolMissing,
-		v1alpha1.ReasonProgressingWithRetry:
-		kind = corev1.EventTypeWarning
-	}
-	r.Recorder.Eventf(grant, nil, kind, result.verdict.Reason, "Reconcile", "%s", result.verdict.Message)
+	r.Recorder.Eventf(grant, nil, eventType(result.verdict), result.verdict.Reason, "Reconcile", "%s", result.verdict.Message)
 }

@@ -128,11 +128,7 @@ func (r *InstitutionReconciler) tell(institution, before *v1alpha1.Institution, 
 	if readyReason(before.Status.Conditions) == verdict.Reason {
 		return
 	}
-	kind := corev1.EventTypeNormal
-	if !verdict.Ready {
-		kind = corev1.EventTypeWarning
-	}
-	r.Recorder.Eventf(institution, nil, kind, verdict.Reason, "Reconcile", "%s", verdict.Message)
+	r.Recorder.Eventf(institution, nil, eventType(verdict), verdict.Reason, "Reconcile", "%s", verdict.Message)
 }
 
 // tokens reads every Secret that is named and says what became of it.

@@ -19,6 +19,7 @@ package controllers
 import (
 	"context"
 
+	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,5 +44,13 @@ func (r *PlannerReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 		Watches(&v1alpha1.CompletionPolicy{}, everybody, changed).
 		Watches(&v1alpha1.Institution{}, everybody, changed).
 		WithOptions(controller.TypedOptions[Person]{MaxConcurrentReconciles: workers}).
+		WithLogConstructor(func(person *Person) logr.Logger {
+			log := mgr.GetLogger().WithValues("controller", "planner")
+			if person == nil {
+				return log
+			}
+			return log.WithValues("namespace", person.Namespace,
+				"institutionID", person.InstitutionID, "userID", person.UserID)
+		}).
 		Complete(r)
 }

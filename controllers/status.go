@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -73,6 +74,20 @@ func patchStatus(ctx context.Context, c client.Client, read, changed client.Obje
 	}
 	err = c.Status().Patch(ctx, changed, patch, apply.FieldOwner)
 	return err == nil, client.IgnoreNotFound(err)
+}
+
+// eventType returns how an event about a verdict is marked: as a warning where people have to do something.
+func eventType(verdict plan.Verdict) string {
+	switch verdict.Reason {
+	case v1alpha1.ReasonConflict, v1alpha1.ReasonForbidden, v1alpha1.ReasonPoolMissing, v1alpha1.ReasonAccessMissing,
+		v1alpha1.ReasonTokenShared, v1alpha1.ReasonTokenInvalid, v1alpha1.ReasonTokenNotFound,
+		v1alpha1.ReasonProgressingWithRetry:
+		return corev1.EventTypeWarning
+	}
+	if verdict.Stalled {
+		return corev1.EventTypeWarning
+	}
+	return corev1.EventTypeNormal
 }
 
 // describe says what an API error means without what it quotes, which may be personal data: the reason, and the
