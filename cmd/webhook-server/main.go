@@ -48,6 +48,7 @@ func main() {
 	log := zap.New(zap.UseFlagOptions(&logging))
 	ctrl.SetLogger(log)
 	options.Log = log.WithName("webhook-server")
+	options.Log.Info("Webhook server starting", "version", version)
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		log.Error(err, "Webhook server failed", "version", version)
 		os.Exit(1)
