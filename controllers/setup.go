@@ -74,6 +74,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := setupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	if err := fillCaches(ctx, mgr.GetCache()); err != nil {
+		return err
+	}
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
 	recorder := mgr.GetEventRecorder("completion-controller-manager")
 	compiler := NewPolicyCompiler(options.Limits)
@@ -100,6 +103,19 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	for _, loop := range loops {
 		if err := loop.setup(); err != nil {
 			return fmt.Errorf("set up the %s loop: %w", loop.name, err)
+		}
+	}
+	return nil
+}
+
+// fillCaches has every kind cached from the start and not from the first loop that asks for it, so that a standby is
+// warm, and ready only once it has seen everything.
+func fillCaches(ctx context.Context, informers cache.Cache) error {
+	kinds := append(apply.Kinds(), &v1alpha1.Institution{}, &v1alpha1.CourseCompletion{}, &v1alpha1.CompletionPolicy{},
+		&v1alpha1.Grant{}, &v1alpha1.SeatPool{}, &v1alpha1.Seat{})
+	for _, kind := range kinds {
+		if _, err := informers.GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("cache %T: %w", kind, err)
 		}
 	}
 	return nil

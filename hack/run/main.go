@@ -14,9 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command run starts the whole operator on a real control plane: it installs config/default, runs both programs with the
-// rights of their ServiceAccounts, applies config/samples, posts the contract's example and shows what comes of it. It
-// stays up until ctrl-C; with --demo it checks what came out, tears everything down and exits 0 or 1.
+// Command run starts the whole operator on a real control plane: it installs config/default, runs both programs with
+// the rights of their ServiceAccounts, applies config/samples, posts the contract's example and shows what comes of it.
+// It stays up until ctrl-C; with --demo it checks what came out, tears everything down and exits 0 or 1.
 package main
 
 import (

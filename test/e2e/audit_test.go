@@ -96,7 +96,7 @@ func TestTheWholeWayStaysWithinTheRights(t *testing.T) {
 		return writers
 	}, soon, often).Should(And(
 		HaveKeyWithValue("create coursecompletions", webhookServerUser),
-		HaveKeyWithValue("create grants", controllerManagerUser),
+		HaveKeyWithValue("patch grants", controllerManagerUser),
 		HaveKeyWithValue("patch namespaces", controllerManagerUser),
 		HaveKeyWithValue("delete namespaces", controllerManagerUser),
 	))

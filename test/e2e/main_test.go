@@ -41,6 +41,9 @@ const (
 	eventually = 90 * time.Second
 	// often is how often a condition is looked at.
 	often = 20 * time.Millisecond
+	// logEverything has the programs say as much as they can be asked to, so that what must not be in the logs is looked
+	// for where it is most likely.
+	logEverything = "--zap-log-level=7"
 )
 
 // What all tests share. They run one after the other, since some of them take things away.
@@ -85,6 +88,7 @@ func run(m *testing.M) int {
 			fmt.Fprintf(os.Stderr, "the end of the log of %s:\n%s\n", program.Name, program.LogTail())
 		}
 	}
+
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -101,7 +105,7 @@ func start(ctx context.Context, dir string) (stop func() error, err error) {
 		return nil, err
 	}
 	if admin, err = system.NewClient(plane.AdminConfig()); err == nil {
-		operator, err = system.Start(ctx, plane, system.Options{Dir: dir, Bin: bin})
+		operator, err = system.Start(ctx, plane, system.Options{Dir: dir, Bin: bin, Args: []string{logEverything}})
 	}
 	if err != nil {
 		_ = plane.Stop()

@@ -91,7 +91,8 @@ func TestLogsStatusAndEventsHaveNeitherTokensNorPersonalData(t *testing.T) {
 	u.deliver(t)
 	u.deliver(t, "event.send_at", "2023-07-05 00:00:00")
 	u.awaitAnyGrant(t, v1alpha1.ReasonActive)
-	for _, body := range []string{"{", string(u.delivery(t)) + "x", strings.Replace(string(u.delivery(t)), "completed", "x", 1)} {
+	good := string(u.delivery(t))
+	for _, body := range []string{"{", good + "x", strings.Replace(good, "completed", "x", 1)} {
 		answer, err := system.Deliver(t.Context(), s.url(), []byte(body))
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(answer.Status).To(BeElementOf(400, 422), answer.String())

@@ -18,6 +18,7 @@ package e2e
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -143,6 +144,7 @@ func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 		{verb: "patch", group: ours, resource: "coursecompletions", subresource: "status"},
 		{verb: "patch", group: ours, resource: "grants", subresource: "status"},
 		{verb: "create", group: ours, resource: "grants"},
+		{verb: "patch", group: ours, resource: "grants"},
 	} {
 		t.Run(r.String(), func(t *testing.T) {
 			g := NewWithT(t)
@@ -157,6 +159,79 @@ func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 			giveBack()
 			g.Eventually(func() (string, error) { return u.ready(t.Context()) }, eventually, often).
 				Should(Equal(v1alpha1.ReasonGranted))
+		})
+	}
+}
+
+// Without its view of a kind the controller-manager is not ready, and grants nothing on half a picture. One of the two
+// verbs is enough for a first view, since the client library has two ways to get it.
+func TestControllerManagerNeedsItsViewOfEachKind(t *testing.T) {
+	for _, r := range []right{
+		{group: ours, resource: "institutions"},
+		{group: ours, resource: "coursecompletions"},
+		{group: ours, resource: "completionpolicies"},
+		{group: ours, resource: "grants"},
+		{group: ours, resource: "seatpools"},
+		{group: ours, resource: "seats"},
+		{group: "", resource: "namespaces"},
+		{group: "", resource: "resourcequotas"},
+		{group: "", resource: "limitranges"},
+		{group: "networking.k8s.io", resource: "networkpolicies"},
+		{group: "rbac.authorization.k8s.io", resource: "rolebindings"},
+	} {
+		t.Run(r.resource, func(t *testing.T) {
+			g := NewWithT(t)
+			s := openSchool(t)
+			s.apply(t, s.labPolicy())
+			u := s.student()
+			g.Expect(operator.ControllerManager.Stop()).To(Succeed())
+			var giveBack []func()
+			for _, verb := range []string{"list", "watch"} {
+				r.verb = verb
+				giveBack = append(giveBack, takeAway(t, "completion-controller-manager", controllerManagerUser, r))
+			}
+			slices.Reverse(giveBack)
+			g.Expect(operator.ControllerManager.Launch()).To(Succeed())
+			u.complete(t)
+			g.Consistently(func() error { return operator.ControllerManager.Ready(t.Context()) }, "2s", "50ms").
+				ShouldNot(Succeed())
+			g.Expect(u.ready(t.Context())).To(Equal("no condition Ready"))
+
+			for _, give := range giveBack {
+				give()
+			}
+			g.Expect(operator.ControllerManager.WaitReady(t.Context())).To(Succeed())
+			u.awaitGrant(t, v1alpha1.ReasonActive)
+		})
+	}
+}
+
+// A seat that cannot be given or freed is not reported as given or freed.
+func TestSeatsNeedTheRightsToGiveAndToFree(t *testing.T) {
+	for _, verb := range []string{"create", "delete"} {
+		t.Run(verb, func(t *testing.T) {
+			g := NewWithT(t)
+			s := openSchool(t)
+			g.Expect(admin.Create(t.Context(), s.pool(1))).To(Succeed())
+			s.apply(t, s.seatPolicy())
+			first, second := s.student(), s.student()
+			r := right{verb: verb, group: ours, resource: "seats"}
+			waiting := first
+			if verb == "delete" {
+				first.complete(t)
+				first.awaitGrant(t, v1alpha1.ReasonActive)
+				waiting = second
+			}
+			giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser, r)
+			waiting.complete(t)
+			if verb == "delete" {
+				first.withdraw(t)
+			}
+			g.Consistently(func() (string, error) { return waiting.grantReason(t.Context()) }, "2s", "50ms").
+				ShouldNot(Equal(v1alpha1.ReasonActive))
+
+			giveBack()
+			waiting.awaitGrant(t, v1alpha1.ReasonActive)
 		})
 	}
 }

@@ -63,8 +63,8 @@ func allowed(ctx context.Context, user string, r right) (bool, error) {
 	return review.Status.Allowed, err
 }
 
-// takeAway removes one right from a ClusterRole, as somebody would who edits config/rbac, and waits until the API server
-// denies it. The returned function gives it back; so does the end of the test.
+// takeAway removes one right from a ClusterRole, as somebody would who edits config/rbac, and waits until the API
+// server denies it. The returned function gives it back; so does the end of the test.
 func takeAway(t *testing.T, role, user string, r right) (giveBack func()) {
 	t.Helper()
 	g := NewWithT(t)

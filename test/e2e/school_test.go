@@ -295,3 +295,19 @@ func (u *student) awaitAnyGrant(t *testing.T, reason string) {
 		return reasons, err
 	}, eventually, often).Should(ContainElement(reason))
 }
+
+// pool has the seats that seatPolicy grants.
+func (s *school) pool(capacity int32) *v1alpha1.SeatPool {
+	return &v1alpha1.SeatPool{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "desks"},
+		Spec:       v1alpha1.SeatPoolSpec{Capacity: new(capacity)},
+	}
+}
+
+// seatPolicy grants a seat instead of a namespace.
+func (s *school) seatPolicy() *v1alpha1.CompletionPolicy {
+	policy := s.labPolicy()
+	policy.Spec.Namespaces = nil
+	policy.Spec.Seats = []v1alpha1.SeatTemplate{{Pool: "desks"}}
+	return policy
+}

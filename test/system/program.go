@@ -42,8 +42,8 @@ const (
 // ErrEnded says that a program ended that nobody had told to.
 var ErrEnded = errors.New("ended by itself")
 
-// Program is one of the operator's programs, run as a process that can be stopped, killed and started again. Its methods
-// are for one goroutine at a time, except Ended and LogTail.
+// Program is one of the operator's programs, run as a process that can be stopped, killed and started again. Its
+// methods are for one goroutine at a time, except Ended and LogTail.
 type Program struct {
 	// Name is the name of the executable.
 	Name string
@@ -76,7 +76,7 @@ func newProgram(o Options, name, healthAddress string, args ...string) *Program 
 		Name:       name,
 		Log:        filepath.Join(o.Dir, name+".log"),
 		path:       filepath.Join(o.Bin, name),
-		args:       args,
+		args:       append(args, o.Args...),
 		readyURL:   "http://" + healthAddress + "/readyz",
 		kubeconfig: filepath.Join(o.Dir, name+".kubeconfig"),
 		unplanned:  make(chan error, 1),
@@ -151,7 +151,7 @@ func (p *Program) WaitReady(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := probe(ctx, p.readyURL)
+		err := p.Ready(ctx)
 		if err == nil {
 			return nil
 		}
@@ -164,6 +164,9 @@ func (p *Program) WaitReady(ctx context.Context) error {
 		}
 	}
 }
+
+// Ready returns nil when the program says that it is ready now.
+func (p *Program) Ready(ctx context.Context) error { return probe(ctx, p.readyURL) }
 
 func probe(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)

@@ -37,6 +37,8 @@ type Options struct {
 	Dir string
 	// Bin is the folder with the programs, see Build.
 	Bin string
+	// Args are further arguments for both programs.
+	Args []string
 }
 
 // System is an installed operator with both programs running.
