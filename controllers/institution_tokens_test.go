@@ -1,0 +1,191 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+func digest(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+func TestInstitutionPublishesTheDigestsOfItsTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := NewWithT(t)
+	institution := MakeInstitution(w).Obj()
+	w.get(institution)
+	g.Expect(institution.Status.WebhookPath).To(Equal("/webhooks/" + w.id.String() + "/"))
+	g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
+		{SecretName: "token", State: v1alpha1.TokenAccepted, SHA256: digest(w.token)},
+	}))
+	g.Expect(institution.Status.Conditions).To(HaveLen(1), "neither Reconciling nor Stalled")
+}
+
+func TestInstitutionSaysWhatIsWrongWithAToken(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 32)
+	for _, tc := range []struct {
+		name   string
+		secret func(w *world) *SecretWrapper
+		state  v1alpha1.TokenState
+		reason string
+		says   string
+	}{
+		{"missing", nil, v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "secret other does not exist"},
+		{"of another type", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long).Type(corev1.SecretTypeOpaque) },
+			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "must have the type completions.lxp.dev/webhook-token"},
+		{"without a token", func(w *world) *SecretWrapper { return MakeSecret(w, "other") },
+			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "under the key token"},
+		{"too short", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long[1:]) },
+			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "32 to 512"},
+		{"too long", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(strings.Repeat("x", 513)) },
+			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "32 to 512"},
+		{"with a space", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long + " " + long) },
+			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "printable"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := makeWorld(t)
+			g := NewWithT(t)
+			if tc.secret != nil {
+				w.create(tc.secret(w).Obj())
+			}
+			institution := MakeInstitution(w).Tokens("token", "other").Obj()
+			w.create(institution)
+			w.start()
+			w.awaitReason(institution, tc.reason)
+			g.Expect(ready(institution).Message).To(ContainSubstring(tc.says))
+			g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
+				{SecretName: "token", State: v1alpha1.TokenAccepted, SHA256: digest(w.token)},
+				{SecretName: "other", State: tc.state},
+			}), "the good token is accepted all the same")
+
+			w.change(institution, func() { institution.Spec = MakeInstitution(w).Spec; institution.Spec.TimeZone = "UTC" })
+			w.awaitReason(institution, v1alpha1.ReasonReady)
+		})
+	}
+}
+
+func TestInstitutionTrimsTheLineEndOfAToken(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	token := strings.Repeat("y", 32)
+	w.create(MakeSecret(w, "edited").Token(token + "\n").Obj())
+	institution := MakeInstitution(w).Tokens("edited").Obj()
+	w.create(institution)
+	w.start()
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	NewWithT(t).Expect(institution.Status.Tokens[0].SHA256).To(Equal(digest(token)))
+}
+
+func TestInstitutionNamesTheMissingRoleBinding(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	g := NewWithT(t)
+	w.delete(w.binding())
+	institution := MakeInstitution(w).Obj()
+	w.create(institution)
+	w.start()
+	w.awaitReason(institution, v1alpha1.ReasonAccessMissing)
+	g.Expect(ready(institution).Message).To(And(
+		ContainSubstring("namespace "+w.namespace+" needs a RoleBinding"), ContainSubstring("ClusterRole completion-institution")))
+	g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
+		{SecretName: "token", State: v1alpha1.TokenForbidden}}))
+
+	w.create(w.binding())
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+}
+
+func TestTokenThatTwoInstitutionsShareIsAcceptedForNeither(t *testing.T) {
+	t.Parallel()
+	w, other := makeWorld(t), makeWorld(t)
+	w.beside = []string{other.namespace}
+	w.create(MakeSecret(other, "copied").Token(w.token).Obj())
+	first, second := MakeInstitution(w).Obj(), MakeInstitution(other).Tokens("copied").Obj()
+	w.create(first)
+	w.start()
+	w.awaitReason(first, v1alpha1.ReasonReady)
+	w.create(second)
+	for _, institution := range []*v1alpha1.Institution{first, second} {
+		w.awaitReason(institution, v1alpha1.ReasonTokenShared)
+		NewWithT(t).Expect(institution.Status.Tokens[0].State).To(Equal(v1alpha1.TokenShared))
+		NewWithT(t).Expect(ready(institution).Message).To(ContainSubstring("give each its own"))
+	}
+
+	secret := MakeSecret(other, "copied").Obj()
+	w.change(secret, func() { secret.Data[v1alpha1.SecretKeyToken] = []byte(other.token) })
+	w.awaitReason(second, v1alpha1.ReasonReady)
+	w.awaitReason(first, v1alpha1.ReasonReady)
+}
+
+func TestTokenIsRotatedWithoutAGap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := NewWithT(t)
+	next := strings.Repeat("z", 40)
+	w.create(MakeSecret(w, "next").Token(next).Obj())
+	institution := MakeInstitution(w).Obj()
+	w.change(institution, func() {
+		institution.Spec.Authentication.TokenSecretRefs = []v1alpha1.TokenSecretReference{{Name: "token"}, {Name: "next"}}
+	})
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
+		{SecretName: "token", State: v1alpha1.TokenAccepted, SHA256: digest(w.token)},
+		{SecretName: "next", State: v1alpha1.TokenAccepted, SHA256: digest(next)},
+	}))
+	w.change(institution, func() {
+		institution.Spec.Authentication.TokenSecretRefs = []v1alpha1.TokenSecretReference{{Name: "next"}}
+	})
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
+		{SecretName: "next", State: v1alpha1.TokenAccepted, SHA256: digest(next)},
+	}))
+}
+
+func TestInstitutionsThatCannotBeWorkedWith(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	institution := MakeInstitution(w).Zone("Mars/Olympus_Mons").Obj()
+	w.create(institution)
+	w.start()
+	w.awaitReason(institution, v1alpha1.ReasonInvalidTimeZone)
+	g := NewWithT(t)
+	g.Expect(has(institution, v1alpha1.ConditionStalled)).To(BeTrue())
+	g.Expect(ready(institution).Message).To(ContainSubstring("Mars/Olympus_Mons"))
+	w.change(institution, func() { institution.Spec.TimeZone = "UTC" })
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	g.Expect(has(institution, v1alpha1.ConditionStalled)).To(BeFalse())
+
+	w.create(MakeSecret(w, "second").Token(strings.Repeat("s", 32)).Obj())
+	second := MakeInstitution(w).Name("second").Tokens("second").Obj()
+	w.create(second)
+	w.awaitReason(second, v1alpha1.ReasonDuplicateInstitution)
+	w.awaitReason(institution, v1alpha1.ReasonDuplicateInstitution)
+	w.delete(second)
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+}

@@ -1,0 +1,240 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	_ "time/tzdata" // The zones must not depend on the machine.
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+const (
+	// soon bounds what the operator does, and what the control plane's own controllers do for it.
+	soon = 45 * time.Second
+	// often is how often a condition is looked at.
+	often = 20 * time.Millisecond
+
+	serviceAccount = "completion-controller-manager"
+)
+
+// What all tests share: a control plane with config/default installed, an administrator, and the rights of the
+// controller-manager's ServiceAccount, with which each test runs a manager of its own.
+var (
+	plane  *cluster.Cluster
+	admin  client.WithWatch
+	rights *rest.Config
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(cluster.Main(m, cluster.Options{AuditLevel: cluster.AuditMetadata}, func(c *cluster.Cluster) {
+		plane = c
+		// What is not of a test's own manager.
+		ctrl.SetLogger(zap.New(zap.WriteTo(io.Discard)))
+		if err := install(context.Background()); err != nil {
+			panic(err)
+		}
+	}))
+}
+
+func install(ctx context.Context) error {
+	if err := system.Install(ctx, plane); err != nil {
+		return err
+	}
+	var err error
+	if admin, err = system.NewClient(plane.AdminConfig()); err != nil {
+		return err
+	}
+	rights, err = plane.ServiceAccountConfig(ctx, system.Namespace, serviceAccount)
+	return err
+}
+
+// stepClock starts on 2026-03-10 at noon (UTC), goes on as time does, and can be put forward.
+type stepClock struct {
+	began time.Time
+	ahead atomic.Int64
+}
+
+// noon is when every test begins.
+var noon = time.Date(2026, time.March, 10, 12, 0, 0, 0, time.UTC)
+
+func (c *stepClock) Now() time.Time {
+	return noon.Add(time.Since(c.began) + time.Duration(c.ahead.Load()))
+}
+
+func (c *stepClock) Since(t time.Time) time.Duration { return c.Now().Sub(t) }
+
+// logs keeps what a manager logged.
+type logs struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// world is what one test has: an institution in a namespace of its own, and a manager that sees no other one's, with a
+// clock of its own.
+type world struct {
+	t         *testing.T
+	id        v1alpha1.PlatformID
+	namespace string
+	prefix    string
+	token     string
+	clock     *stepClock
+	logs      *logs
+	limits    plan.Limits
+	// beside are further namespaces that the manager sees.
+	beside []string
+	// stop ends the manager and returns once it has ended.
+	stop   func()
+	nudges int
+}
+
+var worlds atomic.Int64
+
+// makeWorld makes the namespace, its rights and the token, but neither an Institution nor a manager.
+func makeWorld(t *testing.T) *world {
+	t.Helper()
+	n := worlds.Add(1)
+	w := &world{
+		t: t, id: v1alpha1.PlatformID(1000 + n), namespace: fmt.Sprintf("world-%d", n), prefix: fmt.Sprintf("w%d-", n),
+		token: fmt.Sprintf("token-of-world-%d-which-is-long-enough", n), clock: &stepClock{began: time.Now()}, logs: &logs{},
+		limits: plan.Limits{PodSecurityCap: v1alpha1.PodSecurityRestricted}, stop: func() {},
+	}
+	w.create(
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}},
+		w.binding(),
+		MakeSecret(w, "token").Token(w.token).Obj(),
+	)
+	return w
+}
+
+// newWorld also makes the Institution, starts the manager and waits until the Institution is Ready.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := makeWorld(t)
+	institution := MakeInstitution(w).Obj()
+	w.create(institution)
+	w.start()
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	return w
+}
+
+// binding is what lets the controller-manager read the tokens.
+func (w *world) binding() *rbacv1.RoleBinding {
+	return &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "completion-institution"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "completion-institution"},
+		Subjects: []rbacv1.Subject{
+			{Kind: rbacv1.ServiceAccountKind, Namespace: system.Namespace, Name: serviceAccount},
+		},
+	}
+}
+
+// start runs a manager until the test ends, or until it is stopped.
+func (w *world) start() {
+	w.t.Helper()
+	g := NewWithT(w.t)
+	mgr, err := ctrl.NewManager(rest.CopyConfig(rights), manager.Options{
+		Scheme:                 controllers.NewScheme(),
+		Cache:                  w.cache(),
+		Metrics:                metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress: "0",
+		Logger:                 zap.New(zap.WriteTo(w.logs)),
+		Controller:             config.Controller{SkipNameValidation: new(true)},
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	g.Expect(controllers.Setup(ctx, mgr, controllers.Options{Limits: w.limits, Clock: w.clock, Workers: 4})).To(Succeed())
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		g.Expect(<-ended).To(Succeed())
+	})
+	stop := w.stop
+	w.t.Cleanup(func() {
+		stop()
+		w.checkLogs()
+	})
+	g.Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
+}
+
+// cache is that of the program, for the objects of our group only in the test's own namespaces.
+func (w *world) cache() cache.Options {
+	options := controllers.CacheOptions()
+	namespaces := map[string]cache.Config{w.namespace: {}}
+	for _, name := range w.beside {
+		namespaces[name] = cache.Config{}
+	}
+	for _, kind := range []client.Object{
+		&v1alpha1.Institution{}, &v1alpha1.CourseCompletion{}, &v1alpha1.CompletionPolicy{}, &v1alpha1.Grant{},
+		&v1alpha1.SeatPool{}, &v1alpha1.Seat{},
+	} {
+		options.ByObject[kind] = cache.ByObject{Namespaces: namespaces}
+	}
+	return options
+}
+
+// checkLogs holds for every test: no token and nothing personal is in the log.
+func (w *world) checkLogs() {
+	w.t.Helper()
+	said := w.logs.String()
+	for _, secret := range []string{w.token, "Graciliano", "example.org"} {
+		if bytes.Contains([]byte(said), []byte(secret)) {
+			w.t.Errorf("the log contains %q", secret)
+		}
+	}
+	if w.t.Failed() {
+		w.t.Logf("the log of the manager:\n%s", said[max(0, len(said)-8000):])
+	}
+}
