@@ -39,6 +39,8 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	// A second ctrl-C ends at once; what was started ends with this process.
+	context.AfterFunc(ctx, stop)
 	// go run hands a ctrl-C on and nothing else, so its end is our sign to go.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -108,9 +108,11 @@ func (s *session) show(ctx context.Context) error {
 
 // explain says how to go on.
 func (s *session) explain(began time.Time) {
-	kubeconfig, urlFile := s.kubeconfig, s.urlFile
+	kubeconfig, urlFile, kubectl, dir := s.kubeconfig, s.urlFile, s.kubectl, s.dir
 	if here, err := os.Getwd(); err == nil {
-		kubeconfig, urlFile = relative(here, kubeconfig), relative(here, urlFile)
+		for _, path := range []*string{&kubeconfig, &urlFile, &kubectl, &dir} {
+			*path = relative(here, *path)
+		}
 	}
 	fmt.Printf(`
 Up after %s. The webhook URL, with the sample's token:
@@ -126,7 +128,7 @@ Post to it, look at what comes of it, take it back:
 
 Logs of both programs are in %s. Ctrl-C ends it all.
 `, time.Since(began).Round(100*time.Millisecond), s.url, urlFile, kubeconfig,
-		s.cluster.KubectlPath(), s.cluster.KubectlPath(), sampleName, exampleCompletion, s.dir)
+		kubectl, kubectl, sampleName, exampleCompletion, dir)
 }
 
 func relative(base, path string) string {

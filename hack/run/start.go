@@ -38,8 +38,9 @@ const sampleName = "institution-12345"
 
 // session is everything that was started.
 type session struct {
-	// dir is .run in the checkout, kubeconfig and urlFile are what scripts read from it.
-	dir, kubeconfig, urlFile string
+	// dir is .run in the checkout; kubeconfig and urlFile are what scripts read from it, and kubectl is one of the right
+	// version.
+	dir, kubeconfig, urlFile, kubectl string
 
 	cluster *cluster.Cluster
 	system  *system.System
@@ -59,7 +60,10 @@ func start(ctx context.Context) (s *session, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of logs and credentials: %w", err)
 	}
-	s = &session{dir: dir, kubeconfig: filepath.Join(dir, "kubeconfig"), urlFile: filepath.Join(dir, "webhook-url")}
+	s = &session{
+		dir: dir, kubeconfig: filepath.Join(dir, "kubeconfig"), urlFile: filepath.Join(dir, "webhook-url"),
+		kubectl: filepath.Join(dir, "bin", "kubectl"),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
@@ -100,6 +104,12 @@ func (s *session) startCluster(ctx context.Context) error {
 	}
 	if err := writePrivate(s.kubeconfig, content); err != nil {
 		return err
+	}
+	if err := os.Remove(s.kubectl); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("replacing the link to kubectl: %w", err)
+	}
+	if err := os.Symlink(s.cluster.KubectlPath(), s.kubectl); err != nil {
+		return fmt.Errorf("linking kubectl: %w", err)
 	}
 	s.client, err = system.NewClient(s.cluster.AdminConfig())
 	return err

@@ -144,11 +144,14 @@ func (s *System) Programs() []*Program {
 	return []*Program{s.WebhookServer, s.ControllerManager}
 }
 
-// Stop ends both programs in an orderly way. The cluster stays up.
+// Stop ends both programs in an orderly way and removes their credentials. The cluster stays up.
 func (s *System) Stop() error {
 	var failures []error
 	for _, program := range s.Programs() {
 		failures = append(failures, program.Stop())
+		if err := os.Remove(program.kubeconfig); err != nil && !errors.Is(err, os.ErrNotExist) {
+			failures = append(failures, fmt.Errorf("removing the credentials of %s: %w", program.Name, err))
+		}
 	}
 	return errors.Join(failures...)
 }
