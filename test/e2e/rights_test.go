@@ -18,7 +18,6 @@ package e2e
 
 import (
 	"net/http"
-	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -66,25 +65,23 @@ func TestWebhookServerNeedsEachOfItsRightsToStore(t *testing.T) {
 
 // Without its view of the institutions a server that starts can authenticate nobody, and says so.
 func TestWebhookServerNeedsItsViewOfInstitutions(t *testing.T) {
-	for _, verb := range []string{"list", "watch"} {
-		t.Run(verb, func(t *testing.T) {
-			g := NewWithT(t)
-			s := openSchool(t)
-			u := s.student()
-			g.Expect(operator.WebhookServer.Stop()).To(Succeed())
-			giveBack := takeAway(t, "completion-webhook-server", webhookServerUser,
-				right{verb: verb, group: ours, resource: "institutions", namespace: ""})
-			g.Expect(operator.WebhookServer.Launch()).To(Succeed())
-			g.Eventually(func() (int, error) {
-				answer, err := system.Deliver(t.Context(), s.url(), u.delivery(t))
-				return answer.Status, err
-			}, soon, often).Should(Equal(http.StatusServiceUnavailable))
+	g := NewWithT(t)
+	s := openSchool(t)
+	u := s.student()
+	g.Expect(operator.WebhookServer.Stop()).To(Succeed())
+	giveBack := takeAwayView(t, "completion-webhook-server", webhookServerUser, ours, "institutions")
+	g.Expect(operator.WebhookServer.Launch()).To(Succeed())
+	var answer system.Answer
+	g.Eventually(func() (err error) {
+		answer, err = system.Deliver(t.Context(), s.url(), u.delivery(t))
+		return err
+	}, soon, often).Should(Succeed())
+	g.Expect(answer.Status).To(Equal(http.StatusServiceUnavailable), answer.String())
+	g.Expect(operator.WebhookServer.Ready(t.Context())).NotTo(Succeed())
 
-			giveBack()
-			g.Expect(operator.WebhookServer.WaitReady(t.Context())).To(Succeed())
-			u.complete(t)
-		})
-	}
+	giveBack()
+	g.Expect(operator.WebhookServer.WaitReady(t.Context())).To(Succeed())
+	u.complete(t)
 }
 
 // A right that is missing shows on the Grant, and the Grant goes on by itself when it is given.
@@ -163,8 +160,7 @@ func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 	}
 }
 
-// Without its view of a kind the controller-manager is not ready, and grants nothing on half a picture. One of the two
-// verbs is enough for a first view, since the client library has two ways to get it.
+// Without its view of a kind the controller-manager is not ready, and grants nothing on half a picture.
 func TestControllerManagerNeedsItsViewOfEachKind(t *testing.T) {
 	for _, r := range []right{
 		{group: ours, resource: "institutions"},
@@ -185,21 +181,14 @@ func TestControllerManagerNeedsItsViewOfEachKind(t *testing.T) {
 			s.apply(t, s.labPolicy())
 			u := s.student()
 			g.Expect(operator.ControllerManager.Stop()).To(Succeed())
-			var giveBack []func()
-			for _, verb := range []string{"list", "watch"} {
-				r.verb = verb
-				giveBack = append(giveBack, takeAway(t, "completion-controller-manager", controllerManagerUser, r))
-			}
-			slices.Reverse(giveBack)
+			giveBack := takeAwayView(t, "completion-controller-manager", controllerManagerUser, r.group, r.resource)
 			g.Expect(operator.ControllerManager.Launch()).To(Succeed())
 			u.complete(t)
 			g.Consistently(func() error { return operator.ControllerManager.Ready(t.Context()) }, "2s", "50ms").
 				ShouldNot(Succeed())
 			g.Expect(u.ready(t.Context())).To(Equal("no condition Ready"))
 
-			for _, give := range giveBack {
-				give()
-			}
+			giveBack()
 			g.Expect(operator.ControllerManager.WaitReady(t.Context())).To(Succeed())
 			u.awaitGrant(t, v1alpha1.ReasonActive)
 		})

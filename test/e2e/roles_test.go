@@ -93,6 +93,18 @@ func takeAway(t *testing.T, role, user string, r right) (giveBack func()) {
 	return func() { restore(t.Context()) }
 }
 
+// takeAwayView removes the rights to list and to watch. Each of them is enough for a first view, since the client
+// library has two ways to get it.
+func takeAwayView(t *testing.T, role, user, group, resource string) (giveBack func()) {
+	t.Helper()
+	giveList := takeAway(t, role, user, right{verb: "list", group: group, resource: resource})
+	giveWatch := takeAway(t, role, user, right{verb: "watch", group: group, resource: resource})
+	return func() {
+		giveWatch()
+		giveList()
+	}
+}
+
 // without returns the rules less one verb on one resource; what else the same rule allows stays.
 func without(rules []rbacv1.PolicyRule, r right) []rbacv1.PolicyRule {
 	var left []rbacv1.PolicyRule

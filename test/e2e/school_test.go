@@ -48,13 +48,22 @@ type school struct {
 var lastSchool atomic.Int64
 
 // makeSchool makes an institution as a platform team does, without waiting for it.
-func makeSchool(t *testing.T) *school {
+func makeSchool(t *testing.T, change ...func(*v1alpha1.InstitutionSpec)) *school {
 	t.Helper()
 	g := NewWithT(t)
 	id := v1alpha1.PlatformID(70000 + lastSchool.Add(1))
 	s := &school{
 		id: id, namespace: fmt.Sprintf("school-%d", id), prefix: fmt.Sprintf("s%d-", id),
 		token: rand.Text() + rand.Text(),
+	}
+	spec := v1alpha1.InstitutionSpec{
+		ID: s.id, NamespacePrefix: s.prefix,
+		Authentication: v1alpha1.AuthenticationSpec{
+			TokenSecretRefs: []v1alpha1.TokenSecretReference{{Name: "token"}},
+		},
+	}
+	for _, apply := range change {
+		apply(&spec)
 	}
 	named := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: s.namespace, Name: name} }
 	for _, object := range []client.Object{
@@ -64,12 +73,7 @@ func makeSchool(t *testing.T) *school {
 			ObjectMeta: named("token"), Type: v1alpha1.SecretTypeWebhookToken,
 			StringData: map[string]string{v1alpha1.SecretKeyToken: s.token},
 		},
-		&v1alpha1.Institution{ObjectMeta: named("school"), Spec: v1alpha1.InstitutionSpec{
-			ID: s.id, NamespacePrefix: s.prefix,
-			Authentication: v1alpha1.AuthenticationSpec{
-				TokenSecretRefs: []v1alpha1.TokenSecretReference{{Name: "token"}},
-			},
-		}},
+		&v1alpha1.Institution{ObjectMeta: named("school"), Spec: spec},
 	} {
 		g.Expect(admin.Create(t.Context(), object)).To(Succeed())
 	}
@@ -77,9 +81,9 @@ func makeSchool(t *testing.T) *school {
 }
 
 // openSchool makes an institution and waits until the webhook server takes its deliveries.
-func openSchool(t *testing.T) *school {
+func openSchool(t *testing.T, change ...func(*v1alpha1.InstitutionSpec)) *school {
 	t.Helper()
-	s := makeSchool(t)
+	s := makeSchool(t, change...)
 	s.awaitReady(t)
 	NewWithT(t).Eventually(func() (int, error) {
 		// A delivery without a body is refused, but not as unauthorized.

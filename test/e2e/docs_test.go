@@ -1,0 +1,72 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+)
+
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+
+// policyOf makes a whole policy of an example, which may be a part of one.
+func policyOf(t *testing.T, example string) *v1alpha1.CompletionPolicy {
+	t.Helper()
+	switch {
+	case strings.HasPrefix(example, "  namespaces:"):
+		example = "spec:\n  match:\n    courseIDs: [1]\n" + example
+	case strings.HasPrefix(example, "spec:"), strings.HasPrefix(example, "apiVersion:"):
+	default:
+		t.Fatalf("an example is neither a policy nor a part of one:\n%s", example)
+	}
+	policy := &v1alpha1.CompletionPolicy{}
+	if err := yaml.UnmarshalStrict([]byte(example), policy); err != nil {
+		t.Fatalf("%v in:\n%s", err, example)
+	}
+	return policy
+}
+
+func TestPoliciesInTheDocsAreReady(t *testing.T) {
+	s := openSchool(t, func(spec *v1alpha1.InstitutionSpec) { spec.NamespacePrefix = "grad-" })
+	root, err := cluster.RepositoryRoot()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	for document, want := range map[string]int{"README.md": 1, "docs/user-guide.md": 6} {
+		text, err := os.ReadFile(filepath.Join(root, document))
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+		blocks := yamlBlock.FindAllStringSubmatch(string(text), -1)
+		if len(blocks) < want {
+			t.Fatalf("%s has %d examples, want at least %d", document, len(blocks), want)
+		}
+		for i, block := range blocks {
+			t.Run(fmt.Sprintf("%s %d", document, i+1), func(t *testing.T) {
+				policy := policyOf(t, block[1])
+				policy.Namespace, policy.Name = s.namespace, fmt.Sprintf("example-%d-%d", len(document), i)
+				s.apply(t, policy)
+			})
+		}
+	}
+}
