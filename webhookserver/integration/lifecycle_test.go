@@ -37,7 +37,7 @@ func get(t *testing.T, address, path string) int {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	response, err := http.DefaultClient.Do(request)
+	response, err := httpClient.Do(request)
 	if err != nil {
 		return 0
 	}
@@ -179,7 +179,7 @@ func scrape(t *testing.T, server *running) string {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
 		"http://"+server.MetricsAddress()+"/metrics", http.NoBody)
 	g.Expect(err).NotTo(HaveOccurred())
-	response, err := http.DefaultClient.Do(request)
+	response, err := httpClient.Do(request)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
 	var text strings.Builder

@@ -66,6 +66,8 @@ var (
 	admin        client.Client
 	// example is the example of the sender's contract, byte for byte.
 	example string
+	// httpClient gives up where a server hangs.
+	httpClient = &http.Client{Timeout: patience}
 )
 
 func TestMain(m *testing.M) {
@@ -260,7 +262,7 @@ func send(t *testing.T, method, url, body string, header ...string) reply {
 	for i := 0; i < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := httpClient.Do(request)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)

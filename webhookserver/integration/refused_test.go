@@ -210,7 +210,7 @@ func TestBodyTooLargeWithoutALength(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	request.Header.Set("Content-Type", "application/json")
 	g.Expect(request.ContentLength).To(BeZero())
-	response, err := http.DefaultClient.Do(request)
+	response, err := httpClient.Do(request)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
 	g.Expect(response.StatusCode).To(Equal(413))
