@@ -19,6 +19,7 @@ package controllers_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -66,6 +67,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	// Tests wait far more than they compute. A -parallel on the command line goes before this.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	os.Exit(cluster.Main(m, cluster.Options{AuditLevel: cluster.AuditMetadata}, func(c *cluster.Cluster) {
 		plane = c
 		// What is not of a test's own manager.
@@ -135,8 +140,14 @@ type world struct {
 	// beside are further namespaces that the manager sees.
 	beside []string
 	// stop ends the manager and returns once it has ended.
-	stop   func()
-	nudges int
+	stop func()
+}
+
+// in returns the world for a subtest, which then fails by itself.
+func (w *world) in(t *testing.T) *world {
+	inside := *w
+	inside.t = t
+	return &inside
 }
 
 var worlds atomic.Int64

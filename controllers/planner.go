@@ -18,7 +18,6 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,13 +26,14 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	ac "github.com/lxp-dev/course-completion-operator/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
@@ -99,7 +99,7 @@ func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (recon
 	gathered.Prefix, gathered.Zone = tenant.Spec.NamespacePrefix, tenant.zone
 	planned := plan.For(*gathered)
 	refused, err := r.writeGrants(ctx, person, planned.Grants)
-	if apierrors.IsConflict(err) {
+	if stale(err) {
 		// It was planned on an outdated view. The cache catches up within moments.
 		return reconcile.Result{RequeueAfter: staleInterval}, nil
 	}
@@ -193,7 +193,7 @@ func (r *PlannerReconciler) writeGrants(
 		switch {
 		case err == nil:
 			ctrl.LoggerFrom(ctx).Info("Planned grant", "grant", planned.Name, "new", planned.Existing == nil)
-		case apierrors.IsConflict(err):
+		case stale(err):
 			return nil, err
 		case apierrors.IsInvalid(err):
 			refused[planned.Name] = describe(err)
@@ -204,32 +204,30 @@ func (r *PlannerReconciler) writeGrants(
 	return refused, errors.Join(failed...)
 }
 
-// writeGrant applies what is planned of a Grant, if it still is as it was when it was planned: a Grant that is new to
-// the cache, or was changed meanwhile, yields a conflict, and is planned again.
+// writeGrant writes what is planned of a Grant, if it still is as it was when it was planned: a Grant that is new to the
+// cache, or was changed meanwhile, yields a conflict, and is planned again. It does not apply: that would leave standing
+// what somebody else added to a list of the spec. The override stays as it is.
 func (r *PlannerReconciler) writeGrant(ctx context.Context, person Person, planned *plan.Planned) error {
-	text, err := json.Marshal(planned.Spec)
-	if err != nil {
-		return fmt.Errorf("encode the spec: %w", err)
-	}
-	spec := ac.GrantSpec()
-	if err := json.Unmarshal(text, spec); err != nil {
-		return fmt.Errorf("decode the spec: %w", err)
-	}
-	version := "1"
+	grant := &v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Namespace: person.Namespace, Name: planned.Name}}
 	if planned.Existing != nil {
-		version = planned.Existing.ResourceVersion
+		grant = planned.Existing.DeepCopy()
 	}
-	grant := ac.Grant(planned.Name, person.Namespace).
-		WithResourceVersion(version).
-		WithFinalizers(v1alpha1.FinalizerGrant).
-		WithLabels(map[string]string{
-			v1alpha1.LabelInstitutionID: person.InstitutionID.String(),
-			v1alpha1.LabelUserID:        person.UserID.String(),
-			v1alpha1.LabelPolicy:        string(planned.Spec.Policy),
-		}).
-		WithSpec(spec)
-	return r.Client.Apply(ctx, grant, apply.FieldOwner, client.ForceOwnership)
+	override := grant.Spec.Override
+	grant.Spec = *planned.Spec.DeepCopy()
+	grant.Spec.Override = override
+	controllerutil.AddFinalizer(grant, v1alpha1.FinalizerGrant)
+	metav1.SetMetaDataLabel(&grant.ObjectMeta, v1alpha1.LabelInstitutionID, person.InstitutionID.String())
+	metav1.SetMetaDataLabel(&grant.ObjectMeta, v1alpha1.LabelUserID, person.UserID.String())
+	metav1.SetMetaDataLabel(&grant.ObjectMeta, v1alpha1.LabelPolicy, string(planned.Spec.Policy))
+	if planned.Existing == nil {
+		return r.Client.Create(ctx, grant, apply.FieldOwner)
+	}
+	patch := client.MergeFromWithOptions(planned.Existing, client.MergeFromWithOptimisticLock{})
+	return r.Client.Patch(ctx, grant, patch, apply.FieldOwner)
 }
+
+// stale reports whether a write failed because what it was planned on is outdated.
+func stale(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
 // report writes the statuses of the person's completions, each once its Grants have settled or have had the time to.
 func (r *PlannerReconciler) report(

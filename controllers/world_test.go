@@ -19,6 +19,7 @@ package controllers_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/gomega"
@@ -204,11 +205,13 @@ func (w *world) nudge() {
 	}
 }
 
+// nudges makes every touch another one.
+var nudges atomic.Int64
+
 // touch changes nothing about an object but an annotation, so that it is looked at.
 func (w *world) touch(object client.Object) {
 	w.t.Helper()
-	w.nudges++
-	patch := fmt.Sprintf(`{"metadata":{"annotations":{"example.org/nudge":"%d"}}}`, w.nudges)
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{"example.org/nudge":"%d"}}}`, nudges.Add(1))
 	err := admin.Patch(w.t.Context(), object, client.RawPatch(types.MergePatchType, []byte(patch)))
 	NewWithT(w.t).Expect(client.IgnoreNotFound(err)).To(Succeed())
 }

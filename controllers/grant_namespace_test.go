@@ -1,0 +1,230 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// fullNamespace asks for everything that a namespace can have.
+func fullNamespace(w *world) v1alpha1.NamespaceTemplate {
+	amount := func(name, value string) map[string]intstr.IntOrString {
+		return map[string]intstr.IntOrString{name: intstr.FromString(value)}
+	}
+	return v1alpha1.NamespaceTemplate{
+		Name:             v1alpha1.Template(w.prefix + "${user.id}"),
+		Labels:           map[string]v1alpha1.Template{"course": "c-${course.id}"},
+		Annotations:      map[string]v1alpha1.Template{"example.org/what": "${course.name} is $${done}"},
+		PodSecurity:      v1alpha1.PodSecurityRestricted,
+		NetworkIsolation: v1alpha1.NetworkIsolationIngressAndEgress,
+		ResourceQuota: v1alpha1.ResourceQuotaTemplate{Hard: map[string]intstr.IntOrString{
+			"count/pods": intstr.FromInt32(10), "requests.memory": intstr.FromString("${string(1 + 1)}Gi"),
+		}},
+		Limits: []v1alpha1.LimitTemplate{{
+			Type: "Container", Default: amount("memory", "512Mi"), DefaultRequest: amount("memory", "0.25Gi"),
+			Max: amount("memory", "1Gi"), Min: amount("memory", "1Mi"),
+		}},
+		Access: []v1alpha1.AccessTemplate{{Subjects: []v1alpha1.SubjectTemplate{
+			{Name: "${user.email}"}, {Kind: v1alpha1.SubjectServiceAccount, Name: "runner"},
+		}}},
+	}
+}
+
+func TestGrantedNamespaceHasExactlyWhatIsGranted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := NewWithT(t)
+	policy := MakePolicy(w, "lab").Obj()
+	policy.Spec.Namespaces = []v1alpha1.NamespaceTemplate{fullNamespace(w)}
+	completion := MakeCompletion(w, 7).Obj()
+	w.create(policy, completion)
+	grant := w.grantOf("lab", completion)
+	w.awaitActive(grant)
+	mark := grant.OwnerDigest()
+
+	namespace := w.learner(7)
+	w.get(namespace)
+	wantLabels := map[string]string{
+		"course": "c-123456", v1alpha1.LabelGrant: mark,
+		v1alpha1.LabelInstitutionID: w.id.String(), v1alpha1.LabelUserID: "7",
+		"kubernetes.io/metadata.name":        namespace.Name,
+		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted",
+	}
+	if diff := cmp.Diff(wantLabels, namespace.Labels); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	g.Expect(namespace.Annotations).To(And(
+		HaveKeyWithValue("example.org/what", "Vidas Secas is ${done}"),
+		HaveKeyWithValue(v1alpha1.AnnotationGrant, w.namespace+"/"+grant.Name)))
+	g.Expect(namespace.OwnerReferences).To(BeEmpty(), "a namespace must not go with an object of ours")
+
+	quota, isolation, access := w.quotaOf(7), w.isolationOf(7), w.accessOf(7)
+	limits := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "completion-limits"}}
+	for _, object := range []client.Object{quota, limits, isolation, access} {
+		w.get(object)
+		g.Expect(object.GetLabels()).To(Equal(map[string]string{v1alpha1.LabelGrant: mark}), "%T", object)
+	}
+	for _, tc := range []struct {
+		what      string
+		want, got any
+	}{
+		{"quota", corev1.ResourceList{
+			"count/pods": resource.MustParse("10"), "requests.memory": resource.MustParse("2Gi")}, quota.Spec.Hard},
+		{"limits", []corev1.LimitRangeItem{wantLimits()}, limits.Spec.Limits},
+		{"isolation", wantIsolation(), isolation.Spec},
+		{"role", rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "completion-learner"}, access.RoleRef},
+		{"subjects", []rbacv1.Subject{
+			{APIGroup: rbacv1.GroupName, Kind: "User", Name: "graciliano.7@example.org"},
+			{Kind: "ServiceAccount", Namespace: namespace.Name, Name: "runner"},
+		}, access.Subjects},
+	} {
+		if diff := cmp.Diff(tc.want, tc.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.what, diff)
+		}
+	}
+	w.awaitReason(completion, v1alpha1.ReasonGranted)
+	g.Expect(completion.Status.Grants).To(Equal([]v1alpha1.LocalName{v1alpha1.LocalName(grant.Name)}))
+}
+
+func wantLimits() corev1.LimitRangeItem {
+	memory := func(value string) corev1.ResourceList {
+		return corev1.ResourceList{"memory": resource.MustParse(value)}
+	}
+	return corev1.LimitRangeItem{
+		Type: "Container", Default: memory("512Mi"), DefaultRequest: memory("256Mi"), Max: memory("1Gi"), Min: memory("1Mi"),
+	}
+}
+
+func wantIsolation() networkingv1.NetworkPolicySpec {
+	own := networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{}}
+	dns := networkingv1.NetworkPolicyPeer{
+		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "kube-system"}},
+		PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"k8s-app": "kube-dns"}},
+	}
+	return networkingv1.NetworkPolicySpec{
+		PolicyTypes: []networkingv1.PolicyType{"Ingress", "Egress"},
+		Ingress:     []networkingv1.NetworkPolicyIngressRule{{From: []networkingv1.NetworkPolicyPeer{own}}},
+		Egress: []networkingv1.NetworkPolicyEgressRule{
+			{To: []networkingv1.NetworkPolicyPeer{own}},
+			{To: []networkingv1.NetworkPolicyPeer{dns}, Ports: []networkingv1.NetworkPolicyPort{
+				{Protocol: new(corev1.ProtocolUDP), Port: new(intstr.FromInt32(53))},
+				{Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromInt32(53))},
+			}},
+		},
+	}
+}
+
+func TestInventoryListsWhatWasProvisioned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	policy, completion := MakePolicy(w, "lab").Obj(), MakeCompletion(w, 7).Obj()
+	policy.Spec.Namespaces = []v1alpha1.NamespaceTemplate{fullNamespace(w)}
+	w.create(policy, completion)
+	grant := w.grantOf("lab", completion)
+	w.awaitActive(grant)
+	got := map[string]string{}
+	for _, entry := range grant.Status.Inventory {
+		got[entry.Kind+" "+*entry.Namespace+"/"+entry.Name] = entry.UID
+	}
+	namespace, name := w.learner(7), w.prefix+"7"
+	quota, isolation, access := w.quotaOf(7), w.isolationOf(7), w.accessOf(7)
+	limits := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "completion-limits"}}
+	want := map[string]string{}
+	for kind, object := range map[string]client.Object{
+		"Namespace": namespace, "ResourceQuota": quota, "LimitRange": limits, "NetworkPolicy": isolation, "RoleBinding": access,
+	} {
+		w.get(object)
+		want[kind+" "+object.GetNamespace()+"/"+object.GetName()] = string(object.GetUID())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("inventory (-want +got):\n%s", diff)
+	}
+}
+
+func TestGrantAsksForWhatIsNotAllowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, tc := range []struct {
+		name   string
+		change func(ns *v1alpha1.GrantedNamespace)
+		says   string
+	}{
+		{"a name without the prefix", func(ns *v1alpha1.GrantedNamespace) { ns.Name = "elsewhere" }, "spec.namespacePrefix"},
+		{"a system namespace", func(ns *v1alpha1.GrantedNamespace) { ns.Name = "kube-system" }, "spec.namespaces[0].name"},
+		{"less pod security", func(ns *v1alpha1.GrantedNamespace) { ns.PodSecurity = "privileged" }, "--pod-security-cap"},
+		{"a reserved label", func(ns *v1alpha1.GrantedNamespace) {
+			ns.Labels = map[string]string{"pod-security.kubernetes.io/enforce": "privileged"}
+		}, "reserved"},
+		{"the mark of another grant", func(ns *v1alpha1.GrantedNamespace) {
+			ns.Labels = map[string]string{v1alpha1.LabelGrant: "0"}
+		}, "reserved"},
+		{"access for the system", func(ns *v1alpha1.GrantedNamespace) {
+			ns.Access[0].Subjects[0].Name = "system:anonymous"
+		}, "system:"},
+		{"access for a group", func(ns *v1alpha1.GrantedNamespace) {
+			ns.Access[0].Subjects[0].Kind = v1alpha1.SubjectGroup
+		}, "--allow-group-subjects"},
+		{"an odd quota", func(ns *v1alpha1.GrantedNamespace) {
+			ns.Quota = map[string]intstr.IntOrString{"count/pods": intstr.FromString("many")}
+		}, "quantity"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, g := w.in(t), NewWithT(t)
+			user := v1alpha1.PlatformID(100 + i)
+			grant := MakeGrant(w, "refused-"+user.String(), user).Namespace(w.prefix + user.String()).Obj()
+			tc.change(&grant.Spec.Namespaces[0])
+			w.create(grant)
+			w.awaitReason(grant, v1alpha1.ReasonRefused)
+			g.Expect(has(grant, v1alpha1.ConditionStalled)).To(BeTrue())
+			g.Expect(ready(grant).Message).To(ContainSubstring(tc.says))
+			g.Expect(grant.Status.Inventory).To(BeEmpty())
+			g.Expect(client.IgnoreNotFound(admin.Get(t.Context(), client.ObjectKeyFromObject(w.learner(user)), w.learner(user)))).
+				To(Succeed())
+		})
+	}
+}
+
+// A role that the installation does not list cannot be given: the API server refuses to bind it.
+func TestGrantOfAnotherRoleIsForbidden(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := NewWithT(t)
+	grant := MakeGrant(w, "climber", 9).Namespace(w.prefix + "9").Obj()
+	grant.Spec.Namespaces[0].Access[0].ClusterRole = "cluster-admin"
+	w.create(grant)
+	w.awaitReason(grant, v1alpha1.ReasonForbidden)
+	g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantPending))
+	g.Expect(ready(grant).Message).NotTo(ContainSubstring("ana"), "API errors quote values")
+	var bindings rbacv1.RoleBindingList
+	g.Expect(admin.List(t.Context(), &bindings, client.InNamespace(w.prefix+"9"))).To(Succeed())
+	g.Expect(bindings.Items).To(BeEmpty())
+
+	w.change(grant, func() { grant.Spec.Namespaces[0].Access[0].ClusterRole = v1alpha1.DefaultClusterRole })
+	w.awaitActive(grant)
+}
