@@ -94,6 +94,7 @@ func (r *CompletionPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		// What a policy may use of a delivery depends on the privacy of its institution.
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.policiesBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Grant{}, coalesced(policyOfGrant), builder.WithPredicates(phaseChanged)).
 		Complete(r)
 }
 
@@ -124,8 +125,14 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 		return reconcile.Result{}, fmt.Errorf("list institutions: %w", err)
 	}
 	verdict := r.verdict(policy, institutions.Items)
+	counts, err := countGrants(ctx, r.Client, func(*v1alpha1.Grant) bool { return true },
+		client.InNamespace(policy.Namespace), client.MatchingFields{indexPolicy: policy.Name})
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	before := policy.DeepCopy()
 	policy.Status.ObservedGeneration = policy.Generation
+	policy.Status.Grants = counts
 	setConditions(&policy.Status.Conditions, verdict, policy.Generation, r.Clock.Now())
 	changed, err := patchStatus(ctx, r.Client, before, policy)
 	if err != nil {

@@ -158,8 +158,11 @@ func (r *GrantReconciler) settle(ctx context.Context, grant *v1alpha1.Grant) (ou
 		return outcome{v1alpha1.GrantSuspended, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonSuspended,
 			Message: "the institution is suspended: nothing is given and nothing is taken"}, 0}, nil
 	}
-	if end.Standing == plan.Entitled {
+	switch end.Standing {
+	case plan.Entitled:
 		return r.provision(ctx, grant, tenant, end)
+	case plan.Unapproved:
+		return r.awaitApproval(ctx, grant)
 	}
 	return r.revoke(ctx, grant, end)
 }
@@ -283,6 +286,15 @@ func (r *GrantReconciler) waitingForSeat(
 	}
 	return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonWaitingForSeat,
 		Message: fmt.Sprintf("every seat of SeatPool %s is taken; its status shows the line", pool)}, err
+}
+
+// awaitApproval gives nothing. Where an approval was taken back, access goes, and data stays.
+func (r *GrantReconciler) awaitApproval(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
+	if _, err := r.endAccess(ctx, grant); err != nil {
+		return pending(grant, err), err
+	}
+	return outcome{v1alpha1.GrantAwaitingApproval, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAwaitingApproval,
+		Message: "approve it by setting spec.override: {approved: true, reason: ...}"}, 0}, nil
 }
 
 // revoke takes access and seats, and after the grace days the data.

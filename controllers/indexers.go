@@ -30,6 +30,8 @@ import (
 const (
 	// indexHolder finds the completions, and the planned Grants, of a person.
 	indexHolder = "holder"
+	// indexPolicy finds the Grants of a policy.
+	indexPolicy = "policy"
 	// indexOwnerDigest finds the Grant whose mark an object carries.
 	indexOwnerDigest = "ownerDigest"
 	// indexPool finds the Grants that ask for a seat of a pool, and the seats of a pool.
@@ -55,6 +57,13 @@ func plannedGrantHolder(o client.Object) []string {
 		return nil
 	}
 	return []string{holderKey(grant.Spec.Holder.InstitutionID, grant.Spec.Holder.UserID)}
+}
+
+func grantPolicy(o client.Object) []string {
+	if policy := o.(*v1alpha1.Grant).Spec.Policy; policy != "" {
+		return []string{string(policy)}
+	}
+	return nil
 }
 
 func grantOwnerDigest(o client.Object) []string { return []string{o.(*v1alpha1.Grant).OwnerDigest()} }
@@ -98,6 +107,7 @@ func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.CourseCompletion{}, indexHolder, completionHolder},
 		{&v1alpha1.Grant{}, indexHolder, plannedGrantHolder},
 		{&v1alpha1.Grant{}, indexOwnerDigest, grantOwnerDigest},
+		{&v1alpha1.Grant{}, indexPolicy, grantPolicy},
 		{&v1alpha1.Grant{}, indexPool, grantPools},
 		{&v1alpha1.Seat{}, indexPool, seatPool},
 		{&v1alpha1.Seat{}, indexSeatGrant, seatGrant},

@@ -110,6 +110,9 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 	institution.Status.ObservedGeneration = institution.Generation
 	institution.Status.WebhookPath = fmt.Sprintf("/webhooks/%d/", institution.Spec.ID)
 	institution.Status.Tokens = tokens
+	if err := r.count(ctx, institution); err != nil {
+		return reconcile.Result{}, err
+	}
 	setConditions(&institution.Status.Conditions, verdict, institution.Generation, r.Clock.Now())
 	changed, err := patchStatus(ctx, r.Client, before, institution)
 	if err != nil {
@@ -122,6 +125,19 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 		return reconcile.Result{RequeueAfter: tokenInterval}, nil
 	}
 	return reconcile.Result{RequeueAfter: tokenRetryInterval}, nil
+}
+
+// count counts what the institution has; often enough, since its tokens are looked at every so often anyway.
+func (r *InstitutionReconciler) count(ctx context.Context, institution *v1alpha1.Institution) error {
+	completions, err := countCompletions(ctx, r.Client, institution)
+	if err != nil {
+		return err
+	}
+	grants, err := countGrants(ctx, r.Client, func(grant *v1alpha1.Grant) bool {
+		return grant.Spec.Holder.InstitutionID == institution.Spec.ID
+	}, client.InNamespace(institution.Namespace))
+	institution.Status.Completions, institution.Status.Grants = completions, grants
+	return err
 }
 
 func (r *InstitutionReconciler) tell(institution, before *v1alpha1.Institution, verdict plan.Verdict) {

@@ -97,6 +97,7 @@ func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (recon
 		return reconcile.Result{}, err
 	}
 	gathered.Prefix, gathered.Zone = tenant.Spec.NamespacePrefix, tenant.zone
+	gathered.Retention = time.Duration(tenant.Spec.RetentionDays) * 24 * time.Hour
 	planned := plan.For(*gathered)
 	refused, err := r.writeGrants(ctx, person, planned.Grants)
 	if stale(err) {
@@ -106,7 +107,8 @@ func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (recon
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return r.report(ctx, person, gathered, planned, refused)
+	result, err := r.report(ctx, person, gathered, planned, refused)
+	return r.next(result, gathered, planned), errors.Join(err, r.expire(ctx, planned))
 }
 
 // gather reads the person's completions and planned Grants.
@@ -152,7 +154,7 @@ func (r *PlannerReconciler) gone(ctx context.Context, person Person, gathered *p
 	for i := range gathered.Grants {
 		for _, cause := range gathered.Grants[i].Spec.Causes {
 			name := string(cause.Completion)
-			if present[name] || gone[name] || cause.End == v1alpha1.CauseWithdrawn {
+			if present[name] || gone[name] || cause.End == v1alpha1.CauseWithdrawn || cause.ArchivedAt != nil {
 				continue
 			}
 			err := r.Live.Get(ctx, client.ObjectKey{Namespace: person.Namespace, Name: name}, &v1alpha1.CourseCompletion{})

@@ -241,6 +241,14 @@ type CompletionPolicySpec struct {
 	// +optional
 	Lifetime Lifetime `json:"lifetime,omitzero"`
 
+	// approval says whether grants take effect by themselves (Automatic), or each waits until a person approves it by
+	// setting spec.override.approved of the Grant (Manual). A change to Manual holds for grants that are new; a change to
+	// Automatic lets those that wait take effect.
+	//
+	// +kubebuilder:default=Automatic
+	// +optional
+	Approval Approval `json:"approval,omitempty"`
+
 	// onRevoke says whether namespaces are deleted (Delete) or left to people (Retain) when the data of an ended grant
 	// has to go. Access and seats are taken away in both cases.
 	//
@@ -261,6 +269,45 @@ type CompletionPolicySpec struct {
 	Suspend *bool `json:"suspend,omitempty"`
 }
 
+// GrantCounts says how many Grants there are in each phase. It follows with a delay of some seconds.
+type GrantCounts struct {
+	// pending is how many are not in place yet.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Pending int32 `json:"pending,omitempty"`
+
+	// awaitingApproval is how many wait for a person.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	AwaitingApproval int32 `json:"awaitingApproval,omitempty"`
+
+	// waiting is how many wait for a free seat, or for a name that another one holds.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Waiting int32 `json:"waiting,omitempty"`
+
+	// active is how many are in place.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Active int32 `json:"active,omitempty"`
+
+	// ended is how many have ended, those that a person revoked among them.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Ended int32 `json:"ended,omitempty"`
+
+	// suspended is how many are held by a suspended institution.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Suspended int32 `json:"suspended,omitempty"`
+}
+
 // CompletionPolicyStatus is what the operator observed of a policy.
 type CompletionPolicyStatus struct {
 	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
@@ -275,6 +322,11 @@ type CompletionPolicyStatus struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// grants says how many Grants of the policy there are in each phase.
+	//
+	// +optional
+	Grants GrantCounts `json:"grants,omitzero"`
 }
 
 // CompletionPolicy says what the completion of a course grants: namespaces, and seats in pools.
@@ -285,6 +337,8 @@ type CompletionPolicyStatus struct {
 // +kubebuilder:printcolumn:name="Per",type=string,JSONPath=`.spec.grantPer`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Active",type=integer,JSONPath=`.status.grants.active`
+// +kubebuilder:printcolumn:name="Waiting",type=integer,JSONPath=`.status.grants.waiting`
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

@@ -70,6 +70,8 @@ const (
 
 	// ReasonActive means that the grant is in place.
 	ReasonActive = "Active"
+	// ReasonAwaitingApproval means that the grant waits for a person to approve it.
+	ReasonAwaitingApproval = "AwaitingApproval"
 	// ReasonConflict means that something of that name exists and belongs to somebody else. It is left untouched.
 	ReasonConflict = "Conflict"
 	// ReasonRefused means that the grant asks for what the operator or the installation does not allow.

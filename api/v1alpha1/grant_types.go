@@ -94,19 +94,31 @@ type GrantCause struct {
 	//
 	// +optional
 	End CauseEnd `json:"end,omitempty"`
+
+	// archivedAt is when retention was about to delete the completion, which ends nothing. What is delivered again and is
+	// not newer changes nothing either.
+	//
+	// +optional
+	ArchivedAt *metav1.Time `json:"archivedAt,omitempty"`
 }
 
 // GrantOverride is an exception that people make. The planner never changes it.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.revoked) != has(self.until)",message="set exactly one of revoked and until"
+// +kubebuilder:validation:XValidation:rule="(has(self.approved) ? 1 : 0) + (has(self.revoked) ? 1 : 0) + (has(self.until) ? 1 : 0) == 1",message="set exactly one of approved, revoked and until"
 type GrantOverride struct {
+	// approved set to true lets a grant that waits for approval take effect.
+	//
+	// +kubebuilder:validation:XValidation:rule="self",message="approved can only be true: remove the override to take the approval back"
+	// +optional
+	Approved *bool `json:"approved,omitempty"`
+
 	// revoked set to true takes the grant away: access at once, data after the grace days.
 	//
 	// +kubebuilder:validation:XValidation:rule="self",message="revoked can only be true: remove the override to give the grant back"
 	// +optional
 	Revoked *bool `json:"revoked,omitempty"`
 
-	// until replaces the end of access, sooner or later than what the causes say.
+	// until replaces the end of access, sooner or later than what the causes say. It approves the grant as well.
 	//
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
@@ -167,6 +179,12 @@ type GrantSpec struct {
 	// +optional
 	Lifetime Lifetime `json:"lifetime,omitzero"`
 
+	// approval says whether the grant waits for a person, who approves it by the override.
+	//
+	// +kubebuilder:default=Automatic
+	// +optional
+	Approval Approval `json:"approval,omitempty"`
+
 	// onRevoke says whether namespaces are deleted or left to people when the data has to go.
 	//
 	// +kubebuilder:default=Delete
@@ -197,12 +215,14 @@ type GrantSpec struct {
 
 // GrantPhase sums up a Grant in one word.
 //
-// +kubebuilder:validation:Enum=Pending;Waiting;Active;Ended;Revoked;Suspended
+// +kubebuilder:validation:Enum=Pending;AwaitingApproval;Waiting;Active;Ended;Revoked;Suspended
 type GrantPhase string
 
 const (
 	// GrantPending means that not everything is in place yet.
 	GrantPending GrantPhase = "Pending"
+	// GrantAwaitingApproval means that it waits for a person to approve it.
+	GrantAwaitingApproval GrantPhase = "AwaitingApproval"
 	// GrantWaiting means that it waits for somebody else: a free seat, or a name that another one holds.
 	GrantWaiting GrantPhase = "Waiting"
 	// GrantActive means that everything is in place.

@@ -127,6 +127,15 @@ type InstitutionSpec struct {
 	// +optional
 	Privacy PrivacySpec `json:"privacy,omitzero"`
 
+	// retentionDays is the number of days, each of 24 hours, that a CourseCompletion stays after its creation. Its deletion
+	// ends no grant. A Grant that has ended stays until its last completion has gone, and as long again. Unset: both stay
+	// for ever.
+	//
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	// +optional
+	RetentionDays int32 `json:"retentionDays,omitempty"`
+
 	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
 	//
 	// +optional
@@ -202,6 +211,17 @@ type InstitutionStatus struct {
 	// +kubebuilder:validation:MaxItems=4
 	// +optional
 	Tokens []TokenStatus `json:"tokens,omitempty"`
+
+	// completions is how many CourseCompletions the institution has. It follows with a delay of some seconds.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Completions int32 `json:"completions,omitempty"`
+
+	// grants says how many Grants of the institution there are in each phase.
+	//
+	// +optional
+	Grants GrantCounts `json:"grants,omitzero"`
 }
 
 // Institution is a customer of the learning platform: a school or a company whose deliveries are taken. It lives in a
@@ -213,6 +233,7 @@ type InstitutionStatus struct {
 // +kubebuilder:printcolumn:name="ID",type=integer,JSONPath=`.spec.id`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Completions",type=integer,JSONPath=`.status.completions`
 // +kubebuilder:printcolumn:name="Webhook",type=string,JSONPath=`.status.webhookPath`
 // +kubebuilder:printcolumn:name="Zone",type=string,priority=1,JSONPath=`.spec.timeZone`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

@@ -136,6 +136,18 @@ const (
 	RemovalRetain RemovalAction = "Retain"
 )
 
+// Approval says whether a grant waits for a person.
+//
+// +kubebuilder:validation:Enum=Automatic;Manual
+type Approval string
+
+const (
+	// ApprovalAutomatic puts a grant into effect by itself.
+	ApprovalAutomatic Approval = "Automatic"
+	// ApprovalManual waits until a person approves the Grant, by its override.
+	ApprovalManual Approval = "Manual"
+)
+
 // Lifetime bounds an entitlement. An enrollment that turns inactive always ends it.
 type Lifetime struct {
 	// enrollmentExpiry says whether the entitlement ends with the last day of the enrollment (Follow) or not (Ignore).

@@ -334,3 +334,109 @@ func TestOrderOfArrivalIsIrrelevant(t *testing.T) {
 		t.Fatalf("got %d grants, want one for each of three enrollments and one for the user", len(want))
 	}
 }
+
+// retain is the retention of the histories below.
+const retain = 100 * day
+
+func (w *world) retained() Plan {
+	person := w.person()
+	person.Retention = retain
+	w.last = For(person)
+	w.grants = adopt(w.last)
+	return w.last
+}
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	const completion = "1-7-11-5"
+	born := time.Date(2024, 1, 10, 10, 0, 0, 0, time.UTC)
+	w := newWorld(t, namespacePolicy())
+	w.deliver(delivered("2024-01-10 10:00:00"))
+	stored := w.completions[completion]
+	stored.CreationTimestamp = metav1.NewTime(born)
+	w.completions[completion] = stored
+
+	got := w.retained()
+	if len(got.Expired) != 0 || !got.Next.Equal(born.Add(retain)) {
+		t.Fatalf("before its time: expired %v, next %v", got.Expired, got.Next)
+	}
+	w.now = born.Add(retain)
+	got = w.retained()
+	if len(got.Expired) != 0 || w.grants[0].Spec.Causes[0].ArchivedAt == nil {
+		t.Fatal("a completion goes before its grant has noted that")
+	}
+	got = w.retained()
+	if len(got.Expired) != 1 || got.Expired[0].Name != completion {
+		t.Fatalf("expired: %v, want the completion", got.Expired)
+	}
+	delete(w.completions, completion)
+	w.now = w.now.Add(10 * retain)
+	got = w.retained()
+	if end := EndOf(&w.grants[0], w.now); end.Standing != Entitled || len(got.Over) != 0 {
+		t.Fatalf("what retention deletes ends a grant: %v, over %v", end, got.Over)
+	}
+	w.deliver(delivered("2024-01-10 10:00:00"))
+	again := w.retained()
+	if again.Grants[0].Changed() {
+		t.Fatal("a late repetition of what was archived changes the grant")
+	}
+	w.deliver(delivered("2024-01-11 10:00:00", inactive))
+	w.retained()
+	if EndOf(&w.grants[0], w.now).Standing == Entitled {
+		t.Fatal("a newer delivery than what was archived does not count")
+	}
+}
+
+func TestAnEndedGrantGoesAfterItsHistory(t *testing.T) {
+	t.Parallel()
+	const completion = "1-7-11-5"
+	w := newWorld(t, namespacePolicy())
+	w.deliver(delivered("2024-01-10 10:00:00"))
+	w.retained()
+	delete(w.completions, completion)
+	withdrawn := w.now
+	w.retained()
+	w.grants[0].Status.Phase = v1alpha1.GrantEnded
+	w.now = withdrawn.Add(retain - time.Second)
+	if got := w.retained(); len(got.Over) != 0 || !got.Next.Equal(withdrawn.Add(retain)) {
+		t.Fatalf("over too soon: %v, next %v", got.Over, got.Next)
+	}
+	w.now = withdrawn.Add(retain)
+	if got := w.retained(); len(got.Over) != 1 {
+		t.Fatal("an ended grant outstays its history")
+	}
+	w.grants[0].Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "grad-5-7"}}
+	if got := w.retained(); len(got.Over) != 0 {
+		t.Fatal("a grant goes that still has something in the cluster")
+	}
+}
+
+func TestApproval(t *testing.T) {
+	t.Parallel()
+	manual := func(s *v1alpha1.CompletionPolicySpec) { s.Approval = v1alpha1.ApprovalManual }
+	automatic := func(s *v1alpha1.CompletionPolicySpec) { s.Approval = v1alpha1.ApprovalAutomatic }
+	for name, tc := range map[string]struct {
+		first, then func(*v1alpha1.CompletionPolicySpec)
+		override    v1alpha1.GrantOverride
+		want        Standing
+	}{
+		"a grant of a manual policy waits":                    {first: manual, then: manual, want: Unapproved},
+		"an approved one is in effect":                        {first: manual, then: manual, override: v1alpha1.GrantOverride{Approved: new(true)}, want: Entitled},
+		"a later end that a person sets approves as well":     {first: manual, then: manual, override: v1alpha1.GrantOverride{Until: new(metav1.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))}, want: Entitled},
+		"a policy that turns automatic lets it take effect":   {first: manual, then: automatic, want: Entitled},
+		"a policy that turns manual holds up nothing it gave": {first: automatic, then: manual, want: Entitled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, namespacePolicy(tc.first))
+			w.deliver(delivered("2024-01-10 10:00:00"))
+			w.plan()
+			w.policies["graduates"] = namespacePolicy(tc.then)
+			w.grants[0].Spec.Override = tc.override
+			w.plan()
+			if got := EndOf(&w.grants[0], w.now).Standing; got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}

@@ -49,6 +49,8 @@ type Person struct {
 	Grants []v1alpha1.Grant
 	// Policies are all the policies of the institution's namespace.
 	Policies []*Policy
+	// Retention is how long a completion stays after its creation; zero for ever.
+	Retention time.Duration
 	// Gone holds the names of completions that a Grant names as a cause, and that a live read did not find. What is
 	// missing in Completions only is not gone: a cache may lag.
 	Gone map[string]bool
@@ -82,6 +84,12 @@ type Plan struct {
 	Grants []Planned
 	// Completions has what each completion of the person is told, in the order of Person.Completions.
 	Completions []CompletionPlan
+	// Expired are the completions that retention deletes: those that no Grant still needs to note.
+	Expired []*v1alpha1.CourseCompletion
+	// Over are the Grants to delete: they have ended, and their history has been kept for as long as it has to be.
+	Over []*v1alpha1.Grant
+	// Next is when retention asks for another plan; zero if never.
+	Next time.Time
 }
 
 // For plans what one person has. Planning again with the Grants that the plan made changes nothing.
@@ -100,7 +108,9 @@ func For(person Person) Plan {
 		}
 	}
 	slices.SortFunc(p.planned, func(a, b Planned) int { return strings.Compare(a.Name, b.Name) })
-	return Plan{Grants: p.planned, Completions: p.completionPlans()}
+	plan := Plan{Grants: p.planned, Completions: p.completionPlans()}
+	p.retain(&plan)
+	return plan
 }
 
 type planning struct {
@@ -198,6 +208,10 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 		spec.Policy = v1alpha1.LocalName(policy.Name)
 		spec.Lifetime = *policy.Spec.Lifetime.DeepCopy()
 		spec.OnRevoke, spec.OnPolicyRemoval = policy.Spec.OnRevoke, policy.Spec.OnPolicyRemoval
+		// What has taken effect is not held up by a policy that asks for approval later.
+		if existing == nil || policy.Spec.Approval == v1alpha1.ApprovalAutomatic {
+			spec.Approval = policy.Spec.Approval
+		}
 	}
 	spec.Causes = p.causes(policy, &spec, existing, candidates)
 	if existing == nil && !slices.ContainsFunc(spec.Causes, p.live) {
@@ -225,8 +239,11 @@ func (p *planning) causes(
 	causes := map[string]v1alpha1.GrantCause{}
 	if existing != nil {
 		for _, recorded := range existing.Spec.Causes {
-			if p.Gone[string(recorded.Completion)] {
+			switch {
+			case recorded.ArchivedAt == nil && p.Gone[string(recorded.Completion)]:
 				endNow(&recorded, new(recorded), v1alpha1.CauseWithdrawn, p.Now)
+			case recorded.ArchivedAt != nil && policy == nil && spec.OnPolicyRemoval == v1alpha1.RemovalDelete:
+				endNow(&recorded, new(recorded), v1alpha1.CausePolicyRemoved, p.Now)
 			}
 			causes[string(recorded.Completion)] = recorded
 		}
@@ -240,9 +257,12 @@ func (p *planning) causes(
 		removed, why := p.removed(policy, c)
 		switch {
 		case buried(recorded, cause):
-			cause = *recorded
+			continue
 		case removed && spec.OnPolicyRemoval == v1alpha1.RemovalDelete:
 			endNow(&cause, recorded, why, p.Now)
+		}
+		if p.expired(c.completion) {
+			cause.ArchivedAt = new(metav1.NewTime(p.Now.UTC().Truncate(time.Second)))
 		}
 		causes[c.completion.Name] = cause
 	}

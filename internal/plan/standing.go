@@ -26,6 +26,8 @@ import (
 type Standing int
 
 const (
+	// Unapproved means that the holder is to have nothing until a person approves it.
+	Unapproved Standing = -1
 	// Entitled means that the holder is to have everything.
 	Entitled Standing = iota
 	// AccessOver means that access and seats are to go, and data is to stay.
@@ -48,10 +50,10 @@ type End struct {
 func EndOf(grant *v1alpha1.Grant, now time.Time) End {
 	accessEnds, known := accessEnd(grant, now)
 	if !known {
-		return End{}
+		return End{Standing: entitledOr(grant)}
 	}
 	if now.Before(accessEnds) {
-		return End{Next: accessEnds}
+		return End{Standing: entitledOr(grant), Next: accessEnds}
 	}
 	end := End{Standing: AccessOver, Revoked: revoked(grant)}
 	taken := now
@@ -60,7 +62,7 @@ func EndOf(grant *v1alpha1.Grant, now time.Time) End {
 	}
 	dataEnds := taken.Add(time.Duration(grant.Spec.Lifetime.Grace()) * day)
 	planned := grant.Spec.DataEndsAt
-	if grant.Spec.Override == (v1alpha1.GrantOverride{}) && planned != nil && dataEnds.Before(planned.Time) {
+	if grant.Spec.Override.Until == nil && !end.Revoked && planned != nil && dataEnds.Before(planned.Time) {
 		dataEnds = planned.Time
 	}
 	if now.Before(dataEnds) {
@@ -69,6 +71,14 @@ func EndOf(grant *v1alpha1.Grant, now time.Time) End {
 	}
 	end.Standing = DataOver
 	return end
+}
+
+func entitledOr(grant *v1alpha1.Grant) Standing {
+	override := grant.Spec.Override
+	if grant.Spec.Approval == v1alpha1.ApprovalManual && override.Approved == nil && override.Until == nil {
+		return Unapproved
+	}
+	return Entitled
 }
 
 func revoked(grant *v1alpha1.Grant) bool {

@@ -64,6 +64,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantCause"):
 		return &apiv1alpha1.GrantCauseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GrantCounts"):
+		return &apiv1alpha1.GrantCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantedAccess"):
 		return &apiv1alpha1.GrantedAccessApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantedLimit"):

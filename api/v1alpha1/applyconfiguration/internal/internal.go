@@ -52,6 +52,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.SubjectTemplate
           elementRelationship: atomic
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.Approval
+  scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.AuthenticationSpec
   map:
     fields:
@@ -148,6 +150,10 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.CompletionPolicySpec
   map:
     fields:
+    - name: approval
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.Approval
+      default: Automatic
     - name: grantPer
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantPer
@@ -197,6 +203,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: grants
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantCounts
     - name: observedGeneration
       type:
         scalar: numeric
@@ -325,6 +334,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantCause
   map:
     fields:
+    - name: archivedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: completion
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LocalName
@@ -343,6 +355,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sentAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantCounts
+  map:
+    fields:
+    - name: active
+      type:
+        scalar: numeric
+    - name: awaitingApproval
+      type:
+        scalar: numeric
+    - name: ended
+      type:
+        scalar: numeric
+    - name: pending
+      type:
+        scalar: numeric
+    - name: suspended
+      type:
+        scalar: numeric
+    - name: waiting
+      type:
+        scalar: numeric
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantHolder
   map:
     fields:
@@ -355,6 +388,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantOverride
   map:
     fields:
+    - name: approved
+      type:
+        scalar: boolean
     - name: reason
       type:
         scalar: string
@@ -374,6 +410,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: accessEndsAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: approval
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.Approval
+      default: Automatic
     - name: causes
       type:
         list:
@@ -606,6 +646,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.PrivacySpec
       default: {}
+    - name: retentionDays
+      type:
+        scalar: numeric
     - name: suspend
       type:
         scalar: boolean
@@ -616,6 +659,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.InstitutionStatus
   map:
     fields:
+    - name: completions
+      type:
+        scalar: numeric
     - name: conditions
       type:
         list:
@@ -624,6 +670,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: grants
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantCounts
     - name: observedGeneration
       type:
         scalar: numeric

@@ -38,6 +38,10 @@ type CompletionPolicySpecApplyConfiguration struct {
 	Seats []SeatTemplateApplyConfiguration `json:"seats,omitempty"`
 	// lifetime bounds how long the entitlement lasts.
 	Lifetime *LifetimeApplyConfiguration `json:"lifetime,omitempty"`
+	// approval says whether grants take effect by themselves (Automatic), or each waits until a person approves it by
+	// setting spec.override.approved of the Grant (Manual). A change to Manual holds for grants that are new; a change to
+	// Automatic lets those that wait take effect.
+	Approval *apiv1alpha1.Approval `json:"approval,omitempty"`
 	// onRevoke says whether namespaces are deleted (Delete) or left to people (Retain) when the data of an ended grant
 	// has to go. Access and seats are taken away in both cases.
 	OnRevoke *apiv1alpha1.RemovalAction `json:"onRevoke,omitempty"`
@@ -101,6 +105,14 @@ func (b *CompletionPolicySpecApplyConfiguration) WithSeats(values ...*SeatTempla
 // If called multiple times, the Lifetime field is set to the value of the last call.
 func (b *CompletionPolicySpecApplyConfiguration) WithLifetime(value *LifetimeApplyConfiguration) *CompletionPolicySpecApplyConfiguration {
 	b.Lifetime = value
+	return b
+}
+
+// WithApproval sets the Approval field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Approval field is set to the value of the last call.
+func (b *CompletionPolicySpecApplyConfiguration) WithApproval(value apiv1alpha1.Approval) *CompletionPolicySpecApplyConfiguration {
+	b.Approval = &value
 	return b
 }
 

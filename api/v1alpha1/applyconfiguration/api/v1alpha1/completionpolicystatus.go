@@ -31,6 +31,8 @@ type CompletionPolicyStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions are Ready, Reconciling and Stalled. A policy that is not Ready grants nothing new; what it granted stays.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
+	// grants says how many Grants of the policy there are in each phase.
+	Grants *GrantCountsApplyConfiguration `json:"grants,omitempty"`
 }
 
 // CompletionPolicyStatusApplyConfiguration constructs a declarative configuration of the CompletionPolicyStatus type for use with
@@ -57,5 +59,13 @@ func (b *CompletionPolicyStatusApplyConfiguration) WithConditions(values ...*v1.
 		}
 		b.Conditions = append(b.Conditions, *values[i])
 	}
+	return b
+}
+
+// WithGrants sets the Grants field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Grants field is set to the value of the last call.
+func (b *CompletionPolicyStatusApplyConfiguration) WithGrants(value *GrantCountsApplyConfiguration) *CompletionPolicyStatusApplyConfiguration {
+	b.Grants = value
 	return b
 }

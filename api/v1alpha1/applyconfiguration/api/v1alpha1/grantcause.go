@@ -41,6 +41,9 @@ type GrantCauseApplyConfiguration struct {
 	EndsAt *v1.Time `json:"endsAt,omitempty"`
 	// end says why it ends.
 	End *apiv1alpha1.CauseEnd `json:"end,omitempty"`
+	// archivedAt is when retention was about to delete the completion, which ends nothing. What is delivered again and is
+	// not newer changes nothing either.
+	ArchivedAt *v1.Time `json:"archivedAt,omitempty"`
 }
 
 // GrantCauseApplyConfiguration constructs a declarative configuration of the GrantCause type for use with
@@ -94,5 +97,13 @@ func (b *GrantCauseApplyConfiguration) WithEndsAt(value v1.Time) *GrantCauseAppl
 // If called multiple times, the End field is set to the value of the last call.
 func (b *GrantCauseApplyConfiguration) WithEnd(value apiv1alpha1.CauseEnd) *GrantCauseApplyConfiguration {
 	b.End = &value
+	return b
+}
+
+// WithArchivedAt sets the ArchivedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ArchivedAt field is set to the value of the last call.
+func (b *GrantCauseApplyConfiguration) WithArchivedAt(value v1.Time) *GrantCauseApplyConfiguration {
+	b.ArchivedAt = &value
 	return b
 }

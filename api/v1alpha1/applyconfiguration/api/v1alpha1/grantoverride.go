@@ -27,9 +27,11 @@ import (
 //
 // GrantOverride is an exception that people make. The planner never changes it.
 type GrantOverrideApplyConfiguration struct {
+	// approved set to true lets a grant that waits for approval take effect.
+	Approved *bool `json:"approved,omitempty"`
 	// revoked set to true takes the grant away: access at once, data after the grace days.
 	Revoked *bool `json:"revoked,omitempty"`
-	// until replaces the end of access, sooner or later than what the causes say.
+	// until replaces the end of access, sooner or later than what the causes say. It approves the grant as well.
 	Until *v1.Time `json:"until,omitempty"`
 	// reason says why, for those who come after.
 	Reason *string `json:"reason,omitempty"`
@@ -39,6 +41,14 @@ type GrantOverrideApplyConfiguration struct {
 // apply.
 func GrantOverride() *GrantOverrideApplyConfiguration {
 	return &GrantOverrideApplyConfiguration{}
+}
+
+// WithApproved sets the Approved field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Approved field is set to the value of the last call.
+func (b *GrantOverrideApplyConfiguration) WithApproved(value bool) *GrantOverrideApplyConfiguration {
+	b.Approved = &value
+	return b
 }
 
 // WithRevoked sets the Revoked field in the declarative configuration to the given value

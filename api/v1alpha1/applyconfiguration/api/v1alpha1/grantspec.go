@@ -41,6 +41,8 @@ type GrantSpecApplyConfiguration struct {
 	Seats []GrantedSeatApplyConfiguration `json:"seats,omitempty"`
 	// lifetime is the policy's, as it was when it was last considered, so that the grant can end without it.
 	Lifetime *LifetimeApplyConfiguration `json:"lifetime,omitempty"`
+	// approval says whether the grant waits for a person, who approves it by the override.
+	Approval *apiv1alpha1.Approval `json:"approval,omitempty"`
 	// onRevoke says whether namespaces are deleted or left to people when the data has to go.
 	OnRevoke *apiv1alpha1.RemovalAction `json:"onRevoke,omitempty"`
 	// onPolicyRemoval says whether the grant outlasts its policy.
@@ -119,6 +121,14 @@ func (b *GrantSpecApplyConfiguration) WithSeats(values ...*GrantedSeatApplyConfi
 // If called multiple times, the Lifetime field is set to the value of the last call.
 func (b *GrantSpecApplyConfiguration) WithLifetime(value *LifetimeApplyConfiguration) *GrantSpecApplyConfiguration {
 	b.Lifetime = value
+	return b
+}
+
+// WithApproval sets the Approval field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Approval field is set to the value of the last call.
+func (b *GrantSpecApplyConfiguration) WithApproval(value apiv1alpha1.Approval) *GrantSpecApplyConfiguration {
+	b.Approval = &value
 	return b
 }
 

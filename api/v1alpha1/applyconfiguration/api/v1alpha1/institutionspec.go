@@ -38,6 +38,10 @@ type InstitutionSpecApplyConfiguration struct {
 	TimeZone *string `json:"timeZone,omitempty"`
 	// privacy says per personal field what is stored of it. It holds for deliveries that come after a change.
 	Privacy *PrivacySpecApplyConfiguration `json:"privacy,omitempty"`
+	// retentionDays is the number of days, each of 24 hours, that a CourseCompletion stays after its creation. Its deletion
+	// ends no grant. A Grant that has ended stays until its last completion has gone, and as long again. Unset: both stay
+	// for ever.
+	RetentionDays *int32 `json:"retentionDays,omitempty"`
 	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
 	Suspend *bool `json:"suspend,omitempty"`
 }
@@ -85,6 +89,14 @@ func (b *InstitutionSpecApplyConfiguration) WithTimeZone(value string) *Institut
 // If called multiple times, the Privacy field is set to the value of the last call.
 func (b *InstitutionSpecApplyConfiguration) WithPrivacy(value *PrivacySpecApplyConfiguration) *InstitutionSpecApplyConfiguration {
 	b.Privacy = value
+	return b
+}
+
+// WithRetentionDays sets the RetentionDays field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RetentionDays field is set to the value of the last call.
+func (b *InstitutionSpecApplyConfiguration) WithRetentionDays(value int32) *InstitutionSpecApplyConfiguration {
+	b.RetentionDays = &value
 	return b
 }
 

@@ -35,6 +35,10 @@ type InstitutionStatusApplyConfiguration struct {
 	WebhookPath *string `json:"webhookPath,omitempty"`
 	// tokens are the states of the tokens, one for each Secret in spec.authentication.tokenSecretRefs.
 	Tokens []TokenStatusApplyConfiguration `json:"tokens,omitempty"`
+	// completions is how many CourseCompletions the institution has. It follows with a delay of some seconds.
+	Completions *int32 `json:"completions,omitempty"`
+	// grants says how many Grants of the institution there are in each phase.
+	Grants *GrantCountsApplyConfiguration `json:"grants,omitempty"`
 }
 
 // InstitutionStatusApplyConfiguration constructs a declarative configuration of the InstitutionStatus type for use with
@@ -82,5 +86,21 @@ func (b *InstitutionStatusApplyConfiguration) WithTokens(values ...*TokenStatusA
 		}
 		b.Tokens = append(b.Tokens, *values[i])
 	}
+	return b
+}
+
+// WithCompletions sets the Completions field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Completions field is set to the value of the last call.
+func (b *InstitutionStatusApplyConfiguration) WithCompletions(value int32) *InstitutionStatusApplyConfiguration {
+	b.Completions = &value
+	return b
+}
+
+// WithGrants sets the Grants field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Grants field is set to the value of the last call.
+func (b *InstitutionStatusApplyConfiguration) WithGrants(value *GrantCountsApplyConfiguration) *InstitutionStatusApplyConfiguration {
+	b.Grants = value
 	return b
 }

@@ -1,0 +1,64 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// expire deletes what retention no longer keeps, each only if it still is the object that was planned with: a delivery
+// that came meanwhile saves its completion.
+func (r *PlannerReconciler) expire(ctx context.Context, planned plan.Plan) error {
+	var failed []error
+	remove := func(kind string, object client.Object) {
+		uid, version := object.GetUID(), object.GetResourceVersion()
+		err := r.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})
+		if client.IgnoreNotFound(err) != nil {
+			failed = append(failed, fmt.Errorf("delete %s %s, which retention no longer keeps: %w", kind, object.GetName(), err))
+			return
+		}
+		ctrl.LoggerFrom(ctx).Info("Retention deleted an object", "kind", kind, "name", object.GetName())
+	}
+	for _, completion := range planned.Expired {
+		remove("completion", completion)
+	}
+	for _, grant := range planned.Over {
+		remove("grant", grant)
+	}
+	return errors.Join(failed...)
+}
+
+// next lets the person be planned again when retention asks for it.
+func (r *PlannerReconciler) next(result reconcile.Result, gathered *plan.Person, planned plan.Plan) reconcile.Result {
+	if planned.Next.IsZero() {
+		return result
+	}
+	wait := max(time.Second, planned.Next.Sub(gathered.Now))
+	if result.RequeueAfter == 0 || wait < result.RequeueAfter {
+		result.RequeueAfter = wait
+	}
+	return result
+}

@@ -1,0 +1,118 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// expires returns when retention deletes a completion; zero if never.
+func (p *Person) expires(completion *v1alpha1.CourseCompletion) time.Time {
+	if p.Retention == 0 {
+		return time.Time{}
+	}
+	return completion.CreationTimestamp.Add(p.Retention)
+}
+
+func (p *Person) expired(completion *v1alpha1.CourseCompletion) bool {
+	at := p.expires(completion)
+	return !at.IsZero() && !p.Now.Before(at)
+}
+
+// retain works out what retention deletes. A completion goes once every Grant that it is a cause of has noted that, so
+// that its absence is never taken for a withdrawal.
+func (p *planning) retain(plan *Plan) {
+	if p.Retention == 0 {
+		return
+	}
+	soonest := func(at time.Time) {
+		if plan.Next.IsZero() || at.Before(plan.Next) {
+			plan.Next = at
+		}
+	}
+	for i := range p.Completions {
+		completion := &p.Completions[i]
+		switch {
+		case !p.expired(completion):
+			soonest(p.expires(completion))
+		case p.noted(completion.Name):
+			plan.Expired = append(plan.Expired, completion)
+		}
+	}
+	for i := range plan.Grants {
+		planned := &plan.Grants[i]
+		if planned.Changed() || !finished(planned.Existing) {
+			continue
+		}
+		at, historic := p.historyEnds(planned.Existing)
+		switch {
+		case !historic:
+		case p.Now.Before(at):
+			soonest(at)
+		default:
+			plan.Over = append(plan.Over, planned.Existing)
+		}
+	}
+}
+
+// noted reports whether every Grant that records a completion has it archived or withdrawn.
+func (p *planning) noted(completion string) bool {
+	for i := range p.planned {
+		planned := &p.planned[i]
+		cause := causeNamed(&planned.Spec, completion)
+		if cause == nil {
+			continue
+		}
+		if planned.Changed() || cause.ArchivedAt == nil && cause.End != v1alpha1.CauseWithdrawn {
+			return false
+		}
+	}
+	return true
+}
+
+// finished reports whether a Grant has ended and nothing of it is left in the cluster.
+func finished(grant *v1alpha1.Grant) bool {
+	phase := grant.Status.Phase
+	return (phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked) && grant.DeletionTimestamp.IsZero() &&
+		len(grant.Status.Inventory) == 0 && len(grant.Status.Seats) == 0 &&
+		grant.Status.ObservedGeneration == grant.Generation
+}
+
+// historyEnds returns when the history of a Grant has been kept for long enough: the retention after its last completion
+// was archived or withdrawn. It reports false while one is still there.
+func (p *planning) historyEnds(grant *v1alpha1.Grant) (time.Time, bool) {
+	present := map[string]bool{}
+	for i := range p.Completions {
+		present[p.Completions[i].Name] = true
+	}
+	var last time.Time
+	for _, cause := range grant.Spec.Causes {
+		left := cause.ArchivedAt
+		if left == nil && cause.End == v1alpha1.CauseWithdrawn {
+			left = cause.EndsAt
+		}
+		if left == nil || present[string(cause.Completion)] {
+			return time.Time{}, false
+		}
+		if left.After(last) {
+			last = left.Time
+		}
+	}
+	return last.Add(p.Retention), len(grant.Spec.Causes) > 0
+}
