@@ -32,7 +32,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// countInterval is how long the counts of a policy lag behind: ten thousand grants that change within it cost one write.
+// countInterval is how long the counts of a policy lag behind: ten thousand grants that change within it cost one
+// write.
 const countInterval = 5 * time.Second
 
 // countGrants counts Grants by phase. The list is only looked at.

@@ -24,7 +24,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -118,7 +117,7 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 	switch {
 	case err != nil:
 		return "", err
-	case !ours(grant, have):
+	case !labelled(have, grant.OwnerDigest()):
 		return "", &ConflictError{
 			Kind: object.kind, Namespace: have.GetNamespace(), Name: have.GetName(), Holder: holderOf(have),
 		}
@@ -128,13 +127,6 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 		return have.GetUID(), nil
 	}
 	return a.write(ctx, object, "", have.GetUID())
-}
-
-// ours reports whether an object is the Grant's: it carries the mark, or the inventory has its uid and somebody took
-// the mark off.
-func ours(grant *v1alpha1.Grant, object client.Object) bool {
-	known := func(e v1alpha1.InventoryEntry) bool { return e.UID == string(object.GetUID()) }
-	return labelled(object, grant.OwnerDigest()) || slices.ContainsFunc(grant.Status.Inventory, known)
 }
 
 func holderOf(object client.Object) string {

@@ -80,8 +80,8 @@ func endOfDay(date string, zone *time.Location) (time.Time, error) {
 	return midnight, nil
 }
 
-// buried reports whether a recorded cause still stands against a delivery: it was withdrawn or archived, and the delivery
-// is not newer than that. A late repetition so undoes nothing.
+// buried reports whether a recorded cause still stands against a delivery: it was withdrawn or archived, and the
+// delivery is not newer than that. A late repetition so undoes nothing.
 func buried(recorded *v1alpha1.GrantCause, delivery v1alpha1.GrantCause) bool {
 	return recorded != nil && (recorded.End == v1alpha1.CauseWithdrawn || recorded.ArchivedAt != nil) &&
 		order.Compare(orderOf(delivery), orderOf(*recorded)) <= 0

@@ -94,8 +94,8 @@ func finished(grant *v1alpha1.Grant) bool {
 		grant.Status.ObservedGeneration == grant.Generation
 }
 
-// historyEnds returns when the history of a Grant has been kept for long enough: the retention after its last completion
-// was archived or withdrawn. It reports false while one is still there.
+// historyEnds returns when the history of a Grant has been kept for long enough: the retention after its last
+// completion was archived or withdrawn. It reports false while one is still there.
 func (p *planning) historyEnds(grant *v1alpha1.Grant) (time.Time, bool) {
 	present := map[string]bool{}
 	for i := range p.Completions {

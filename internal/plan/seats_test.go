@@ -166,8 +166,8 @@ func TestSeats(t *testing.T) {
 	}
 }
 
-// TestSeatsAreNeverOversold plays random claims, ends and changes of capacity, each plan carried out in part only, as a
-// crash would leave it.
+// TestSeatsAreNeverOversold plays random claims, ends and changes of capacity, each plan carried out in part only, as
+// a crash would leave it.
 func TestSeatsAreNeverOversold(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {

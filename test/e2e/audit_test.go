@@ -69,8 +69,8 @@ func auditSince(t *testing.T, offset int64) ([]auditEvent, int64) {
 	}
 }
 
-// From a delivery to the end of its namespace, nothing is tried that config/rbac does not allow, and every program acts
-// as its own ServiceAccount.
+// From a delivery to the end of its namespace, nothing is tried that config/rbac does not allow, and every program
+// acts as its own ServiceAccount.
 func TestTheWholeWayStaysWithinTheRights(t *testing.T) {
 	g := NewWithT(t)
 	_, began := auditSince(t, 0)

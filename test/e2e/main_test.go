@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package e2e tests the whole way of a delivery: on a real control plane, with both programs as processes that have the
-// rights of their ServiceAccounts and no others.
+// Package e2e tests the whole way of a delivery: on a real control plane, with both programs as processes that have
+// the rights of their ServiceAccounts and no others.
 package e2e
 
 import (
