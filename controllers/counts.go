@@ -40,7 +40,8 @@ const countInterval = 5 * time.Second
 func countGrants(ctx context.Context, reader client.Reader, counted func(*v1alpha1.Grant) bool,
 	opts ...client.ListOption,
 ) (v1alpha1.GrantCounts, error) {
-	counts := v1alpha1.GrantCounts{}
+	counts := v1alpha1.GrantCounts{Pending: new(int32), AwaitingApproval: new(int32), Waiting: new(int32),
+		Active: new(int32), Ended: new(int32), Suspended: new(int32)}
 	var grants v1alpha1.GrantList
 	if err := reader.List(ctx, &grants, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
 		return counts, fmt.Errorf("list grants: %w", err)
@@ -51,17 +52,17 @@ func countGrants(ctx context.Context, reader client.Reader, counted func(*v1alph
 		}
 		switch grants.Items[i].Status.Phase {
 		case v1alpha1.GrantAwaitingApproval:
-			counts.AwaitingApproval++
+			*counts.AwaitingApproval++
 		case v1alpha1.GrantWaiting:
-			counts.Waiting++
+			*counts.Waiting++
 		case v1alpha1.GrantActive:
-			counts.Active++
+			*counts.Active++
 		case v1alpha1.GrantEnded, v1alpha1.GrantRevoked:
-			counts.Ended++
+			*counts.Ended++
 		case v1alpha1.GrantSuspended:
-			counts.Suspended++
+			*counts.Suspended++
 		default:
-			counts.Pending++
+			*counts.Pending++
 		}
 	}
 	return counts, nil

@@ -293,7 +293,8 @@ func (r *GrantReconciler) awaitApproval(ctx context.Context, grant *v1alpha1.Gra
 	if _, err := r.endAccess(ctx, grant); err != nil {
 		return pending(grant, err), err
 	}
-	return outcome{v1alpha1.GrantAwaitingApproval, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAwaitingApproval,
+	return outcome{v1alpha1.GrantAwaitingApproval, plan.Verdict{Reconciling: true,
+		Reason:  v1alpha1.ReasonAwaitingApproval,
 		Message: "approve it by setting spec.override: {approved: true, reason: ...}"}, 0}, nil
 }
 
@@ -450,5 +451,6 @@ func (r *GrantReconciler) tell(grant, before *v1alpha1.Grant, result outcome) {
 	if readyReason(before.Status.Conditions) == result.verdict.Reason && before.Status.Phase == result.phase {
 		return
 	}
-	r.Recorder.Eventf(grant, nil, eventType(result.verdict), result.verdict.Reason, "Reconcile", "%s", result.verdict.Message)
+	r.Recorder.Eventf(grant, nil, eventType(result.verdict), result.verdict.Reason, "Reconcile",
+		"%s", result.verdict.Message)
 }

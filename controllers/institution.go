@@ -136,7 +136,7 @@ func (r *InstitutionReconciler) count(ctx context.Context, institution *v1alpha1
 	grants, err := countGrants(ctx, r.Client, func(grant *v1alpha1.Grant) bool {
 		return grant.Spec.Holder.InstitutionID == institution.Spec.ID
 	}, client.InNamespace(institution.Namespace))
-	institution.Status.Completions, institution.Status.Grants = completions, grants
+	institution.Status.Completions, institution.Status.Grants = new(completions), grants
 	return err
 }
 

@@ -206,9 +206,9 @@ func (r *PlannerReconciler) writeGrants(
 	return refused, errors.Join(failed...)
 }
 
-// writeGrant writes what is planned of a Grant, if it still is as it was when it was planned: a Grant that is new to the
-// cache, or was changed meanwhile, yields a conflict, and is planned again. It does not apply: that would leave standing
-// what somebody else added to a list of the spec. The override stays as it is.
+// writeGrant writes what is planned of a Grant, if it still is as it was when it was planned: a Grant that is new to
+// the cache, or was changed meanwhile, yields a conflict, and is planned again. It does not apply: that would leave
+// standing what somebody else added to a list of the spec. The override stays as it is.
 func (r *PlannerReconciler) writeGrant(ctx context.Context, person Person, planned *plan.Planned) error {
 	grant := &v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Namespace: person.Namespace, Name: planned.Name}}
 	if planned.Existing != nil {

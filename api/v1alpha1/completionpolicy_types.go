@@ -270,45 +270,49 @@ type CompletionPolicySpec struct {
 }
 
 // GrantCounts says how many Grants there are in each phase. It follows with a delay of some seconds.
+//
+// +kubebuilder:validation:MinProperties=1
 type GrantCounts struct {
 	// pending is how many are not in place yet.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Pending int32 `json:"pending,omitempty"`
+	Pending *int32 `json:"pending,omitempty"`
 
 	// awaitingApproval is how many wait for a person.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	AwaitingApproval int32 `json:"awaitingApproval,omitempty"`
+	AwaitingApproval *int32 `json:"awaitingApproval,omitempty"`
 
 	// waiting is how many wait for a free seat, or for a name that another one holds.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Waiting int32 `json:"waiting,omitempty"`
+	Waiting *int32 `json:"waiting,omitempty"`
 
 	// active is how many are in place.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Active int32 `json:"active,omitempty"`
+	Active *int32 `json:"active,omitempty"`
 
 	// ended is how many have ended, those that a person revoked among them.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Ended int32 `json:"ended,omitempty"`
+	Ended *int32 `json:"ended,omitempty"`
 
 	// suspended is how many are held by a suspended institution.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Suspended int32 `json:"suspended,omitempty"`
+	Suspended *int32 `json:"suspended,omitempty"`
 }
 
 // CompletionPolicyStatus is what the operator observed of a policy.
+//
+// +kubebuilder:validation:MinProperties=1
 type CompletionPolicyStatus struct {
 	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
 	//

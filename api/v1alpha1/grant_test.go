@@ -49,7 +49,7 @@ func TestGrantRules(t *testing.T) {
 	const (
 		early, late = "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"
 		override    = "spec.override"
-		exactly     = "set exactly one of revoked and until"
+		exactly     = "set exactly one of approved, revoked and until"
 	)
 	checkCreates(t, grant("rules"), []rule{
 		{"made by hand", nil, nil},

@@ -183,6 +183,8 @@ type TokenStatus struct {
 }
 
 // InstitutionStatus is what the operator observed of an Institution.
+//
+// +kubebuilder:validation:MinProperties=1
 type InstitutionStatus struct {
 	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
 	//
@@ -216,7 +218,7 @@ type InstitutionStatus struct {
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Completions int32 `json:"completions,omitempty"`
+	Completions *int32 `json:"completions,omitempty"`
 
 	// grants says how many Grants of the institution there are in each phase.
 	//

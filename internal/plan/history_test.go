@@ -414,15 +414,21 @@ func TestAnEndedGrantGoesAfterItsHistory(t *testing.T) {
 func TestApproval(t *testing.T) {
 	t.Parallel()
 	manual := func(s *v1alpha1.CompletionPolicySpec) { s.Approval = v1alpha1.ApprovalManual }
+	approved := v1alpha1.GrantOverride{Approved: new(true)}
+	extended := v1alpha1.GrantOverride{Until: new(metav1.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))}
 	automatic := func(s *v1alpha1.CompletionPolicySpec) { s.Approval = v1alpha1.ApprovalAutomatic }
 	for name, tc := range map[string]struct {
 		first, then func(*v1alpha1.CompletionPolicySpec)
 		override    v1alpha1.GrantOverride
 		want        Standing
 	}{
-		"a grant of a manual policy waits":                    {first: manual, then: manual, want: Unapproved},
-		"an approved one is in effect":                        {first: manual, then: manual, override: v1alpha1.GrantOverride{Approved: new(true)}, want: Entitled},
-		"a later end that a person sets approves as well":     {first: manual, then: manual, override: v1alpha1.GrantOverride{Until: new(metav1.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))}, want: Entitled},
+		"a grant of a manual policy waits": {first: manual, then: manual, want: Unapproved},
+		"an approved one is in effect": {
+			first: manual, then: manual, override: approved, want: Entitled,
+		},
+		"a later end that a person sets approves as well": {
+			first: manual, then: manual, override: extended, want: Entitled,
+		},
 		"a policy that turns automatic lets it take effect":   {first: manual, then: automatic, want: Entitled},
 		"a policy that turns manual holds up nothing it gave": {first: automatic, then: manual, want: Entitled},
 	} {

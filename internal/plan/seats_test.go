@@ -61,7 +61,9 @@ func handMade(g *v1alpha1.Grant) { g.Spec.Policy, g.Spec.Causes = "", nil }
 
 func TestSeats(t *testing.T) {
 	t.Parallel()
-	ending := asking("ending", 1, func(g *v1alpha1.Grant) { g.Spec.AccessEndsAt = new(metav1.NewTime(noon.Add(time.Hour))) })
+	ending := asking("ending", 1, func(g *v1alpha1.Grant) {
+		g.Spec.AccessEndsAt = new(metav1.NewTime(noon.Add(time.Hour)))
+	})
 	for name, tc := range map[string]struct {
 		capacity     int32
 		seats        []v1alpha1.Seat

@@ -106,9 +106,9 @@ func TestAdmissionPlannedGrantsBelongToTheControllerManager(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	later := metav1.NewTime(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))
 	for name, edit := range map[string]func(*v1alpha1.GrantSpec){
-		"causes":          func(s *v1alpha1.GrantSpec) { s.Causes[0].EndsAt, s.Causes[0].End = &later, v1alpha1.CauseWithdrawn },
+		"causes":          func(s *v1alpha1.GrantSpec) { s.Causes[0].SendAt = "2099-01-01 00:00:00" },
 		"namespaces":      func(s *v1alpha1.GrantSpec) { s.Namespaces[0].PodSecurity = v1alpha1.PodSecurityPrivileged },
-		"access":          func(s *v1alpha1.GrantSpec) { s.Namespaces[0].Access[0].Subjects[0].Name = "mallory@example.com" },
+		"access":          func(s *v1alpha1.GrantSpec) { s.Namespaces[0].Access[0].Subjects[0].Name = "eve@example.com" },
 		"seats":           func(s *v1alpha1.GrantSpec) { s.Seats = []v1alpha1.GrantedSeat{{Pool: "desks"}} },
 		"lifetime":        func(s *v1alpha1.GrantSpec) { s.Lifetime.GraceDays = new(int32(7)) },
 		"onRevoke":        func(s *v1alpha1.GrantSpec) { s.OnRevoke = v1alpha1.RemovalRetain },
@@ -119,7 +119,8 @@ func TestAdmissionPlannedGrantsBelongToTheControllerManager(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			changed := grants[0].DeepCopy()
 			edit(&changed.Spec)
-			refused(admin.Patch(t.Context(), changed, client.MergeFrom(&grants[0])), "completion-planned-grants")(NewWithT(t))
+			err := admin.Patch(t.Context(), changed, client.MergeFrom(&grants[0]))
+			refused(err, "completion-planned-grants")(NewWithT(t))
 		})
 	}
 	t.Run("a planned grant made by hand", func(t *testing.T) {
@@ -191,7 +192,9 @@ func TestAdmissionTheControllerManagerTouchesOnlyWhatIsMarked(t *testing.T) {
 		"makes an unmarked namespace": func(ctx context.Context) error {
 			return manager.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "unmarked"}})
 		},
-		"makes an unmarked binding": func(ctx context.Context) error { return manager.Create(ctx, binding(foreign.Name, nil)) },
+		"makes an unmarked binding": func(ctx context.Context) error {
+			return manager.Create(ctx, binding(foreign.Name, nil))
+		},
 		"makes a marked binding in a system namespace": func(ctx context.Context) error {
 			return manager.Create(ctx, binding("kube-system", marked))
 		},
