@@ -34,7 +34,7 @@ import (
 var version = "dev"
 
 // The log of client-go (klog) is left as it is, at its least verbosity, and no logger is put into the contexts of
-// deliveries: at a high verbosity client-go shows request bodies, and --zap-log-level must not be able to ask for those.
+// deliveries: at a high verbosity client-go shows request bodies, which --zap-log-level must not be able to ask for.
 func main() {
 	options := webhookserver.Options{
 		UserAgent: "completion-webhook-server/" + version,

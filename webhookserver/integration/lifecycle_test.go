@@ -66,6 +66,25 @@ func begin(t *testing.T, server *running, i institution) (conn net.Conn, answers
 	return conn, answers
 }
 
+// Who says beforehand that too much will come is refused before any of it does.
+func TestADeclaredBodyThatIsTooLargeIsNotRead(t *testing.T) {
+	g := NewWithT(t)
+	i, server := newInstitution(t), start(t)
+	server.knows(t, i)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.WebhookAddress())
+	g.Expect(err).NotTo(HaveOccurred())
+	defer conn.Close()
+	g.Expect(conn.SetDeadline(time.Now().Add(patience / 2))).To(Succeed())
+	_, err = fmt.Fprintf(conn, "POST /webhooks/12345/%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 1000000000\r\n\r\n", i.token)
+	g.Expect(err).NotTo(HaveOccurred())
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	g.Expect(response.StatusCode).To(Equal(413))
+	g.Expect(response.Close).To(BeTrue())
+}
+
 func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 	g := NewWithT(t)
 	i, server := newInstitution(t), start(t)
