@@ -71,7 +71,7 @@ func institutionOf(
 			fmt.Sprintf("%d Institutions in this namespace have spec.id %d: delete all but one", len(found), id)}
 	}
 	zone, err := time.LoadLocation(found[0].Spec.TimeZone)
-	if err != nil {
+	if err != nil || zone == time.Local || found[0].Spec.TimeZone == "" {
 		return nil, &institutionProblem{v1alpha1.ReasonInvalidTimeZone, fmt.Sprintf(
 			"spec.timeZone %q is not in the IANA time zone database: use a name such as America/Sao_Paulo",
 			found[0].Spec.TimeZone)}

@@ -42,13 +42,14 @@ type PrivacySpec struct {
 	// +optional
 	Name DataHandling `json:"name,omitempty"`
 
-	// email address of the user. Mask keeps the first letter and the domain.
+	// email address of the user. Mask keeps the first letter and the domain; of what is no address only the first letter.
 	//
 	// +kubebuilder:default=Keep
 	// +optional
 	Email DataHandling `json:"email,omitempty"`
 
-	// cpf is the Brazilian taxpayer number of the user. Mask keeps the two check digits.
+	// cpf is the Brazilian taxpayer number of the user. Mask keeps the last two characters, which are the check digits; of
+	// a text of less than six characters nothing.
 	//
 	// +kubebuilder:default=Mask
 	// +optional
@@ -60,7 +61,7 @@ type PrivacySpec struct {
 	// +optional
 	Nickname DataHandling `json:"nickname,omitempty"`
 
-	// uuid of the user. Mask keeps the last four characters.
+	// uuid of the user. Mask keeps the last four characters; of a text of less than twelve nothing.
 	//
 	// +kubebuilder:default=Keep
 	// +optional
@@ -115,6 +116,7 @@ type InstitutionSpec struct {
 	// timeZone is the IANA zone of the times and dates in deliveries, which carry none.
 	//
 	// +kubebuilder:default="America/Sao_Paulo"
+	// +kubebuilder:validation:XValidation:rule="self != 'Local'",message="timeZone must be a zone of the IANA database: Local would be that of a container"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`

@@ -29,13 +29,14 @@ import (
 type PrivacySpecApplyConfiguration struct {
 	// name of the user. Mask keeps the first letter.
 	Name *apiv1alpha1.DataHandling `json:"name,omitempty"`
-	// email address of the user. Mask keeps the first letter and the domain.
+	// email address of the user. Mask keeps the first letter and the domain; of what is no address only the first letter.
 	Email *apiv1alpha1.DataHandling `json:"email,omitempty"`
-	// cpf is the Brazilian taxpayer number of the user. Mask keeps the two check digits.
+	// cpf is the Brazilian taxpayer number of the user. Mask keeps the last two characters, which are the check digits; of
+	// a text of less than six characters nothing.
 	CPF *apiv1alpha1.DataHandling `json:"cpf,omitempty"`
 	// nickname of the user. Mask keeps the first letter.
 	Nickname *apiv1alpha1.DataHandling `json:"nickname,omitempty"`
-	// uuid of the user. Mask keeps the last four characters.
+	// uuid of the user. Mask keeps the last four characters; of a text of less than twelve nothing.
 	UUID *apiv1alpha1.DataHandling `json:"uuid,omitempty"`
 }
 
