@@ -22,12 +22,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -74,6 +76,46 @@ func patchStatus(ctx context.Context, c client.Client, read, changed client.Obje
 	}
 	err = c.Status().Patch(ctx, changed, patch, apply.FieldOwner)
 	return err == nil, client.IgnoreNotFound(err)
+}
+
+// written remembers the versions of the statuses that were written, until the cache shows them: what was provisioned
+// sets off its Grant at once, and looking at it as it was before would mean writing the same status again. The zero
+// value is ready, and safe for concurrent use.
+type written struct {
+	mu       sync.Mutex
+	versions map[client.ObjectKey]string
+}
+
+// note remembers an object as the API server answered.
+func (w *written) note(object client.Object) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.versions == nil {
+		w.versions = map[client.ObjectKey]string{}
+	}
+	w.versions[client.ObjectKeyFromObject(object)] = object.GetResourceVersion()
+}
+
+// behind reports whether an object from the cache is older than what was written. The event of that write is to come.
+func (w *written) behind(object client.Object) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := client.ObjectKeyFromObject(object)
+	version, found := w.versions[key]
+	if !found {
+		return false
+	}
+	if order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), version); err == nil && order < 0 {
+		return true
+	}
+	delete(w.versions, key)
+	return false
+}
+
+func (w *written) forget(key client.ObjectKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.versions, key)
 }
 
 // eventType returns how an event about a verdict is marked: as a warning where people have to do something.
