@@ -33,6 +33,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -58,6 +59,8 @@ type GrantReconciler struct {
 	Limits   plan.Limits
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
+
+	written written
 }
 
 // SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is
@@ -69,6 +72,9 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// Whether a pool is there is what those who wait for it are told.
+		Watches(&v1alpha1.SeatPool{}, &fanOut[reconcile.Request]{r.grantsOfPool},
+			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	for _, kind := range apply.Kinds() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
@@ -88,6 +94,10 @@ func (r *GrantReconciler) grantOfObject(ctx context.Context, object client.Objec
 
 func (r *GrantReconciler) grantsBeside(ctx context.Context, object client.Object) []reconcile.Request {
 	return r.requests(ctx, client.InNamespace(object.GetNamespace()))
+}
+
+func (r *GrantReconciler) grantsOfPool(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.requests(ctx, client.InNamespace(object.GetNamespace()), client.MatchingFields{indexPool: object.GetName()})
 }
 
 func (r *GrantReconciler) requests(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
@@ -115,7 +125,13 @@ type outcome struct {
 func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	grant := &v1alpha1.Grant{}
 	if err := r.Client.Get(ctx, req.NamespacedName, grant); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.written.forget(req.NamespacedName)
+		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.written.behind(grant) {
+		return reconcile.Result{RequeueAfter: staleInterval}, nil
 	}
 	if !grant.DeletionTimestamp.IsZero() {
 		return r.release(ctx, grant)
@@ -139,6 +155,7 @@ func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 		return reconcile.Result{}, errors.Join(err, fmt.Errorf("write the status: %w", statusErr))
 	}
 	if changed {
+		r.written.note(grant)
 		r.tell(grant, before, result)
 	}
 	return reconcile.Result{RequeueAfter: result.after}, err

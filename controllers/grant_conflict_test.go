@@ -60,7 +60,7 @@ func TestForeignNamespaceIsLeftUntouched(t *testing.T) {
 
 			w.nudge()
 			w.consistently(func(g Gomega) {
-				g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(foreign), foreign)).To(Succeed())
+				g.Expect(admin.Get(t.Context(), keyOf(foreign), foreign)).To(Succeed())
 				g.Expect(foreign.ResourceVersion).To(Equal(version))
 				var quotas corev1.ResourceQuotaList
 				g.Expect(admin.List(t.Context(), &quotas, client.InNamespace(foreign.Name))).To(Succeed())

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
 // drift is something that a person does to what was provisioned, and what has to come of it.
@@ -38,7 +39,7 @@ type drift struct {
 func drifts() []drift {
 	const enforce = "pod-security.kubernetes.io/enforce"
 	read := func(w *world, g Gomega, object client.Object) {
-		g.Expect(admin.Get(w.t.Context(), client.ObjectKeyFromObject(object), object)).To(Succeed())
+		g.Expect(admin.Get(w.t.Context(), keyOf(object), object)).To(Succeed())
 	}
 	wantAccess := func(w *world, g Gomega) {
 		access := w.accessOf(1)
@@ -89,17 +90,6 @@ func drifts() []drift {
 			namespace := w.learner(1)
 			w.change(namespace, func() { delete(namespace.Labels, enforce) })
 		}, wantNamespace},
-		{"the mark is taken off the namespace", func(w *world) {
-			namespace := w.learner(1)
-			w.change(namespace, func() { delete(namespace.Labels, v1alpha1.LabelGrant) })
-		}, wantNamespace},
-		{"the mark is taken off the quota, which is raised", func(w *world) {
-			quota := w.quotaOf(1)
-			w.change(quota, func() {
-				delete(quota.Labels, v1alpha1.LabelGrant)
-				quota.Spec.Hard["count/pods"] = resource.MustParse("1000")
-			})
-		}, wantQuota},
 	}
 }
 
@@ -155,16 +145,17 @@ func TestDeletedNamespaceIsMadeAgain(t *testing.T) {
 	before := namespace.UID
 	w.delete(namespace)
 	w.eventually(func(g Gomega) {
-		g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(namespace), namespace)).To(Succeed())
+		g.Expect(admin.Get(t.Context(), keyOf(namespace), namespace)).To(Succeed())
 		g.Expect(namespace.UID).NotTo(Equal(before))
 		g.Expect(namespace.Status.Phase).To(Equal(corev1.NamespaceActive))
-		g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(w.quotaOf(1)), w.quotaOf(1))).To(Succeed())
-		g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(w.accessOf(1)), w.accessOf(1))).To(Succeed())
+		g.Expect(admin.Get(t.Context(), keyOf(w.quotaOf(1)), w.quotaOf(1))).To(Succeed())
+		g.Expect(admin.Get(t.Context(), keyOf(w.accessOf(1)), w.accessOf(1))).To(Succeed())
 	})
 	w.awaitActive(grant)
 }
 
-// A planned Grant belongs to the operator: what people change about it, the override excepted, is put right.
+// A planned Grant belongs to the operator: people change nothing about it but the override, and what got into it all the
+// same (a restored backup, another version of the program) is put right.
 func TestPlannedGrantIsPutRight(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -187,13 +178,41 @@ func TestPlannedGrantIsPutRight(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			w, grant := labWithOne(t)
-			want := grant.Spec.DeepCopy()
-			w.change(grant, func() { tc.change(w, grant) })
+			g := NewWithT(t)
+			want, tampered := grant.Spec.DeepCopy(), grant.DeepCopy()
+			tc.change(w, tampered)
+			g.Expect(admin.Update(t.Context(), tampered.DeepCopy())).To(
+				MatchError(ContainSubstring("people change spec.override only")))
+			itself, err := system.NewClient(rights)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(itself.Patch(t.Context(), tampered, client.MergeFrom(grant), client.FieldOwner("another"))).To(Succeed())
 			w.eventually(func(g Gomega) {
-				g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(grant), grant)).To(Succeed())
+				g.Expect(admin.Get(t.Context(), keyOf(grant), grant)).To(Succeed())
 				g.Expect(grant.Spec).To(BeComparableTo(*want))
 			})
 			w.awaitActive(grant)
 		})
 	}
+}
+
+// Taking the mark off is how people keep something: from then on it is theirs, and only the mark brings it back.
+func TestWhatLostItsMarkIsLeftToPeople(t *testing.T) {
+	t.Parallel()
+	w, grant := labWithOne(t)
+	g := NewWithT(t)
+	namespace := w.learner(1)
+	w.change(namespace, func() { delete(namespace.Labels, v1alpha1.LabelGrant) })
+	w.awaitReason(grant, v1alpha1.ReasonConflict)
+	w.change(namespace, func() { namespace.Labels[v1alpha1.LabelGrant] = grant.OwnerDigest() })
+	w.awaitActive(grant)
+
+	w.change(namespace, func() { delete(namespace.Labels, v1alpha1.LabelGrant) })
+	w.awaitReason(grant, v1alpha1.ReasonConflict)
+	version := namespace.ResourceVersion
+	w.delete(MakeCompletion(w, 1).Obj())
+	w.awaitReason(grant, v1alpha1.ReasonEnded)
+	w.awaitGone(w.accessOf(1))
+	w.stays(namespace, namespace.UID)
+	g.Expect(namespace.ResourceVersion).To(Equal(version))
+	g.Expect(grant.Status.Inventory).To(BeEmpty())
 }

@@ -204,7 +204,7 @@ func TestGrantAsksForWhatIsNotAllowed(t *testing.T) {
 			g.Expect(has(grant, v1alpha1.ConditionStalled)).To(BeTrue())
 			g.Expect(ready(grant).Message).To(ContainSubstring(tc.says))
 			g.Expect(grant.Status.Inventory).To(BeEmpty())
-			g.Expect(client.IgnoreNotFound(admin.Get(t.Context(), client.ObjectKeyFromObject(w.learner(user)), w.learner(user)))).
+			g.Expect(client.IgnoreNotFound(admin.Get(t.Context(), keyOf(w.learner(user)), w.learner(user)))).
 				To(Succeed())
 		})
 	}

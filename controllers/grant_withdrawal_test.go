@@ -110,9 +110,9 @@ func TestLateRepetitionOfAWithdrawnDeliveryGrantsNothing(t *testing.T) {
 			g.Expect(again.Status.Policies[0].Outcome).To(Equal(v1alpha1.OutcomeNotGranted))
 			g.Expect(again.Status.Policies[0].Reason).To(BeEquivalentTo(v1alpha1.CauseWithdrawn))
 			w.consistently(func(g Gomega) {
-				g.Expect(client.IgnoreNotFound(admin.Get(t.Context(), client.ObjectKeyFromObject(w.learner(1)), w.learner(1)))).
+				g.Expect(client.IgnoreNotFound(admin.Get(t.Context(), keyOf(w.learner(1)), w.learner(1)))).
 					To(Succeed())
-				g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(grant), grant)).To(Succeed())
+				g.Expect(admin.Get(t.Context(), keyOf(grant), grant)).To(Succeed())
 				g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantEnded))
 			})
 		})

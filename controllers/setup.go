@@ -95,7 +95,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return planner.SetupWithManager(mgr, options.Workers)
 		}},
 		{"grant", func() error {
-			grants := &GrantReconciler{c, live, options.Limits, recorder, options.Clock}
+			grants := &GrantReconciler{
+				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
 		{"seatpool", func() error { return (&SeatPoolReconciler{c, live, options.Clock}).SetupWithManager(mgr) }},

@@ -49,17 +49,19 @@ func (w *world) delete(objects ...client.Object) {
 	}
 }
 
+func keyOf(object client.Object) client.ObjectKey { return client.ObjectKeyFromObject(object) }
+
 // get reads an object anew.
 func (w *world) get(object client.Object) {
 	w.t.Helper()
-	NewWithT(w.t).Expect(admin.Get(w.t.Context(), client.ObjectKeyFromObject(object), object)).To(Succeed())
+	NewWithT(w.t).Expect(admin.Get(w.t.Context(), keyOf(object), object)).To(Succeed())
 }
 
 // change reads an object anew and changes it as a person would.
 func (w *world) change(object client.Object, how func()) {
 	w.t.Helper()
 	NewWithT(w.t).Eventually(func() error {
-		if err := admin.Get(w.t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+		if err := admin.Get(w.t.Context(), keyOf(object), object); err != nil {
 			return err
 		}
 		how()
@@ -115,7 +117,7 @@ func has(object client.Object, condition string) bool {
 func (w *world) awaitReason(object client.Object, reason string) {
 	w.t.Helper()
 	w.eventually(func(g Gomega) {
-		g.Expect(admin.Get(w.t.Context(), client.ObjectKeyFromObject(object), object)).To(Succeed())
+		g.Expect(admin.Get(w.t.Context(), keyOf(object), object)).To(Succeed())
 		condition := ready(object)
 		g.Expect(condition.Reason).To(Equal(reason), condition.Message)
 		observed, _ := conditionsOf(object)
@@ -164,7 +166,7 @@ func (w *world) accessOf(user v1alpha1.PlatformID) *rbacv1.RoleBinding {
 func (w *world) awaitGone(object client.Object) {
 	w.t.Helper()
 	w.eventually(func(g Gomega) {
-		err := admin.Get(w.t.Context(), client.ObjectKeyFromObject(object), object)
+		err := admin.Get(w.t.Context(), keyOf(object), object)
 		g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%T %s is still there", object, object.GetName())
 	})
 }
@@ -173,7 +175,7 @@ func (w *world) awaitGone(object client.Object) {
 func (w *world) stays(object client.Object, uid types.UID) {
 	w.t.Helper()
 	w.consistently(func(g Gomega) {
-		g.Expect(admin.Get(w.t.Context(), client.ObjectKeyFromObject(object), object)).To(Succeed())
+		g.Expect(admin.Get(w.t.Context(), keyOf(object), object)).To(Succeed())
 		g.Expect(object.GetUID()).To(Equal(uid))
 		g.Expect(object.GetDeletionTimestamp()).To(BeNil())
 	})

@@ -1,0 +1,99 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+func TestOverrideRevokesAndGivesBack(t *testing.T) {
+	t.Parallel()
+	w, completion, grant := labWithGrace(t, 30)
+	g := NewWithT(t)
+	namespace := w.learner(1)
+	w.get(namespace)
+	w.change(grant, func() { grant.Spec.Override = v1alpha1.GrantOverride{Revoked: new(true), Reason: "left the school"} })
+	w.awaitReason(grant, v1alpha1.ReasonRevoked)
+	g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantRevoked))
+	w.awaitGone(w.accessOf(1))
+	w.stays(namespace, namespace.UID)
+
+	// A newer delivery is no pardon, and the planner leaves the override alone.
+	w.change(completion, func() { sendAt(completion, "2026-03-05 10:00:00") })
+	w.eventually(func(g Gomega) {
+		w.get(grant)
+		g.Expect(grant.Spec.Causes[0].SendAt).To(Equal("2026-03-05 10:00:00"))
+	})
+	w.awaitReason(grant, v1alpha1.ReasonRevoked)
+	g.Expect(grant.Spec.Override.Reason).To(Equal("left the school"))
+
+	w.change(grant, func() { grant.Spec.Override = v1alpha1.GrantOverride{} })
+	w.awaitActive(grant)
+	w.get(w.accessOf(1))
+	w.stays(namespace, namespace.UID)
+}
+
+func TestOverrideThatRevokesTakesDataAfterTheGrace(t *testing.T) {
+	t.Parallel()
+	w, _, grant := labWithGrace(t, 3)
+	w.change(grant, func() { grant.Spec.Override = v1alpha1.GrantOverride{Revoked: new(true), Reason: "left"} })
+	w.awaitReason(grant, v1alpha1.ReasonRevoked)
+	w.step(3*oneDay + time.Minute)
+	w.awaitGone(w.learner(1))
+	w.eventually(func(g Gomega) {
+		w.get(grant)
+		g.Expect(grant.Status.Inventory).To(BeEmpty())
+		g.Expect(ready(grant).Message).To(ContainSubstring("everything that was provisioned has gone"))
+	})
+}
+
+func TestOverrideMovesTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name  string
+		until time.Time
+	}{
+		{"later than the enrollment", noon.Add(30 * oneDay)},
+		{"sooner than the enrollment", noon.Add(1 * oneDay)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			completion := MakeCompletion(w, 1).Expire("2026-03-20").Obj()
+			w.create(MakeLab(w, "lab").Obj(), completion)
+			grant := w.grantOf("lab", completion)
+			w.awaitActive(grant)
+			w.change(grant, func() {
+				grant.Spec.Override = v1alpha1.GrantOverride{Until: new(metav1.NewTime(tc.until)), Reason: "thesis"}
+			})
+			namespace := w.learner(1)
+			w.get(namespace)
+			w.step(tc.until.Sub(w.clock.Now()) - time.Minute)
+			w.stays(namespace, namespace.UID)
+			w.awaitActive(grant)
+			w.step(2 * time.Minute)
+			w.awaitGone(namespace)
+			w.awaitReason(grant, v1alpha1.ReasonEnded)
+		})
+	}
+}

@@ -1,0 +1,165 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+// auditEvent is what is read of a line of the API server's audit log.
+type auditEvent struct {
+	Stage string `json:"stage"`
+	Verb  string `json:"verb"`
+	User  struct {
+		Username string `json:"username"`
+	} `json:"user"`
+	ObjectRef struct {
+		Resource    string `json:"resource"`
+		Subresource string `json:"subresource"`
+		Namespace   string `json:"namespace"`
+		Name        string `json:"name"`
+	} `json:"objectRef"`
+	ResponseStatus struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
+}
+
+// writes counts what the controller-manager wrote in the namespaces of a test since an offset in the audit log: what the
+// API server took, and what it refused. It returns where the log ends now.
+func (w *world) writes(offset int64) (taken, refused map[string]int, end int64) {
+	w.t.Helper()
+	g := NewWithT(w.t)
+	file, err := os.Open(plane.AuditLog())
+	g.Expect(err).NotTo(HaveOccurred())
+	defer file.Close()
+	_, err = file.Seek(offset, 0)
+	g.Expect(err).NotTo(HaveOccurred())
+	taken, refused = map[string]int{}, map[string]int{}
+	lines := bufio.NewReader(file)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			// The rest is a line that is still being written, or nothing.
+			return taken, refused, offset
+		}
+		offset += int64(len(line))
+		var event auditEvent
+		g.Expect(json.Unmarshal(line, &event)).To(Succeed())
+		if !w.wrote(event) {
+			continue
+		}
+		what := event.ObjectRef.Resource
+		if event.ObjectRef.Subresource != "" {
+			what += "/" + event.ObjectRef.Subresource
+		}
+		if event.ResponseStatus.Code < 300 {
+			taken[what]++
+		} else {
+			refused[what]++
+		}
+	}
+}
+
+// wrote reports whether an event is a write of the controller-manager that is about the test. Events for people do not
+// count.
+func (w *world) wrote(event auditEvent) bool {
+	ref := event.ObjectRef
+	return event.Stage == "ResponseComplete" &&
+		event.User.Username == "system:serviceaccount:"+system.Namespace+":"+serviceAccount &&
+		!slices.Contains([]string{"get", "list", "watch"}, event.Verb) && ref.Resource != "events" &&
+		(ref.Namespace == w.namespace || strings.HasPrefix(ref.Namespace, w.prefix) || strings.HasPrefix(ref.Name, w.prefix))
+}
+
+// writesOfACompletion is what an undisturbed completion costs: one write for each object that must exist, one status of
+// the Grant and one of the completion.
+func writesOfACompletion() map[string]int {
+	return map[string]int{
+		"grants": 1, "namespaces": 1, "resourcequotas": 1, "networkpolicies": 1, "rolebindings": 1,
+		"grants/status": 1, "coursecompletions/status": 1,
+	}
+}
+
+func TestUndisturbedCompletionCostsNoWriteTooMany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	policy := MakeLab(w, "lab").Obj()
+	w.create(policy)
+	w.awaitReason(policy, v1alpha1.ReasonReady)
+	_, _, began := w.writes(0)
+	completion := MakeCompletion(w, 1).Obj()
+	w.create(completion)
+	w.awaitReason(completion, v1alpha1.ReasonGranted)
+	// More would come now.
+	w.consistently(func(g Gomega) {
+		taken, refused, _ := w.writes(began)
+		// Counts come together for all, some seconds later.
+		delete(taken, "institutions/status")
+		delete(taken, "completionpolicies/status")
+		g.Expect(taken).To(BeComparableTo(writesOfACompletion()))
+		g.Expect(refused).To(BeEmpty())
+	})
+}
+
+func TestRepeatedLookAndRestartWriteNothing(t *testing.T) {
+	t.Parallel()
+	w, grant := labWithOne(t)
+	pool := MakePool(w, "room", 1).Obj()
+	seated := MakeGrant(w, "guest", 42).Namespace(w.prefix + "42").Seat("room").Obj()
+	w.create(pool, seated)
+	w.awaitActive(seated)
+	w.awaitPool(pool, 1, 0)
+	policy, institution := MakeLab(w, "lab").Obj(), MakeInstitution(w).Obj()
+	w.eventually(func(g Gomega) {
+		w.get(policy)
+		w.get(institution)
+		g.Expect(policy.Status.Grants.Active).To(HaveValue(BeEquivalentTo(1)))
+		g.Expect(institution.Status.Grants.Active).To(HaveValue(BeEquivalentTo(2)))
+		g.Expect(institution.Status.Completions).To(HaveValue(BeEquivalentTo(1)))
+	})
+
+	_, _, began := w.writes(0)
+	quiet := func() {
+		t.Helper()
+		w.consistently(func(g Gomega) {
+			taken, refused, _ := w.writes(began)
+			g.Expect(taken).To(BeEmpty())
+			g.Expect(refused).To(BeEmpty())
+		})
+	}
+	w.nudge()
+	quiet()
+	w.stop()
+	w.start()
+	quiet()
+	// The restarted manager works: it is not silent because it does nothing.
+	w.delete(w.quotaOf(1))
+	w.eventually(func(g Gomega) {
+		taken, _, _ := w.writes(began)
+		g.Expect(taken).To(Equal(map[string]int{"resourcequotas": 1}))
+	})
+	w.awaitActive(grant)
+}
