@@ -149,15 +149,17 @@ install: $(KUSTOMIZE) ## Install the CRDs.
 	@$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side -f -
 
 .PHONY: uninstall
-uninstall: $(KUSTOMIZE) ## Remove the CRDs, and with them every object of ours.
-	@$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+uninstall: $(KUSTOMIZE) ## Remove the CRDs, and with them every object of ours; the controller-manager has to run.
+	@echo "==> removing the CRDs; what grants provisioned stays"
+	@$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found --timeout=5m -f - || \
+		{ echo "a Grant is held by its finalizer: is the controller-manager running? See docs/operations.md" >&2; exit 1; }
 
 .PHONY: deploy
 deploy: build-installer ## Install everything, with the image IMG.
 	@$(KUBECTL) apply --server-side -f $(DIST)/install.yaml
 
 .PHONY: undeploy
-undeploy: build-installer ## Remove everything that `make deploy` installed.
+undeploy: uninstall build-installer ## Remove everything that `make deploy` installed; learners' namespaces stay.
 	@$(KUBECTL) delete --ignore-not-found -f $(DIST)/install.yaml
 
 ##@ Tools

@@ -428,13 +428,16 @@ func (r *GrantReconciler) release(ctx context.Context, grant *v1alpha1.Grant) (r
 		return reconcile.Result{}, nil
 	}
 	going, err := terminating(ctx, r.Live, grant.Namespace)
+	if err == nil && !going {
+		going, err = undefined(ctx, r.Live, grantsCRD)
+	}
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	switch {
 	case going:
 		r.Recorder.Eventf(grant, nil, corev1.EventTypeNormal, "Detached", "Release",
-			"the namespace of the grant is being deleted; what the grant provisioned stays")
+			"the namespace or the kind of the grant is being deleted; what the grant provisioned stays")
 	case !grant.Planned():
 		gone, err := r.revokeForGood(ctx, grant)
 		if err != nil || !gone {

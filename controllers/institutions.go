@@ -86,8 +86,11 @@ func readyReason(conditions []metav1.Condition) string {
 	return ""
 }
 
-// completionsCRD is the definition whose deletion takes all completions with it.
-const completionsCRD = "coursecompletions." + v1alpha1.GroupName
+// The definitions whose deletion takes all completions, or all Grants, with it.
+const (
+	completionsCRD = "coursecompletions." + v1alpha1.GroupName
+	grantsCRD      = "grants." + v1alpha1.GroupName
+)
 
 // dissolving reports whether an institution, its namespace or the kind of its completions is gone or being deleted.
 // What disappears in the course of that was withdrawn by nobody. All of it is read live.
@@ -98,10 +101,7 @@ func dissolving(
 	if err != nil || going {
 		return going, err
 	}
-	crd := &metav1.PartialObjectMetadata{}
-	crd.SetGroupVersionKind(schema.GroupVersionKind{
-		Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-	if going, err := deleted(ctx, live, client.ObjectKey{Name: completionsCRD}, crd); err != nil || going {
+	if going, err := undefined(ctx, live, completionsCRD); err != nil || going {
 		return going, err
 	}
 	found, err := institutionOf(ctx, live, namespace, id)
@@ -109,6 +109,14 @@ func dissolving(
 		return true, nil
 	}
 	return err == nil && !found.DeletionTimestamp.IsZero(), err
+}
+
+// undefined reports whether a definition is gone or being deleted, by a live read.
+func undefined(ctx context.Context, live client.Reader, name string) (bool, error) {
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(schema.GroupVersionKind{
+		Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	return deleted(ctx, live, client.ObjectKey{Name: name}, crd)
 }
 
 // terminating reports whether a namespace is gone or being deleted, by a live read.

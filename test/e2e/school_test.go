@@ -73,11 +73,23 @@ func makeSchool(t *testing.T, change ...func(*v1alpha1.InstitutionSpec)) *school
 			ObjectMeta: named("token"), Type: v1alpha1.SecretTypeWebhookToken,
 			StringData: map[string]string{v1alpha1.SecretKeyToken: s.token},
 		},
-		&v1alpha1.Institution{ObjectMeta: named("school"), Spec: spec},
+		s.institution(),
 	} {
 		g.Expect(admin.Create(t.Context(), object)).To(Succeed())
 	}
 	return s
+}
+
+func (s *school) institution() *v1alpha1.Institution {
+	return &v1alpha1.Institution{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "school"},
+		Spec: v1alpha1.InstitutionSpec{
+			ID: s.id, NamespacePrefix: s.prefix,
+			Authentication: v1alpha1.AuthenticationSpec{
+				TokenSecretRefs: []v1alpha1.TokenSecretReference{{Name: "token"}},
+			},
+		},
+	}
 }
 
 // openSchool makes an institution and waits until the webhook server takes its deliveries.
