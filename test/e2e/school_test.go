@@ -56,14 +56,9 @@ func makeSchool(t *testing.T, change ...func(*v1alpha1.InstitutionSpec)) *school
 		id: id, namespace: fmt.Sprintf("school-%d", id), prefix: fmt.Sprintf("s%d-", id),
 		token: rand.Text() + rand.Text(),
 	}
-	spec := v1alpha1.InstitutionSpec{
-		ID: s.id, NamespacePrefix: s.prefix,
-		Authentication: v1alpha1.AuthenticationSpec{
-			TokenSecretRefs: []v1alpha1.TokenSecretReference{{Name: "token"}},
-		},
-	}
+	institution := s.institution()
 	for _, apply := range change {
-		apply(&spec)
+		apply(&institution.Spec)
 	}
 	named := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: s.namespace, Name: name} }
 	for _, object := range []client.Object{
@@ -73,7 +68,7 @@ func makeSchool(t *testing.T, change ...func(*v1alpha1.InstitutionSpec)) *school
 			ObjectMeta: named("token"), Type: v1alpha1.SecretTypeWebhookToken,
 			StringData: map[string]string{v1alpha1.SecretKeyToken: s.token},
 		},
-		s.institution(),
+		institution,
 	} {
 		g.Expect(admin.Create(t.Context(), object)).To(Succeed())
 	}
