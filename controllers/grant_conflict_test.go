@@ -22,7 +22,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -128,7 +127,7 @@ func TestForeignObjectInTheNamespaceIsLeftUntouched(t *testing.T) {
 	w.change(lab, func() { lab.Spec.Namespaces[0].ResourceQuota = hard })
 	w.awaitReason(grant, v1alpha1.ReasonConflict)
 	g.Expect(ready(grant).Message).To(ContainSubstring("ResourceQuota " + foreign.Namespace + "/" + foreign.Name))
-	uid := types.UID(foreign.UID)
+	uid := foreign.UID
 	w.get(foreign)
 	g.Expect(foreign.UID).To(Equal(uid))
 	g.Expect(foreign.Spec.Hard).To(BeEmpty())

@@ -154,8 +154,8 @@ func TestDeletedNamespaceIsMadeAgain(t *testing.T) {
 	w.awaitActive(grant)
 }
 
-// A planned Grant belongs to the operator: people change nothing about it but the override, and what got into it all the
-// same (a restored backup, another version of the program) is put right.
+// A planned Grant belongs to the operator: people change nothing about it but the override, and what got into it all
+// the same (a restored backup, another version of the program) is put right.
 func TestPlannedGrantIsPutRight(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -34,8 +34,8 @@ import (
 
 // fullNamespace asks for everything that a namespace can have.
 func fullNamespace(w *world) v1alpha1.NamespaceTemplate {
-	amount := func(name, value string) map[string]intstr.IntOrString {
-		return map[string]intstr.IntOrString{name: intstr.FromString(value)}
+	memory := func(value string) map[string]intstr.IntOrString {
+		return map[string]intstr.IntOrString{"memory": intstr.FromString(value)}
 	}
 	return v1alpha1.NamespaceTemplate{
 		Name:             v1alpha1.Template(w.prefix + "${user.id}"),
@@ -47,8 +47,8 @@ func fullNamespace(w *world) v1alpha1.NamespaceTemplate {
 			"count/pods": intstr.FromInt32(10), "requests.memory": intstr.FromString("${string(1 + 1)}Gi"),
 		}},
 		Limits: []v1alpha1.LimitTemplate{{
-			Type: "Container", Default: amount("memory", "512Mi"), DefaultRequest: amount("memory", "0.25Gi"),
-			Max: amount("memory", "1Gi"), Min: amount("memory", "1Mi"),
+			Type: "Container", Default: memory("512Mi"), DefaultRequest: memory("0.25Gi"),
+			Max: memory("1Gi"), Min: memory("1Mi"),
 		}},
 		Access: []v1alpha1.AccessTemplate{{Subjects: []v1alpha1.SubjectTemplate{
 			{Name: "${user.email}"}, {Kind: v1alpha1.SubjectServiceAccount, Name: "runner"},
@@ -124,8 +124,9 @@ func wantLimits() corev1.LimitRangeItem {
 func wantIsolation() networkingv1.NetworkPolicySpec {
 	own := networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{}}
 	dns := networkingv1.NetworkPolicyPeer{
-		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "kube-system"}},
-		PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"k8s-app": "kube-dns"}},
+		NamespaceSelector: &metav1.LabelSelector{
+			MatchLabels: map[string]string{"kubernetes.io/metadata.name": "kube-system"}},
+		PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"k8s-app": "kube-dns"}},
 	}
 	return networkingv1.NetworkPolicySpec{
 		PolicyTypes: []networkingv1.PolicyType{"Ingress", "Egress"},
@@ -157,7 +158,8 @@ func TestInventoryListsWhatWasProvisioned(t *testing.T) {
 	limits := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "completion-limits"}}
 	want := map[string]string{}
 	for kind, object := range map[string]client.Object{
-		"Namespace": namespace, "ResourceQuota": quota, "LimitRange": limits, "NetworkPolicy": isolation, "RoleBinding": access,
+		"Namespace": namespace, "ResourceQuota": quota, "LimitRange": limits, "NetworkPolicy": isolation,
+		"RoleBinding": access,
 	} {
 		w.get(object)
 		want[kind+" "+object.GetNamespace()+"/"+object.GetName()] = string(object.GetUID())
@@ -201,7 +203,7 @@ func TestGrantAsksForWhatIsNotAllowed(t *testing.T) {
 			tc.change(&grant.Spec.Namespaces[0])
 			w.create(grant)
 			w.awaitReason(grant, v1alpha1.ReasonRefused)
-			g.Expect(has(grant, v1alpha1.ConditionStalled)).To(BeTrue())
+			g.Expect(stalled(grant)).To(BeTrue())
 			g.Expect(ready(grant).Message).To(ContainSubstring(tc.says))
 			g.Expect(grant.Status.Inventory).To(BeEmpty())
 			g.Expect(client.IgnoreNotFound(admin.Get(t.Context(), keyOf(w.learner(user)), w.learner(user)))).

@@ -57,7 +57,8 @@ func TestInstitutionSaysWhatIsWrongWithAToken(t *testing.T) {
 		says   string
 	}{
 		{"missing", nil, v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "secret other does not exist"},
-		{"of another type", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long).Type(corev1.SecretTypeOpaque) },
+		{"of another type",
+			func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long).Type(corev1.SecretTypeOpaque) },
 			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "must have the type completions.lxp.dev/webhook-token"},
 		{"without a token", func(w *world) *SecretWrapper { return MakeSecret(w, "other") },
 			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "under the key token"},
@@ -113,7 +114,8 @@ func TestInstitutionNamesTheMissingRoleBinding(t *testing.T) {
 	w.start()
 	w.awaitReason(institution, v1alpha1.ReasonAccessMissing)
 	g.Expect(ready(institution).Message).To(And(
-		ContainSubstring("namespace "+w.namespace+" needs a RoleBinding"), ContainSubstring("ClusterRole completion-institution")))
+		ContainSubstring("namespace "+w.namespace+" needs a RoleBinding"),
+		ContainSubstring("ClusterRole completion-institution")))
 	g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
 		{SecretName: "token", State: v1alpha1.TokenForbidden}}))
 
@@ -175,11 +177,11 @@ func TestInstitutionsThatCannotBeWorkedWith(t *testing.T) {
 	w.start()
 	w.awaitReason(institution, v1alpha1.ReasonInvalidTimeZone)
 	g := NewWithT(t)
-	g.Expect(has(institution, v1alpha1.ConditionStalled)).To(BeTrue())
+	g.Expect(stalled(institution)).To(BeTrue())
 	g.Expect(ready(institution).Message).To(ContainSubstring("Mars/Olympus_Mons"))
 	w.change(institution, func() { institution.Spec.TimeZone = "UTC" })
 	w.awaitReason(institution, v1alpha1.ReasonReady)
-	g.Expect(has(institution, v1alpha1.ConditionStalled)).To(BeFalse())
+	g.Expect(stalled(institution)).To(BeFalse())
 
 	w.create(MakeSecret(w, "second").Token(strings.Repeat("s", 32)).Obj())
 	second := MakeInstitution(w).Name("second").Tokens("second").Obj()

@@ -44,7 +44,8 @@ func TestEachPolicySaysWhatCameOfIt(t *testing.T) {
 		MakePolicy(w, "a-by-course").Namespace(v1alpha1.Template(w.prefix+"a-${user.id}")).Obj(),
 		MakePolicy(w, "b-by-expression").Courses().Expression("enrollment.status == 1 && event.slug.endsWith('completed')").
 			Namespace(v1alpha1.Template(w.prefix+"b-${user.id}")).Obj(),
-		MakePolicy(w, "c-both-needed").Expression("user.id == 99").Namespace(v1alpha1.Template(w.prefix+"c-${user.id}")).Obj(),
+		MakePolicy(w, "c-both-needed").Expression("user.id == 99").
+			Namespace(v1alpha1.Template(w.prefix+"c-${user.id}")).Obj(),
 		MakePolicy(w, "d-other-course").Courses(9).Namespace(v1alpha1.Template(w.prefix+"d-${user.id}")).Obj(),
 		suspended,
 	)

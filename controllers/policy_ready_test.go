@@ -34,7 +34,8 @@ func TestPolicySaysWhatIsWrongWithIt(t *testing.T) {
 	}{
 		{"syntax", MakeLab(w, "syntax").Expression("course.id =="), []string{"spec.match.expression", "column"}},
 		{"type", MakeLab(w, "type").Expression("course.id"), []string{"spec.match.expression"}},
-		{"unknown", MakeLab(w, "unknown").Expression("course.level == 1"), []string{"spec.match.expression", "level", "column"}},
+		{"unknown", MakeLab(w, "unknown").Expression("course.level == 1"),
+			[]string{"spec.match.expression", "level", "column"}},
 		{"personal-name", MakePolicy(w, "personal-name").Namespace("w-${user.email}"), []string{"spec.namespaces[0].name"}},
 		{"masked", MakePolicy(w, "masked").Expression(`user.cpf == "1"`).Namespace("w-${user.id}"),
 			[]string{"spec.match.expression", "cpf"}},
@@ -45,7 +46,7 @@ func TestPolicySaysWhatIsWrongWithIt(t *testing.T) {
 			policy := tc.policy.Obj()
 			w.create(policy)
 			w.awaitReason(policy, v1alpha1.ReasonInvalidPolicy)
-			g.Expect(has(policy, v1alpha1.ConditionStalled)).To(BeTrue())
+			g.Expect(stalled(policy)).To(BeTrue())
 			for _, want := range tc.says {
 				g.Expect(ready(policy).Message).To(ContainSubstring(want))
 			}
@@ -73,7 +74,7 @@ func TestPolicyThatBreaksKeepsWhatItGrantedAndGrantsNothingNew(t *testing.T) {
 	after := MakeCompletion(w, 2).Obj()
 	w.create(after)
 	w.awaitReason(after, v1alpha1.ReasonPolicyFailed)
-	g.Expect(has(after, v1alpha1.ConditionStalled)).To(BeTrue())
+	g.Expect(stalled(after)).To(BeTrue())
 	g.Expect(after.Status.Policies).To(HaveLen(1))
 	g.Expect(after.Status.Policies[0].Reason).To(Equal(v1alpha1.ReasonInvalidPolicy))
 	g.Expect(after.Status.Grants).To(BeEmpty())

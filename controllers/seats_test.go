@@ -59,7 +59,8 @@ func TestSeatsGoToTheFirstInLine(t *testing.T) {
 	g := NewWithT(t)
 	pool := MakePool(w, "room", 0).Obj()
 	w.create(pool, MakePolicy(w, "seat").Seat("room").Obj())
-	late, early := MakeCompletion(w, 1).SendAt("2026-03-03 10:00:00").Obj(), MakeCompletion(w, 2).SendAt("2026-03-01 10:00:00").Obj()
+	late := MakeCompletion(w, 1).SendAt("2026-03-03 10:00:00").Obj()
+	early := MakeCompletion(w, 2).SendAt("2026-03-01 10:00:00").Obj()
 	middle := MakeCompletion(w, 3).SendAt("2026-03-02 10:00:00").Obj()
 	w.create(late, early, middle)
 	name := func(c *v1alpha1.CourseCompletion) v1alpha1.LocalName { return v1alpha1.LocalName("seat." + c.Name) }
@@ -91,8 +92,10 @@ func TestLoweredCapacityEvictsNobody(t *testing.T) {
 	w := newWorld(t)
 	pool := MakePool(w, "room", 3).Obj()
 	w.create(pool, MakePolicy(w, "seat").Seat("room").Obj())
-	completions := []*v1alpha1.CourseCompletion{MakeCompletion(w, 1).Obj(), MakeCompletion(w, 2).Obj(), MakeCompletion(w, 3).Obj()}
-	for _, completion := range completions {
+	var completions []*v1alpha1.CourseCompletion
+	for _, user := range []v1alpha1.PlatformID{1, 2, 3} {
+		completion := MakeCompletion(w, user).Obj()
+		completions = append(completions, completion)
 		w.create(completion)
 		w.awaitActive(w.grantOf("seat", completion))
 	}
@@ -154,7 +157,8 @@ func TestHandmadeGrantTakesASeatAndGivesItBack(t *testing.T) {
 func TestSeatIsFreedAtTheStartOfTheGrace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	completion, next := MakeCompletion(w, 1).Expire("2026-03-20").Obj(), MakeCompletion(w, 2).SendAt("2026-03-05 10:00:00").Obj()
+	completion := MakeCompletion(w, 1).Expire("2026-03-20").Obj()
+	next := MakeCompletion(w, 2).SendAt("2026-03-05 10:00:00").Obj()
 	w.create(MakePool(w, "room", 1).Obj(), MakeLab(w, "lab").Seat("room").Grace(30).Obj(), completion)
 	w.awaitActive(w.grantOf("lab", completion))
 	w.create(next)

@@ -105,7 +105,8 @@ func (w *written) behind(object client.Object) bool {
 	if !found {
 		return false
 	}
-	if order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), version); err == nil && order < 0 {
+	order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), version)
+	if err == nil && order < 0 {
 		return true
 	}
 	delete(w.versions, key)

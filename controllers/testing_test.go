@@ -92,7 +92,9 @@ func MakeCompletion(w *world, user v1alpha1.PlatformID) *CompletionWrapper {
 		Event:       v1alpha1.CompletionEvent{Name: "Course completed", Slug: v1alpha1.EventSlug},
 		Institution: v1alpha1.CompletionInstitution{ID: w.id},
 		Course:      v1alpha1.CompletionCourse{ID: course, Name: "Vidas Secas"},
-		Enrollment:  v1alpha1.CompletionEnrollment{ID: 500 + user, CourseID: course, Activated: new(true), Status: new(int32(1))},
+		Enrollment: v1alpha1.CompletionEnrollment{
+			ID: 500 + user, CourseID: course, Activated: new(true), Status: new(int32(1)),
+		},
 		User: v1alpha1.CompletionUser{
 			ID: user, Name: "Graciliano Ramos", Email: fmt.Sprintf("graciliano.%d@example.org", user),
 		},
@@ -122,7 +124,7 @@ func (c *CompletionWrapper) Inactive() *CompletionWrapper {
 }
 
 func (c *CompletionWrapper) Obj() *v1alpha1.CourseCompletion {
-	c.ObjectMeta.Name = c.Spec.Name()
+	c.Name = c.Spec.Name()
 	return &c.CourseCompletion
 }
 

@@ -106,10 +106,10 @@ func ready(object client.Object) metav1.Condition {
 	return metav1.Condition{Reason: "no condition Ready"}
 }
 
-// has reports whether a condition of an object is True.
-func has(object client.Object, condition string) bool {
+// stalled reports whether an object as it was read says that only a change by people can help.
+func stalled(object client.Object) bool {
 	_, conditions := conditionsOf(object)
-	return meta.IsStatusConditionTrue(conditions, condition)
+	return meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled)
 }
 
 // awaitReason waits until the condition Ready of an object speaks of what is stored and has this reason; the object is
@@ -149,7 +149,8 @@ func (w *world) learner(user v1alpha1.PlatformID) *corev1.Namespace {
 
 // What is in the namespace of a user, to be read.
 func (w *world) quotaOf(user v1alpha1.PlatformID) *corev1.ResourceQuota {
-	return &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: w.prefix + user.String(), Name: "completion-quota"}}
+	return &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.prefix + user.String(), Name: "completion-quota"}}
 }
 
 func (w *world) isolationOf(user v1alpha1.PlatformID) *networkingv1.NetworkPolicy {
