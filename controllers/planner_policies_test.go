@@ -228,3 +228,42 @@ func TestPolicyThatFailsOnACompletionSaysSoThere(t *testing.T) {
 	g.Expect(ready(completion).Message).To(ContainSubstring("policy lab: spec.namespaces[0].access[0].subjects[0]"))
 	g.Expect(w.grants(g)).To(BeEmpty())
 }
+
+// Another name is another namespace. What is in the former one is not lost by an edit: it goes with the grant.
+func TestRenamedNamespaceOfAPolicyKeepsItsDataUntilTheGrantEnds(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		action     v1alpha1.RemovalAction
+		wantAccess bool
+	}{
+		{v1alpha1.RemovalRetain, true},
+		{v1alpha1.RemovalDelete, false},
+	} {
+		t.Run(string(tc.action), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			policy, completion := MakeLab(w, "lab").OnPolicyRemoval(tc.action).Obj(), MakeCompletion(w, 1).Obj()
+			w.create(policy, completion)
+			grant := w.grantOf("lab", completion)
+			w.awaitActive(grant)
+			former, renamed := w.learner(1), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.prefix + "new-1"}}
+			w.get(former)
+			w.change(policy, func() { policy.Spec.Namespaces[0].Name = v1alpha1.Template(w.prefix + "new-${user.id}") })
+			w.eventually(func(g Gomega) {
+				g.Expect(admin.Get(t.Context(), keyOf(renamed), renamed)).To(Succeed())
+			})
+			w.awaitActive(grant)
+			w.stays(former, former.UID)
+			w.get(w.quotaOf(1))
+			if tc.wantAccess {
+				w.get(w.accessOf(1))
+			} else {
+				w.awaitGone(w.accessOf(1))
+			}
+			w.delete(completion)
+			w.awaitGone(former)
+			w.awaitGone(renamed)
+			w.awaitReason(grant, v1alpha1.ReasonEnded)
+		})
+	}
+}

@@ -148,7 +148,8 @@ func (a *Applier) write(ctx context.Context, object *owned, resourceVersion stri
 }
 
 // prune deletes what the Grant has and no longer says, and returns what of it is still there. Namespaces hold data and
-// stay: they go when the Grant's data goes, and with them what is in them.
+// stay, with what bounds them, until the Grant's data goes; whether the access to them stays is what onPolicyRemoval
+// says.
 func (a *Applier) prune(
 	ctx context.Context, grant *v1alpha1.Grant, wanted map[string]bool,
 ) ([]v1alpha1.InventoryEntry, error) {
@@ -165,7 +166,8 @@ func (a *Applier) prune(
 		if wanted[identity(entry)] {
 			continue
 		}
-		if !kept[*entry.Namespace] && grant.Spec.OnPolicyRemoval != v1alpha1.RemovalDelete {
+		accessGoes := entry.Kind == "RoleBinding" && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete
+		if !kept[*entry.Namespace] && !accessGoes {
 			rest = append(rest, entry)
 			continue
 		}

@@ -1,0 +1,75 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package apply
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+func entry(kind, namespace, name, uid string) v1alpha1.InventoryEntry {
+	group := map[string]string{"RoleBinding": "rbac.authorization.k8s.io", "NetworkPolicy": "networking.k8s.io"}[kind]
+	return v1alpha1.InventoryEntry{Group: new(group), Kind: kind, Namespace: new(namespace), Name: name, UID: uid}
+}
+
+func TestMergedInventoryHasEachObjectOnceAndAccessFirst(t *testing.T) {
+	recorded := []v1alpha1.InventoryEntry{
+		entry("Namespace", "", "lab-1", "1"),
+		entry("ResourceQuota", "lab-1", "completion-quota", "2"),
+	}
+	found := []v1alpha1.InventoryEntry{
+		entry("ResourceQuota", "lab-1", "completion-quota", "made again"),
+		entry("NetworkPolicy", "lab-1", "completion-isolation", "3"),
+		entry("RoleBinding", "lab-1", "access-completion-learner", "4"),
+		entry("RoleBinding", "lab-2", "access-completion-learner", "5"),
+	}
+	want := []v1alpha1.InventoryEntry{
+		entry("RoleBinding", "lab-1", "access-completion-learner", "4"),
+		entry("RoleBinding", "lab-2", "access-completion-learner", "5"),
+		entry("ResourceQuota", "lab-1", "completion-quota", "made again"),
+		entry("NetworkPolicy", "lab-1", "completion-isolation", "3"),
+		entry("Namespace", "", "lab-1", "1"),
+	}
+	if diff := cmp.Diff(want, merge(recorded, found)); diff != "" {
+		t.Errorf("merged inventory (-want +got):\n%s", diff)
+	}
+	if got := merge(nil, nil); len(got) != 0 {
+		t.Errorf("merge of nothing is %v", got)
+	}
+}
+
+func TestConflictSaysWhoseItIs(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		err  ConflictError
+		want string
+	}{
+		{"nobody's grant", ConflictError{Kind: "Namespace", Name: "lab-1"},
+			"Namespace lab-1 exists and was not made by a grant; it was left untouched"},
+		{"another grant", ConflictError{Kind: "ResourceQuota", Namespace: "lab-1", Name: "q", Holder: "school/other"},
+			"ResourceQuota lab-1/q belongs to grant school/other; it was left untouched"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := tc.err.Error(); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
