@@ -95,7 +95,7 @@ func (r *CompletionPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.policiesBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Grant{}, coalesced(policyOfGrant), builder.WithPredicates(phaseChanged)).
-		Complete(r)
+		Complete(discreet[reconcile.Request]{r})
 }
 
 func (r *CompletionPolicyReconciler) policiesBeside(ctx context.Context, object client.Object) []reconcile.Request {
@@ -139,7 +139,7 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 		return reconcile.Result{}, fmt.Errorf("write the status: %w", err)
 	}
 	if changed && readyReason(before.Status.Conditions) != verdict.Reason {
-		r.Recorder.Eventf(policy, nil, eventType(verdict), verdict.Reason, "Compile", "%s", verdict.Message)
+		emit(r.Recorder, policy, verdict, "Compile")
 	}
 	return reconcile.Result{}, nil
 }

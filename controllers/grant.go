@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,7 +39,6 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
-	"github.com/lxp-dev/course-completion-operator/internal/order"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -60,6 +58,7 @@ type GrantReconciler struct {
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 
+	plans   *plans
 	written written
 }
 
@@ -79,7 +78,7 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 	for _, kind := range apply.Kinds() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
 	}
-	return b.Complete(r)
+	return b.Complete(discreet[reconcile.Request]{r})
 }
 
 func grantOfSeat(_ context.Context, object client.Object) []reconcile.Request {
@@ -127,6 +126,7 @@ func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	if err := r.Client.Get(ctx, req.NamespacedName, grant); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.written.forget(req.NamespacedName)
+			r.plans.forget(req.NamespacedName)
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
@@ -161,15 +161,27 @@ func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	return reconcile.Result{RequeueAfter: result.after}, err
 }
 
-// settle does what the Grant's standing asks for. Along with an error it returns what to tell meanwhile.
+// settle does what the Grant's standing asks for, and looks again when that changes by itself, whatever came of it.
+// Along with an error it returns what to tell meanwhile.
 func (r *GrantReconciler) settle(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
 	end := plan.EndOf(grant, r.Clock.Now())
+	result, err := r.act(ctx, grant, end)
+	if !end.Next.IsZero() {
+		until := max(time.Second, end.Next.Sub(r.Clock.Now()))
+		if result.after == 0 || until < result.after {
+			result.after = until
+		}
+	}
+	return result, err
+}
+
+func (r *GrantReconciler) act(ctx context.Context, grant *v1alpha1.Grant, end plan.End) (outcome, error) {
 	tenant, err := institutionOf(ctx, r.Client, grant.Namespace, grant.Spec.Holder.InstitutionID)
 	if problem, ok := errors.AsType[*institutionProblem](err); ok && !end.Revoked {
 		return outcome{phaseOr(grant, v1alpha1.GrantPending), plan.Verdict{
 			Reconciling: true, Reason: problem.reason, Message: problem.message}, 0}, nil
 	} else if err != nil && !ok {
-		return pending(grant, err), err
+		return r.pending(grant, err)
 	}
 	if tenant != nil && tenant.suspended() {
 		return outcome{v1alpha1.GrantSuspended, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonSuspended,
@@ -177,11 +189,13 @@ func (r *GrantReconciler) settle(ctx context.Context, grant *v1alpha1.Grant) (ou
 	}
 	switch end.Standing {
 	case plan.Entitled:
-		return r.provision(ctx, grant, tenant, end)
+		// An end that comes later has grace days of its own.
+		grant.Status.AccessEndedAt = nil
+		return r.provision(ctx, grant, tenant)
 	case plan.Unapproved:
 		return r.awaitApproval(ctx, grant)
 	}
-	return r.revoke(ctx, grant, end)
+	return r.revoke(ctx, grant, tenant, end)
 }
 
 func phaseOr(grant *v1alpha1.Grant, phase v1alpha1.GrantPhase) v1alpha1.GrantPhase {
@@ -191,24 +205,25 @@ func phaseOr(grant *v1alpha1.Grant, phase v1alpha1.GrantPhase) v1alpha1.GrantPha
 	return phase
 }
 
-// pending tells of an attempt that failed and is repeated.
-func pending(grant *v1alpha1.Grant, err error) outcome {
-	reason := v1alpha1.ReasonProgressingWithRetry
+// pending tells of an attempt that failed and is repeated. What was forbidden is waited for, since people have to act;
+// everything else is repeated with backoff.
+func (r *GrantReconciler) pending(grant *v1alpha1.Grant, err error) (outcome, error) {
+	told := outcome{phaseOr(grant, v1alpha1.GrantPending),
+		plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressingWithRetry, Message: describe(err)}, 0}
 	if apierrors.IsForbidden(err) {
-		reason = v1alpha1.ReasonForbidden
+		told.verdict.Reason, told.after = v1alpha1.ReasonForbidden, r.patience(grant)
+		return told, nil
 	}
-	return outcome{phaseOr(grant, v1alpha1.GrantPending),
-		plan.Verdict{Reconciling: true, Reason: reason, Message: describe(err)}, 0}
+	return told, err
 }
 
 func (r *GrantReconciler) provision(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, end plan.End,
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
 ) (outcome, error) {
 	if faults := r.Limits.CheckGrant(&grant.Spec, tenant.Spec.NamespacePrefix); len(faults) > 0 {
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
 			Message: faults[0].Error()}, 0}, nil
 	}
-	grant.Status.AccessEndedAt = nil
 	applier := r.applier()
 	inventory, err := applier.Provision(ctx, grant)
 	grant.Status.Inventory = inventory
@@ -217,18 +232,14 @@ func (r *GrantReconciler) provision(
 	}
 	missing, err := r.seats(ctx, grant)
 	if err != nil {
-		return pending(grant, err), err
-	}
-	after := time.Duration(0)
-	if !end.Next.IsZero() {
-		after = max(time.Second, end.Next.Sub(r.Clock.Now()))
+		return r.pending(grant, err)
 	}
 	if len(missing) > 0 {
 		verdict, err := r.waitingForSeat(ctx, grant, missing[0])
-		return outcome{v1alpha1.GrantWaiting, verdict, after}, err
+		return outcome{v1alpha1.GrantWaiting, verdict, 0}, err
 	}
 	return outcome{v1alpha1.GrantActive, plan.Verdict{Ready: true, Reason: v1alpha1.ReasonActive,
-		Message: "everything is in place"}, after}, nil
+		Message: "everything is in place"}, 0}, nil
 }
 
 func (r *GrantReconciler) applier() *apply.Applier {
@@ -245,7 +256,7 @@ func (r *GrantReconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, er
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
 			Message: going.Error()}, r.patience(grant)}, nil
 	}
-	return pending(grant, err), err
+	return r.pending(grant, err)
 }
 
 // patience returns when to look again for what no watch tells of: as long as it has been waited for already, within
@@ -305,172 +316,10 @@ func (r *GrantReconciler) waitingForSeat(
 		Message: fmt.Sprintf("every seat of SeatPool %s is taken; its status shows the line", pool)}, err
 }
 
-// awaitApproval gives nothing. Where an approval was taken back, access goes, and data stays.
-func (r *GrantReconciler) awaitApproval(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
-	if _, err := r.endAccess(ctx, grant); err != nil {
-		return pending(grant, err), err
-	}
-	return outcome{v1alpha1.GrantAwaitingApproval, plan.Verdict{Reconciling: true,
-		Reason:  v1alpha1.ReasonAwaitingApproval,
-		Message: "approve it by setting spec.override: {approved: true, reason: ...}"}, 0}, nil
-}
-
-// revoke takes access and seats, and after the grace days the data.
-func (r *GrantReconciler) revoke(ctx context.Context, grant *v1alpha1.Grant, end plan.End) (outcome, error) {
-	phase, reason := v1alpha1.GrantEnded, v1alpha1.ReasonAccessEnded
-	if end.Revoked {
-		phase, reason = v1alpha1.GrantRevoked, v1alpha1.ReasonRevoked
-	}
-	left, err := r.endAccess(ctx, grant)
-	if err != nil {
-		return pending(grant, err), err
-	}
-	if left > 0 {
-		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
-			Message: fmt.Sprintf("%d seats are being freed", left)}, r.patience(grant)}, nil
-	}
-	if grant.Status.AccessEndedAt == nil {
-		grant.Status.AccessEndedAt = new(metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second)))
-		// The grace days count from now, if they did not before.
-		end = plan.EndOf(grant, r.Clock.Now())
-	}
-	if len(grant.Status.Inventory) > 0 && end.Standing != plan.DataOver {
-		return outcome{phase, plan.Verdict{Ready: true, Reason: reason,
-			Message: "access has been taken away; data stays until " + end.Next.UTC().Format(time.RFC3339)},
-			max(time.Second, end.Next.Sub(r.Clock.Now()))}, nil
-	}
-	if grant.Spec.OnRevoke != v1alpha1.RemovalRetain {
-		return r.endData(ctx, grant, phase)
-	}
-	return over(phase, "access has been taken away; namespaces are left to people (onRevoke: Retain)"), nil
-}
-
-func over(phase v1alpha1.GrantPhase, message string) outcome {
-	reason := v1alpha1.ReasonEnded
-	if phase == v1alpha1.GrantRevoked {
-		reason = v1alpha1.ReasonRevoked
-	}
-	return outcome{phase, plan.Verdict{Ready: true, Reason: reason, Message: message}, 0}
-}
-
-// endAccess takes away access at once, and returns how many seats are still to be freed by their pools.
-func (r *GrantReconciler) endAccess(ctx context.Context, grant *v1alpha1.Grant) (int, error) {
-	inventory, err := r.applier().EndAccess(ctx, grant)
-	grant.Status.Inventory = inventory
-	if err != nil {
-		return 0, err
-	}
-	held, err := r.held(ctx, grant)
-	if err != nil {
-		return 0, err
-	}
-	if len(held) == 0 {
-		grant.Status.Seats = nil
-	}
-	return len(held), nil
-}
-
-func (r *GrantReconciler) endData(
-	ctx context.Context, grant *v1alpha1.Grant, phase v1alpha1.GrantPhase,
-) (outcome, error) {
-	if len(grant.Status.Inventory) == 0 {
-		return over(phase, "everything that was provisioned has gone"), nil
-	}
-	if phase != v1alpha1.GrantRevoked {
-		newer, err := r.newerCause(ctx, grant)
-		if err != nil {
-			return pending(grant, err), err
-		}
-		if newer != "" {
-			return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessEnded,
-				Message: "a newer delivery of completion " + newer + " is about to be planned; data stays"}, r.patience(grant)}, nil
-		}
-	}
-	inventory, err := r.applier().EndData(ctx, grant)
-	grant.Status.Inventory = inventory
-	if err != nil {
-		return pending(grant, err), err
-	}
-	if len(inventory) > 0 {
-		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
-			Message: fmt.Sprintf("%d objects are being deleted, %s %s among them", len(inventory), inventory[0].Kind,
-				inventory[0].Name)}, r.patience(grant)}, nil
-	}
-	return over(phase, "everything that was provisioned has gone"), nil
-}
-
-// newerCause looks at the causes live, right before data is deleted: a delivery that is newer than what the Grant
-// records may bring the entitlement back.
-func (r *GrantReconciler) newerCause(ctx context.Context, grant *v1alpha1.Grant) (string, error) {
-	for _, cause := range grant.Spec.Causes {
-		completion := &v1alpha1.CourseCompletion{}
-		key := client.ObjectKey{Namespace: grant.Namespace, Name: string(cause.Completion)}
-		err := r.Live.Get(ctx, key, completion)
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return "", fmt.Errorf("look at completion %s: %w", cause.Completion, err)
-		}
-		recorded := order.Key{SendAt: cause.SendAt, Digest: cause.Digest}
-		if order.Compare(order.Of(&completion.Spec), recorded) > 0 {
-			return completion.Name, nil
-		}
-	}
-	return "", nil
-}
-
-// release lets go of a Grant that is being deleted. Deleting a planned Grant is no order to take anything: the planner
-// makes it again, and it finds its objects. Nor is the deletion of its namespace. Deleting a Grant that a person made
-// revokes it.
-func (r *GrantReconciler) release(ctx context.Context, grant *v1alpha1.Grant) (reconcile.Result, error) {
-	if !controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant) {
-		return reconcile.Result{}, nil
-	}
-	going, err := terminating(ctx, r.Live, grant.Namespace)
-	if err == nil && !going {
-		going, err = undefined(ctx, r.Live, grantsCRD)
-	}
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	switch {
-	case going:
-		r.Recorder.Eventf(grant, nil, corev1.EventTypeNormal, "Detached", "Release",
-			"the namespace or the kind of the grant is being deleted; what the grant provisioned stays")
-	case !grant.Planned():
-		gone, err := r.revokeForGood(ctx, grant)
-		if err != nil || !gone {
-			return reconcile.Result{RequeueAfter: minWait}, err
-		}
-	}
-	read := grant.DeepCopy()
-	controllerutil.RemoveFinalizer(grant, v1alpha1.FinalizerGrant)
-	patch := client.MergeFromWithOptions(read, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Patch(ctx, grant, patch, apply.FieldOwner); client.IgnoreNotFound(err) != nil {
-		return reconcile.Result{}, fmt.Errorf("remove the finalizer: %w", err)
-	}
-	return reconcile.Result{}, nil
-}
-
-// revokeForGood takes away everything that a Grant provisioned, without grace days, and reports whether it has gone.
-func (r *GrantReconciler) revokeForGood(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
-	seats, err := r.endAccess(ctx, grant)
-	if err != nil || seats > 0 {
-		return false, err
-	}
-	if grant.Spec.OnRevoke == v1alpha1.RemovalRetain {
-		return true, nil
-	}
-	inventory, err := r.applier().EndData(ctx, grant)
-	return len(inventory) == 0, err
-}
-
 // tell emits an event for a change that a person would ask about.
 func (r *GrantReconciler) tell(grant, before *v1alpha1.Grant, result outcome) {
 	if readyReason(before.Status.Conditions) == result.verdict.Reason && before.Status.Phase == result.phase {
 		return
 	}
-	r.Recorder.Eventf(grant, nil, eventType(result.verdict), result.verdict.Reason, "Reconcile",
-		"%s", result.verdict.Message)
+	emit(r.Recorder, grant, result.verdict, "Reconcile")
 }

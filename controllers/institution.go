@@ -62,7 +62,7 @@ func (r *InstitutionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("institution").
 		For(&v1alpha1.Institution{}).
 		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.others)).
-		Complete(r)
+		Complete(discreet[reconcile.Request]{r})
 }
 
 // others returns the Institutions whose standing depends on this one: those that know one of its tokens, and those
@@ -144,7 +144,7 @@ func (r *InstitutionReconciler) tell(institution, before *v1alpha1.Institution, 
 	if readyReason(before.Status.Conditions) == verdict.Reason {
 		return
 	}
-	r.Recorder.Eventf(institution, nil, eventType(verdict), verdict.Reason, "Reconcile", "%s", verdict.Message)
+	emit(r.Recorder, institution, verdict, "Reconcile")
 }
 
 // tokens reads every Secret that is named and says what became of it.

@@ -111,12 +111,25 @@ func dissolving(
 	return err == nil && !found.DeletionTimestamp.IsZero(), err
 }
 
-// undefined reports whether a definition is gone or being deleted, by a live read.
-func undefined(ctx context.Context, live client.Reader, name string) (bool, error) {
+// definedSince returns when a definition was made, by a live read.
+func definedSince(ctx context.Context, live client.Reader, name string) (time.Time, error) {
+	crd := definition()
+	if err := live.Get(ctx, client.ObjectKey{Name: name}, crd); err != nil {
+		return time.Time{}, fmt.Errorf("look since when %s is defined: %w", name, err)
+	}
+	return crd.CreationTimestamp.Time, nil
+}
+
+func definition() *metav1.PartialObjectMetadata {
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(schema.GroupVersionKind{
 		Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-	return deleted(ctx, live, client.ObjectKey{Name: name}, crd)
+	return crd
+}
+
+// undefined reports whether a definition is gone or being deleted, by a live read.
+func undefined(ctx context.Context, live client.Reader, name string) (bool, error) {
+	return deleted(ctx, live, client.ObjectKey{Name: name}, definition())
 }
 
 // terminating reports whether a namespace is gone or being deleted, by a live read.

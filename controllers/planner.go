@@ -27,6 +27,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -67,6 +68,8 @@ type PlannerReconciler struct {
 	Compiler *PolicyCompiler
 	Clock    clock.PassiveClock
 
+	plans *plans
+
 	// unsettled holds since when the completions of a person wait for their Grants.
 	mu        sync.Mutex
 	unsettled map[Person]time.Time
@@ -93,20 +96,25 @@ func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (recon
 	if gathered.Gone, err = r.gone(ctx, person, gathered); err != nil {
 		return reconcile.Result{}, err
 	}
-	if gathered.Policies, err = r.policies(ctx, tenant); err != nil {
+	policies, err := r.policies(ctx, tenant)
+	if err != nil {
 		return reconcile.Result{}, err
+	}
+	for i := range policies {
+		gathered.Policies = append(gathered.Policies, r.Compiler.Compile(&policies[i], tenant.Spec.Privacy))
 	}
 	gathered.Prefix, gathered.Zone = tenant.Spec.NamespacePrefix, tenant.zone
 	gathered.Retention = time.Duration(tenant.Spec.RetentionDays) * 24 * time.Hour
 	planned := plan.For(*gathered)
 	refused, err := r.writeGrants(ctx, person, planned.Grants)
-	if stale(err) {
+	if apierrors.IsConflict(err) {
 		// It was planned on an outdated view. The cache catches up within moments.
 		return reconcile.Result{RequeueAfter: staleInterval}, nil
 	}
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	r.note(person, tenant, planned.Grants, policies)
 	result, err := r.report(ctx, person, gathered, planned, refused)
 	return r.next(result, gathered, planned), errors.Join(err, r.expire(ctx, planned))
 }
@@ -130,16 +138,28 @@ func (r *PlannerReconciler) gather(ctx context.Context, person Person) (*plan.Pe
 	}, nil
 }
 
-func (r *PlannerReconciler) policies(ctx context.Context, tenant *tenant) ([]*plan.Policy, error) {
+func (r *PlannerReconciler) policies(ctx context.Context, tenant *tenant) ([]v1alpha1.CompletionPolicy, error) {
 	var list v1alpha1.CompletionPolicyList
 	if err := r.Client.List(ctx, &list, client.InNamespace(tenant.Namespace)); err != nil {
 		return nil, fmt.Errorf("list policies: %w", err)
 	}
-	policies := make([]*plan.Policy, 0, len(list.Items))
-	for i := range list.Items {
-		policies = append(policies, r.Compiler.Compile(&list.Items[i], tenant.Spec.Privacy))
+	return list.Items, nil
+}
+
+// note notes what the person's Grants were planned with.
+func (r *PlannerReconciler) note(
+	person Person, tenant *tenant, grants []plan.Planned, policies []v1alpha1.CompletionPolicy,
+) {
+	for i := range grants {
+		var policy *v1alpha1.CompletionPolicy
+		for j := range policies {
+			if policies[j].Name == string(grants[i].Spec.Policy) {
+				policy = &policies[j]
+			}
+		}
+		r.plans.note(client.ObjectKey{Namespace: person.Namespace, Name: grants[i].Name},
+			basisOf(tenant.Institution, policy))
 	}
-	return policies, nil
 }
 
 // gone returns the completions that a Grant records as a cause and that are no longer there, each confirmed by a live
@@ -176,16 +196,36 @@ func (r *PlannerReconciler) gone(ctx context.Context, person Person, gathered *p
 	if err != nil || dissolving {
 		return nil, err
 	}
+	return r.withdrawn(ctx, gathered, gone)
+}
+
+// withdrawn leaves out the causes of Grants that are older than the kind of their completions: somebody deleted the
+// kind and made it again, and all the completions are missing, which nobody withdrew.
+func (r *PlannerReconciler) withdrawn(
+	ctx context.Context, gathered *plan.Person, gone map[string]bool,
+) (map[string]bool, error) {
+	since, err := definedSince(ctx, r.Live, completionsCRD)
+	if err != nil {
+		return nil, err
+	}
+	for i := range gathered.Grants {
+		if grant := &gathered.Grants[i]; grant.CreationTimestamp.Time.Before(since) {
+			for _, cause := range grant.Spec.Causes {
+				delete(gone, string(cause.Completion))
+			}
+		}
+	}
 	return gone, nil
 }
 
-// writeGrants applies the Grants that differ from what is planned. It returns what the API server refuses for good, by
+// writeGrants writes the Grants that differ from what is planned. It returns what the API server refuses for good, by
 // the name of the Grant.
 func (r *PlannerReconciler) writeGrants(
 	ctx context.Context, person Person, grants []plan.Planned,
 ) (map[string]string, error) {
 	refused := map[string]string{}
 	var failed []error
+	var outdated error
 	for i := range grants {
 		planned := &grants[i]
 		if !planned.Changed() || planned.Existing != nil && !planned.Existing.DeletionTimestamp.IsZero() {
@@ -195,15 +235,39 @@ func (r *PlannerReconciler) writeGrants(
 		switch {
 		case err == nil:
 			ctrl.LoggerFrom(ctx).Info("Planned grant", "grant", planned.Name, "new", planned.Existing == nil)
-		case stale(err):
-			return nil, err
+		case apierrors.IsConflict(err):
+			outdated = err
+		case apierrors.IsAlreadyExists(err):
+			if refused[planned.Name], err = r.inTheWay(ctx, person, planned); err != nil {
+				failed = append(failed, err)
+			}
+			if refused[planned.Name] == "" {
+				delete(refused, planned.Name)
+				outdated = apierrors.NewConflict(schema.GroupResource{}, planned.Name, nil)
+			}
 		case apierrors.IsInvalid(err):
 			refused[planned.Name] = describe(err)
 		default:
 			failed = append(failed, fmt.Errorf("apply grant %s: %w", planned.Name, err))
 		}
 	}
+	if len(failed) == 0 && outdated != nil {
+		return refused, outdated
+	}
 	return refused, errors.Join(failed...)
+}
+
+// inTheWay says what has the name of a planned Grant, if it is not that Grant, which the cache has yet to show.
+func (r *PlannerReconciler) inTheWay(ctx context.Context, person Person, planned *plan.Planned) (string, error) {
+	var there v1alpha1.Grant
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: person.Namespace, Name: planned.Name}, &there)
+	if err != nil {
+		return "", client.IgnoreNotFound(err)
+	}
+	if there.Spec.Policy == planned.Spec.Policy && there.Spec.Holder == planned.Spec.Holder {
+		return "", nil
+	}
+	return "a Grant of that name was made by hand: delete it, and make it again under another name", nil
 }
 
 // writeGrant writes what is planned of a Grant, if it still is as it was when it was planned: a Grant that is new to
@@ -228,9 +292,6 @@ func (r *PlannerReconciler) writeGrant(ctx context.Context, person Person, plann
 	return r.Client.Patch(ctx, grant, patch, apply.FieldOwner)
 }
 
-// stale reports whether a write failed because what it was planned on is outdated.
-func stale(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
-
 // report writes the statuses of the person's completions, each once its Grants have settled or have had the time to.
 func (r *PlannerReconciler) report(
 	ctx context.Context, person Person, gathered *plan.Person, planned plan.Plan, refused map[string]string,
@@ -248,10 +309,14 @@ func (r *PlannerReconciler) report(
 		for _, name := range completion.Grants {
 			if why, found := refused[string(name)]; found {
 				completion.Verdict = plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
-					Message: fmt.Sprintf("the API server refuses grant %s: %s", name, why)}
+					Message: fmt.Sprintf("grant %s cannot be made: %s", name, why)}
 			}
 		}
 		failed = append(failed, r.tell(ctx, &gathered.Completions[i], completion))
+	}
+	if wait == 0 && len(refused) > 0 {
+		// What is in the way belongs to others, and nothing tells when it has gone.
+		wait = maxWait
 	}
 	return reconcile.Result{RequeueAfter: wait}, errors.Join(failed...)
 }

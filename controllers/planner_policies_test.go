@@ -201,7 +201,8 @@ func TestSuspendedPolicy(t *testing.T) {
 	w.awaitReason(grant, v1alpha1.ReasonEnded)
 }
 
-// Two namespaces of one policy, and one of them belongs to somebody else: the rest of the story is told, nothing hangs.
+// Two namespaces of one policy, and one of them belongs to somebody else: the rest of the story is told, nothing
+// hangs.
 func TestPolicyOfSeveralNamespaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

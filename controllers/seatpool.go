@@ -53,7 +53,7 @@ func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Grant{}, poolsBy(grantPools)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.poolsBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Complete(r)
+		Complete(discreet[reconcile.Request]{r})
 }
 
 // poolsBy enqueues the pools that an object names.

@@ -80,6 +80,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
 	recorder := mgr.GetEventRecorder("completion-controller-manager")
 	compiler := NewPolicyCompiler(options.Limits)
+	noted := &plans{}
 	loops := []struct {
 		name  string
 		setup func() error
@@ -91,12 +92,13 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return (&CompletionPolicyReconciler{c, compiler, recorder, options.Clock}).SetupWithManager(mgr)
 		}},
 		{"planner", func() error {
-			planner := &PlannerReconciler{Client: c, Live: live, Compiler: compiler, Clock: options.Clock}
+			planner := &PlannerReconciler{Client: c, Live: live, Compiler: compiler, Clock: options.Clock, plans: noted}
 			return planner.SetupWithManager(mgr, options.Workers)
 		}},
 		{"grant", func() error {
 			grants := &GrantReconciler{
-				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock}
+				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
+				plans: noted}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
 		{"seatpool", func() error { return (&SeatPoolReconciler{c, live, options.Clock}).SetupWithManager(mgr) }},

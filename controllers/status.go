@@ -29,7 +29,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -131,6 +133,16 @@ func eventType(verdict plan.Verdict) string {
 		return corev1.EventTypeWarning
 	}
 	return corev1.EventTypeNormal
+}
+
+// emit tells of a verdict in an event. The API takes notes of 1024 bytes at most.
+func emit(recorder events.EventRecorder, object runtime.Object, verdict plan.Verdict, action string) {
+	const most = 1000
+	note := verdict.Message
+	if len(note) > most {
+		note = strings.ToValidUTF8(note[:most], "") + "..."
+	}
+	recorder.Eventf(object, nil, eventType(verdict), verdict.Reason, action, "%s", note)
 }
 
 // describe says what an API error means without what it quotes, which may be personal data: the reason, and the

@@ -94,8 +94,8 @@ func (w *world) wrote(event auditEvent) bool {
 		(ref.Namespace == w.namespace || strings.HasPrefix(ref.Namespace, w.prefix) || strings.HasPrefix(ref.Name, w.prefix))
 }
 
-// writesOfACompletion is what an undisturbed completion costs: one write for each object that must exist, one status of
-// the Grant and one of the completion.
+// writesOfACompletion is what an undisturbed completion costs: one write for each object that must exist, one status
+// of the Grant and one of the completion.
 func writesOfACompletion() map[string]int {
 	return map[string]int{
 		"grants": 1, "namespaces": 1, "resourcequotas": 1, "networkpolicies": 1, "rolebindings": 1,

@@ -81,7 +81,8 @@ type Applier struct {
 }
 
 // Provision puts everything that the Grant says into the cluster and takes away what it no longer says, except for
-// namespaces, which Prune takes. It returns the inventory, also along with an error: what is there is there.
+// namespaces, which hold data and go with EndData. It returns the inventory, also along with an error: what is there
+// is there.
 func (a *Applier) Provision(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
 	wanted := map[string]bool{}
 	var inventory []v1alpha1.InventoryEntry
@@ -187,9 +188,22 @@ func (a *Applier) EndAccess(ctx context.Context, grant *v1alpha1.Grant) ([]v1alp
 	return a.removeAll(ctx, grant, func(entry v1alpha1.InventoryEntry) bool { return entry.Kind == "RoleBinding" })
 }
 
-// EndData deletes everything that the Grant provisioned. It returns what is not gone yet.
+// EndData deletes everything that the Grant provisioned. It returns what is not gone yet. What bounds and isolates a
+// namespace goes with it and not before: as long as something runs in there, it is held.
 func (a *Applier) EndData(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	return a.removeAll(ctx, grant, func(v1alpha1.InventoryEntry) bool { return true })
+	left, err := a.removeAll(ctx, grant, func(e v1alpha1.InventoryEntry) bool { return rank(e.Kind) <= rank("Namespace") })
+	if err != nil {
+		return left, err
+	}
+	going := map[string]bool{}
+	for _, entry := range left {
+		going[entry.Name] = going[entry.Name] || entry.Kind == "Namespace"
+	}
+	standing := grant.DeepCopy()
+	standing.Status.Inventory = left
+	return a.removeAll(ctx, standing, func(e v1alpha1.InventoryEntry) bool {
+		return rank(e.Kind) > rank("Namespace") && !going[*e.Namespace]
+	})
 }
 
 func (a *Applier) removeAll(
@@ -245,7 +259,7 @@ func (a *Applier) remove(ctx context.Context, grant *v1alpha1.Grant, entry v1alp
 }
 
 // inventory returns what the Grant has: what its status records, and what carries its mark, so that what a crash kept
-// out of the status is found all the same. Namespaces come last: what is in them goes first.
+// out of the status is found all the same.
 func (a *Applier) inventory(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
 	var found []v1alpha1.InventoryEntry
 	for _, list := range lists() {

@@ -40,8 +40,8 @@ func identity(e v1alpha1.InventoryEntry) string {
 	return *e.Group + "/" + e.Kind + "/" + *e.Namespace + "/" + e.Name
 }
 
-// merge unites inventories; where both have an object, the entry of the latter stands. What is in a namespace comes
-// before it, so that working through the entries in order removes access before data.
+// merge unites inventories; where both have an object, the entry of the latter stands. Working through the entries in
+// order removes access before data.
 func merge(first, second []v1alpha1.InventoryEntry) []v1alpha1.InventoryEntry {
 	entries := map[string]v1alpha1.InventoryEntry{}
 	for _, e := range slices.Concat(first, second) {
@@ -57,15 +57,15 @@ func merge(first, second []v1alpha1.InventoryEntry) []v1alpha1.InventoryEntry {
 	return merged
 }
 
-// rank orders kinds for removal: access, then what bounds the namespace, then the namespace.
+// rank orders kinds for removal: access, then namespaces, which take what is in them along.
 func rank(kind string) int {
 	switch kind {
 	case "RoleBinding":
 		return 0
 	case "Namespace":
-		return 2
+		return 1
 	}
-	return 1
+	return 2
 }
 
 // kindList reads the objects of one kind.

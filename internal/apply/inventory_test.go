@@ -43,9 +43,9 @@ func TestMergedInventoryHasEachObjectOnceAndAccessFirst(t *testing.T) {
 	want := []v1alpha1.InventoryEntry{
 		entry("RoleBinding", "lab-1", "access-completion-learner", "4"),
 		entry("RoleBinding", "lab-2", "access-completion-learner", "5"),
+		entry("Namespace", "", "lab-1", "1"),
 		entry("ResourceQuota", "lab-1", "completion-quota", "made again"),
 		entry("NetworkPolicy", "lab-1", "completion-isolation", "3"),
-		entry("Namespace", "", "lab-1", "1"),
 	}
 	if diff := cmp.Diff(want, merge(recorded, found)); diff != "" {
 		t.Errorf("merged inventory (-want +got):\n%s", diff)

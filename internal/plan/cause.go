@@ -81,10 +81,11 @@ func endOfDay(date string, zone *time.Location) (time.Time, error) {
 }
 
 // buried reports whether a recorded cause still stands against a delivery: it was withdrawn or archived, and the
-// delivery is not newer than that. A late repetition so undoes nothing.
+// delivery is not newer than that. A late repetition so undoes nothing. Only the time counts here: the same delivery
+// has another digest where the institution's privacy was changed meanwhile.
 func buried(recorded *v1alpha1.GrantCause, delivery v1alpha1.GrantCause) bool {
 	return recorded != nil && (recorded.End == v1alpha1.CauseWithdrawn || recorded.ArchivedAt != nil) &&
-		order.Compare(orderOf(delivery), orderOf(*recorded)) <= 0
+		delivery.SendAt <= recorded.SendAt
 }
 
 func orderOf(cause v1alpha1.GrantCause) order.Key {

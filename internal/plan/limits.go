@@ -95,7 +95,7 @@ func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix strin
 		for j, subject := range access.Subjects {
 			at := fmt.Sprintf("%s.access[%d].subjects[%d]", path, i, j)
 			faults = append(faults, l.checkSubject(subject.Kind, at)...)
-			faults = append(faults, checkSubjectName(subject.Name, at)...)
+			faults = append(faults, checkSubjectName(subject.Kind, subject.Name, at)...)
 		}
 	}
 	slices.SortStableFunc(faults, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
@@ -157,8 +157,10 @@ func (l Limits) checkSubject(kind v1alpha1.SubjectKind, path string) []Fault {
 	return nil
 }
 
-func checkSubjectName(name, path string) []Fault {
+func checkSubjectName(kind v1alpha1.SubjectKind, name, path string) []Fault {
 	switch {
+	case kind == v1alpha1.SubjectServiceAccount && len(content.IsDNS1123Subdomain(name)) > 0:
+		return []Fault{{path + ".name", "it does not yield the name of a ServiceAccount: lower case letters, digits, '-' and '.'"}}
 	case strings.TrimSpace(name) == "":
 		return []Fault{{path + ".name", "it yields no name: the delivery may lack the field that it uses"}}
 	case len(name) > 512:

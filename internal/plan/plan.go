@@ -128,8 +128,10 @@ func (p *planning) add(planned *Planned) {
 // candidate is a completion that a Grant may be caused by.
 type candidate struct {
 	completion *v1alpha1.CourseCompletion
-	matched    bool
-	err        error
+	// named reports that the policy names the Grant after the completion, and so speaks of it in this Grant.
+	named   bool
+	matched bool
+	err     error
 }
 
 func (p *planning) policy(policy *Policy) {
@@ -161,17 +163,17 @@ func grantName(policy *Policy, completion *v1alpha1.CourseCompletion) string {
 	return policy.Name + "." + completion.Name
 }
 
-// candidates returns the completions that a Grant may be caused by: those that a policy would name it after, each so
-// belonging to one Grant of the policy; or, where the policy has gone, those that it records.
+// candidates returns the completions that a Grant may be caused by: those that a policy would name it after, and those
+// that it records, also where the policy has gone or names its Grants in another way by now.
 func (p *planning) candidates(policy *Policy, name string, existing *v1alpha1.Grant) []candidate {
 	var found []candidate
 	for i := range p.Completions {
 		c := candidate{completion: &p.Completions[i]}
-		switch {
-		case policy == nil && recordedCause(existing, c.completion.Name) == nil,
-			policy != nil && grantName(policy, c.completion) != name:
+		c.named = policy != nil && grantName(policy, c.completion) == name
+		if !c.named && recordedCause(existing, c.completion.Name) == nil {
 			continue
-		case policy != nil && policy.Ready():
+		}
+		if c.named && policy.Ready() {
 			c.matched, c.err = policy.Matches(&c.completion.Spec)
 		}
 		found = append(found, c)

@@ -159,7 +159,7 @@ func (c *compilation) namespace(ns *v1alpha1.NamespaceTemplate, path string) {
 			c.policy.Faults = append(c.policy.Faults, c.policy.limits.checkSubject(subject.Kind, at)...)
 			name := c.template(subject.Name, at+".name", expression.UseSubject)
 			if text, fixed := literal(name); fixed {
-				c.policy.Faults = append(c.policy.Faults, checkSubjectName(text, at)...)
+				c.policy.Faults = append(c.policy.Faults, checkSubjectName(subject.Kind, text, at)...)
 			}
 			names = append(names, name)
 		}

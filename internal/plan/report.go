@@ -57,6 +57,9 @@ type Verdict struct {
 // report adds a row for a policy to each completion that it considered.
 func (p *planning) report(policy *Policy, candidates []candidate, planned *Planned) {
 	for _, c := range candidates {
+		if !c.named {
+			continue
+		}
 		row := p.row(policy, c, planned)
 		row.Policy = v1alpha1.LocalName(policy.Name)
 		p.results[c.completion.Name] = append(p.results[c.completion.Name], row)

@@ -90,7 +90,7 @@ func (p *planning) noted(completion string) bool {
 func finished(grant *v1alpha1.Grant) bool {
 	phase := grant.Status.Phase
 	return (phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked) && grant.DeletionTimestamp.IsZero() &&
-		len(grant.Status.Inventory) == 0 && len(grant.Status.Seats) == 0 &&
+		(len(grant.Status.Inventory) == 0 || grant.Spec.OnRevoke == v1alpha1.RemovalRetain) && len(grant.Status.Seats) == 0 &&
 		grant.Status.ObservedGeneration == grant.Generation
 }
 

@@ -21,6 +21,8 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
@@ -116,7 +118,7 @@ func (p *Pool) keep(
 func (p *Pool) line(entitled map[string]*v1alpha1.Grant, seated map[string]bool) []*v1alpha1.Grant {
 	var line []*v1alpha1.Grant
 	for name, grant := range entitled {
-		if !seated[name] && !p.Frozen[name] && grant.DeletionTimestamp.IsZero() {
+		if !seated[name] && !p.Frozen[name] && grant.DeletionTimestamp.IsZero() && !stalled(grant) {
 			line = append(line, grant)
 		}
 	}
@@ -124,6 +126,14 @@ func (p *Pool) line(entitled map[string]*v1alpha1.Grant, seated map[string]bool)
 		return cmp.Or(claimed(a).Compare(claimed(b)), cmp.Compare(a.Name, b.Name))
 	})
 	return line
+}
+
+// stalled reports whether a Grant is refused: it would take a seat from those who can use it.
+func stalled(grant *v1alpha1.Grant) bool {
+	return slices.ContainsFunc(grant.Status.Conditions, func(c metav1.Condition) bool {
+		return c.Type == v1alpha1.ConditionStalled && c.Status == metav1.ConditionTrue &&
+			c.ObservedGeneration == grant.Generation
+	})
 }
 
 // claimed returns the time that gives a Grant its place in the line: that of its first completion, or of its creation

@@ -50,6 +50,22 @@ func as(t *testing.T, serviceAccount string) client.Client {
 	return c
 }
 
+// member returns a client of somebody who has one of the shipped roles in the school's namespace.
+func (s *school) member(t *testing.T, name, role string) client.Client {
+	t.Helper()
+	g := NewWithT(t)
+	g.Expect(admin.Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name + "@example.org"}},
+	})).To(Succeed())
+	config := plane.AdminConfig()
+	config.Impersonate.UserName = name + "@example.org"
+	c, err := system.NewClient(config)
+	g.Expect(err).NotTo(HaveOccurred())
+	return c
+}
+
 // refused expects that admission, and not the lack of a right, refuses a write.
 func refused(err error, policy string) func(Gomega) {
 	return func(g Gomega) {
@@ -126,7 +142,17 @@ func TestAdmissionPlannedGrantsBelongToTheControllerManager(t *testing.T) {
 	t.Run("a planned grant made by hand", func(t *testing.T) {
 		forged := &v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "forged"}}
 		forged.Spec.Policy, forged.Spec.Holder = "lab", grants[0].Spec.Holder
-		refused(admin.Create(t.Context(), forged), "completion-planned-grants")(NewWithT(t))
+		author := s.member(t, "author", "completion-institution-admin")
+		refused(author.Create(t.Context(), forged), "completion-planned-grants")(NewWithT(t))
+	})
+	t.Run("a planned grant restored from a backup", func(t *testing.T) {
+		g := NewWithT(t)
+		restored := &v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "lab.restored"}}
+		restored.Spec = *grants[0].Spec.DeepCopy()
+		restored.Spec.Holder.UserID++
+		// Who may do everything may restore.
+		g.Expect(admin.Create(t.Context(), restored)).To(Succeed())
+		g.Expect(admin.Delete(t.Context(), restored)).To(Succeed())
 	})
 	t.Run("the override is for people", func(t *testing.T) {
 		g := NewWithT(t)

@@ -1,0 +1,262 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// awaitApproval gives nothing. Where an approval was taken back, access goes, and data stays.
+func (r *GrantReconciler) awaitApproval(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
+	if _, err := r.endAccess(ctx, grant); err != nil {
+		return r.pending(grant, err)
+	}
+	return outcome{v1alpha1.GrantAwaitingApproval, plan.Verdict{Reconciling: true,
+		Reason:  v1alpha1.ReasonAwaitingApproval,
+		Message: "approve it by setting spec.override: {approved: true, reason: ...}"}, 0}, nil
+}
+
+// revoke takes access and seats, and after the grace days the data.
+func (r *GrantReconciler) revoke(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, end plan.End,
+) (outcome, error) {
+	phase, reason := v1alpha1.GrantEnded, v1alpha1.ReasonAccessEnded
+	if end.Revoked {
+		phase, reason = v1alpha1.GrantRevoked, v1alpha1.ReasonRevoked
+	}
+	left, err := r.endAccess(ctx, grant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	if left > 0 {
+		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
+			Message: fmt.Sprintf("%d seats are being freed", left)}, r.patience(grant)}, nil
+	}
+	if grant.Status.AccessEndedAt == nil {
+		grant.Status.AccessEndedAt = new(metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second)))
+		// The grace days count from now, if they did not before.
+		end = plan.EndOf(grant, r.Clock.Now())
+	}
+	if len(grant.Status.Inventory) > 0 && end.Standing != plan.DataOver {
+		return outcome{phase, plan.Verdict{Ready: true, Reason: reason,
+			Message: "access has been taken away; data stays until " + end.Next.UTC().Format(time.RFC3339)},
+			max(time.Second, end.Next.Sub(r.Clock.Now()))}, nil
+	}
+	if grant.Spec.OnRevoke != v1alpha1.RemovalRetain {
+		return r.endData(ctx, grant, tenant, phase)
+	}
+	return over(phase, "access has been taken away; namespaces are left to people (onRevoke: Retain)"), nil
+}
+
+func over(phase v1alpha1.GrantPhase, message string) outcome {
+	reason := v1alpha1.ReasonEnded
+	if phase == v1alpha1.GrantRevoked {
+		reason = v1alpha1.ReasonRevoked
+	}
+	return outcome{phase, plan.Verdict{Ready: true, Reason: reason, Message: message}, 0}
+}
+
+// endAccess takes away access at once, and returns how many seats are still to be freed by their pools.
+func (r *GrantReconciler) endAccess(ctx context.Context, grant *v1alpha1.Grant) (int, error) {
+	inventory, err := r.applier().EndAccess(ctx, grant)
+	grant.Status.Inventory = inventory
+	if err != nil {
+		return 0, err
+	}
+	held, err := r.held(ctx, grant)
+	if err != nil {
+		return 0, err
+	}
+	if len(held) == 0 {
+		grant.Status.Seats = nil
+	}
+	return len(held), nil
+}
+
+func (r *GrantReconciler) endData(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, phase v1alpha1.GrantPhase,
+) (outcome, error) {
+	if len(grant.Status.Inventory) == 0 {
+		return over(phase, "everything that was provisioned has gone"), nil
+	}
+	if phase != v1alpha1.GrantRevoked && grant.Planned() {
+		doubt, err := r.doubt(ctx, grant, tenant)
+		if err != nil {
+			return r.pending(grant, err)
+		}
+		if doubt != "" {
+			return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessEnded,
+				Message: "access has been taken away; data stays: " + doubt}, r.patience(grant)}, nil
+		}
+	}
+	inventory, err := r.applier().EndData(ctx, grant)
+	grant.Status.Inventory = inventory
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	if len(inventory) > 0 {
+		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
+			Message: fmt.Sprintf("%d objects are being deleted, %s %s among them", len(inventory), inventory[0].Kind,
+				inventory[0].Name)}, r.patience(grant)}, nil
+	}
+	return over(phase, "everything that was provisioned has gone"), nil
+}
+
+// doubt looks at everything that may bring a planned Grant back, live, right before its data is deleted. It returns
+// why the end that the Grant records may no longer hold; empty if it does.
+func (r *GrantReconciler) doubt(ctx context.Context, grant *v1alpha1.Grant, tenant *tenant) (string, error) {
+	key := client.ObjectKeyFromObject(grant)
+	var now v1alpha1.Grant
+	if err := r.Live.Get(ctx, key, &now); err != nil {
+		return "", fmt.Errorf("look at the grant: %w", err)
+	}
+	if now.UID != grant.UID || now.Generation != grant.Generation {
+		return "the grant has changed", nil
+	}
+	policy := &v1alpha1.CompletionPolicy{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(grant.Spec.Policy)}, policy)
+	if apierrors.IsNotFound(err) {
+		policy = nil
+	} else if err != nil {
+		return "", fmt.Errorf("look at the policy: %w", err)
+	}
+	if !r.plans.current(key, basisOf(tenant.Institution, policy)) {
+		return "the person is about to be planned", nil
+	}
+	var completions v1alpha1.CourseCompletionList
+	err = r.Live.List(ctx, &completions, client.InNamespace(grant.Namespace), client.MatchingFields{
+		"spec.institution.id": grant.Spec.Holder.InstitutionID.String(),
+		"spec.user.id":        grant.Spec.Holder.UserID.String(),
+	})
+	if err != nil {
+		return "", fmt.Errorf("look at the completions: %w", err)
+	}
+	for i := range completions.Items {
+		if completion := &completions.Items[i]; completion.Status.ObservedGeneration != completion.Generation {
+			return "completion " + completion.Name + " is about to be planned", nil
+		}
+	}
+	return "", nil
+}
+
+// release lets go of a Grant that is being deleted. Deleting a planned Grant is no order to take anything: the planner
+// makes it again, and it finds its objects; where nobody would make it again, access goes, which nobody could take
+// otherwise, and data is left to people. Nor is the deletion of its namespace an order. Deleting a Grant that a person
+// made revokes it.
+func (r *GrantReconciler) release(ctx context.Context, grant *v1alpha1.Grant) (reconcile.Result, error) {
+	if !controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant) {
+		return reconcile.Result{}, nil
+	}
+	going, err := terminating(ctx, r.Live, grant.Namespace)
+	if err == nil && !going {
+		going, err = undefined(ctx, r.Live, grantsCRD)
+	}
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	switch {
+	case going:
+		r.Recorder.Eventf(grant, nil, corev1.EventTypeNormal, "Detached", "Release",
+			"the namespace or the kind of the grant is being deleted; what the grant provisioned stays")
+	case grant.Planned():
+		if err := r.abandon(ctx, grant); err != nil {
+			return reconcile.Result{}, err
+		}
+	default:
+		gone, err := r.revokeForGood(ctx, grant)
+		if err != nil || !gone {
+			return reconcile.Result{RequeueAfter: minWait}, err
+		}
+	}
+	read := grant.DeepCopy()
+	controllerutil.RemoveFinalizer(grant, v1alpha1.FinalizerGrant)
+	patch := client.MergeFromWithOptions(read, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, grant, patch, apply.FieldOwner); client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, fmt.Errorf("remove the finalizer: %w", err)
+	}
+	return reconcile.Result{}, nil
+}
+
+// revokeForGood takes away everything that a Grant provisioned, without grace days, and reports whether it has gone.
+func (r *GrantReconciler) revokeForGood(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
+	seats, err := r.endAccess(ctx, grant)
+	if err != nil || seats > 0 {
+		return false, err
+	}
+	if grant.Spec.OnRevoke == v1alpha1.RemovalRetain {
+		return true, nil
+	}
+	inventory, err := r.applier().EndData(ctx, grant)
+	return len(inventory) == 0, err
+}
+
+// abandon takes the access of a planned Grant that will not be planned again.
+func (r *GrantReconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) error {
+	again, err := r.plannedAgain(ctx, grant)
+	if err != nil || again {
+		return err
+	}
+	left, err := r.applier().EndAccess(ctx, grant)
+	if err != nil {
+		return fmt.Errorf("take the access of a grant that nobody plans again: %w", err)
+	}
+	if len(left) > 0 {
+		r.Recorder.Eventf(grant, nil, corev1.EventTypeWarning, "Abandoned", "Release",
+			"the grant was deleted and will not be planned again: access has been taken away, %d objects are left to people",
+			len(left))
+	}
+	return nil
+}
+
+// plannedAgain reports whether the planner makes a Grant again that is being deleted: its policy is there and works,
+// and one of its completions still entitles.
+func (r *GrantReconciler) plannedAgain(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
+	policy := &v1alpha1.CompletionPolicy{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(grant.Spec.Policy)}, policy)
+	if err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	suspended := policy.Spec.Suspend != nil && *policy.Spec.Suspend
+	if suspended || !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady) {
+		return false, nil
+	}
+	for _, cause := range grant.Spec.Causes {
+		if cause.EndsAt != nil && !cause.EndsAt.After(r.Clock.Now()) {
+			continue
+		}
+		key := client.ObjectKey{Namespace: grant.Namespace, Name: string(cause.Completion)}
+		err := r.Client.Get(ctx, key, &v1alpha1.CourseCompletion{})
+		if !apierrors.IsNotFound(err) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
