@@ -160,7 +160,8 @@ func (l Limits) checkSubject(kind v1alpha1.SubjectKind, path string) []Fault {
 func checkSubjectName(kind v1alpha1.SubjectKind, name, path string) []Fault {
 	switch {
 	case kind == v1alpha1.SubjectServiceAccount && len(content.IsDNS1123Subdomain(name)) > 0:
-		return []Fault{{path + ".name", "it does not yield the name of a ServiceAccount: lower case letters, digits, '-' and '.'"}}
+		return []Fault{{path + ".name",
+			"it does not yield the name of a ServiceAccount: lower case letters, digits, '-' and '.'"}}
 	case strings.TrimSpace(name) == "":
 		return []Fault{{path + ".name", "it yields no name: the delivery may lack the field that it uses"}}
 	case len(name) > 512:
