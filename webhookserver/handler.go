@@ -140,6 +140,9 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answ
 	if spec.Event.SentAt, fault = moment(spec.Event.SendAt, zone); fault != nil {
 		return invalidDelivery([]Fault{*fault})
 	}
+	if fault = ahead(spec.Event.SentAt, c.received); fault != nil {
+		return invalidDelivery([]Fault{*fault})
+	}
 	spec.Delivery.ID = c.id
 	spec.Delivery.Warnings = warningsOf(&spec, doc.unknown)
 	spec.User = minimise(spec.User, c.institution.Spec.Privacy)

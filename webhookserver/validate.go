@@ -217,6 +217,18 @@ func (v *validator) text(at jsontext.Pointer, limit int) string {
 	return got.text
 }
 
+// maxAhead is how far the time of an event may lie in the future: more than any zone and any clock that is kept.
+const maxAhead = 48 * time.Hour
+
+// ahead refuses a time that is yet to come. It would be newer than every delivery of years, and none of them would
+// count.
+func ahead(sentAt metav1.Time, now time.Time) *Fault {
+	if sentAt.Sub(now) <= maxAhead {
+		return nil
+	}
+	return &Fault{Pointer: atEventSendAt, Detail: "must not lie more than 48 hours in the future"}
+}
+
 // moment reads the sender's date and time in the zone of the institution. Where a clock was turned, it takes one of the
 // two readings, on every replica the same. The fault is about the first and last hours of the calendar, whose moment
 // the API cannot hold.

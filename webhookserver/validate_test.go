@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -327,5 +328,29 @@ func TestZoneOfRefusesWhatNamesNoZone(t *testing.T) {
 		if got, err := zoneOf(institution); err == nil {
 			t.Errorf("%q is taken for %s", zone, got)
 		}
+	}
+}
+
+func TestAhead(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		sentAt time.Time
+		want   bool
+	}{
+		"in the past":                  {time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), false},
+		"two days ahead":               {now.Add(48 * time.Hour), false},
+		"more than two days ahead":     {now.Add(48*time.Hour + time.Second), true},
+		"at the end of all time":       {time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), true},
+		"at the beginning of all time": {time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fault := ahead(metav1.NewTime(tc.sentAt), now)
+			if (fault != nil) != tc.want {
+				t.Fatalf("got %v, want a fault: %v", fault, tc.want)
+			}
+			if fault != nil && fault.Pointer != "/event/send_at" {
+				t.Errorf("pointer %q", fault.Pointer)
+			}
+		})
 	}
 }
