@@ -79,6 +79,9 @@ func TestCourseCompletionRules(t *testing.T) {
 		{"sentAt that is no time", []edit{{"spec.event.sentAt", "yesterday"}}, []string{"spec.event.sentAt", "date-time"}},
 
 		{"a date in words", []edit{{expire, "January 31"}}, []string{expire, "should match"}},
+		{"the 31st of February", []edit{{expire, "2026-02-31"}}, []string{expire, "must be a day of the calendar"}},
+		{"the 29th of February of no leap year", []edit{{expire, "2026-02-29"}}, []string{expire, "day of the calendar"}},
+		{"the 29th of February of a leap year", []edit{{expire, "2024-02-29"}}, nil},
 		{"a date with a time", []edit{{expire, "2027-01-31 00:00:00"}}, []string{expire, "may not be more than 10"}},
 		{"no activated", []edit{{"spec.enrollment.activated", nil}}, []string{"spec.enrollment.activated", "Required"}},
 		{"not activated", []edit{{"spec.enrollment.activated", false}}, nil},

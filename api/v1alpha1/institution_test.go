@@ -78,6 +78,7 @@ func TestInstitutionRules(t *testing.T) {
 		{"UTC", []edit{{zone, "UTC"}}, nil},
 		{"a zone of three parts", []edit{{zone, "America/Argentina/Buenos_Aires"}}, nil},
 		{"a zone with a sign", []edit{{zone, "Etc/GMT+3"}}, nil},
+		{"the zone of a container", []edit{{zone, "Local"}}, []string{zone, "must be a zone of the IANA database"}},
 		{"an offset", []edit{{zone, "-03:00"}}, []string{zone, "should match"}},
 		{"a path", []edit{{zone, "../etc/passwd"}}, []string{zone, "should match"}},
 		{"an absolute path", []edit{{zone, "/etc/localtime"}}, []string{zone, "should match"}},

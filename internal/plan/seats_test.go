@@ -57,6 +57,17 @@ func endedBefore(g *v1alpha1.Grant) {
 	g.Spec.AccessEndsAt = new(metav1.NewTime(noon.Add(-time.Second)))
 }
 
+// refused is a Grant that is told so about what was its spec in this generation; its spec is of the second one.
+func refused(generation int64) func(*v1alpha1.Grant) {
+	return func(g *v1alpha1.Grant) {
+		g.Generation = 2
+		g.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRefused,
+			ObservedGeneration: generation,
+		}}
+	}
+}
+
 func handMade(g *v1alpha1.Grant) { g.Spec.Policy, g.Spec.Causes = "", nil }
 
 func TestSeats(t *testing.T) {
@@ -92,6 +103,19 @@ func TestSeats(t *testing.T) {
 			capacity: 4, seats: []v1alpha1.Seat{seatOf(1, "a")},
 			grants:   []v1alpha1.Grant{asking("a", 9), asking("b", 2), asking("c", 1)},
 			wantGive: map[int32]string{0: "b", 2: "c"}, wantTaken: 3,
+		},
+		"a refused grant takes no seat from those who can use it": {
+			capacity: 1, grants: []v1alpha1.Grant{asking("a", 9, refused(2)), asking("b", 2)},
+			wantGive: map[int32]string{0: "b"}, wantTaken: 1,
+		},
+		"a grant that was refused before it was changed stands in the line": {
+			capacity: 1, grants: []v1alpha1.Grant{asking("a", 9, refused(1)), asking("b", 2)},
+			wantGive: map[int32]string{0: "a"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"b"},
+		},
+		"a grant that is refused later keeps its seat": {
+			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")},
+			grants:    []v1alpha1.Grant{asking("a", 9, refused(2)), asking("b", 2)},
+			wantTaken: 1, wantLine: []v1alpha1.LocalName{"b"},
 		},
 		"a capacity that was lowered evicts nobody and gives nothing": {
 			capacity: 1, seats: []v1alpha1.Seat{seatOf(4, "a"), seatOf(5, "b")},

@@ -1,0 +1,61 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// The same delivery has another digest where the institution's privacy was changed meanwhile, or the sender put in
+// something that does not matter. It is no newer delivery.
+func TestRepetitionWithAnotherDigestBringsNothingBack(t *testing.T) {
+	t.Parallel()
+	const completion = "1-7-11-5"
+	// Digests are as good as random: some are greater than that of what was withdrawn, and some are less.
+	greater, less := 0, 0
+	for i := range 16 {
+		w := newWorld(t, namespacePolicy())
+		w.deliver(delivered("2024-01-10 10:00:00"))
+		w.plan()
+		digest := w.grants[0].Spec.Causes[0].Digest
+		delete(w.completions, completion)
+		w.plan()
+		w.deliver(delivered("2024-01-10 10:00:00", func(s *v1alpha1.CourseCompletionSpec) {
+			s.User.Name = fmt.Sprintf("Ada %d", i)
+		}))
+		stored := w.completions[completion]
+		again := causeOf(&stored, v1alpha1.Lifetime{}, w.person().Zone).Digest
+		if again > digest {
+			greater++
+		} else if again < digest {
+			less++
+		}
+		w.plan()
+		if end := EndOf(&w.grants[0], w.now); end.Standing != AccessOver {
+			t.Errorf("%d: what was withdrawn is back: %v", i, w.grants[0].Spec.Causes)
+		}
+		if got := w.grants[0].Spec.Causes[0].End; got != v1alpha1.CauseWithdrawn {
+			t.Errorf("%d: end: got %q, want %q", i, got, v1alpha1.CauseWithdrawn)
+		}
+	}
+	if greater == 0 || less == 0 {
+		t.Fatalf("%d greater digests and %d less: this proves nothing", greater, less)
+	}
+}
