@@ -114,7 +114,7 @@ type CompletionEnrollment struct {
 	// +kubebuilder:validation:MinLength=10
 	// +kubebuilder:validation:MaxLength=10
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
-	// +kubebuilder:validation:XValidation:rule="timestamp(self + 'T00:00:00Z') > timestamp('0001-01-01T00:00:00Z')",message="dateExpire must be a day of the calendar"
+	// +kubebuilder:validation:XValidation:rule="timestamp(self + 'T00:00:00Z') >= timestamp('0001-01-01T00:00:00Z')",message="dateExpire must be a day of the calendar"
 	// +optional
 	DateExpire string `json:"dateExpire,omitempty"`
 
