@@ -141,7 +141,6 @@ func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 		{verb: "patch", group: ours, resource: "coursecompletions", subresource: "status"},
 		{verb: "patch", group: ours, resource: "grants", subresource: "status"},
 		{verb: "create", group: ours, resource: "grants"},
-		{verb: "patch", group: ours, resource: "grants"},
 	} {
 		t.Run(r.String(), func(t *testing.T) {
 			g := NewWithT(t)
@@ -158,6 +157,25 @@ func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 				Should(Equal(v1alpha1.ReasonGranted))
 		})
 	}
+}
+
+// A Grant that cannot be changed keeps what it says, until it can.
+func TestPlanningNeedsTheRightToChangeGrants(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	u := s.student()
+	u.complete(t)
+	u.awaitGrant(t, v1alpha1.ReasonActive)
+	giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser,
+		right{verb: "patch", group: ours, resource: "grants"})
+	answer := u.deliver(t, "event.send_at", "2023-07-04 08:00:00", "enrollment.status", 0)
+	g.Expect(answer.Outcome).To(Equal("updated"), answer.String())
+	g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, "2s", "50ms").
+		Should(Equal(v1alpha1.ReasonActive))
+
+	giveBack()
+	u.awaitGrant(t, v1alpha1.ReasonEnded)
 }
 
 // Without its view of a kind the controller-manager is not ready, and grants nothing on half a picture.
