@@ -1,0 +1,86 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Nobody would make the Grant again, so that nobody could take the access any more: it goes. The data is left to
+// people.
+func TestDeletedGrantThatNobodyPlansAgainLosesItsAccess(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		// before happens to the policy, and shows to the manager once the policy's row says so.
+		before func(w *world, policy *v1alpha1.CompletionPolicy)
+		rows   int
+	}{
+		{"the policy has gone", func(w *world, policy *v1alpha1.CompletionPolicy) { w.delete(policy) }, 0},
+		{"the policy is suspended", func(w *world, policy *v1alpha1.CompletionPolicy) {
+			w.change(policy, func() { policy.Spec.Suspend = new(true) })
+			w.awaitReason(policy, v1alpha1.ReasonSuspended)
+		}, 1},
+		{"the policy is faulty", func(w *world, policy *v1alpha1.CompletionPolicy) {
+			w.change(policy, func() { policy.Spec.Match.Expression = "nonsense(" })
+			w.awaitReason(policy, v1alpha1.ReasonInvalidPolicy)
+		}, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w, completion, grant := labWithGrace(t, 0)
+			namespace := w.learner(1)
+			w.get(namespace)
+			w.get(w.accessOf(1))
+			tc.before(w, MakeLab(w, "lab").Obj())
+			w.eventually(func(g Gomega) {
+				w.get(completion)
+				g.Expect(completion.Status.Policies).To(HaveLen(tc.rows))
+			})
+			w.delete(grant)
+			w.awaitGone(grant)
+			w.awaitGone(w.accessOf(1))
+			w.stays(namespace, namespace.UID)
+			w.get(w.quotaOf(1))
+			w.consistently(func(g Gomega) { g.Expect(w.grants(g)).To(BeEmpty()) })
+		})
+	}
+}
+
+// A policy that comes back plans its Grants again, and they take back what was left to people.
+func TestGrantOfAPolicyThatComesBackTakesItsNamespaceBack(t *testing.T) {
+	t.Parallel()
+	w, completion, grant := labWithGrace(t, 0)
+	namespace := w.learner(1)
+	w.get(namespace)
+	w.delete(MakeLab(w, "lab").Obj())
+	w.eventually(func(g Gomega) {
+		w.get(completion)
+		g.Expect(completion.Status.Policies).To(BeEmpty())
+	})
+	w.delete(grant)
+	w.awaitGone(grant)
+	w.awaitGone(w.accessOf(1))
+	w.create(MakeLab(w, "lab").Obj())
+	w.awaitActive(w.grantOf("lab", completion))
+	w.get(w.accessOf(1))
+	w.stays(namespace, namespace.UID)
+}

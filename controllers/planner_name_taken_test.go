@@ -1,0 +1,69 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// A Grant that a person made may have the name of a planned one. It is not touched, and holds up nothing else.
+func TestHandmadeGrantInTheWayOfAPlannedOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := NewWithT(t)
+	completion := MakeCompletion(w, 1).Obj()
+	planned := w.grantOf("lab", completion)
+	byHand := MakeGrant(w, planned.Name, 1).Namespace(w.prefix + "hand").Obj()
+	w.create(byHand)
+	w.awaitActive(byHand)
+	uid, spec := byHand.UID, byHand.Spec.DeepCopy()
+	w.create(
+		MakeLab(w, "lab").Obj(),
+		MakePolicy(w, "other").Namespace(v1alpha1.Template(w.prefix+"other-${user.id}")).Obj(),
+		completion,
+	)
+	w.awaitReason(completion, v1alpha1.ReasonPolicyFailed)
+	g.Expect(stalled(completion)).To(BeTrue())
+	g.Expect(ready(completion).Message).To(ContainSubstring("grant " + planned.Name + " cannot be made"))
+	w.awaitActive(w.grantOf("other", completion))
+	w.awaitReason(completion, v1alpha1.ReasonPolicyFailed)
+
+	// It is not tried again and again: one attempt may follow what has just happened.
+	_, _, began := w.writes(0)
+	w.consistently(func(g Gomega) {
+		taken, refused, _ := w.writes(began)
+		g.Expect(refused["grants"]).To(BeNumerically("<=", 2), "attempts to create the grant")
+		g.Expect(taken["coursecompletions/status"]).To(BeNumerically("<=", 1))
+		g.Expect(taken["grants"]).To(BeZero())
+	})
+	w.get(byHand)
+	g.Expect(byHand.UID).To(Equal(uid))
+	g.Expect(byHand.Spec).To(BeComparableTo(*spec))
+
+	// The planner looks again by itself, but a delivery does not wait for that.
+	w.delete(byHand)
+	w.awaitGone(byHand)
+	w.change(completion, func() { sendAt(completion, "2026-03-05 10:00:00") })
+	w.awaitActive(planned)
+	g.Expect(planned.Spec.Policy).To(BeEquivalentTo("lab"))
+	w.awaitReason(completion, v1alpha1.ReasonGranted)
+	w.get(w.learner(1))
+}
