@@ -51,7 +51,7 @@ func TestCompletionPolicyRules(t *testing.T) {
 	const (
 		namespaces = "spec.namespaces"
 		courses    = "spec.match.courseIDs"
-		something  = "a policy must grant something: set namespaces or seats"
+		something  = "a policy must grant something: set namespaces, seats or objects"
 		label      = "metadata.name must be a DNS label"
 	)
 	course := func(i int) any { return int64(i + 1) }

@@ -202,7 +202,8 @@ type SeatTemplate struct {
 
 // CompletionPolicySpec says what a completion grants.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.namespaces) || has(self.seats)",message="a policy must grant something: set namespaces or seats"
+// +kubebuilder:validation:XValidation:rule="has(self.namespaces) || has(self.seats) || has(self.objects)",message="a policy must grant something: set namespaces, seats or objects"
+// +kubebuilder:validation:XValidation:rule="has(self.objects) == has(self.serviceAccountName)",message="objects and serviceAccountName go together: objects are applied with the rights of that ServiceAccount"
 // +kubebuilder:validation:XValidation:rule="self.grantPer == oldSelf.grantPer",message="grantPer is immutable, because it names the grants: make another policy"
 type CompletionPolicySpec struct {
 	// match says which completions the policy is about.
@@ -235,6 +236,22 @@ type CompletionPolicySpec struct {
 	// +optional
 	Seats []SeatTemplate `json:"seats,omitempty"`
 
+	// objects of any kind are applied for the user with the rights of the ServiceAccount, after the namespaces, and so
+	// they may be in them. They are data: they go when the namespaces go; RoleBindings among them go with the access.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Objects []ObjectTemplate `json:"objects,omitempty"`
+
+	// serviceAccountName is the ServiceAccount of this namespace whose rights objects are applied, checked and deleted
+	// with. It must carry the label completions.lxp.dev/policy-service-account with the value true.
+	//
+	// +optional
+	ServiceAccountName LocalName `json:"serviceAccountName,omitempty"`
+
 	// lifetime bounds how long the entitlement lasts.
 	//
 	// +kubebuilder:default={}
@@ -249,8 +266,8 @@ type CompletionPolicySpec struct {
 	// +optional
 	Approval Approval `json:"approval,omitempty"`
 
-	// onRevoke says whether namespaces are deleted (Delete) or left to people (Retain) when the data of an ended grant
-	// has to go. Access and seats are taken away in both cases.
+	// onRevoke says whether namespaces and objects are deleted (Delete) or left to people (Retain) when the data of an
+	// ended grant has to go. Access and seats are taken away in both cases.
 	//
 	// +kubebuilder:default=Delete
 	// +optional
@@ -319,7 +336,9 @@ type CompletionPolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled. A policy that is not Ready grants nothing new; what it granted stays.
+	// conditions are Ready, Reconciling and Stalled, and for a policy with objects AccessReady. A policy that is not Ready
+	// grants nothing new; what it granted stays. AccessReady says whether the ServiceAccount may do what the objects
+	// need, as far as that can be known beforehand.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -333,7 +352,7 @@ type CompletionPolicyStatus struct {
 	Grants GrantCounts `json:"grants,omitzero"`
 }
 
-// CompletionPolicy says what the completion of a course grants: namespaces, and seats in pools.
+// CompletionPolicy says what the completion of a course grants: namespaces, seats in pools, and objects of any kind.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -25,6 +25,9 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True when only a change of the spec, or of the installation, can help.
 	ConditionStalled = "Stalled"
+	// ConditionAccessReady, on a policy with objects, is True when its ServiceAccount may do what the objects need, as far
+	// as that can be known before the first grant. The policy may be Ready without it.
+	ConditionAccessReady = "AccessReady"
 )
 
 // Reasons of conditions. They are stable tokens: alerts and scripts may rely on them.
@@ -78,6 +81,11 @@ const (
 	ReasonRefused = "Refused"
 	// ReasonForbidden means that the API server denied the operator a right that it needs.
 	ReasonForbidden = "Forbidden"
+	// ReasonServiceAccountNotOptedIn means that the ServiceAccount of a policy's objects does not exist or lacks the label
+	// that lets policies use it.
+	ReasonServiceAccountNotOptedIn = "ServiceAccountNotOptedIn"
+	// ReasonKindUnknown means that the API server does not serve the kind of an object.
+	ReasonKindUnknown = "KindUnknown"
 	// ReasonWaitingForSeat means that every seat of a pool is taken.
 	ReasonWaitingForSeat = "WaitingForSeat"
 	// ReasonPoolMissing means that the pool that should give a seat does not exist.

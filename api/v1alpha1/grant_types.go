@@ -135,6 +135,7 @@ type GrantOverride struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.policy) == has(oldSelf.policy) && (!has(self.policy) || self.policy == oldSelf.policy)",message="policy is immutable"
 // +kubebuilder:validation:XValidation:rule="self.holder == oldSelf.holder",message="holder is immutable: make another Grant"
+// +kubebuilder:validation:XValidation:rule="has(self.objects) == has(self.serviceAccountName)",message="objects and serviceAccountName go together: objects are applied with the rights of that ServiceAccount"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || has(self.accessEndsAt)",message="dataEndsAt needs accessEndsAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || self.dataEndsAt >= self.accessEndsAt",message="dataEndsAt must not be before accessEndsAt"
 type GrantSpec struct {
@@ -173,6 +174,20 @@ type GrantSpec struct {
 	// +optional
 	Seats []GrantedSeat `json:"seats,omitempty"`
 
+	// objects of any kind that the holder has.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Objects []GrantedObject `json:"objects,omitempty"`
+
+	// serviceAccountName is the ServiceAccount of this namespace whose rights the objects are applied with.
+	//
+	// +optional
+	ServiceAccountName LocalName `json:"serviceAccountName,omitempty"`
+
 	// lifetime is the policy's, as it was when it was last considered, so that the grant can end without it.
 	//
 	// +kubebuilder:default={}
@@ -185,7 +200,7 @@ type GrantSpec struct {
 	// +optional
 	Approval Approval `json:"approval,omitempty"`
 
-	// onRevoke says whether namespaces are deleted or left to people when the data has to go.
+	// onRevoke says whether namespaces and objects are deleted or left to people when the data has to go.
 	//
 	// +kubebuilder:default=Delete
 	// +optional
@@ -267,12 +282,19 @@ type InventoryEntry struct {
 	// +required
 	Name string `json:"name,omitempty"`
 
-	// uid of the object: what has another uid is another object, and is left alone.
+	// uid of the object: what has another uid is another object, and is left alone. Unset: it was about to be applied, and
+	// is the grant's if it carries the grant's mark.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	// +required
+	// +optional
 	UID string `json:"uid,omitempty"`
+
+	// serviceAccountName is the ServiceAccount with whose rights the object was applied, and is deleted. Unset: the
+	// operator's own rights.
+	//
+	// +optional
+	ServiceAccountName LocalName `json:"serviceAccountName,omitempty"`
 }
 
 // HeldSeat is a seat that the grant has.

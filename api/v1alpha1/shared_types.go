@@ -37,6 +37,11 @@ const (
 	// AnnotationGrant names the Grant, as namespace/name, on what it provisioned, for people.
 	AnnotationGrant = GroupName + "/granted-by"
 
+	// AnnotationServiceAccount, on an object that a policy's template made, names the ServiceAccount whose rights it was
+	// applied with, and so tells it from what the operator makes with its own.
+	AnnotationServiceAccount = GroupName + "/applied-by"
+	// LabelPolicyServiceAccount, with the value true, lets the policies of a ServiceAccount's namespace use its rights.
+	LabelPolicyServiceAccount = GroupName + "/policy-service-account"
 	// FinalizerGrant holds a Grant until what it must revoke is revoked.
 	FinalizerGrant = GroupName + "/revoke"
 

@@ -72,6 +72,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GrantedLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantedNamespace"):
 		return &apiv1alpha1.GrantedNamespaceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GrantedObject"):
+		return &apiv1alpha1.GrantedObjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantedSeat"):
 		return &apiv1alpha1.GrantedSeatApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantedSubject"):
@@ -100,6 +102,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LimitTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespaceTemplate"):
 		return &apiv1alpha1.NamespaceTemplateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ObjectTemplate"):
+		return &apiv1alpha1.ObjectTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PolicyMatch"):
 		return &apiv1alpha1.PolicyMatchApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PolicyResult"):

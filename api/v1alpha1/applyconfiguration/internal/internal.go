@@ -173,6 +173,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: objects
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.ObjectTemplate
+          elementRelationship: associative
+          keys:
+          - name
     - name: onPolicyRemoval
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RemovalAction
@@ -189,6 +197,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - pool
+    - name: serviceAccountName
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LocalName
     - name: suspend
       type:
         scalar: boolean
@@ -310,6 +321,8 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.DeliveryWarning
   scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.EnrollmentExpiry
+  scalar: string
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.EntryName
   scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.Grant
   map:
@@ -440,6 +453,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: objects
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantedObject
+          elementRelationship: associative
+          keys:
+          - name
     - name: onPolicyRemoval
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RemovalAction
@@ -462,6 +483,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - pool
+    - name: serviceAccountName
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LocalName
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantStatus
   map:
     fields:
@@ -585,6 +609,15 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantedObject
+  map:
+    fields:
+    - name: name
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.EntryName
+    - name: object
+      type:
+        namedType: __untyped_atomic_
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantedSeat
   map:
     fields:
@@ -704,6 +737,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: serviceAccountName
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LocalName
     - name: uid
       type:
         scalar: string
@@ -796,6 +832,15 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.ResourceQuotaTemplate
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.NetworkIsolation
   scalar: string
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.ObjectTemplate
+  map:
+    fields:
+    - name: name
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.EntryName
+    - name: template
+      type:
+        namedType: __untyped_atomic_
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.PlatformID
   scalar: numeric
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.PodSecurityLevel
@@ -1135,6 +1180,18 @@ var schemaYAML = typed.YAMLObject(`types:
     elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Time
   scalar: untyped
+- name: io.k8s.apimachinery.pkg.runtime.RawExtension
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: io.k8s.apimachinery.pkg.types.UID
   scalar: string
 - name: io.k8s.apimachinery.pkg.util.intstr.IntOrString

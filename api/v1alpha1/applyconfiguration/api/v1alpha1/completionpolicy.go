@@ -30,7 +30,7 @@ import (
 // CompletionPolicyApplyConfiguration represents a declarative configuration of the CompletionPolicy type for use
 // with apply.
 //
-// CompletionPolicy says what the completion of a course grants: namespaces, and seats in pools.
+// CompletionPolicy says what the completion of a course grants: namespaces, seats in pools, and objects of any kind.
 type CompletionPolicyApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is the standard object metadata.

@@ -36,14 +36,20 @@ type CompletionPolicySpecApplyConfiguration struct {
 	Namespaces []NamespaceTemplateApplyConfiguration `json:"namespaces,omitempty"`
 	// seats are taken for the user, each as soon as its pool has one free.
 	Seats []SeatTemplateApplyConfiguration `json:"seats,omitempty"`
+	// objects of any kind are applied for the user with the rights of the ServiceAccount, after the namespaces, and so
+	// they may be in them. They are data: they go when the namespaces go; RoleBindings among them go with the access.
+	Objects []ObjectTemplateApplyConfiguration `json:"objects,omitempty"`
+	// serviceAccountName is the ServiceAccount of this namespace whose rights objects are applied, checked and deleted
+	// with. It must carry the label completions.lxp.dev/policy-service-account with the value true.
+	ServiceAccountName *apiv1alpha1.LocalName `json:"serviceAccountName,omitempty"`
 	// lifetime bounds how long the entitlement lasts.
 	Lifetime *LifetimeApplyConfiguration `json:"lifetime,omitempty"`
 	// approval says whether grants take effect by themselves (Automatic), or each waits until a person approves it by
 	// setting spec.override.approved of the Grant (Manual). A change to Manual holds for grants that are new; a change to
 	// Automatic lets those that wait take effect.
 	Approval *apiv1alpha1.Approval `json:"approval,omitempty"`
-	// onRevoke says whether namespaces are deleted (Delete) or left to people (Retain) when the data of an ended grant
-	// has to go. Access and seats are taken away in both cases.
+	// onRevoke says whether namespaces and objects are deleted (Delete) or left to people (Retain) when the data of an
+	// ended grant has to go. Access and seats are taken away in both cases.
 	OnRevoke *apiv1alpha1.RemovalAction `json:"onRevoke,omitempty"`
 	// onPolicyRemoval says whether grants stay (Retain) or end (Delete) when the policy is deleted, or no longer matches
 	// their completions.
@@ -97,6 +103,27 @@ func (b *CompletionPolicySpecApplyConfiguration) WithSeats(values ...*SeatTempla
 		}
 		b.Seats = append(b.Seats, *values[i])
 	}
+	return b
+}
+
+// WithObjects adds the given value to the Objects field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Objects field.
+func (b *CompletionPolicySpecApplyConfiguration) WithObjects(values ...*ObjectTemplateApplyConfiguration) *CompletionPolicySpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithObjects")
+		}
+		b.Objects = append(b.Objects, *values[i])
+	}
+	return b
+}
+
+// WithServiceAccountName sets the ServiceAccountName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceAccountName field is set to the value of the last call.
+func (b *CompletionPolicySpecApplyConfiguration) WithServiceAccountName(value apiv1alpha1.LocalName) *CompletionPolicySpecApplyConfiguration {
+	b.ServiceAccountName = &value
 	return b
 }
 

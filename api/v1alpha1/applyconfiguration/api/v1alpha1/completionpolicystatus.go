@@ -29,7 +29,9 @@ import (
 type CompletionPolicyStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Reconciling and Stalled. A policy that is not Ready grants nothing new; what it granted stays.
+	// conditions are Ready, Reconciling and Stalled, and for a policy with objects AccessReady. A policy that is not Ready
+	// grants nothing new; what it granted stays. AccessReady says whether the ServiceAccount may do what the objects
+	// need, as far as that can be known beforehand.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// grants says how many Grants of the policy there are in each phase.
 	Grants *GrantCountsApplyConfiguration `json:"grants,omitempty"`

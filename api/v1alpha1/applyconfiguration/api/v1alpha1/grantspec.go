@@ -39,11 +39,15 @@ type GrantSpecApplyConfiguration struct {
 	Namespaces []GrantedNamespaceApplyConfiguration `json:"namespaces,omitempty"`
 	// seats that the holder has, or waits for.
 	Seats []GrantedSeatApplyConfiguration `json:"seats,omitempty"`
+	// objects of any kind that the holder has.
+	Objects []GrantedObjectApplyConfiguration `json:"objects,omitempty"`
+	// serviceAccountName is the ServiceAccount of this namespace whose rights the objects are applied with.
+	ServiceAccountName *apiv1alpha1.LocalName `json:"serviceAccountName,omitempty"`
 	// lifetime is the policy's, as it was when it was last considered, so that the grant can end without it.
 	Lifetime *LifetimeApplyConfiguration `json:"lifetime,omitempty"`
 	// approval says whether the grant waits for a person, who approves it by the override.
 	Approval *apiv1alpha1.Approval `json:"approval,omitempty"`
-	// onRevoke says whether namespaces are deleted or left to people when the data has to go.
+	// onRevoke says whether namespaces and objects are deleted or left to people when the data has to go.
 	OnRevoke *apiv1alpha1.RemovalAction `json:"onRevoke,omitempty"`
 	// onPolicyRemoval says whether the grant outlasts its policy.
 	OnPolicyRemoval *apiv1alpha1.RemovalAction `json:"onPolicyRemoval,omitempty"`
@@ -113,6 +117,27 @@ func (b *GrantSpecApplyConfiguration) WithSeats(values ...*GrantedSeatApplyConfi
 		}
 		b.Seats = append(b.Seats, *values[i])
 	}
+	return b
+}
+
+// WithObjects adds the given value to the Objects field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Objects field.
+func (b *GrantSpecApplyConfiguration) WithObjects(values ...*GrantedObjectApplyConfiguration) *GrantSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithObjects")
+		}
+		b.Objects = append(b.Objects, *values[i])
+	}
+	return b
+}
+
+// WithServiceAccountName sets the ServiceAccountName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceAccountName field is set to the value of the last call.
+func (b *GrantSpecApplyConfiguration) WithServiceAccountName(value apiv1alpha1.LocalName) *GrantSpecApplyConfiguration {
+	b.ServiceAccountName = &value
 	return b
 }
 

@@ -18,6 +18,10 @@ limitations under the License.
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
 // InventoryEntryApplyConfiguration represents a declarative configuration of the InventoryEntry type for use
 // with apply.
 //
@@ -31,8 +35,12 @@ type InventoryEntryApplyConfiguration struct {
 	Namespace *string `json:"namespace,omitempty"`
 	// name of the object.
 	Name *string `json:"name,omitempty"`
-	// uid of the object: what has another uid is another object, and is left alone.
+	// uid of the object: what has another uid is another object, and is left alone. Unset: it was about to be applied, and
+	// is the grant's if it carries the grant's mark.
 	UID *string `json:"uid,omitempty"`
+	// serviceAccountName is the ServiceAccount with whose rights the object was applied, and is deleted. Unset: the
+	// operator's own rights.
+	ServiceAccountName *apiv1alpha1.LocalName `json:"serviceAccountName,omitempty"`
 }
 
 // InventoryEntryApplyConfiguration constructs a declarative configuration of the InventoryEntry type for use with
@@ -78,5 +86,13 @@ func (b *InventoryEntryApplyConfiguration) WithName(value string) *InventoryEntr
 // If called multiple times, the UID field is set to the value of the last call.
 func (b *InventoryEntryApplyConfiguration) WithUID(value string) *InventoryEntryApplyConfiguration {
 	b.UID = &value
+	return b
+}
+
+// WithServiceAccountName sets the ServiceAccountName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceAccountName field is set to the value of the last call.
+func (b *InventoryEntryApplyConfiguration) WithServiceAccountName(value apiv1alpha1.LocalName) *InventoryEntryApplyConfiguration {
+	b.ServiceAccountName = &value
 	return b
 }
