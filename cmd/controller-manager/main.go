@@ -57,9 +57,10 @@ type options struct {
 	leaderElect             bool
 	leaderElectionNamespace string
 
-	workers            int
-	podSecurityCap     string
-	allowGroupSubjects bool
+	workers              int
+	podSecurityCap       string
+	allowGroupSubjects   bool
+	allowWorkloadObjects bool
 
 	log zap.Options
 }
@@ -77,6 +78,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.podSecurityCap, "pod-security-cap", string(v1alpha1.PodSecurityRestricted),
 		"The least strict pod security level of granted namespaces: restricted, baseline or privileged.")
 	flags.BoolVar(&o.allowGroupSubjects, "allow-group-subjects", false, "Let policies and grants give access to groups.")
+	flags.BoolVar(&o.allowWorkloadObjects, "allow-workload-objects", false,
+		"Let the objects of policies and grants be pods, and kinds that make pods.")
 	o.log.BindFlags(flags)
 }
 
@@ -134,8 +137,9 @@ func run(ctx context.Context, o options) error {
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
 		Limits: plan.Limits{
-			PodSecurityCap:     v1alpha1.PodSecurityLevel(o.podSecurityCap),
-			AllowGroupSubjects: o.allowGroupSubjects,
+			PodSecurityCap:       v1alpha1.PodSecurityLevel(o.podSecurityCap),
+			AllowGroupSubjects:   o.allowGroupSubjects,
+			AllowWorkloadObjects: o.allowWorkloadObjects,
 		},
 		Clock:   clock.RealClock{},
 		Workers: o.workers,

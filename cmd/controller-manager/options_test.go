@@ -32,6 +32,7 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"--zap-log-level=8", "--zap-log-level"},
 		{"--pod-security-cap=baseline", ""},
 		{"--pod-security-cap=none", "--pod-security-cap"},
+		{"--allow-workload-objects", ""},
 		{"--workers=0", "--workers"},
 		{"--workers=65", "--workers"},
 	} {

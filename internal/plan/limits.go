@@ -35,6 +35,8 @@ type Limits struct {
 	PodSecurityCap v1alpha1.PodSecurityLevel
 	// AllowGroupSubjects lets access be given to groups.
 	AllowGroupSubjects bool
+	// AllowWorkloadObjects lets templated objects be pods, and kinds that make pods.
+	AllowWorkloadObjects bool
 }
 
 // Fault is one thing that is wrong in a policy or a Grant.
@@ -62,13 +64,20 @@ var reservedDomains = []string{"kubernetes.io", "k8s.io", v1alpha1.GroupName, "o
 // systemNamespaces are never granted, whatever the prefix.
 var systemNamespaces = []string{"default", "kube-system", "kube-public", "kube-node-lease", "completion-system"}
 
+const (
+	notANamespaceName = "it does not yield a namespace name: at most 63 lower case letters, digits and '-', " +
+		"starting and ending with a letter or digit"
+	notALabelValue = "the value is not a label value: at most 63 letters, digits, '-', '_' and '.', starting and ending " +
+		"with a letter or digit; dnsLabel(...) makes one of any text"
+)
+
 // CheckGrant returns what the installation or the institution does not allow in a Grant.
 func (l Limits) CheckGrant(spec *v1alpha1.GrantSpec, prefix string) []Fault {
 	var faults []Fault
 	for i := range spec.Namespaces {
 		faults = append(faults, l.checkNamespace(&spec.Namespaces[i], fmt.Sprintf("spec.namespaces[%d]", i), prefix)...)
 	}
-	return faults
+	return append(faults, l.checkObjects(spec.Objects, "object")...)
 }
 
 func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix string) []Fault {
@@ -77,9 +86,7 @@ func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix strin
 	faults = append(faults, checkKeys(ns.Annotations, path+".annotations")...)
 	for key, value := range ns.Labels {
 		if len(content.IsLabelValue(value)) > 0 {
-			faults = append(faults, Fault{path + ".labels[" + key + "]",
-				"the value is not a label value: at most 63 letters, digits, '-', '_' and '.', starting and ending with a " +
-					"letter or digit; dnsLabel(...) makes one of any text"})
+			faults = append(faults, Fault{path + ".labels[" + key + "]", notALabelValue})
 		}
 	}
 	faults = append(faults, l.checkPodSecurity(ns.PodSecurity, path+".podSecurity")...)
@@ -105,16 +112,20 @@ func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix strin
 func checkNamespaceName(name, path, prefix string) []Fault {
 	switch {
 	case len(content.IsDNS1123Label(name)) > 0:
-		return []Fault{{path, "it does not yield a namespace name: at most 63 lower case letters, digits and '-', " +
-			"starting and ending with a letter or digit"}}
+		return []Fault{{path, notANamespaceName}}
 	case !strings.HasPrefix(name, prefix):
 		return []Fault{{path, fmt.Sprintf("namespaces of this institution start with %q (spec.namespacePrefix)", prefix)}}
 	case name == prefix:
 		return []Fault{{path, "the name is the institution's prefix alone: add what tells one user from another"}}
-	case slices.Contains(systemNamespaces, name), strings.HasPrefix(name, "kube-"), strings.HasPrefix(name, "openshift-"):
+	case systemNamespace(name):
 		return []Fault{{path, "system namespaces are never granted"}}
 	}
 	return nil
+}
+
+func systemNamespace(name string) bool {
+	return slices.Contains(systemNamespaces, name) || strings.HasPrefix(name, "kube-") ||
+		strings.HasPrefix(name, "openshift-")
 }
 
 func checkKeys[V any](keyed map[string]V, path string) []Fault {

@@ -75,7 +75,10 @@ func (p *Planned) Changed() bool {
 	}
 	have := p.Existing.Spec.DeepCopy()
 	have.Override = v1alpha1.GrantOverride{}
-	return !equality.Semantic.DeepEqual(have, &p.Spec)
+	have.Objects = canonical(have.Objects)
+	want := p.Spec
+	want.Objects = canonical(want.Objects)
+	return !equality.Semantic.DeepEqual(have, &want)
 }
 
 // Plan is what a person should have.
@@ -331,7 +334,8 @@ func (p *planning) render(policy *Policy, spec *v1alpha1.GrantSpec, candidates [
 		}
 		return false
 	}
-	spec.Namespaces, spec.Seats = rendered, nil
+	spec.Namespaces, spec.Seats = rendered.namespaces, nil
+	spec.Objects, spec.ServiceAccountName = rendered.objects, policy.Spec.ServiceAccountName
 	for _, seat := range policy.Spec.Seats {
 		spec.Seats = append(spec.Seats, v1alpha1.GrantedSeat(seat))
 	}

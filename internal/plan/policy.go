@@ -42,6 +42,7 @@ type Policy struct {
 	courses    map[v1alpha1.PlatformID]bool
 	match      *expression.Predicate
 	namespaces []namespaceTemplate
+	objects    []objectTemplate
 }
 
 // Suspended reports whether the policy plans nothing for now.
@@ -86,12 +87,17 @@ func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, li
 	for i := range compiled.Spec.Namespaces {
 		c.namespace(&compiled.Spec.Namespaces[i], fmt.Sprintf("spec.namespaces[%d]", i))
 	}
+	for i := range compiled.Spec.Objects {
+		c.object(&compiled.Spec.Objects[i], fmt.Sprintf("spec.objects[%d]", i))
+	}
 	return compiled
 }
 
 type compilation struct {
 	policy *Policy
 	env    *expression.Compiler
+	// expressions counts the strings of objects that hold one.
+	expressions int
 }
 
 func (c *compilation) fault(path string, err error) {

@@ -26,10 +26,16 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/expression"
 )
 
-// render fills in what a policy grants because of a completion. What it returns holds no template any more.
-func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) ([]v1alpha1.GrantedNamespace, error) {
+// granted is what a policy grants because of a completion. It holds no template any more.
+type granted struct {
+	namespaces []v1alpha1.GrantedNamespace
+	objects    []v1alpha1.GrantedObject
+}
+
+// render fills in what a policy grants because of a completion.
+func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) (*granted, error) {
 	values := expression.VariablesOf(completion)
-	rendered := make([]v1alpha1.GrantedNamespace, 0, len(p.namespaces))
+	rendered := &granted{}
 	names := map[string]bool{}
 	for i := range p.namespaces {
 		ns, err := p.namespaces[i].render(values)
@@ -40,7 +46,14 @@ func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) ([]v1alpha1.G
 			return nil, Fault{p.namespaces[i].path + ".name", "two namespaces of the policy get the same name"}
 		}
 		names[ns.Name] = true
-		rendered = append(rendered, *ns)
+		rendered.namespaces = append(rendered.namespaces, *ns)
+	}
+	for i := range p.objects {
+		object, err := p.objects[i].render(values)
+		if err != nil {
+			return nil, err
+		}
+		rendered.objects = append(rendered.objects, *object)
 	}
 	return rendered, nil
 }
@@ -135,8 +148,9 @@ func (r *renderer) quantities(templates quantityTemplates, path string) map[stri
 }
 
 // allowed returns the first thing about what was rendered that the institution or the installation does not allow.
-func (p *Policy) allowed(namespaces []v1alpha1.GrantedNamespace, prefix string) error {
-	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Namespaces: namespaces}, prefix)
+func (p *Policy) allowed(rendered *granted, prefix string) error {
+	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Namespaces: rendered.namespaces}, prefix)
+	faults = append(faults, p.limits.checkObjects(rendered.objects, "template")...)
 	if len(faults) == 0 {
 		return nil
 	}

@@ -1,0 +1,180 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/validate/content"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// workloads are the kinds that run programs, by their groups. Only an installation can allow them.
+var workloads = map[string][]string{
+	"":           {"Pod", "PodTemplate", "ReplicationController"},
+	"apps":       {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"},
+	"batch":      {"Job", "CronJob"},
+	"extensions": {"Deployment", "DaemonSet", "ReplicaSet"},
+}
+
+// metadataFields are what the metadata of a templated object may hold. Everything else is the API server's or the
+// operator's: with a finalizer or an owner, for one, somebody else would decide when the object goes.
+var metadataFields = []string{"name", "namespace", "labels", "annotations"}
+
+// checkObjects holds the objects of a Grant against the limits. Part is the field of an entry that has the object.
+func (l Limits) checkObjects(objects []v1alpha1.GrantedObject, part string) []Fault {
+	var faults []Fault
+	first := map[string]v1alpha1.EntryName{}
+	for i := range objects {
+		path := fmt.Sprintf("spec.objects[%d].%s", i, part)
+		if size := len(objects[i].Object.Raw); size > maxObjectSize {
+			faults = append(faults, Fault{path, fmt.Sprintf("it yields %d bytes, at most %d are allowed", size, maxObjectSize)})
+			continue
+		}
+		object, err := decodeObject(objects[i].Object)
+		if err != nil {
+			faults = append(faults, Fault{path, err.Error()})
+			continue
+		}
+		wrong := l.checkShape(object, path)
+		if len(wrong) == 0 {
+			wrong = checkMetadata(object["metadata"].(map[string]any), path+".metadata")
+		}
+		faults = append(faults, wrong...)
+		if len(wrong) > 0 {
+			continue
+		}
+		key := identityOf(object)
+		if other, found := first[key]; found {
+			faults = append(faults, Fault{path, fmt.Sprintf("it is the same object as that of the entry %s", other)})
+		}
+		first[key] = objects[i].Name
+	}
+	return faults
+}
+
+func identityOf(object map[string]any) string {
+	apiVersion, _ := object["apiVersion"].(string)
+	metadata, _ := object["metadata"].(map[string]any)
+	return fmt.Sprint(schema.FromAPIVersionAndKind(apiVersion, "").Group, "/", object["kind"], "/",
+		metadata["namespace"], "/", metadata["name"])
+}
+
+// checkShape checks what of an object, or its template, no rendering can change: its kind, and which fields it has.
+func (l Limits) checkShape(object map[string]any, path string) []Fault {
+	faults := l.checkKind(object, path)
+	if _, found := object["status"]; found {
+		faults = append(faults, Fault{path + ".status", "the status of an object is not applied: leave it out"})
+	}
+	metadata, ok := object["metadata"].(map[string]any)
+	if !ok {
+		return append(faults, Fault{path + ".metadata", "write out the metadata, with a name at least"})
+	}
+	for key, value := range metadata {
+		if !slices.Contains(metadataFields, key) && value != nil {
+			faults = append(faults, Fault{fieldPath(path+".metadata", key), "the metadata of an object is name, namespace, " +
+				"labels and annotations: leave it out"})
+		}
+	}
+	for _, key := range []string{"name", "namespace"} {
+		if value, found := metadata[key]; found && value != nil || key == "name" {
+			if _, ok := value.(string); !ok {
+				faults = append(faults, Fault{path + ".metadata." + key, "it must be a string"})
+			}
+		}
+	}
+	for _, key := range []string{"labels", "annotations"} {
+		if metadata[key] == nil {
+			continue
+		}
+		at := path + ".metadata." + key
+		pairs, ok := metadata[key].(map[string]any)
+		if !ok {
+			faults = append(faults, Fault{at, "write out the keys: it is a map of strings"})
+			continue
+		}
+		faults = append(faults, checkKeys(pairs, at)...)
+		for name, value := range pairs {
+			if _, ok := value.(string); !ok && value != nil {
+				faults = append(faults, Fault{at + "[" + name + "]", "it must be a string: put it in quotes"})
+			}
+		}
+	}
+	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
+	return faults
+}
+
+func (l Limits) checkKind(object map[string]any, path string) []Fault {
+	apiVersion, _ := object["apiVersion"].(string)
+	kind, _ := object["kind"].(string)
+	version, err := schema.ParseGroupVersion(apiVersion)
+	switch {
+	case err != nil || apiVersion == "" || strings.Contains(apiVersion, "${"):
+		return []Fault{{path + ".apiVersion", "write out the apiVersion, such as v1 or apps/v1: it is not a template"}}
+	case kind == "" || strings.Contains(kind, "${"):
+		return []Fault{{path + ".kind", "write out the kind: it is not a template"}}
+	case version.Group == v1alpha1.GroupName || strings.HasSuffix(version.Group, "."+v1alpha1.GroupName):
+		return []Fault{{path + ".kind", "the kinds of " + v1alpha1.GroupName + " are not granted"}}
+	case version.Group == "" && kind == "Namespace":
+		return []Fault{{path + ".kind", "namespaces are granted by spec.namespaces, not as objects"}}
+	case !l.AllowWorkloadObjects && slices.Contains(workloads[version.Group], kind):
+		return []Fault{{path + ".kind", "this installation grants nothing that runs programs: the controller-manager's " +
+			"flag --allow-workload-objects allows it"}}
+	}
+	return nil
+}
+
+// checkMetadata checks the metadata of a rendered object, whose shape has been checked.
+func checkMetadata(metadata map[string]any, path string) []Fault {
+	name, _ := metadata["name"].(string)
+	faults := checkObjectName(name, path+".name")
+	if namespace, ok := metadata["namespace"].(string); ok {
+		faults = append(faults, checkObjectNamespace(namespace, path+".namespace")...)
+	}
+	labels, _ := metadata["labels"].(map[string]any)
+	for key, value := range labels {
+		if text, _ := value.(string); len(content.IsLabelValue(text)) > 0 {
+			faults = append(faults, Fault{path + ".labels[" + key + "]", notALabelValue})
+		}
+	}
+	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
+	return faults
+}
+
+// checkObjectName checks what holds for the names of all kinds; the API server knows what holds for each.
+func checkObjectName(name, path string) []Fault {
+	if name == "" || len(name) > 253 || len(content.IsPathSegmentName(name)) > 0 ||
+		strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return []Fault{{path, "it does not yield the name of an object: at most 253 printable characters, without spaces, " +
+			"'/' and '%'; dnsLabel(...) makes one of any text"}}
+	}
+	return nil
+}
+
+func checkObjectNamespace(name, path string) []Fault {
+	switch {
+	case len(content.IsDNS1123Label(name)) > 0:
+		return []Fault{{path, notANamespaceName}}
+	case systemNamespace(name):
+		return []Fault{{path, "nothing is granted in system namespaces"}}
+	}
+	return nil
+}
