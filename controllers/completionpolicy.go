@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -84,6 +85,7 @@ type CompletionPolicyReconciler struct {
 	Compiler *PolicyCompiler
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
+	Accounts *apply.Accounts
 }
 
 // SetupWithManager registers the loop.
@@ -124,7 +126,7 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 	if err := r.Client.List(ctx, &institutions, client.InNamespace(policy.Namespace)); err != nil {
 		return reconcile.Result{}, fmt.Errorf("list institutions: %w", err)
 	}
-	verdict := r.verdict(policy, institutions.Items)
+	verdict, compiled := r.verdict(policy, institutions.Items)
 	counts, err := countGrants(ctx, r.Client, func(*v1alpha1.Grant) bool { return true },
 		client.InNamespace(policy.Namespace), client.MatchingFields{indexPolicy: policy.Name})
 	if err != nil {
@@ -133,6 +135,10 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 	before := policy.DeepCopy()
 	policy.Status.ObservedGeneration = policy.Generation
 	policy.Status.Grants = counts
+	after, err := r.access(ctx, policy, compiled)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("check the rights of the ServiceAccount: %w", err)
+	}
 	setConditions(&policy.Status.Conditions, verdict, policy.Generation, r.Clock.Now())
 	changed, err := patchStatus(ctx, r.Client, before, policy)
 	if err != nil {
@@ -141,25 +147,30 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 	if changed && readyReason(before.Status.Conditions) != verdict.Reason {
 		emit(r.Recorder, policy, verdict, "Compile")
 	}
-	return reconcile.Result{}, nil
+	if changed {
+		r.tellAccess(policy, before)
+	}
+	return reconcile.Result{RequeueAfter: after}, nil
 }
 
+// verdict says whether the policy works, and returns it compiled.
 func (r *CompletionPolicyReconciler) verdict(
 	policy *v1alpha1.CompletionPolicy, institutions []v1alpha1.Institution,
-) plan.Verdict {
+) (plan.Verdict, *plan.Policy) {
 	if len(institutions) == 0 {
 		return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonInstitutionMissing,
-			Message: "no Institution is in this namespace: a policy works beside one"}
+			Message: "no Institution is in this namespace: a policy works beside one"}, nil
 	}
+	var compiled *plan.Policy
 	for i := range institutions {
-		if compiled := r.Compiler.Compile(policy, institutions[i].Spec.Privacy); !compiled.Ready() {
-			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: compiled.Message()}
+		if compiled = r.Compiler.Compile(policy, institutions[i].Spec.Privacy); !compiled.Ready() {
+			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: compiled.Message()}, compiled
 		}
 	}
 	if policy.Spec.Suspend != nil && *policy.Spec.Suspend {
 		return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended,
-			Message: "the policy is suspended: it plans nothing"}
+			Message: "the policy is suspended: it plans nothing"}, compiled
 	}
 	return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
-		Message: "every expression is compiled and type-checked"}
+		Message: "every expression is compiled and type-checked"}, compiled
 }

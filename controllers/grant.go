@@ -57,9 +57,11 @@ type GrantReconciler struct {
 	Limits   plan.Limits
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
+	Accounts *apply.Accounts
 
 	plans   *plans
 	written written
+	checks  objectChecks
 }
 
 // SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is
@@ -127,6 +129,7 @@ func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 		if apierrors.IsNotFound(err) {
 			r.written.forget(req.NamespacedName)
 			r.plans.forget(req.NamespacedName)
+			r.checks.forget(req.NamespacedName)
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
@@ -147,18 +150,7 @@ func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	}
 	before := grant.DeepCopy()
 	result, err := r.settle(ctx, grant)
-	grant.Status.ObservedGeneration = grant.Generation
-	grant.Status.Phase = result.phase
-	setConditions(&grant.Status.Conditions, result.verdict, grant.Generation, r.Clock.Now())
-	changed, statusErr := patchStatus(ctx, r.Client, before, grant)
-	if statusErr != nil {
-		return reconcile.Result{}, errors.Join(err, fmt.Errorf("write the status: %w", statusErr))
-	}
-	if changed {
-		r.written.note(grant)
-		r.tell(grant, before, result)
-	}
-	return reconcile.Result{RequeueAfter: result.after}, err
+	return r.conclude(ctx, grant, before, result, err)
 }
 
 // settle does what the Grant's standing asks for, and looks again when that changes by itself, whatever came of it.
@@ -234,16 +226,20 @@ func (r *GrantReconciler) provision(
 	if err != nil {
 		return r.pending(grant, err)
 	}
+	after, err := r.objects(ctx, grant)
+	if err != nil {
+		return r.waiting(grant, err)
+	}
 	if len(missing) > 0 {
 		verdict, err := r.waitingForSeat(ctx, grant, missing[0])
-		return outcome{v1alpha1.GrantWaiting, verdict, 0}, err
+		return outcome{v1alpha1.GrantWaiting, verdict, after}, err
 	}
 	return outcome{v1alpha1.GrantActive, plan.Verdict{Ready: true, Reason: v1alpha1.ReasonActive,
-		Message: "everything is in place"}, 0}, nil
+		Message: "everything is in place"}, after}, nil
 }
 
 func (r *GrantReconciler) applier() *apply.Applier {
-	return &apply.Applier{Client: r.Client, Live: r.Live}
+	return &apply.Applier{Client: r.Client, Live: r.Live, Accounts: r.Accounts}
 }
 
 // waiting tells apart what a Grant waits for and what is an error to repeat.
@@ -255,6 +251,9 @@ func (r *GrantReconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, er
 	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
 			Message: going.Error()}, r.patience(grant)}, nil
+	}
+	if lacking, ok := errors.AsType[*apply.AccountError](err); ok {
+		return r.lacking(grant, lacking), nil
 	}
 	return r.pending(grant, err)
 }

@@ -37,7 +37,7 @@ import (
 // awaitApproval gives nothing. Where an approval was taken back, access goes, and data stays.
 func (r *GrantReconciler) awaitApproval(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
 	if _, err := r.endAccess(ctx, grant); err != nil {
-		return r.pending(grant, err)
+		return r.waiting(grant, err)
 	}
 	return outcome{v1alpha1.GrantAwaitingApproval, plan.Verdict{Reconciling: true,
 		Reason:  v1alpha1.ReasonAwaitingApproval,
@@ -54,7 +54,7 @@ func (r *GrantReconciler) revoke(
 	}
 	left, err := r.endAccess(ctx, grant)
 	if err != nil {
-		return r.pending(grant, err)
+		return r.waiting(grant, err)
 	}
 	if left > 0 {
 		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
@@ -73,7 +73,7 @@ func (r *GrantReconciler) revoke(
 	if grant.Spec.OnRevoke != v1alpha1.RemovalRetain {
 		return r.endData(ctx, grant, tenant, phase)
 	}
-	return over(phase, "access has been taken away; namespaces are left to people (onRevoke: Retain)"), nil
+	return over(phase, "access has been taken away; namespaces and objects are left to people (onRevoke: Retain)"), nil
 }
 
 func over(phase v1alpha1.GrantPhase, message string) outcome {
@@ -86,6 +86,7 @@ func over(phase v1alpha1.GrantPhase, message string) outcome {
 
 // endAccess takes away access at once, and returns how many seats are still to be freed by their pools.
 func (r *GrantReconciler) endAccess(ctx context.Context, grant *v1alpha1.Grant) (int, error) {
+	r.checks.forget(client.ObjectKeyFromObject(grant))
 	inventory, err := r.applier().EndAccess(ctx, grant)
 	grant.Status.Inventory = inventory
 	if err != nil {
@@ -120,7 +121,9 @@ func (r *GrantReconciler) endData(
 	inventory, err := r.applier().EndData(ctx, grant)
 	grant.Status.Inventory = inventory
 	if err != nil {
-		return r.pending(grant, err)
+		result, err := r.waiting(grant, err)
+		result.phase = phase
+		return result, err
 	}
 	if len(inventory) > 0 {
 		return outcome{phase, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
@@ -182,18 +185,22 @@ func (r *GrantReconciler) release(ctx context.Context, grant *v1alpha1.Grant) (r
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	before := grant.DeepCopy()
 	switch {
 	case going:
 		r.Recorder.Eventf(grant, nil, corev1.EventTypeNormal, "Detached", "Release",
 			"the namespace or the kind of the grant is being deleted; what the grant provisioned stays")
 	case grant.Planned():
 		if err := r.abandon(ctx, grant); err != nil {
-			return reconcile.Result{}, err
+			return r.heldUp(ctx, grant, before, err)
 		}
 	default:
 		gone, err := r.revokeForGood(ctx, grant)
-		if err != nil || !gone {
-			return reconcile.Result{RequeueAfter: minWait}, err
+		if err != nil {
+			return r.heldUp(ctx, grant, before, err)
+		}
+		if !gone {
+			return reconcile.Result{RequeueAfter: minWait}, nil
 		}
 	}
 	read := grant.DeepCopy()
@@ -203,6 +210,14 @@ func (r *GrantReconciler) release(ctx context.Context, grant *v1alpha1.Grant) (r
 		return reconcile.Result{}, fmt.Errorf("remove the finalizer: %w", err)
 	}
 	return reconcile.Result{}, nil
+}
+
+// heldUp says what a Grant that is being deleted waits for.
+func (r *GrantReconciler) heldUp(
+	ctx context.Context, grant, before *v1alpha1.Grant, failed error,
+) (reconcile.Result, error) {
+	result, err := r.waiting(grant, failed)
+	return r.conclude(ctx, grant, before, result, err)
 }
 
 // revokeForGood takes away everything that a Grant provisioned, without grace days, and reports whether it has gone.
@@ -215,6 +230,7 @@ func (r *GrantReconciler) revokeForGood(ctx context.Context, grant *v1alpha1.Gra
 		return true, nil
 	}
 	inventory, err := r.applier().EndData(ctx, grant)
+	grant.Status.Inventory = inventory
 	return len(inventory) == 0, err
 }
 

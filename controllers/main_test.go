@@ -22,6 +22,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -139,6 +140,10 @@ type world struct {
 	limits    plan.Limits
 	// beside are further namespaces that the manager sees.
 	beside []string
+	// foreign is the namespace of another institution.
+	foreign string
+	// wrap, where it is set, comes between the manager and the API server.
+	wrap func(http.RoundTripper) http.RoundTripper
 	// stop ends the manager and returns once it has ended.
 	stop func()
 }
@@ -195,7 +200,11 @@ func (w *world) binding() *rbacv1.RoleBinding {
 func (w *world) start() {
 	w.t.Helper()
 	g := NewWithT(w.t)
-	mgr, err := ctrl.NewManager(rest.CopyConfig(rights), manager.Options{
+	own := rest.CopyConfig(rights)
+	if w.wrap != nil {
+		own.Wrap(w.wrap)
+	}
+	mgr, err := ctrl.NewManager(own, manager.Options{
 		Scheme:                 controllers.NewScheme(),
 		Cache:                  w.cache(),
 		Metrics:                metricsserver.Options{BindAddress: "0"},

@@ -81,6 +81,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	recorder := mgr.GetEventRecorder("completion-controller-manager")
 	compiler := NewPolicyCompiler(options.Limits)
 	noted := &plans{}
+	accounts := apply.NewAccounts(mgr.GetConfig(), mgr.GetRESTMapper(), c, live)
 	loops := []struct {
 		name  string
 		setup func() error
@@ -89,7 +90,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return (&InstitutionReconciler{c, live, recorder, options.Clock}).SetupWithManager(mgr)
 		}},
 		{"completionpolicy", func() error {
-			return (&CompletionPolicyReconciler{c, compiler, recorder, options.Clock}).SetupWithManager(mgr)
+			return (&CompletionPolicyReconciler{c, compiler, recorder, options.Clock, accounts}).SetupWithManager(mgr)
 		}},
 		{"planner", func() error {
 			planner := &PlannerReconciler{Client: c, Live: live, Compiler: compiler, Clock: options.Clock, plans: noted}
@@ -98,7 +99,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		{"grant", func() error {
 			grants := &GrantReconciler{
 				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
-				plans: noted}
+				Accounts: accounts, plans: noted}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
 		{"seatpool", func() error { return (&SeatPoolReconciler{c, live, options.Clock}).SetupWithManager(mgr) }},

@@ -65,9 +65,11 @@ func setConditions(conditions *[]metav1.Condition, verdict plan.Verdict, generat
 }
 
 // patchStatus writes the status of an object if it differs from what was read, and reports whether it did. The patch
-// carries no resourceVersion: each status has one writer, which works it out anew each time. An object that is gone
-// meanwhile is no error.
-func patchStatus(ctx context.Context, c client.Client, read, changed client.Object) (bool, error) {
+// carries no resourceVersion unless the options say so: each status has one writer, which works it out anew each time.
+// An object that is gone meanwhile is no error.
+func patchStatus(
+	ctx context.Context, c client.Client, read, changed client.Object, options ...client.MergeFromOption,
+) (bool, error) {
 	patch := client.MergeFrom(read)
 	data, err := patch.Data(changed)
 	if err != nil {
@@ -76,7 +78,7 @@ func patchStatus(ctx context.Context, c client.Client, read, changed client.Obje
 	if string(data) == "{}" {
 		return false, nil
 	}
-	err = c.Status().Patch(ctx, changed, patch, apply.FieldOwner)
+	err = c.Status().Patch(ctx, changed, client.MergeFromWithOptions(read, options...), apply.FieldOwner)
 	return err == nil, client.IgnoreNotFound(err)
 }
 
@@ -124,7 +126,8 @@ func (w *written) forget(key client.ObjectKey) {
 // eventType returns how an event about a verdict is marked: as a warning where people have to do something.
 func eventType(verdict plan.Verdict) string {
 	switch verdict.Reason {
-	case v1alpha1.ReasonConflict, v1alpha1.ReasonForbidden, v1alpha1.ReasonPoolMissing, v1alpha1.ReasonAccessMissing,
+	case v1alpha1.ReasonConflict, v1alpha1.ReasonForbidden, v1alpha1.ReasonServiceAccountNotOptedIn,
+		v1alpha1.ReasonKindUnknown, v1alpha1.ReasonPoolMissing, v1alpha1.ReasonAccessMissing,
 		v1alpha1.ReasonTokenShared, v1alpha1.ReasonTokenInvalid, v1alpha1.ReasonTokenNotFound,
 		v1alpha1.ReasonProgressingWithRetry:
 		return corev1.EventTypeWarning

@@ -124,6 +124,35 @@ func TestUndisturbedCompletionCostsNoWriteTooMany(t *testing.T) {
 	})
 }
 
+// Objects cost one write each, and one more of the Grant's status, ahead of them.
+func TestObjectsCostOneMoreStatus(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.allow("", rule("", "configmaps"))
+	policy := MakeWelcome(w).Object("note", w.fill(note)).Obj()
+	w.create(w.account(), policy)
+	w.awaitAccess(policy, v1alpha1.ReasonReady)
+	_, _, began := w.writes(0)
+	completion := MakeCompletion(w, 1).Obj()
+	w.create(completion)
+	w.awaitReason(completion, v1alpha1.ReasonGranted)
+	want := writesOfACompletion()
+	want["configmaps"], want["grants/status"] = 2, 2
+	look := func(g Gomega) {
+		taken, refused, _ := w.writes(began)
+		delete(taken, "institutions/status")
+		delete(taken, "completionpolicies/status")
+		g.Expect(taken).To(BeComparableTo(want))
+		g.Expect(refused).To(BeEmpty())
+	}
+	// The audit log lags behind the answers.
+	w.eventually(look)
+	w.consistently(look)
+	w.stop()
+	w.start()
+	w.consistently(look)
+}
+
 func TestRepeatedLookAndRestartWriteNothing(t *testing.T) {
 	t.Parallel()
 	w, grant := labWithOne(t)

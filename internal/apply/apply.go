@@ -23,6 +23,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -78,6 +79,8 @@ type Applier struct {
 	Client client.Client
 	// Live reads from the API server.
 	Live client.Reader
+	// Accounts acts as the ServiceAccounts of policies, for templated objects.
+	Accounts *Accounts
 }
 
 // Provision puts everything that the Grant says into the cluster and takes away what it no longer says, except for
@@ -167,8 +170,11 @@ func (a *Applier) prune(
 		if wanted[identity(entry)] {
 			continue
 		}
-		accessGoes := entry.Kind == "RoleBinding" && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete
-		if !kept[*entry.Namespace] && !accessGoes {
+		if entry.ServiceAccountName != "" {
+			rest = append(rest, entry)
+			continue
+		}
+		if !kept[*entry.Namespace] && !accessGoes(grant, entry) {
 			rest = append(rest, entry)
 			continue
 		}
@@ -185,27 +191,29 @@ func (a *Applier) prune(
 
 // EndAccess deletes what gives the holder access. It returns what is left of the inventory.
 func (a *Applier) EndAccess(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	return a.removeAll(ctx, grant, func(entry v1alpha1.InventoryEntry) bool { return entry.Kind == "RoleBinding" })
+	return a.removeAll(ctx, grant, isAccess)
 }
 
-// EndData deletes everything that the Grant provisioned. It returns what is not gone yet. What bounds and isolates a
-// namespace goes with it and not before: as long as something runs in there, it is held.
+// EndData deletes everything that the Grant provisioned. It returns what is not gone yet. What is in a namespace goes
+// with it and not before: what bounds and isolates it holds as long as something runs in there, and what was templated
+// goes whatever its ServiceAccount may do by then.
 func (a *Applier) EndData(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	left, err := a.removeAll(ctx, grant, func(e v1alpha1.InventoryEntry) bool { return rank(e.Kind) <= rank("Namespace") })
+	inside := func(e v1alpha1.InventoryEntry) bool { return !isAccess(e) && !isNamespace(e) }
+	left, err := a.removeAll(ctx, grant, func(e v1alpha1.InventoryEntry) bool { return !inside(e) })
 	if err != nil {
 		return left, err
 	}
 	going := map[string]bool{}
 	for _, entry := range left {
-		going[entry.Name] = going[entry.Name] || entry.Kind == "Namespace"
+		going[entry.Name] = going[entry.Name] || isNamespace(entry)
 	}
 	standing := grant.DeepCopy()
 	standing.Status.Inventory = left
-	return a.removeAll(ctx, standing, func(e v1alpha1.InventoryEntry) bool {
-		return rank(e.Kind) > rank("Namespace") && !going[*e.Namespace]
-	})
+	return a.removeAll(ctx, standing, func(e v1alpha1.InventoryEntry) bool { return inside(e) && !going[*e.Namespace] })
 }
 
+// removeAll deletes what is chosen, and returns what is left. One object that cannot be deleted does not hold up the
+// others.
 func (a *Applier) removeAll(
 	ctx context.Context, grant *v1alpha1.Grant, chosen func(v1alpha1.InventoryEntry) bool,
 ) ([]v1alpha1.InventoryEntry, error) {
@@ -214,25 +222,31 @@ func (a *Applier) removeAll(
 		return grant.Status.Inventory, err
 	}
 	var rest []v1alpha1.InventoryEntry
-	for i, entry := range have {
-		if !chosen(entry) {
-			rest = append(rest, entry)
-			continue
-		}
-		gone, err := a.remove(ctx, grant, entry)
-		if err != nil {
-			return append(rest, have[i:]...), err
+	var failed []error
+	for _, entry := range have {
+		gone := false
+		if chosen(entry) {
+			if gone, err = a.remove(ctx, grant, entry); err != nil {
+				failed = append(failed, err)
+			}
 		}
 		if !gone {
 			rest = append(rest, entry)
 		}
 	}
-	return rest, nil
+	return rest, errors.Join(failed...)
 }
 
 // remove deletes one object of the Grant, and reports whether it is gone. What does not carry the Grant's mark, or has
 // another uid, is somebody else's: it counts as gone and is left alone.
 func (a *Applier) remove(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
+	if entry.ServiceAccountName != "" {
+		return a.removeTemplated(ctx, grant, entry)
+	}
+	return a.removeOwn(ctx, grant, entry)
+}
+
+func (a *Applier) removeOwn(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
 	object := &metav1.PartialObjectMetadata{}
 	object.SetGroupVersionKind(versionOf(entry))
 	key := client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}
@@ -242,7 +256,7 @@ func (a *Applier) remove(ctx context.Context, grant *v1alpha1.Grant, entry v1alp
 		return true, nil
 	case err != nil:
 		return false, err
-	case string(object.UID) != entry.UID || !labelled(object, grant.OwnerDigest()):
+	case another(object, entry) || !labelled(object, grant.OwnerDigest()):
 		return true, nil
 	case !object.DeletionTimestamp.IsZero():
 		return false, nil
@@ -255,19 +269,27 @@ func (a *Applier) remove(ctx context.Context, grant *v1alpha1.Grant, entry v1alp
 		return false, err
 	}
 	// A namespace takes its time; everything else that we make is gone at once.
-	return entry.Kind != "Namespace", nil
+	return !isNamespace(entry), nil
 }
 
 // inventory returns what the Grant has: what its status records, and what carries its mark, so that what a crash kept
 // out of the status is found all the same.
 func (a *Applier) inventory(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
+	templated := map[string]bool{}
+	for _, entry := range grant.Status.Inventory {
+		templated[identity(entry)] = entry.ServiceAccountName != ""
+	}
 	var found []v1alpha1.InventoryEntry
 	for _, list := range lists() {
 		if err := a.Client.List(ctx, list.objects, client.MatchingFields{IndexGrant: grant.OwnerDigest()}); err != nil {
 			return nil, err
 		}
 		for _, object := range list.items() {
-			found = append(found, entryOf(list.group, list.kind, object, object.GetUID()))
+			entry := entryOf(list.group, list.kind, object, object.GetUID())
+			// What was applied as a ServiceAccount is recorded before, and is not for the operator's own rights to delete.
+			if !templated[identity(entry)] && object.GetAnnotations()[v1alpha1.AnnotationServiceAccount] == "" {
+				found = append(found, entry)
+			}
 		}
 	}
 	return merge(grant.Status.Inventory, found), nil

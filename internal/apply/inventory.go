@@ -52,20 +52,34 @@ func merge(first, second []v1alpha1.InventoryEntry) []v1alpha1.InventoryEntry {
 		merged = append(merged, e)
 	}
 	slices.SortFunc(merged, func(a, b v1alpha1.InventoryEntry) int {
-		return cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(identity(a), identity(b)))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(identity(a), identity(b)))
 	})
 	return merged
 }
 
 // rank orders kinds for removal: access, then namespaces, which take what is in them along.
-func rank(kind string) int {
-	switch kind {
-	case "RoleBinding":
+func rank(entry v1alpha1.InventoryEntry) int {
+	switch {
+	case isAccess(entry):
 		return 0
-	case "Namespace":
+	case isNamespace(entry):
 		return 1
 	}
 	return 2
+}
+
+// isAccess reports whether an object gives somebody rights, and so goes when access ends.
+func isAccess(entry v1alpha1.InventoryEntry) bool {
+	return *entry.Group == rbacv1.GroupName && (entry.Kind == "RoleBinding" || entry.Kind == "ClusterRoleBinding")
+}
+
+// accessGoes reports whether an object gives access that goes with the namespace that a Grant no longer says.
+func accessGoes(grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) bool {
+	return isAccess(entry) && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete
+}
+
+func isNamespace(entry v1alpha1.InventoryEntry) bool {
+	return *entry.Group == "" && entry.Kind == "Namespace"
 }
 
 // kindList reads the objects of one kind.

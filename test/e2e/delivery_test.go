@@ -111,6 +111,7 @@ func TestContractExampleIsStoredWithEveryFieldInItsPlace(t *testing.T) {
 	}
 	g.Expect(outcomes).To(Equal(map[v1alpha1.LocalName]v1alpha1.PolicyOutcome{
 		"lab": v1alpha1.OutcomeGranted, "tutor": v1alpha1.OutcomeNotMatched,
+		"welcome": v1alpha1.OutcomeNotMatched,
 	}))
 
 	// The last test with the sample institution leaves it as it found it.

@@ -1,0 +1,145 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// How often the rights of a policy's ServiceAccount are looked at: nothing tells when they change.
+const (
+	maxAccessWait  = 3 * time.Minute
+	accessInterval = 10 * time.Minute
+)
+
+// access sets the condition AccessReady of a policy with objects, and returns when to look again; zero if never. What
+// it cannot know beforehand, such as rights in a namespace that only rendering will name, it says nothing about.
+func (r *CompletionPolicyReconciler) access(
+	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *plan.Policy,
+) (time.Duration, error) {
+	conditions := &policy.Status.Conditions
+	if compiled == nil || !compiled.Ready() || len(policy.Spec.Objects) == 0 {
+		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionAccessReady)
+		return 0, nil
+	}
+	condition := metav1.Condition{
+		Type: v1alpha1.ConditionAccessReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady,
+		Message:            "the ServiceAccount may do what the objects need, as far as that can be known beforehand",
+		ObservedGeneration: policy.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now()),
+	}
+	err := r.missing(ctx, apply.Account{Namespace: policy.Namespace, Name: string(policy.Spec.ServiceAccountName)},
+		compiled.Objects())
+	lacking, ok := errors.AsType[*apply.AccountError](err)
+	switch {
+	case ok:
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, lacking.Reason, lacking.Message
+	case err != nil:
+		return 0, err
+	}
+	meta.SetStatusCondition(conditions, condition)
+	if !ok {
+		return accessInterval, nil
+	}
+	since := meta.FindStatusCondition(*conditions, v1alpha1.ConditionAccessReady).LastTransitionTime
+	return min(max(minWait, r.Clock.Since(since.Time)), maxAccessWait), nil
+}
+
+// missing returns an AccountError that names everything that is known to be missing.
+func (r *CompletionPolicyReconciler) missing(
+	ctx context.Context, account apply.Account, objects []plan.ObjectOutline,
+) error {
+	if err := r.Accounts.OptedIn(ctx, account); err != nil {
+		return err
+	}
+	if err := r.Accounts.MayImpersonate(ctx, account); err != nil {
+		return err
+	}
+	all := &apply.AccountError{}
+	var messages []string
+	for _, object := range objects {
+		err := r.missingFor(ctx, account, object)
+		lacking, ok := errors.AsType[*apply.AccountError](err)
+		if !ok && err != nil {
+			return err
+		}
+		if ok {
+			if all.Reason == "" {
+				all.Reason = lacking.Reason
+			}
+			messages = append(messages, object.Field+": "+lacking.Message)
+		}
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	all.Message = strings.Join(messages, "; ")
+	return all
+}
+
+func (r *CompletionPolicyReconciler) missingFor(
+	ctx context.Context, account apply.Account, object plan.ObjectOutline,
+) error {
+	mapping, err := r.Accounts.Mapping(object.Kind)
+	if err != nil {
+		return err
+	}
+	namespaced := mapping.Scope.Name() == meta.RESTScopeNameNamespace
+	where := "the cluster"
+	switch {
+	case namespaced && object.Place == plan.PlaceCluster:
+		return &apply.AccountError{Reason: v1alpha1.ReasonRefused, Message: fmt.Sprintf(
+			"a %s needs metadata.namespace", object.Kind.Kind)}
+	case !namespaced && object.Place != plan.PlaceCluster:
+		return &apply.AccountError{Reason: v1alpha1.ReasonRefused, Message: fmt.Sprintf(
+			"a %s is of the whole cluster: leave out metadata.namespace", object.Kind.Kind)}
+	case object.Place == plan.PlaceUnknown:
+		return nil
+	case object.Place == plan.PlaceFixed:
+		where = "namespace " + object.Namespace
+	case object.Place == plan.PlaceGranted:
+		where = "the namespaces that the policy grants, which needs a ClusterRoleBinding, as they are not there yet"
+	}
+	denied, err := r.Accounts.Denied(ctx, account, mapping.Resource, object.Namespace, object.Name)
+	if err != nil || len(denied) == 0 {
+		return err
+	}
+	return &apply.AccountError{Reason: v1alpha1.ReasonForbidden,
+		Message: apply.DeniedMessage(account, denied, mapping.Resource, where)}
+}
+
+// tellAccess emits an event when something has come to be missing.
+func (r *CompletionPolicyReconciler) tellAccess(policy, before *v1alpha1.CompletionPolicy) {
+	condition := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionAccessReady)
+	earlier := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionAccessReady)
+	if condition == nil || condition.Status == metav1.ConditionTrue ||
+		earlier != nil && earlier.Reason == condition.Reason {
+		return
+	}
+	lacking := plan.Verdict{Stalled: true, Reason: condition.Reason, Message: condition.Message}
+	emit(r.Recorder, policy, lacking, "CheckAccess")
+}

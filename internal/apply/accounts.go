@@ -1,0 +1,273 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/lru"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// maxClients bounds how many ServiceAccounts have a client kept for them.
+const maxClients = 128
+
+// Verbs are what a ServiceAccount needs to be allowed for the objects that are applied as it: a server-side apply is a
+// patch, and where it makes something new a create.
+var Verbs = []string{"get", "create", "patch", "delete"}
+
+// Account is a ServiceAccount whose rights a policy uses.
+type Account struct{ Namespace, Name string }
+
+// User is how the API server knows the account.
+func (a Account) User() string { return "system:serviceaccount:" + a.Namespace + ":" + a.Name }
+
+// groups are those that the API server takes the account to be in.
+func (a Account) groups() []string {
+	return []string{"system:serviceaccounts", "system:serviceaccounts:" + a.Namespace, "system:authenticated"}
+}
+
+// AccountError says why something cannot be done as a ServiceAccount. It names objects and rights, and no values.
+type AccountError struct {
+	// Reason is one of the API's reasons.
+	Reason string
+	// Message says what is missing and what to do.
+	Message string
+}
+
+// Error returns the message.
+func (e *AccountError) Error() string { return e.Message }
+
+// Accounts acts as the ServiceAccounts of policies, and knows what they may do. It is safe for concurrent use.
+type Accounts struct {
+	config  *rest.Config
+	mapper  meta.RESTMapper
+	client  client.Client
+	live    client.Reader
+	clients *lru.Cache
+}
+
+// NewAccounts returns Accounts that use the configuration of the operator itself to impersonate. The client asks for
+// access reviews; live reads from the API server.
+func NewAccounts(config *rest.Config, mapper meta.RESTMapper, c client.Client, live client.Reader) *Accounts {
+	return &Accounts{config: config, mapper: mapper, client: c, live: live, clients: lru.New(maxClients)}
+}
+
+// as returns a client that acts as an account, after a live look whether it lets policies use it.
+func (a *Accounts) as(ctx context.Context, account Account) (client.Client, error) {
+	if account.Namespace == "" || account.Name == "" {
+		return nil, errors.New("a ServiceAccount has a namespace and a name: nobody else is impersonated")
+	}
+	if err := a.OptedIn(ctx, account); err != nil {
+		return nil, err
+	}
+	if kept, found := a.clients.Get(account); found {
+		return kept.(client.Client), nil
+	}
+	config := rest.CopyConfig(a.config)
+	// The API server adds the groups of a ServiceAccount by itself. Naming them would need the right to impersonate
+	// groups, which is one of the whole cluster.
+	config.Impersonate = rest.ImpersonationConfig{UserName: account.User()}
+	made, err := client.New(config, client.Options{Mapper: a.mapper})
+	if err != nil {
+		return nil, fmt.Errorf("make a client that acts as %s: %w", account.User(), err)
+	}
+	a.clients.Add(account, made)
+	return made, nil
+}
+
+// OptedIn returns an AccountError unless the ServiceAccount exists and carries the label that lets policies use it.
+func (a *Accounts) OptedIn(ctx context.Context, account Account) error {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
+	err := a.live.Get(ctx, client.ObjectKey{Namespace: account.Namespace, Name: account.Name}, object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return &AccountError{v1alpha1.ReasonServiceAccountNotOptedIn, fmt.Sprintf(
+			"ServiceAccount %s does not exist: create it with the label %s: \"true\"", account.Name,
+			v1alpha1.LabelPolicyServiceAccount)}
+	case apierrors.IsForbidden(err):
+		return &AccountError{v1alpha1.ReasonAccessMissing, fmt.Sprintf("ServiceAccount %s may not be read: %s", account.Name,
+			bindingNeeded(account))}
+	case err != nil:
+		return fmt.Errorf("read ServiceAccount %s: %w", account.Name, err)
+	case object.Labels[v1alpha1.LabelPolicyServiceAccount] != "true":
+		return &AccountError{v1alpha1.ReasonServiceAccountNotOptedIn, fmt.Sprintf(
+			"ServiceAccount %s does not let policies use its rights: whoever answers for it sets the label %s: \"true\"",
+			account.Name, v1alpha1.LabelPolicyServiceAccount)}
+	}
+	return nil
+}
+
+func bindingNeeded(account Account) string {
+	return "namespace " + account.Namespace + " needs a RoleBinding of the ClusterRole completion-institution to the " +
+		"ServiceAccount of completion-controller-manager"
+}
+
+// MayImpersonate returns an AccountError unless the operator may act as the account.
+func (a *Accounts) MayImpersonate(ctx context.Context, account Account) error {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: "impersonate", Resource: "serviceaccounts", Namespace: account.Namespace, Name: account.Name,
+		},
+	}}
+	if err := a.client.Create(ctx, review); err != nil {
+		return fmt.Errorf("ask what the operator may do: %w", err)
+	}
+	if review.Status.Allowed {
+		return nil
+	}
+	return &AccountError{v1alpha1.ReasonAccessMissing, fmt.Sprintf("ServiceAccount %s may not be impersonated: %s",
+		account.Name, bindingNeeded(account))}
+}
+
+// Mapping returns how the API server serves a kind, or an AccountError where it does not.
+func (a *Accounts) Mapping(kind schema.GroupVersionKind) (*meta.RESTMapping, error) {
+	var versions []string
+	if kind.Version != "" {
+		versions = append(versions, kind.Version)
+	}
+	mapping, err := a.mapper.RESTMapping(kind.GroupKind(), versions...)
+	if meta.IsNoMatchError(err) {
+		return nil, &AccountError{v1alpha1.ReasonKindUnknown, fmt.Sprintf(
+			"the API server serves no %s of %s: is its CustomResourceDefinition installed?", kind.Kind,
+			kind.GroupVersion())}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask for the kind %s: %w", kind.Kind, err)
+	}
+	return mapping, nil
+}
+
+// Denied returns which of the Verbs an account may not use on a resource. An empty namespace means all of them, an
+// empty name every name.
+func (a *Accounts) Denied(
+	ctx context.Context, account Account, resource schema.GroupVersionResource, namespace, name string,
+) ([]string, error) {
+	var denied []string
+	for _, verb := range Verbs {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: account.User(), Groups: account.groups(),
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Verb: verb, Group: resource.Group, Version: resource.Version, Resource: resource.Resource,
+				Namespace: namespace, Name: name,
+			},
+		}}
+		if err := a.client.Create(ctx, review); err != nil {
+			return nil, fmt.Errorf("ask what ServiceAccount %s may do: %w", account.Name, err)
+		}
+		if !review.Status.Allowed {
+			denied = append(denied, verb)
+		}
+	}
+	return denied, nil
+}
+
+// DeniedMessage says what an account may not do.
+func DeniedMessage(account Account, denied []string, resource schema.GroupVersionResource, where string) string {
+	what := resource.Resource
+	if resource.Group != "" {
+		what += "." + resource.Group
+	}
+	return fmt.Sprintf("ServiceAccount %s may not %s %s in %s", account.Name, strings.Join(denied, ", "), what, where)
+}
+
+// explain finds out why the API server said that something is forbidden: a right that is missing, or something that
+// stands in the way of those who have it. What the API server wrote may quote values.
+func (a *Accounts) explain(
+	ctx context.Context, account Account, mapping *meta.RESTMapping, key client.ObjectKey,
+) error {
+	if err := a.MayImpersonate(ctx, account); err != nil {
+		return err
+	}
+	denied, err := a.Denied(ctx, account, mapping.Resource, key.Namespace, key.Name)
+	if err != nil {
+		return err
+	}
+	where := "namespace " + key.Namespace
+	if key.Namespace == "" {
+		where = "the cluster"
+	}
+	if len(denied) > 0 {
+		return &AccountError{v1alpha1.ReasonForbidden, DeniedMessage(account, denied, mapping.Resource, where)}
+	}
+	return &AccountError{v1alpha1.ReasonForbidden, fmt.Sprintf(
+		"the API server refuses %s %s to ServiceAccount %s in %s, though it has the rights: look for a quota, pod security, "+
+			"an admission policy, or an attempt to grant more than it has",
+		mapping.GroupVersionKind.Kind, key.Name, account.Name, where)}
+}
+
+// clean turns an error of a request that was made as an account into what a condition and a log may tell: what the API
+// server writes may quote values, which may be personal.
+func (a *Accounts) clean(
+	ctx context.Context, err error, account Account, mapping *meta.RESTMapping, key client.ObjectKey,
+) error {
+	what := mapping.GroupVersionKind.Kind + " " + key.Name
+	switch {
+	case apierrors.IsForbidden(err):
+		return a.explain(ctx, account, mapping, key)
+	case apierrors.IsNotFound(err) && key.Namespace != "":
+		return &AccountError{v1alpha1.ReasonProgressingWithRetry, fmt.Sprintf("%s: namespace %s does not exist", what,
+			key.Namespace)}
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err):
+		return &AccountError{v1alpha1.ReasonRefused, fmt.Sprintf("the API server refuses %s: %s", what, faultyFields(err))}
+	case apierrors.IsConflict(err), apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err),
+		apierrors.IsTimeout(err), apierrors.IsServiceUnavailable(err):
+		return err
+	}
+	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
+		// A field of the wrong type, for one, which the API server calls an error of its own and quotes.
+		return &AccountError{v1alpha1.ReasonProgressingWithRetry, fmt.Sprintf(
+			"the API server fails to apply %s (%s): look whether each field exists in its kind and has the right type", what,
+			status.Status().Reason)}
+	}
+	return err
+}
+
+// faultyFields names what the API server complains about, without the values.
+func faultyFields(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return "it does not say why"
+	}
+	text := string(status.Status().Reason)
+	var fields []string
+	if details := status.Status().Details; details != nil {
+		for _, cause := range details.Causes {
+			if cause.Field != "" && !slices.Contains(fields, cause.Field) {
+				fields = append(fields, cause.Field)
+			}
+		}
+	}
+	if len(fields) > 0 {
+		text += " at " + strings.Join(fields, ", ")
+	}
+	return text
+}
