@@ -294,6 +294,10 @@ func TestRightsThatNobodyGave(t *testing.T) {
 			verb: "create", group: "rbac.authorization.k8s.io", resource: "clusterrolebindings"}, false},
 		{controllerManagerUser, right{verb: "create", resource: "pods"}, false},
 		{controllerManagerUser, right{verb: "impersonate", resource: "users"}, false},
+		{controllerManagerUser, right{verb: "impersonate", resource: "groups"}, false},
+		{controllerManagerUser, right{verb: "impersonate", resource: "serviceaccounts"}, false},
+		{controllerManagerUser, right{verb: "impersonate", resource: "serviceaccounts", namespace: "kube-system"}, false},
+		{controllerManagerUser, right{verb: "impersonate", resource: "serviceaccounts", namespace: s.namespace}, true},
 	} {
 		t.Run(tc.user+" "+tc.String()+" "+tc.namespace, func(t *testing.T) {
 			got, err := allowed(t.Context(), tc.user, tc.right)
