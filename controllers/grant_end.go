@@ -255,11 +255,17 @@ func (r *GrantReconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) er
 // plannedAgain reports whether the planner makes a Grant again that is being deleted: its policy is there and works,
 // and one of its completions still entitles.
 func (r *GrantReconciler) plannedAgain(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
-	policy := &v1alpha1.CompletionPolicy{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(grant.Spec.Policy)}, policy)
+	// Live, since a policy is often deleted together with its Grants; by a list, which needs no other right.
+	var policies v1alpha1.CompletionPolicyList
+	err := r.Live.List(ctx, &policies, client.InNamespace(grant.Namespace),
+		client.MatchingFields{"metadata.name": string(grant.Spec.Policy)})
 	if err != nil {
-		return false, client.IgnoreNotFound(err)
+		return false, fmt.Errorf("look at the policy: %w", err)
 	}
+	if len(policies.Items) == 0 {
+		return false, nil
+	}
+	policy := &policies.Items[0]
 	suspended := policy.Spec.Suspend != nil && *policy.Spec.Suspend
 	if suspended || !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady) {
 		return false, nil
