@@ -22,6 +22,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 )
 
 // discreet keeps what an API error quotes, which may be personal data, out of the log of failed attempts.
@@ -43,7 +45,7 @@ func (d discreet[R]) Reconcile(ctx context.Context, request R) (reconcile.Result
 type discreetError struct{ err error }
 
 // Error returns the reason and the fields.
-func (e *discreetError) Error() string { return describe(e.err) }
+func (e *discreetError) Error() string { return apifault.Describe(e.err) }
 
 // Unwrap returns the error as it was.
 func (e *discreetError) Unwrap() error { return e.err }

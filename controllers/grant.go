@@ -38,6 +38,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
@@ -201,7 +202,7 @@ func phaseOr(grant *v1alpha1.Grant, phase v1alpha1.GrantPhase) v1alpha1.GrantPha
 // everything else is repeated with backoff.
 func (r *GrantReconciler) pending(grant *v1alpha1.Grant, err error) (outcome, error) {
 	told := outcome{phaseOr(grant, v1alpha1.GrantPending),
-		plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressingWithRetry, Message: describe(err)}, 0}
+		plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressingWithRetry, Message: apifault.Describe(err)}, 0}
 	if apierrors.IsForbidden(err) {
 		told.verdict.Reason, told.after = v1alpha1.ReasonForbidden, r.patience(grant)
 		return told, nil

@@ -35,6 +35,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
@@ -246,7 +247,7 @@ func (r *PlannerReconciler) writeGrants(
 				outdated = apierrors.NewConflict(schema.GroupResource{}, planned.Name, nil)
 			}
 		case apierrors.IsInvalid(err):
-			refused[planned.Name] = describe(err)
+			refused[planned.Name] = apifault.Describe(err)
 		default:
 			failed = append(failed, fmt.Errorf("apply grant %s: %w", planned.Name, err))
 		}

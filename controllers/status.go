@@ -18,7 +18,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +25,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -146,31 +144,4 @@ func emit(recorder events.EventRecorder, object runtime.Object, verdict plan.Ver
 		note = strings.ToValidUTF8(note[:most], "") + "..."
 	}
 	recorder.Eventf(object, nil, eventType(verdict), verdict.Reason, action, "%s", note)
-}
-
-// describe says what an API error means without what it quotes, which may be personal data: the reason, and the
-// fields.
-func describe(err error) string {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return "the API server cannot be reached"
-	}
-	details := status.Status().Details
-	what := string(status.Status().Reason)
-	if details == nil {
-		return what
-	}
-	if details.Kind != "" {
-		what += " for " + details.Kind + " " + details.Name
-	}
-	var fields []string
-	for _, cause := range details.Causes {
-		if cause.Field != "" && !slices.Contains(fields, cause.Field) {
-			fields = append(fields, cause.Field)
-		}
-	}
-	if len(fields) > 0 {
-		what += " at " + strings.Join(fields, ", ")
-	}
-	return what
 }

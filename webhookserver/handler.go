@@ -30,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 )
 
 // DeliveryIDHeader is the header that every answer carries: the id under which the logs, the audit record and the
@@ -159,7 +160,7 @@ func (h *handler) store(ctx context.Context, c *call, spec v1alpha1.CourseComple
 	if err != nil {
 		reason := apiReason(err)
 		h.log.Info("API did not take a delivery", "deliveryID", c.id, "completion", c.completion,
-			"reason", reason, "fields", apiFields(err))
+			"reason", reason, "fields", apifault.Fields(err))
 		return unavailable(reason, waitAfter(err))
 	}
 	return stored(result, c.completion, spec.Delivery.Warnings)

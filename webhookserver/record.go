@@ -160,21 +160,6 @@ func apiReason(err error) string {
 	}
 }
 
-// apiFields returns the places that an error of the API is about, without the values that its message quotes.
-func apiFields(err error) []string {
-	status, ok := errors.AsType[*apierrors.StatusError](err)
-	if !ok || status.Status().Details == nil {
-		return nil
-	}
-	var fields []string
-	for _, cause := range status.Status().Details.Causes {
-		if cause.Field != "" {
-			fields = append(fields, cause.Field)
-		}
-	}
-	return fields
-}
-
 // waitAfter returns how long the sender should wait: what the API asks for, within reason.
 func waitAfter(err error) time.Duration {
 	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {

@@ -31,6 +31,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 )
 
 func TestAPIErrorsBecomeWords(t *testing.T) {
@@ -71,7 +73,7 @@ func TestAPIErrorsBecomeWords(t *testing.T) {
 			if got := apiReason(err); got != tc.want {
 				t.Errorf("reason %s, want %s", got, tc.want)
 			}
-			if diff := cmp.Diff(tc.wantFields, apiFields(err)); diff != "" {
+			if diff := cmp.Diff(tc.wantFields, apifault.Fields(err)); diff != "" {
 				t.Errorf("fields (-want +got):\n%s", diff)
 			}
 			if got := waitAfter(err); got != tc.wantWait {

@@ -20,7 +20,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -34,6 +33,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 )
 
 // maxClients bounds how many ServiceAccounts have a client kept for them.
@@ -237,7 +237,7 @@ func (a *Accounts) clean(
 		return &AccountError{v1alpha1.ReasonProgressingWithRetry, fmt.Sprintf("%s: namespace %s does not exist", what,
 			key.Namespace)}
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err):
-		return &AccountError{v1alpha1.ReasonRefused, fmt.Sprintf("the API server refuses %s: %s", what, faultyFields(err))}
+		return &AccountError{v1alpha1.ReasonRefused, fmt.Sprintf("the API server refuses %s: %s", what, apifault.Reason(err))}
 	case apierrors.IsConflict(err), apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err),
 		apierrors.IsTimeout(err), apierrors.IsServiceUnavailable(err):
 		return err
@@ -249,25 +249,4 @@ func (a *Accounts) clean(
 			status.Status().Reason)}
 	}
 	return err
-}
-
-// faultyFields names what the API server complains about, without the values.
-func faultyFields(err error) string {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return "it does not say why"
-	}
-	text := string(status.Status().Reason)
-	var fields []string
-	if details := status.Status().Details; details != nil {
-		for _, cause := range details.Causes {
-			if cause.Field != "" && !slices.Contains(fields, cause.Field) {
-				fields = append(fields, cause.Field)
-			}
-		}
-	}
-	if len(fields) > 0 {
-		text += " at " + strings.Join(fields, ", ")
-	}
-	return text
 }
