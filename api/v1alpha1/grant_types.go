@@ -77,8 +77,8 @@ type GrantCause struct {
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
 
-	// digest of that delivery. Together with sendAt it says which of two deliveries is the newer one, also when the
-	// completion is no longer there.
+	// digest of that delivery. Together with sendAt it is its place in the order of deliveries. A repetition of what was
+	// withdrawn or archived is told by sendAt alone, since the digest changes with the institution's privacy.
 	//
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64

@@ -34,8 +34,8 @@ type GrantCauseApplyConfiguration struct {
 	SendAt *string `json:"sendAt,omitempty"`
 	// sentAt is the same moment in the institution's time zone. It is the place in the line for a seat.
 	SentAt *v1.Time `json:"sentAt,omitempty"`
-	// digest of that delivery. Together with sendAt it says which of two deliveries is the newer one, also when the
-	// completion is no longer there.
+	// digest of that delivery. Together with sendAt it is its place in the order of deliveries. A repetition of what was
+	// withdrawn or archived is told by sendAt alone, since the digest changes with the institution's privacy.
 	Digest *string `json:"digest,omitempty"`
 	// endsAt is when the cause ends, or ended. Unset: it does not end by itself.
 	EndsAt *v1.Time `json:"endsAt,omitempty"`
