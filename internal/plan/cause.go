@@ -88,6 +88,19 @@ func buried(recorded *v1alpha1.GrantCause, delivery v1alpha1.GrantCause) bool {
 		delivery.SendAt <= recorded.SendAt
 }
 
+// ordered reports whether people ended a recorded cause, and not its limits: by deleting the completion, or by what
+// they made of the policy.
+func ordered(recorded *v1alpha1.GrantCause) bool {
+	if recorded == nil {
+		return false
+	}
+	switch recorded.End {
+	case v1alpha1.CauseWithdrawn, v1alpha1.CauseNotMatched, v1alpha1.CausePolicyRemoved:
+		return true
+	}
+	return false
+}
+
 func orderOf(cause v1alpha1.GrantCause) order.Key {
 	return order.Key{SendAt: cause.SendAt, Digest: cause.Digest}
 }

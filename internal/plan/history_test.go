@@ -250,6 +250,26 @@ func TestHistories(t *testing.T) {
 			play:   func(w *world) { w.policies["graduates"].Spec.Match.Expression = "nonsense("; w.plan() },
 			want:   Entitled,
 		},
+		"a policy that turns faulty brings nothing back": {
+			policy: namespacePolicy(removeWithPolicy),
+			play: func(w *world) {
+				w.policies["graduates"].Spec.Match.CourseIDs[0] = 8
+				w.plan()
+				w.policies["graduates"].Spec.Match.Expression = "nonsense("
+				w.plan()
+			},
+			want: AccessOver, wantEnd: v1alpha1.CauseNotMatched,
+		},
+		"a policy that retains from now on brings nothing back": {
+			policy: namespacePolicy(removeWithPolicy),
+			play: func(w *world) {
+				w.policies["graduates"].Spec.Match.CourseIDs[0] = 8
+				w.plan()
+				w.policies["graduates"].Spec.OnPolicyRemoval = v1alpha1.RemovalRetain
+				w.plan()
+			},
+			want: AccessOver, wantEnd: v1alpha1.CauseNotMatched,
+		},
 		"a withdrawal ends the grant of a faulty policy": {
 			play: func(w *world) {
 				w.policies["graduates"].Spec.Match.Expression = "nonsense("

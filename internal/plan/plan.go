@@ -265,6 +265,9 @@ func (p *planning) causes(
 			continue
 		case removed && spec.OnPolicyRemoval == v1alpha1.RemovalDelete:
 			endNow(&cause, recorded, why, p.Now)
+		case !c.matched && ordered(recorded):
+			// Nothing but a policy that works and matches brings back what was taken away on order.
+			cause = *recorded
 		}
 		if p.expired(c.completion) {
 			cause.ArchivedAt = new(metav1.NewTime(p.Now.UTC().Truncate(time.Second)))
