@@ -41,6 +41,7 @@ func TestInstitutionRules(t *testing.T) {
 		refs     = "spec.authentication.tokenSecretRefs"
 		prefix   = "spec.namespacePrefix"
 		zone     = "spec.timeZone"
+		cidrs    = "spec.authentication.allowedCIDRs"
 		reserved = "must not start with kube, openshift, default or completion"
 	)
 	checkCreates(t, institution("rules"), []rule{
@@ -85,6 +86,24 @@ func TestInstitutionRules(t *testing.T) {
 		{"a zone that ends with a slash", []edit{{zone, "America/"}}, []string{zone, "should match"}},
 		{"no text as a zone", []edit{{zone, ""}}, []string{zone}},
 		{"a zone of 65", []edit{{zone, strings.Repeat("a", 65)}}, []string{zone, "may not be more than 64"}},
+
+		{"networks", []edit{{cidrs, []any{"203.0.113.0/24", "2001:db8::/32", "192.0.2.7/32", "0.0.0.0/0", "::/0"}}}, nil},
+		{"no networks", []edit{{cidrs, []any{}}}, []string{cidrs, "at least 1"}},
+		{"an address", []edit{{cidrs, []any{"203.0.113.7"}}}, []string{cidrs + "[0]", "must be a network, such as"}},
+		{"a network twice", []edit{{cidrs, []any{"10.0.0.0/8", "10.0.0.0/8"}}}, []string{cidrs + "[1]", "Duplicate"}},
+		{"an address inside of a network", []edit{{cidrs, []any{"203.0.113.7/24"}}},
+			[]string{cidrs + "[0]", "must start with the least address"}},
+		{"a mapped network", []edit{{cidrs, []any{"::ffff:10.0.0.0/104"}}}, []string{cidrs + "[0]", "must be a network"}},
+		{"a network with a zone", []edit{{cidrs, []any{"fe80::%eth0/64"}}}, []string{cidrs + "[0]", "must be a network"}},
+		{"sixty-five networks", []edit{{cidrs, list(65, func(i int) any { return fmt.Sprintf("10.0.%d.0/24", i) })}},
+			[]string{cidrs, "at most 64"}},
+
+		{"limits", []edit{{"spec.limits", object{"deliveriesPerSecond": int64(10), "burst": int64(100)}}}, nil},
+		{"a rate alone", []edit{{"spec.limits", object{"deliveriesPerSecond": int64(10)}}}, nil},
+		{"a burst alone", []edit{{"spec.limits", object{"burst": int64(10)}}},
+			[]string{"spec.limits", "burst needs deliveriesPerSecond"}},
+		{"a rate of 0", []edit{{"spec.limits", object{"deliveriesPerSecond": int64(0)}}},
+			[]string{"spec.limits.deliveriesPerSecond", "greater than or equal to 1"}},
 
 		{"privacy", []edit{{"spec.privacy", object{"cpf": "Keep", "email": "Drop", "name": "Mask"}}}, nil},
 		{"privacy that is unknown", []edit{{"spec.privacy.cpf", "Hash"}}, []string{"spec.privacy.cpf", "Unsupported value"}},

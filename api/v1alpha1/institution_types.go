@@ -87,6 +87,45 @@ type AuthenticationSpec struct {
 	// +kubebuilder:validation:MaxItems=4
 	// +required
 	TokenSecretRefs []TokenSecretReference `json:"tokenSecretRefs,omitempty"`
+
+	// allowedCIDRs are the networks, such as `203.0.113.0/24` or `2001:db8::/32`, that deliveries may come from; a call
+	// with a good token from elsewhere gets 403. The address that counts is that of the connection, or, where that is one
+	// of the webhook server's trusted proxies, what the proxies say. Unset: deliveries may come from everywhere.
+	//
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	AllowedCIDRs []CIDR `json:"allowedCIDRs,omitempty"`
+}
+
+// CIDR is a network of IPv4 or IPv6 addresses: the least of its addresses, a slash and the length of its prefix.
+//
+// +kubebuilder:validation:MinLength=4
+// +kubebuilder:validation:MaxLength=43
+// +kubebuilder:validation:XValidation:rule="isCIDR(self)",message="must be a network, such as 203.0.113.0/24 or 2001:db8::/32"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self) || cidr(self) == cidr(self).masked()",message="must start with the least address of the network: 203.0.113.0/24, not 203.0.113.7/24"
+type CIDR string
+
+// LimitsSpec bounds how fast deliveries of an institution are taken. Each replica of the webhook server counts what
+// comes to itself.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.burst) || has(self.deliveriesPerSecond)",message="burst needs deliveriesPerSecond"
+type LimitsSpec struct {
+	// deliveriesPerSecond is how many deliveries with a good token are taken in a second, in the long run. What comes
+	// faster gets 429 with Retry-After and is not stored. Unset: as many as come.
+	//
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	// +optional
+	DeliveriesPerSecond int32 `json:"deliveriesPerSecond,omitempty"`
+
+	// burst is how many deliveries are taken at once after a quiet time. Unset: as many as deliveriesPerSecond.
+	//
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	// +optional
+	Burst int32 `json:"burst,omitempty"`
 }
 
 // InstitutionSpec says who the institution is and how its deliveries are taken.
@@ -137,6 +176,11 @@ type InstitutionSpec struct {
 	// +kubebuilder:validation:Maximum=36500
 	// +optional
 	RetentionDays int32 `json:"retentionDays,omitempty"`
+
+	// limits bound how fast deliveries are taken. Unset: they are not.
+	//
+	// +optional
+	Limits LimitsSpec `json:"limits,omitzero"`
 
 	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
 	//

@@ -98,6 +98,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.InventoryEntryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Lifetime"):
 		return &apiv1alpha1.LifetimeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LimitsSpec"):
+		return &apiv1alpha1.LimitsSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LimitTemplate"):
 		return &apiv1alpha1.LimitTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespaceTemplate"):

@@ -57,6 +57,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.AuthenticationSpec
   map:
     fields:
+    - name: allowedCIDRs
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.CIDR
+          elementRelationship: associative
     - name: tokenSecretRefs
       type:
         list:
@@ -65,6 +71,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.CIDR
+  scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.CauseEnd
   scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.CompletionCourse
@@ -672,6 +680,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: id
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.PlatformID
+    - name: limits
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LimitsSpec
     - name: namespacePrefix
       type:
         scalar: string
@@ -785,6 +796,15 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LimitType
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LimitType
   scalar: string
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LimitsSpec
+  map:
+    fields:
+    - name: burst
+      type:
+        scalar: numeric
+    - name: deliveriesPerSecond
+      type:
+        scalar: numeric
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LocalName
   scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.NamespaceTemplate

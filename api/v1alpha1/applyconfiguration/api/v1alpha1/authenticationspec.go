@@ -18,6 +18,10 @@ limitations under the License.
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
 // AuthenticationSpecApplyConfiguration represents a declarative configuration of the AuthenticationSpec type for use
 // with apply.
 //
@@ -26,6 +30,10 @@ type AuthenticationSpecApplyConfiguration struct {
 	// tokenSecretRefs are the Secrets whose tokens are accepted, all of them at the same time: to rotate a token without
 	// losing a delivery, add the new Secret, switch the sender, then remove the old one.
 	TokenSecretRefs []TokenSecretReferenceApplyConfiguration `json:"tokenSecretRefs,omitempty"`
+	// allowedCIDRs are the networks, such as `203.0.113.0/24` or `2001:db8::/32`, that deliveries may come from; a call
+	// with a good token from elsewhere gets 403. The address that counts is that of the connection, or, where that is one
+	// of the webhook server's trusted proxies, what the proxies say. Unset: deliveries may come from everywhere.
+	AllowedCIDRs []apiv1alpha1.CIDR `json:"allowedCIDRs,omitempty"`
 }
 
 // AuthenticationSpecApplyConfiguration constructs a declarative configuration of the AuthenticationSpec type for use with
@@ -43,6 +51,16 @@ func (b *AuthenticationSpecApplyConfiguration) WithTokenSecretRefs(values ...*To
 			panic("nil value passed to WithTokenSecretRefs")
 		}
 		b.TokenSecretRefs = append(b.TokenSecretRefs, *values[i])
+	}
+	return b
+}
+
+// WithAllowedCIDRs adds the given value to the AllowedCIDRs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the AllowedCIDRs field.
+func (b *AuthenticationSpecApplyConfiguration) WithAllowedCIDRs(values ...apiv1alpha1.CIDR) *AuthenticationSpecApplyConfiguration {
+	for i := range values {
+		b.AllowedCIDRs = append(b.AllowedCIDRs, values[i])
 	}
 	return b
 }

@@ -42,6 +42,8 @@ type InstitutionSpecApplyConfiguration struct {
 	// ends no grant. A Grant that has ended stays until its last completion has gone, and as long again. Unset: both stay
 	// for ever.
 	RetentionDays *int32 `json:"retentionDays,omitempty"`
+	// limits bound how fast deliveries are taken. Unset: they are not.
+	Limits *LimitsSpecApplyConfiguration `json:"limits,omitempty"`
 	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
 	Suspend *bool `json:"suspend,omitempty"`
 }
@@ -97,6 +99,14 @@ func (b *InstitutionSpecApplyConfiguration) WithPrivacy(value *PrivacySpecApplyC
 // If called multiple times, the RetentionDays field is set to the value of the last call.
 func (b *InstitutionSpecApplyConfiguration) WithRetentionDays(value int32) *InstitutionSpecApplyConfiguration {
 	b.RetentionDays = &value
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *InstitutionSpecApplyConfiguration) WithLimits(value *LimitsSpecApplyConfiguration) *InstitutionSpecApplyConfiguration {
+	b.Limits = value
 	return b
 }
 
