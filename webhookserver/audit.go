@@ -17,49 +17,100 @@ limitations under the License.
 package webhookserver
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
 // call is what is known of one call while it is handled, and what its audit record says. It holds no token and nothing
-// of the body.
+// of the body but its ids.
 type call struct {
 	id       string
 	received time.Time
+	origin   origin
+	// rejected is why the call was not let in, empty where it was.
+	rejected rejection
 	// institution is the one that the call proved to speak for; nil before that.
 	institution *v1alpha1.Institution
 	// bytes is the length of the body, as far as it was read.
-	bytes      int
+	bytes int
+	// spec and completion are those of a delivery that was found to be one.
+	spec       *v1alpha1.CourseCompletionSpec
 	completion types.NamespacedName
 }
 
-// audit writes the one record of a call.
-func audit(log logr.Logger, r *http.Request, c *call, a *answer, duration time.Duration) {
-	fields := []any{
-		"deliveryID", c.id,
-		"method", knownMethod(r.Method),
-		"path", redactPath(r.URL.EscapedPath()),
-		"remoteAddress", remoteAddress(r),
-		"outcome", string(a.outcome),
-		"reason", a.reason,
-		"status", a.status,
-		"bytes", c.bytes,
-		"durationSeconds", duration.Seconds(),
+// auditRecord is the one line that the audit log has of a call. Members are added to it and never change their meaning.
+type auditRecord struct {
+	// Time is when the call's header had been read.
+	Time       time.Time `json:"time"`
+	DeliveryID string    `json:"deliveryID"`
+	Method     string    `json:"method"`
+	Path       string    `json:"path"`
+	// RemoteAddress is the client's, and PeerAddress that of the trusted proxy which passed the call on.
+	RemoteAddress string `json:"remoteAddress"`
+	PeerAddress   string `json:"peerAddress,omitempty"`
+	// Ids are absent where they are not known to be true: the institution's before the token was found good, the others
+	// before the body was found to be a delivery.
+	InstitutionID   v1alpha1.PlatformID `json:"institutionID,omitempty"`
+	Namespace       string              `json:"namespace,omitempty"`
+	CourseID        v1alpha1.PlatformID `json:"courseID,omitempty"`
+	EnrollmentID    v1alpha1.PlatformID `json:"enrollmentID,omitempty"`
+	UserID          v1alpha1.PlatformID `json:"userID,omitempty"`
+	Completion      string              `json:"completion,omitempty"`
+	Outcome         outcome             `json:"outcome"`
+	Reason          string              `json:"reason"`
+	Rejection       rejection           `json:"rejection,omitempty"`
+	Status          int                 `json:"status"`
+	Bytes           int                 `json:"bytes"`
+	DurationSeconds float64             `json:"durationSeconds"`
+}
+
+func newAuditRecord(r *http.Request, c *call, a *answer, duration time.Duration) *auditRecord {
+	record := &auditRecord{
+		Time:            c.received.UTC(),
+		DeliveryID:      c.id,
+		Method:          knownMethod(r.Method),
+		Path:            redactPath(r.URL.EscapedPath()),
+		RemoteAddress:   addressText(c.origin.client),
+		Outcome:         a.outcome,
+		Reason:          a.reason,
+		Rejection:       c.rejected,
+		Status:          a.status,
+		Bytes:           c.bytes,
+		DurationSeconds: duration.Seconds(),
+	}
+	if c.origin.peer != c.origin.client {
+		record.PeerAddress = addressText(c.origin.peer)
 	}
 	if c.institution != nil {
-		fields = append(fields, "institutionID", int64(c.institution.Spec.ID), "namespace", c.institution.Namespace)
+		record.InstitutionID, record.Namespace = c.institution.Spec.ID, c.institution.Namespace
 	}
-	if c.completion.Name != "" {
-		fields = append(fields, "completion", c.completion.Name)
+	if c.spec != nil {
+		record.CourseID, record.EnrollmentID = c.spec.Course.ID, c.spec.Enrollment.ID
+		record.UserID, record.Completion = c.spec.User.ID, c.completion.Name
 	}
-	log.Info("Delivery handled", fields...)
+	return record
+}
+
+// audit writes the one record of a call. Where the sink does not take it, the program's log gets it instead: deliveries
+// are not refused for want of their records, and the records are not lost.
+func (h *handler) audit(record *auditRecord) {
+	turned, err := h.auditLog.write(record)
+	if turned && err == nil {
+		h.log.Info("Audit log takes records again")
+	}
+	if err == nil {
+		return
+	}
+	h.instruments.auditFailures.Inc()
+	if turned {
+		h.log.Error(err, "Audit log does not take records; they are logged here instead")
+	}
+	h.log.Info("Audit record", "record", record)
 }
 
 // redacted stands for what may be a token.
@@ -90,13 +141,4 @@ func knownMethod(method string) string {
 	default:
 		return "-"
 	}
-}
-
-// remoteAddress returns the address of the peer without its port.
-func remoteAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

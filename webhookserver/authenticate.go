@@ -20,8 +20,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -49,24 +51,97 @@ func acceptedDigests(object client.Object) []string {
 	return digests
 }
 
-// credentials are what a call presents in its path. The institution is 0 where the path has no number of one.
+// rejection says in a word why a call was not let in. The sender is never told.
+type rejection string
+
+const (
+	// rejectedMissing: there is no token, neither in the path nor in the header.
+	rejectedMissing rejection = "missing"
+	// rejectedMalformed: the Authorization header is neither a bearer token nor basic, or there are several.
+	rejectedMalformed rejection = "malformed"
+	// rejectedDiffering: the token in the path is not the one in the header.
+	rejectedDiffering rejection = "differing"
+	// rejectedWrong: the institution is not known, or the token is none of its tokens. Nothing tells which.
+	rejectedWrong rejection = "wrong"
+	// rejectedAddress: the token is good, but the institution's deliveries may not come from that address.
+	rejectedAddress rejection = "address"
+)
+
+// credentials are what a call presents in its path and header.
 type credentials struct {
+	// institution is 0 where the path has no number of one.
 	institution v1alpha1.PlatformID
-	token       string
+	// token is empty where flaw is set.
+	token string
+	flaw  rejection
 }
 
-// parsePath reads /webhooks/{institution}/{token}. It takes the path as it was sent, since a token may have slashes
-// in it when they are escaped. It reports false for every other path.
+// present reads what a call presents, or reports false where its path is not that of the webhook. The token may stand
+// in the path or in the header, or the same in both.
+func present(u *url.URL, header http.Header) (credentials, bool) {
+	c, ok := parsePath(u)
+	if !ok {
+		return credentials{}, false
+	}
+	values := header.Values("Authorization")
+	switch {
+	case len(values) == 0:
+		if c.token == "" {
+			c.flaw = rejectedMissing
+		}
+		return c, true
+	case len(values) > 1:
+		return credentials{institution: c.institution, flaw: rejectedMalformed}, true
+	}
+	token, ok := parseAuthorization(values[0])
+	switch {
+	case !ok:
+		return credentials{institution: c.institution, flaw: rejectedMalformed}, true
+	case c.token != "" && subtle.ConstantTimeCompare([]byte(c.token), []byte(token)) != 1:
+		return credentials{institution: c.institution, flaw: rejectedDiffering}, true
+	}
+	c.token = token
+	return c, true
+}
+
+// parsePath reads /webhooks/{institution} and /webhooks/{institution}/{token}. It takes the path as it was sent, since
+// a token may have slashes in it when they are escaped. It reports false for every other path.
 func parsePath(u *url.URL) (credentials, bool) {
 	parts := strings.Split(u.EscapedPath(), "/")
-	if len(parts) != 4 || parts[0] != "" || parts[1] != "webhooks" {
+	if len(parts) < 3 || len(parts) > 4 || parts[0] != "" || parts[1] != "webhooks" {
 		return credentials{}, false
+	}
+	c := credentials{institution: parseInstitution(parts[2])}
+	if len(parts) == 3 {
+		return c, true
 	}
 	token, err := url.PathUnescape(parts[3])
 	if err != nil {
 		return credentials{}, false
 	}
-	return credentials{institution: parseInstitution(parts[2]), token: token}, true
+	c.token = token
+	return c, true
+}
+
+// parseAuthorization returns the token in the value of an Authorization header: what follows Bearer (RFC 6750), or the
+// password that follows Basic (RFC 7617). The name in front of the password may be any, since the path says who the
+// institution is.
+func parseAuthorization(value string) (token string, ok bool) {
+	scheme, rest, _ := strings.Cut(value, " ")
+	rest = strings.TrimLeft(rest, " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return rest, rest != ""
+	case strings.EqualFold(scheme, "Basic"):
+		decoded, err := base64.StdEncoding.Strict().DecodeString(rest)
+		if err != nil {
+			return "", false
+		}
+		_, password, _ := strings.Cut(string(decoded), ":")
+		return password, password != ""
+	default:
+		return "", false
+	}
 }
 
 // parseInstitution reads a number in the one form that the platform writes, or returns 0.
@@ -99,7 +174,7 @@ func (a *authenticator) authenticate(ctx context.Context, c credentials) (*v1alp
 	if err := a.institutions.List(ctx, &found, client.MatchingFields{indexAcceptedDigest: digest}); err != nil {
 		return nil, fmt.Errorf("looking for the institution of a token: %w", err)
 	}
-	if len(found.Items) != 1 {
+	if len(found.Items) != 1 || c.flaw != "" {
 		return nil, nil
 	}
 	institution := &found.Items[0]

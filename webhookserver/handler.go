@@ -17,12 +17,14 @@ limitations under the License.
 package webhookserver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
@@ -44,9 +46,12 @@ type handler struct {
 	newDeliveryID func() string
 	// synced reports whether the Institutions are known.
 	synced        func() bool
+	proxies       TrustedProxies
+	gate          *gate
 	authenticator authenticator
 	recorder      recorder
 	instruments   *instruments
+	auditLog      *AuditLog
 	maxBodyBytes  int64
 }
 
@@ -62,15 +67,16 @@ type answer struct {
 
 // ServeHTTP handles one call from its header to its audit record.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{id: h.newDeliveryID(), received: h.clock.Now()}
+	c := &call{id: h.newDeliveryID(), received: h.clock.Now(), origin: h.proxies.originOf(r)}
 	a := h.handleSafely(w, r, c)
+	duration := h.clock.Since(c.received)
+	h.instruments.observe(a, duration)
+	// Before the answer: what a sender knows to be done is on record.
+	h.audit(newAuditRecord(r, c, a, duration))
 	if err := a.write(w, c.id); err != nil {
 		// The sender has gone, which changes nothing about what was stored.
 		h.log.V(1).Info("Sender did not take the answer", "deliveryID", c.id)
 	}
-	duration := h.clock.Since(c.received)
-	h.instruments.observe(a, duration)
-	audit(h.log.WithName("audit"), r, c, a, duration)
 }
 
 // handleSafely turns a panic into an answer. The log gets its type and where it happened, not its value, which may be
@@ -88,7 +94,7 @@ func (h *handler) handleSafely(w http.ResponseWriter, r *http.Request, c *call) 
 
 // handle is the way of a call: path, method, authentication, and then what the method asks for.
 func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answer {
-	credentials, ok := parsePath(r.URL)
+	credentials, ok := present(r.URL, r.Header)
 	if !ok {
 		return notFound()
 	}
@@ -99,19 +105,49 @@ func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answe
 	if !h.synced() {
 		return unavailable("institutions-unknown", retryAfter)
 	}
-	institution, err := h.authenticator.authenticate(r.Context(), credentials)
-	if err != nil {
+	if refused := h.admit(r.Context(), c, credentials); refused != nil {
+		return refused
+	}
+	if check {
+		return checked(c.institution)
+	}
+	if wait := h.gate.delivery(c.institution, c.received); wait > 0 {
+		h.instruments.throttled.WithLabelValues("institution-rate").Inc()
+		return rateLimited(wait)
+	}
+	leave, ok := h.gate.enter(c.institution)
+	if !ok {
+		h.instruments.throttled.WithLabelValues("institution-places").Inc()
+		return hangUp(rateLimited(time.Second))
+	}
+	defer leave()
+	return h.deliver(w, r, c)
+}
+
+// admit finds the institution that a call speaks for, or refuses the call. The credentials come first: whoever has good
+// ones is let in, however many others fail from the same address.
+func (h *handler) admit(ctx context.Context, c *call, presented credentials) *answer {
+	institution, err := h.authenticator.authenticate(ctx, presented)
+	switch {
+	case err != nil:
 		h.log.Error(err, "Authenticating failed", "deliveryID", c.id)
 		return unavailable("institutions-unknown", retryAfter)
-	}
-	if institution == nil {
+	case institution == nil:
+		c.rejected = cmp.Or(presented.flaw, rejectedWrong)
+		h.instruments.rejected.WithLabelValues(string(c.rejected)).Inc()
+		if wait := h.gate.failed(c.origin.limitedBy(), c.received); wait > 0 {
+			h.instruments.throttled.WithLabelValues("address-failures").Inc()
+			return tooManyFailures(wait)
+		}
 		return unauthorized()
 	}
 	c.institution = institution
-	if check {
-		return checked(institution)
+	if !allowedFrom(institution, c.origin.client) {
+		c.rejected = rejectedAddress
+		h.instruments.rejected.WithLabelValues(string(c.rejected)).Inc()
+		return addressNotAllowed()
 	}
-	return h.deliver(w, r, c)
+	return nil
 }
 
 // deliver takes the delivery of an authenticated sender.
@@ -155,7 +191,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answ
 // store records a valid delivery.
 func (h *handler) store(ctx context.Context, c *call, spec v1alpha1.CourseCompletionSpec) *answer {
 	completion := newCompletion(c.institution.Namespace, spec)
-	c.completion = client.ObjectKeyFromObject(completion)
+	c.spec, c.completion = &completion.Spec, client.ObjectKeyFromObject(completion)
 	result, err := h.recorder.record(ctx, completion)
 	if err != nil {
 		reason := apiReason(err)

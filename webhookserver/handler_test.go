@@ -56,7 +56,8 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 	}{
 		{"another path", "POST", "/hooks/12345/" + token, true, 404, http.Header{},
 			start + `not-found","title":"Nothing here","status":404,` +
-				`"detail":"The webhook is at /webhooks/{institution}/{token}."` + ending, "refused not-found"},
+				`"detail":"The webhook is at /webhooks/{institution}/{token}, ` +
+				`or at /webhooks/{institution} with the token in the header."` + ending, "refused not-found"},
 		{"another method", "PUT", "/webhooks/12345/" + token, true, 405, http.Header{"Allow": {"GET, HEAD, POST"}},
 			start + `method-not-allowed","title":"Method not allowed","status":405,` +
 				`"detail":"Deliveries come by POST; GET checks the URL."` + ending, "refused method-not-allowed"},
@@ -81,6 +82,8 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 				newDeliveryID: func() string { return id },
 				synced:        func() bool { return tc.synced },
 				authenticator: authenticator{institutions: defective{}},
+				gate:          newGate(0, 0),
+				auditLog:      NewAuditLog(&log),
 				instruments:   measured,
 				maxBodyBytes:  1,
 			}

@@ -22,16 +22,6 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"time"
-)
-
-// Limits of a connection that no installation needs to change. A sender that is slower than these, or sends more
-// header, is not the platform.
-const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 16 << 10
 )
 
 // mediaType is the only one that deliveries come in.

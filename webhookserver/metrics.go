@@ -50,6 +50,10 @@ type instruments struct {
 	deliveries    *prometheus.CounterVec
 	duration      *prometheus.HistogramVec
 	unknownFields prometheus.Counter
+	// rejected counts calls that were not let in, throttled those with good or bad credentials that came too fast.
+	rejected      *prometheus.CounterVec
+	throttled     *prometheus.CounterVec
+	auditFailures prometheus.Counter
 }
 
 func newInstruments(registry prometheus.Registerer) (*instruments, error) {
@@ -67,13 +71,35 @@ func newInstruments(registry prometheus.Registerer) (*instruments, error) {
 			Name: "completion_delivery_unknown_fields_total",
 			Help: "Fields of accepted deliveries that the contract does not know. They were ignored.",
 		}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "completion_rejected_authentications_total",
+			Help: "Calls that were not let in by why: missing, malformed, differing, wrong, address.",
+		}, []string{"why"}),
+		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "completion_throttled_total",
+			Help: "Calls that got 429 by what was too fast: failures of an address, the rate or the places of an institution.",
+		}, []string{"limit"}),
+		auditFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "completion_audit_failures_total",
+			Help: "Audit records that the audit log did not take. They are in the program's log.",
+		}),
 	}
-	for _, collector := range []prometheus.Collector{m.deliveries, m.duration, m.unknownFields} {
+	for _, collector := range []prometheus.Collector{
+		m.deliveries, m.duration, m.unknownFields, m.rejected, m.throttled, m.auditFailures,
+	} {
 		if err := registry.Register(collector); err != nil {
 			return nil, fmt.Errorf("registering the metrics of the webhook server: %w", err)
 		}
 	}
 	return m, nil
+}
+
+// observeConnections counts the open connections of the webhook.
+func observeConnections(registry prometheus.Registerer, open func() int) error {
+	return registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "completion_connections",
+		Help: "Open connections of the webhook; --max-connections bounds them.",
+	}, func() float64 { return float64(open()) }))
 }
 
 func (m *instruments) observe(a *answer, duration time.Duration) {

@@ -34,6 +34,13 @@ const (
 	ProblemMethodNotAllowed = "method-not-allowed"
 	// ProblemUnauthorized: the institution is not known or the token is not one of its tokens.
 	ProblemUnauthorized = "unauthorized"
+	// ProblemAddressNotAllowed: the token is good, but the institution's deliveries may not come from this address.
+	ProblemAddressNotAllowed = "address-not-allowed"
+	// ProblemRateLimited: the token is good, but the institution's deliveries come too fast or too many at a time. Nothing
+	// was kept; send it again.
+	ProblemRateLimited = "rate-limited"
+	// ProblemTooManyFailures: the authentications of this address keep failing.
+	ProblemTooManyFailures = "too-many-failures"
 	// ProblemUnsupportedMediaType: the body is not declared as plain application/json in UTF-8.
 	ProblemUnsupportedMediaType = "unsupported-media-type"
 	// ProblemBodyTooLarge: the body has more bytes than the server takes.
@@ -82,7 +89,7 @@ func refuse(problemType string, status int, title, detail string, faults ...Faul
 
 func notFound() *answer {
 	return refuse(ProblemNotFound, http.StatusNotFound, "Nothing here",
-		"The webhook is at /webhooks/{institution}/{token}.")
+		"The webhook is at /webhooks/{institution}/{token}, or at /webhooks/{institution} with the token in the header.")
 }
 
 func methodNotAllowed() *answer {
@@ -92,12 +99,39 @@ func methodNotAllowed() *answer {
 	return a
 }
 
-// unauthorized is the one answer for an unknown institution and a wrong token.
+// unauthorized is the one answer for an unknown institution, a wrong token, and whatever else is wrong with what a call
+// presents.
 func unauthorized() *answer {
 	a := refuse(ProblemUnauthorized, http.StatusUnauthorized, "Unauthorized",
 		"The institution is not known here or the token is not one of its tokens.")
-	// A challenge is obligatory (RFC 9110); this one names the only way there is.
-	a.header.Set("WWW-Authenticate", `Path-Token realm="webhooks"`)
+	a.header["Www-Authenticate"] = []string{`Basic realm="webhooks", charset="UTF-8"`, `Bearer realm="webhooks"`}
+	return hangUp(a)
+}
+
+func addressNotAllowed() *answer {
+	return refuse(ProblemAddressNotAllowed, http.StatusForbidden, "Address not allowed",
+		"The institution's deliveries may not come from this address.")
+}
+
+func rateLimited(wait time.Duration) *answer {
+	return retryLater(refuse(ProblemRateLimited, http.StatusTooManyRequests, "Too fast",
+		"Deliveries of the institution come too fast. This one was not stored; send it again later."), wait)
+}
+
+func tooManyFailures(wait time.Duration) *answer {
+	return hangUp(retryLater(refuse(ProblemTooManyFailures, http.StatusTooManyRequests, "Too many failures",
+		"The authentications of this address keep failing."), wait))
+}
+
+// retryLater asks for whole seconds, at least one: a Retry-After of 0 would ask for the next failure.
+func retryLater(a *answer, wait time.Duration) *answer {
+	a.header.Set("Retry-After", strconv.Itoa(max(1, int((wait+time.Second-1)/time.Second))))
+	return a
+}
+
+// hangUp has the server close the connection after the answer, so that nobody holds one without a good token.
+func hangUp(a *answer) *answer {
+	a.header.Set("Connection", "close")
 	return a
 }
 
@@ -132,7 +166,7 @@ func invalidDelivery(faults []Fault) *answer {
 func unavailable(reason string, wait time.Duration) *answer {
 	a := refuse(ProblemUnavailable, http.StatusServiceUnavailable, "Unavailable",
 		"The delivery was not stored. Send it again later.")
-	a.header.Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
+	retryLater(a, wait)
 	a.outcome, a.reason = outcomeUnavailable, reason
 	return a
 }

@@ -77,7 +77,11 @@ type Options struct {
 	// ShutdownTimeout bounds how long accepted requests may take to finish once the server is to stop.
 	ShutdownTimeout time.Duration
 
+	// Exposure is how the webhook faces its callers.
+	Exposure
+
 	Log      logr.Logger
+	Audit    *AuditLog
 	Registry Registry
 }
 
@@ -89,6 +93,8 @@ type Server struct {
 	draining atomic.Bool
 
 	webhook, health, metrics endpoint
+	// watchCertificate runs as long as the webhook is served.
+	watchCertificate func(context.Context) error
 }
 
 // endpoint is an HTTP server and the socket it serves.
@@ -115,12 +121,19 @@ func New(ctx context.Context, options Options) (*Server, error) {
 		clock:         clock.RealClock{},
 		newDeliveryID: newDeliveryID,
 		synced:        s.synced,
+		proxies:       options.TrustedProxies,
+		gate:          newGate(options.FailedAuthenticationsPerMinute, options.share()),
 		authenticator: authenticator{institutions: s.cache},
 		recorder:      recorder{client: completions, timeout: options.APITimeout},
 		instruments:   measured,
+		auditLog:      options.Audit,
 		maxBodyBytes:  options.MaxBodyBytes,
 	}
 	if err := s.listen(ctx, webhook); err != nil {
+		s.close()
+		return nil, err
+	}
+	if s.watchCertificate, err = options.expose(&s.webhook, options.Registry); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -203,15 +216,11 @@ func (s *Server) listen(ctx context.Context, webhook http.Handler) error {
 			return fmt.Errorf("opening the %s address: %w", e.name, err)
 		}
 		*e.at = endpoint{name: e.name, listener: listener, server: &http.Server{
-			Handler:           e.handler,
-			ReadHeaderTimeout: readHeaderTimeout,
-			ReadTimeout:       readTimeout,
-			// It counts from the end of the header: a body that comes slowly, the API, and the answer.
-			WriteTimeout:   readTimeout + s.options.APITimeout + readHeaderTimeout,
-			IdleTimeout:    idleTimeout,
+			Handler:        e.handler,
 			MaxHeaderBytes: maxHeaderBytes,
 			ErrorLog:       stdlog.New(&errorLog{s.options.Log.WithName("http")}, "", 0),
 		}}
+		s.options.Timeouts.applyTo(e.at.server, s.options.APITimeout)
 	}
 	return nil
 }
@@ -239,11 +248,16 @@ func (s *Server) Run(ctx context.Context) error {
 	// Accepted requests need the cache until the last of them is answered.
 	cacheCtx, stopCache := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCache()
-	failed := make(chan error, 4)
+	failed := make(chan error, 5)
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := s.cache.Start(cacheCtx); err != nil {
 			failed <- fmt.Errorf("caching institutions: %w", err)
+		}
+	})
+	running.Go(func() {
+		if err := s.watchCertificate(cacheCtx); err != nil {
+			failed <- fmt.Errorf("watching the TLS certificate: %w", err)
 		}
 	})
 	for _, e := range []*endpoint{&s.webhook, &s.health, &s.metrics} {

@@ -19,6 +19,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"time"
@@ -42,6 +43,9 @@ func main() {
 	}
 	var logging zap.Options
 	bindFlags(flag.CommandLine, &options)
+	bindExposure(flag.CommandLine, &options.Exposure)
+	auditLog := flag.String("audit-log", webhookserver.AuditToStdout,
+		"The file that gets the audit record of each call, as lines of JSON, opened again on SIGHUP; - is standard output.")
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 
@@ -49,7 +53,7 @@ func main() {
 	ctrl.SetLogger(log)
 	options.Log = log.WithName("webhook-server")
 	options.Log.Info("Webhook server starting", "version", version)
-	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
+	if err := run(ctrl.SetupSignalHandler(), options, *auditLog); err != nil {
 		log.Error(err, "Webhook server failed", "version", version)
 		os.Exit(1)
 	}
@@ -68,7 +72,13 @@ func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, options webhookserver.Options) error {
+func run(ctx context.Context, options webhookserver.Options, auditLog string) (err error) {
+	if options.Audit, err = webhookserver.OpenAuditLog(auditLog); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, options.Audit.Close()) }()
+	reopenOnHangup(ctx, &options)
+
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return err

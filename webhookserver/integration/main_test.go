@@ -199,6 +199,8 @@ func startWith(t *testing.T, config *rest.Config, change ...func(*webhookserver.
 		MaxBodyBytes: 64 << 10, APITimeout: 20 * time.Second, ShutdownTimeout: 20 * time.Second,
 		// Everything that the server could ever log is looked at.
 		Log: funcr.NewJSON(r.log.add, funcr.Options{Verbosity: 10}), Registry: r.registry,
+		Audit:    webhookserver.NewAuditLog(&r.log.audits),
+		Exposure: webhookserver.Exposure{MaxConnections: 200},
 	}
 	for _, c := range change {
 		c(&options)
@@ -274,10 +276,29 @@ func send(t *testing.T, method, url, body string, header ...string) reply {
 	return got
 }
 
-// logLines gathers what a server logs.
+// logLines gathers what a server logs, and its audit records.
 type logLines struct {
+	audits auditLines
+	mu     sync.Mutex
+	lines  bytes.Buffer
+}
+
+// auditLines gathers audit records.
+type auditLines struct {
 	mu    sync.Mutex
 	lines bytes.Buffer
+}
+
+func (l *auditLines) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lines.Write(text)
+}
+
+func (l *auditLines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lines.String()
 }
 
 func (l *logLines) add(line string) {
@@ -286,22 +307,23 @@ func (l *logLines) add(line string) {
 	l.lines.WriteString(line + "\n")
 }
 
+// String returns all of it.
 func (l *logLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lines.String()
+	return l.lines.String() + l.audits.String()
 }
 
-// audit waits for the audit record of a call, which is written after its answer, and returns it.
+// audit waits for the audit record of a call and returns it.
 func (l *logLines) audit(t *testing.T, deliveryID string) map[string]any {
 	t.Helper()
 	var records []map[string]any
 	NewWithT(t).Eventually(func() int {
 		records = nil
-		for line := range strings.Lines(l.String()) {
+		for line := range strings.Lines(l.audits.String()) {
 			var record map[string]any
 			if json.Unmarshal([]byte(line), &record) == nil && record["deliveryID"] == deliveryID &&
-				record["msg"] == "Delivery handled" {
+				record["outcome"] != nil {
 				records = append(records, record)
 			}
 		}

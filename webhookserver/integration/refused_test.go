@@ -121,24 +121,31 @@ func TestUnauthorizedIsOneAnswer(t *testing.T) {
 	i, other, server := newInstitution(t), newInstitution(t), start(t)
 	url := server.knows(t, i)
 	server.knows(t, other)
-	shape := func(url string) (string, http.Header) {
-		got := post(t, url, example)
-		header := got.header.Clone()
-		header.Del("Date")
-		header.Del("Completion-Delivery-Id")
-		return strings.ReplaceAll(got.text, got.deliveryID(), "ID"), header
+	shape := func(url string, header ...string) (string, http.Header) {
+		got := send(t, http.MethodPost, url, example, append(header, "Content-Type", "application/json")...)
+		shown := got.header.Clone()
+		shown.Del("Date")
+		shown.Del("Completion-Delivery-Id")
+		return strings.ReplaceAll(got.text, got.deliveryID(), "ID"), shown
 	}
 	wantText, wantHeader := shape(url + "x")
-	g.Expect(wantHeader.Get("WWW-Authenticate")).NotTo(BeEmpty())
-	for _, tried := range []string{
-		strings.Replace(url, "12345", "54321", 1),
-		strings.Replace(url, "12345", "99999999999999999999", 1),
-		strings.TrimSuffix(url, i.token),
-		url[:len(url)-1],
+	g.Expect(wantHeader.Values("WWW-Authenticate")).To(HaveLen(2))
+	bare := strings.TrimSuffix(url, "/"+i.token)
+	for _, tried := range [][]string{
+		{strings.Replace(url, "12345", "54321", 1)},
+		{strings.Replace(url, "12345", "99999999999999999999", 1)},
+		{strings.TrimSuffix(url, i.token)},
+		{url[:len(url)-1]},
+		{bare},
+		{bare, "Authorization", "Bearer " + i.token + "x"},
+		{strings.Replace(bare, "12345", "54321", 1), "Authorization", "Bearer " + i.token},
+		{bare, "Authorization", basic("12345", "x")},
+		{bare, "Authorization", "Digest " + i.token},
+		{url, "Authorization", "Bearer " + i.token + "x"},
 	} {
-		text, header := shape(tried)
-		g.Expect(text).To(Equal(wantText))
-		g.Expect(header).To(Equal(wantHeader))
+		text, header := shape(tried[0], tried[1:]...)
+		g.Expect(text).To(Equal(wantText), tried[0])
+		g.Expect(header).To(Equal(wantHeader), tried[0])
 	}
 }
 

@@ -1,0 +1,65 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver"
+)
+
+// bindExposure declares the flags about who can reach the webhook and how.
+func bindExposure(flags *flag.FlagSet, e *webhookserver.Exposure) {
+	flags.Func("trusted-proxies", "The addresses or CIDRs, separated by commas, of proxies whose X-Forwarded-For is "+
+		"believed. (default none)", func(text string) (err error) {
+		e.TrustedProxies, err = webhookserver.ParseTrustedProxies(text)
+		return err
+	})
+	flags.IntVar(&e.FailedAuthenticationsPerMinute, "failed-authentications-per-minute", 60,
+		"How many authentications of one address (of one /64 network of IPv6) may fail in a minute; more get 429. "+
+			"Good tokens are always taken. 0 is any number.")
+	flags.IntVar(&e.MaxConnections, "max-connections", 1024,
+		"How many connections of the webhook may be open; half of them for deliveries of one institution. 0 is any number.")
+	flags.StringVar(&e.TLSCertFile, "tls-cert-file", "",
+		"The certificate of the webhook with its chain, in PEM; read again when it changes. Empty: HTTP, without TLS.")
+	flags.StringVar(&e.TLSKeyFile, "tls-key-file", "", "The key of that certificate, in PEM.")
+}
+
+// reopenOnHangup opens the audit log again whenever the program gets SIGHUP, for those who rotate it.
+func reopenOnHangup(ctx context.Context, o *webhookserver.Options) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(hangups)
+		for {
+			select {
+			case <-hangups:
+				if err := o.Audit.Reopen(); err != nil {
+					o.Log.Error(err, "Audit log could not be opened again; the one before stays in use")
+					continue
+				}
+				o.Log.Info("Audit log opened again")
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}

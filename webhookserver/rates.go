@@ -1,0 +1,166 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"container/list"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+const (
+	// maxAddresses and maxInstitutions bound what is remembered. What was not seen for the longest time is forgotten
+	// first; it starts anew with a full bucket. Less than 2 MiB at most.
+	maxAddresses    = 8192
+	maxInstitutions = 8192
+	// ipv6Network is the length of the prefix that one subscriber of an IPv6 network has to itself.
+	ipv6Network = 64
+)
+
+// gate holds senders to their rates. It counts what comes to this process.
+type gate struct {
+	// failuresPerMinute is how many failed authentications an address may have in a minute; 0 is any number.
+	failuresPerMinute int
+	// share is how many deliveries of one institution may be handled at the same time; 0 is any number.
+	share int
+
+	addresses    *buckets[netip.Prefix]
+	institutions *buckets[types.UID]
+
+	mu       sync.Mutex
+	inFlight map[types.UID]int
+}
+
+func newGate(failuresPerMinute, share int) *gate {
+	return &gate{
+		failuresPerMinute: failuresPerMinute,
+		share:             share,
+		addresses:         newBuckets[netip.Prefix](maxAddresses),
+		institutions:      newBuckets[types.UID](maxInstitutions),
+		inFlight:          make(map[types.UID]int),
+	}
+}
+
+// failed counts a failed authentication and returns how long the address has to wait before its next one is looked at
+// as one; 0 where it is not too fast. Good tokens are never asked for: all institutions share the addresses of the
+// platform, and one wrong URL there must not lock the others out. All addresses that are not known share a bucket.
+func (g *gate) failed(address netip.Addr, now time.Time) time.Duration {
+	if g.failuresPerMinute == 0 {
+		return 0
+	}
+	bits := address.BitLen()
+	if address.Is6() {
+		bits = ipv6Network
+	}
+	// The error is about the zero Addr, whose network is the zero Prefix.
+	network, _ := address.Prefix(bits)
+	limit := rate.Limit(float64(g.failuresPerMinute) / time.Minute.Seconds())
+	return g.addresses.take(network, limit, g.failuresPerMinute, now)
+}
+
+// delivery counts a delivery of an institution and returns how long the sender has to wait; 0 where it is taken.
+func (g *gate) delivery(institution *v1alpha1.Institution, now time.Time) time.Duration {
+	limits := institution.Spec.Limits
+	if limits.DeliveriesPerSecond == 0 {
+		return 0
+	}
+	burst := limits.Burst
+	if burst == 0 {
+		burst = limits.DeliveriesPerSecond
+	}
+	return g.institutions.take(institution.UID, rate.Limit(limits.DeliveriesPerSecond), int(burst), now)
+}
+
+// enter takes one of the institution's places and returns what gives it back; false where it has none left. Without
+// places one institution whose deliveries come slowly could use up all connections.
+func (g *gate) enter(institution *v1alpha1.Institution) (leave func(), ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	uid := institution.UID
+	if g.share > 0 && g.inFlight[uid] >= g.share {
+		return nil, false
+	}
+	g.inFlight[uid]++
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.inFlight[uid]--; g.inFlight[uid] == 0 {
+			delete(g.inFlight, uid)
+		}
+	}, true
+}
+
+// buckets are token buckets by key, as many as were used last.
+type buckets[K comparable] struct {
+	most int
+
+	mu    sync.Mutex
+	byKey map[K]*list.Element
+	// recent has the one first that was used last.
+	recent *list.List
+}
+
+// bucket is one of them.
+type bucket[K comparable] struct {
+	key     K
+	limiter *rate.Limiter
+}
+
+func newBuckets[K comparable](most int) *buckets[K] {
+	return &buckets[K]{most: most, byKey: make(map[K]*list.Element), recent: list.New()}
+}
+
+// take takes one token from the bucket of a key, which fills at the rate and holds as many as burst. It returns how
+// long it takes until there is one, and takes none, where there is none now.
+func (b *buckets[K]) take(key K, limit rate.Limit, burst int, now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	limiter := b.limiter(key, limit, burst)
+	if limiter.Limit() != limit {
+		limiter.SetLimitAt(now, limit)
+	}
+	if limiter.Burst() != burst {
+		limiter.SetBurstAt(now, burst)
+	}
+	reservation := limiter.ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
+	if wait > 0 {
+		reservation.CancelAt(now)
+	}
+	return wait
+}
+
+func (b *buckets[K]) limiter(key K, limit rate.Limit, burst int) *rate.Limiter {
+	if element, ok := b.byKey[key]; ok {
+		b.recent.MoveToFront(element)
+		return element.Value.(*bucket[K]).limiter
+	}
+	if b.recent.Len() >= b.most {
+		oldest := b.recent.Back()
+		b.recent.Remove(oldest)
+		delete(b.byKey, oldest.Value.(*bucket[K]).key)
+	}
+	limiter := rate.NewLimiter(limit, burst)
+	b.byKey[key] = b.recent.PushFront(&bucket[K]{key: key, limiter: limiter})
+	return limiter
+}
