@@ -120,10 +120,10 @@ test-unit: ## Run the tests of the packages that start no control plane.
 ##@ Build
 
 .PHONY: build
-build: ## Build both programs into bin/.
+build: ## Build both programs, and the sender to try them with, into bin/.
 	@echo "==> building $(VERSION) into bin/"
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN)/ \
-		./cmd/webhook-server ./cmd/controller-manager
+		./cmd/webhook-server ./cmd/controller-manager ./cmd/completion-sender
 
 .PHONY: image
 image: ## Build the container image IMG.

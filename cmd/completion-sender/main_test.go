@@ -1,0 +1,104 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/sender"
+)
+
+const token = "0123456789abcdef0123456789abcdef"
+
+func TestFlags(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "urls")
+	if err := os.WriteFile(file, []byte("\nhttp://a/webhooks/8/"+token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 5, time.UTC)
+	one := []sender.Institution{{ID: 7, URLs: []string{"http://a/webhooks/7/" + token}}}
+	for _, tc := range []struct {
+		name  string
+		args  []string
+		stdin string
+		want  sender.Plan
+		fault string
+	}{
+		{
+			name: "everything",
+			args: []string{
+				"--url", "http://a/webhooks/7/" + token, "--url-file", file, "--courses", "1, 2", "--mix", "new=1",
+				"--start", "2026-01-02 03:04:05", "--seed", "9",
+			},
+			want: sender.Plan{
+				Institutions: append(one, sender.Institution{ID: 8, URLs: []string{"http://a/webhooks/8/" + token}}),
+				Courses:      []v1alpha1.PlatformID{1, 2}, Seed: 9, Mix: sender.Mix{sender.KindNew: 1},
+				Start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			},
+		},
+		{
+			name: "defaults, and the URL on stdin", args: []string{"--url-file", "-", "--seed", "1"},
+			stdin: "http://a/webhooks/7/" + token,
+			want: sender.Plan{
+				Institutions: one, Courses: []v1alpha1.PlatformID{123456, 123457, 123458}, Seed: 1,
+				Mix: sender.DefaultMix(), Start: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
+			},
+		},
+		{name: "no URL", fault: "give --url or --url-file"},
+		{name: "no such file", args: []string{"--url-file", file + "x"}, fault: "opening --url-file"},
+		{name: "not a webhook URL", args: []string{"--url", "http://a/" + token}, fault: "webhook URL 1"},
+		{name: "bad mix", args: []string{"--url-file", file, "--mix", "new"}, fault: "--mix"},
+		{name: "bad start", args: []string{"--url-file", file, "--start", "today"}, fault: "--start"},
+		{name: "bad course", args: []string{"--url-file", file, "--courses", "x"}, fault: "--courses"},
+		{name: "no connection", args: []string{"--url-file", file, "--connections", "0"}, fault: "connections is 0"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := NewWithT(t)
+			flags := flag.NewFlagSet("completion-sender", flag.ContinueOnError)
+			flags.SetOutput(io.Discard)
+			o := bind(flags)
+			g.Expect(flags.Parse(tc.args)).To(Succeed())
+			got, err := o.plan(strings.NewReader(tc.stdin), now)
+			if tc.fault != "" {
+				g.Expect(err).To(MatchError(ContainSubstring(tc.fault)))
+				g.Expect(err.Error()).NotTo(ContainSubstring(token))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(cmp.Diff(tc.want, got)).To(BeEmpty())
+		})
+	}
+}
+
+func TestSeedsAreChosen(t *testing.T) {
+	g := NewWithT(t)
+	o := bind(flag.NewFlagSet("completion-sender", flag.ContinueOnError))
+	o.urls = list{"http://a/webhooks/7/" + token}
+	plan, err := o.plan(nil, time.Now())
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(plan.Seed).To(And(BeNumerically(">", 0), BeNumerically("<=", maxRandomSeed)))
+}

@@ -1,0 +1,185 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package sender
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Kind is what a delivery is, compared with those before it.
+type Kind string
+
+const (
+	// KindNew is the first delivery of a completion.
+	KindNew Kind = "new"
+	// KindRepeat is one that was sent before, byte for byte.
+	KindRepeat Kind = "repeat"
+	// KindNewer brings newer content for a completion that was sent before.
+	KindNewer Kind = "newer"
+	// KindOlder brings content that is older than what was sent before, as if it had been overtaken on the way.
+	KindOlder Kind = "older"
+	// KindTie brings other content with the time of what was sent before.
+	KindTie Kind = "tie"
+	// KindMalformed is not JSON.
+	KindMalformed Kind = "malformed"
+	// KindInvalid is JSON that breaks the contract.
+	KindInvalid Kind = "invalid"
+	// KindForeign names another institution than the URL.
+	KindForeign Kind = "foreign"
+	// KindWrongToken is a good delivery with a token that nobody was given.
+	KindWrongToken Kind = "wrong-token"
+)
+
+// kinds in the order in which they are shown, and the only answers that a server may give them for good. A kind
+// without any is a good delivery.
+var kinds = []struct {
+	kind    Kind
+	refused []int
+}{
+	{kind: KindNew},
+	{kind: KindRepeat},
+	{kind: KindNewer},
+	{kind: KindOlder},
+	{kind: KindTie},
+	{KindMalformed, []int{http.StatusBadRequest}},
+	{KindInvalid, []int{http.StatusUnprocessableEntity}},
+	{KindForeign, []int{http.StatusUnprocessableEntity}},
+	// An address from which many wrong tokens come is told to wait.
+	{KindWrongToken, []int{http.StatusUnauthorized, http.StatusTooManyRequests}},
+}
+
+// Verdict is what an answer means for a delivery.
+type Verdict string
+
+const (
+	// VerdictAcknowledged means that the server has taken a good delivery and may not lose it any more.
+	VerdictAcknowledged Verdict = "acknowledged"
+	// VerdictRejected means that the server has refused a wrong delivery, and said so in the right way.
+	VerdictRejected Verdict = "rejected"
+	// VerdictPutOff means that the server could not take it now (429 or 503): it has promised nothing.
+	VerdictPutOff Verdict = "put off"
+	// VerdictFailed means that no answer came: the delivery may have been taken or not.
+	VerdictFailed Verdict = "failed"
+	// VerdictUnexpected means that the answer is not one that this delivery may get.
+	VerdictUnexpected Verdict = "unexpected"
+)
+
+// judge says what a status code means for a delivery of a kind.
+func judge(kind Kind, status int) Verdict {
+	at := slices.IndexFunc(kinds, func(k struct {
+		kind    Kind
+		refused []int
+	}) bool {
+		return k.kind == kind
+	})
+	acknowledged := status == http.StatusOK || status == http.StatusCreated || status == http.StatusAccepted
+	switch refused := kinds[at].refused; {
+	case len(refused) == 0 && acknowledged:
+		return VerdictAcknowledged
+	case slices.Contains(refused, status):
+		return VerdictRejected
+	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:
+		return VerdictPutOff
+	default:
+		return VerdictUnexpected
+	}
+}
+
+// Mix says how often each kind is sent, in shares of their sum.
+type Mix map[Kind]int
+
+// DefaultMix is a platform that mostly reports new completions, repeats and overtakes itself at times, and is now and
+// then wrong.
+func DefaultMix() Mix {
+	return Mix{
+		KindNew: 60, KindRepeat: 12, KindNewer: 12, KindOlder: 6, KindTie: 2,
+		KindMalformed: 2, KindInvalid: 3, KindForeign: 1, KindWrongToken: 2,
+	}
+}
+
+// maxShare bounds a share, so that no sum of them overflows.
+const maxShare = 1_000_000
+
+// ParseMix reads shares such as new=8,repeat=1,newer=1. Kinds that are not named are not sent.
+func ParseMix(text string) (Mix, error) {
+	mix := make(Mix)
+	for part := range strings.SplitSeq(text, ",") {
+		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
+		kind := Kind(name)
+		share, err := strconv.Atoi(number)
+		if err != nil || share < 0 || share > maxShare {
+			return nil, fmt.Errorf("%q in the mix: write kind=share, the share an integer from 0 to %d", part, maxShare)
+		}
+		if _, twice := mix[kind]; twice {
+			return nil, fmt.Errorf("%q is twice in the mix", name)
+		}
+		mix[kind] = share
+	}
+	return mix, mix.validate()
+}
+
+func (m Mix) validate() error {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, string(k.kind))
+	}
+	for kind := range maps.Keys(m) {
+		if !slices.Contains(names, string(kind)) {
+			return fmt.Errorf("%q in the mix is no kind of delivery: use %s", kind, strings.Join(names, ", "))
+		}
+	}
+	if m.sum() < 1 {
+		return fmt.Errorf("the mix is empty: give at least one of %s a share", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+func (m Mix) sum() int {
+	sum := 0
+	for _, share := range m {
+		sum += share
+	}
+	return sum
+}
+
+// String is the text that ParseMix reads.
+func (m Mix) String() string {
+	var parts []string
+	for _, k := range kinds {
+		if share := m[k.kind]; share > 0 {
+			parts = append(parts, fmt.Sprintf("%s=%d", k.kind, share))
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// draw returns a kind.
+func (m Mix) draw(random *rand.Rand) Kind {
+	left := random.IntN(m.sum())
+	for _, k := range kinds {
+		if left -= m[k.kind]; left < 0 {
+			return k.kind
+		}
+	}
+	return KindNew
+}

@@ -1,0 +1,83 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package sender
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+)
+
+func TestParseMix(t *testing.T) {
+	for _, tc := range []struct {
+		name, text string
+		want       Mix
+		wanted     string
+	}{
+		{name: "two kinds", text: "new=3, repeat=1", want: Mix{KindNew: 3, KindRepeat: 1}},
+		{name: "the default", text: DefaultMix().String(), want: DefaultMix()},
+		{name: "unknown kind", text: "new=3,odd=1", wanted: `"odd" in the mix is no kind`},
+		{name: "no share", text: "new", wanted: "write kind=share"},
+		{name: "negative share", text: "new=-1", wanted: "write kind=share"},
+		{name: "huge share", text: "new=9999999", wanted: "write kind=share"},
+		{name: "twice", text: "new=1,new=2", wanted: "twice"},
+		{name: "nothing", text: "new=0", wanted: "the mix is empty"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := NewWithT(t)
+			got, err := ParseMix(tc.text)
+			if tc.wanted != "" {
+				g.Expect(err).To(MatchError(ContainSubstring(tc.wanted)))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(cmp.Diff(tc.want, got)).To(BeEmpty())
+		})
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, tc := range []struct {
+		kind   Kind
+		status int
+		want   Verdict
+	}{
+		{KindNew, 201, VerdictAcknowledged},
+		{KindRepeat, 200, VerdictAcknowledged},
+		{KindOlder, 202, VerdictAcknowledged},
+		{KindNewer, 503, VerdictPutOff},
+		{KindTie, 429, VerdictPutOff},
+		{KindNew, 422, VerdictUnexpected},
+		{KindNew, 401, VerdictUnexpected},
+		{KindNew, 500, VerdictUnexpected},
+		{KindNew, 204, VerdictUnexpected},
+		{KindMalformed, 400, VerdictRejected},
+		{KindInvalid, 422, VerdictRejected},
+		{KindForeign, 422, VerdictRejected},
+		{KindWrongToken, 401, VerdictRejected},
+		{KindWrongToken, 429, VerdictRejected},
+		{KindWrongToken, 503, VerdictPutOff},
+		{KindWrongToken, 201, VerdictUnexpected},
+		{KindInvalid, 202, VerdictUnexpected},
+		{KindMalformed, 422, VerdictUnexpected},
+	} {
+		if got := judge(tc.kind, tc.status); got != tc.want {
+			t.Errorf("%d for %s is %s, want %s", tc.status, tc.kind, got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package sender
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/order"
+)
+
+// Entry is what a Ledger keeps of a good delivery. It holds neither personal data nor a token.
+type Entry struct {
+	Index   int     `json:"index"`
+	Kind    Kind    `json:"kind"`
+	Content Content `json:"-"`
+	SendAt  string  `json:"sendAt"`
+	// Status is 0 when no answer came.
+	Status int `json:"status"`
+	// Outcome and DeliveryID are from the answer, empty where there was none.
+	Outcome    string  `json:"outcome,omitempty"`
+	DeliveryID string  `json:"deliveryID,omitempty"`
+	Verdict    Verdict `json:"verdict"`
+}
+
+// completionKey names a completion among those of all institutions.
+type completionKey struct {
+	institution v1alpha1.PlatformID
+	name        string
+}
+
+// Ledger keeps what was offered and what was acknowledged, so that Check can say whether the promise was kept. The zero
+// value is empty and ready to use. Safe for use by several goroutines.
+type Ledger struct {
+	mu      sync.Mutex
+	entries map[completionKey][]Entry
+}
+
+// offer notes a good delivery before it is sent: from then on it may have been stored.
+func (l *Ledger) offer(d *Delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entries == nil {
+		l.entries = make(map[completionKey][]Entry)
+	}
+	key := completionKey{d.Institution, d.Completion}
+	l.entries[key] = append(l.entries[key], Entry{
+		Index: d.Index, Kind: d.Kind, Content: d.Content, SendAt: d.Content.SendAt, Verdict: VerdictFailed,
+	})
+}
+
+// settle notes what came of it.
+func (l *Ledger) settle(d *Delivery, a answer, verdict Verdict) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	entries := l.entries[completionKey{d.Institution, d.Completion}]
+	at := slices.IndexFunc(entries, func(e Entry) bool { return e.Index == d.Index })
+	entries[at].Status, entries[at].Outcome, entries[at].DeliveryID = a.status, a.Outcome, a.deliveryID
+	entries[at].Verdict = verdict
+}
+
+// Acknowledged returns how many deliveries and how many completions of an institution were acknowledged.
+func (l *Ledger) Acknowledged(institution v1alpha1.PlatformID) (deliveries, completions int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, entries := range l.entries {
+		n := 0
+		for _, e := range entries {
+			if key.institution == institution && e.Verdict == VerdictAcknowledged {
+				n++
+			}
+		}
+		deliveries += n
+		completions += min(n, 1)
+	}
+	return deliveries, completions
+}
+
+// Write writes every good delivery as a line of JSON, in the order in which they were sent.
+func (l *Ledger) Write(w io.Writer) error {
+	type line struct {
+		Institution v1alpha1.PlatformID `json:"institution"`
+		Completion  string              `json:"completion"`
+		Entry
+	}
+	var lines []line
+	l.mu.Lock()
+	for key, entries := range l.entries {
+		for _, e := range entries {
+			lines = append(lines, line{key.institution, key.name, e})
+		}
+	}
+	l.mu.Unlock()
+	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.Index, b.Index) })
+	encoder := json.NewEncoder(w)
+	for _, each := range lines {
+		if err := encoder.Encode(each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget drops what is known of an institution.
+func (l *Ledger) Forget(institution v1alpha1.PlatformID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.entries, func(key completionKey, _ []Entry) bool { return key.institution == institution })
+}
+
+// Problem is a promise that was not kept.
+type Problem struct {
+	// Completion is the name of the completion.
+	Completion string
+	// Text says what is wrong, without personal data.
+	Text string
+	// Entries are all deliveries of the completion, in the order in which they were sent.
+	Entries []Entry
+}
+
+// String shows the problem to people.
+func (p Problem) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "completion %s: %s", p.Completion, p.Text)
+	for _, e := range p.Entries {
+		fmt.Fprintf(&text, "\n  delivery %d (%s) sendAt %q, %q: %s, status %d %s %s",
+			e.Index, e.Kind, e.SendAt, e.Content.CourseName, e.Verdict, e.Status, e.Outcome, e.DeliveryID)
+	}
+	return text.String()
+}
+
+// Check compares everything that is stored of an institution with what was sent for it, and returns what is wrong, by
+// name: every completion that was acknowledged exists exactly once, with a content that was sent and that no
+// acknowledged delivery is greater than, in the order of deliveries. What was not acknowledged may be stored or not.
+// Completions that no delivery of this Ledger was about are wrong too, unless others is true.
+func (l *Ledger) Check(institution v1alpha1.PlatformID, stored []v1alpha1.CourseCompletion, others bool) []Problem {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	byName := make(map[string][]*v1alpha1.CourseCompletion, len(stored))
+	for i := range stored {
+		name := stored[i].Spec.Name()
+		byName[name] = append(byName[name], &stored[i])
+	}
+	var problems []Problem
+	for key, entries := range l.entries {
+		if key.institution != institution {
+			continue
+		}
+		if text := check(entries, byName[key.name]); text != "" {
+			problems = append(problems, Problem{Completion: key.name, Text: text, Entries: slices.Clone(entries)})
+		}
+		delete(byName, key.name)
+	}
+	for name := range byName {
+		if !others {
+			problems = append(problems, Problem{Completion: name, Text: "is stored, but no good delivery was about it"})
+		}
+	}
+	slices.SortFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Completion, b.Completion) })
+	return problems
+}
+
+// check returns what is wrong with one completion, empty for nothing.
+func check(entries []Entry, stored []*v1alpha1.CourseCompletion) string {
+	acknowledged := slices.ContainsFunc(entries, func(e Entry) bool { return e.Verdict == VerdictAcknowledged })
+	switch {
+	case len(stored) == 0 && acknowledged:
+		return "was acknowledged, and is not stored"
+	case len(stored) == 0:
+		return ""
+	case len(stored) > 1:
+		return fmt.Sprintf("is stored %d times", len(stored))
+	}
+	spec := &stored[0].Spec
+	if !slices.ContainsFunc(entries, func(e Entry) bool { return e.Content == contentOf(spec) }) {
+		return fmt.Sprintf("is stored with a content that was never sent: sendAt %q", spec.Event.SendAt)
+	}
+	for _, e := range entries {
+		if e.Verdict == VerdictAcknowledged && order.Compare(order.Of(e.Content.in(spec)), order.Of(spec)) > 0 {
+			return fmt.Sprintf("is stored as of sendAt %q (%q), but delivery %d was acknowledged and is greater",
+				spec.Event.SendAt, spec.Course.Name, e.Index)
+		}
+	}
+	return ""
+}
+
+// contentOf returns what a stored completion says.
+func contentOf(spec *v1alpha1.CourseCompletionSpec) Content {
+	return Content{SendAt: spec.Event.SendAt, CourseName: spec.Course.Name, DateExpire: spec.Enrollment.DateExpire}
+}
+
+// in returns a stored completion as it would be with this content. The rest of a completion is the same in each of its
+// deliveries, so that it does not matter here what the institution's privacy made of it.
+func (c Content) in(spec *v1alpha1.CourseCompletionSpec) *v1alpha1.CourseCompletionSpec {
+	with := *spec
+	with.Event.SendAt, with.Course.Name, with.Enrollment.DateExpire = c.SendAt, c.CourseName, c.DateExpire
+	return &with
+}

@@ -1,0 +1,201 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package sender
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxAnswerBytes is how much of an answer is read.
+const maxAnswerBytes = 1 << 16
+
+// deliveryIDHeader is where the webhook server says under which id it knows a call.
+const deliveryIDHeader = "Completion-Delivery-Id"
+
+// Options say how deliveries are sent.
+type Options struct {
+	// Connections is how many deliveries are under way at the same time, at least 1.
+	Connections int
+	// Count is how many deliveries are sent; 0 sends until the context ends.
+	Count int
+	// Rate is how many deliveries a second are begun; 0 begins each as soon as a connection is free.
+	Rate float64
+	// Timeout bounds one delivery.
+	Timeout time.Duration
+	// Transport is what carries them, by default a new one with as many connections as needed.
+	Transport http.RoundTripper
+	// Ledger gets every good delivery. It must be set; it may know those of earlier runs with other institutions or
+	// seeds.
+	Ledger *Ledger
+	// Observe, when set, is called after each delivery, by several goroutines at once.
+	Observe func(Delivery, Verdict)
+}
+
+// Validate returns what is wrong with the options.
+func (o *Options) Validate() error {
+	switch {
+	case o.Connections < 1:
+		return fmt.Errorf("connections is %d: use at least 1", o.Connections)
+	case o.Count < 0:
+		return fmt.Errorf("count is %d: use 1 or more, or 0 for no end", o.Count)
+	case o.Rate < 0:
+		return fmt.Errorf("rate is %g: use more than 0, or 0 for as fast as the connections go", o.Rate)
+	case o.Timeout <= 0:
+		return fmt.Errorf("timeout is %s: use more than 0", o.Timeout)
+	}
+	return nil
+}
+
+// answer is what a server said.
+type answer struct {
+	Outcome    string `json:"outcome"`
+	status     int
+	deliveryID string
+}
+
+// Run sends what next returns until Count deliveries are sent or ctx ends, and returns when all of them are answered or
+// have failed. Those that are under way when ctx ends are still waited for. Next is called by one goroutine at a time.
+func Run(ctx context.Context, next func() Delivery, o Options) (*Report, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Transport == nil {
+		transport := &http.Transport{
+			MaxIdleConns: o.Connections, MaxIdleConnsPerHost: o.Connections, MaxConnsPerHost: o.Connections,
+			DisableCompression: true,
+		}
+		defer transport.CloseIdleConnections()
+		o.Transport = transport
+	}
+	r := &run{options: o, next: next, began: time.Now(), client: &http.Client{
+		Transport: o.Transport,
+		Timeout:   o.Timeout,
+		// The platform follows none, and a token must not go anywhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	reports := make([]*Report, o.Connections)
+	var sending sync.WaitGroup
+	for i := range reports {
+		reports[i] = newReport()
+		sending.Go(func() { r.work(ctx, reports[i]) })
+	}
+	sending.Wait()
+	total := newReport()
+	for _, report := range reports {
+		total.add(report)
+	}
+	total.Elapsed = time.Since(r.began)
+	return total, nil
+}
+
+// run is one call of Run.
+type run struct {
+	options Options
+	client  *http.Client
+	began   time.Time
+	mu      sync.Mutex
+	next    func() Delivery
+	begun   atomic.Int64
+}
+
+// work sends over one connection.
+func (r *run) work(ctx context.Context, report *Report) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for {
+		turn := r.begun.Add(1) - 1
+		if r.options.Count > 0 && turn >= int64(r.options.Count) {
+			return
+		}
+		if r.options.Rate > 0 {
+			timer.Reset(time.Until(r.began.Add(time.Duration(float64(turn) / r.options.Rate * float64(time.Second)))))
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		r.mu.Lock()
+		d := r.next()
+		r.mu.Unlock()
+		r.send(context.WithoutCancel(ctx), &d, report)
+	}
+}
+
+// send makes one call and notes what came of it.
+func (r *run) send(ctx context.Context, d *Delivery, report *Report) {
+	good := judge(d.Kind, http.StatusOK) == VerdictAcknowledged
+	if good {
+		r.options.Ledger.offer(d)
+	}
+	began := time.Now()
+	a, err := r.post(ctx, d)
+	took := time.Since(began)
+	verdict := VerdictFailed
+	if err == nil {
+		verdict = judge(d.Kind, a.status)
+	}
+	if good {
+		r.options.Ledger.settle(d, a, verdict)
+	}
+	report.note(d, a, err, verdict, took)
+	if r.options.Observe != nil {
+		r.options.Observe(*d, verdict)
+	}
+}
+
+// post sends a delivery as the platform does. Its errors hold no URL.
+func (r *run) post(ctx context.Context, d *Delivery) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
+	if err != nil {
+		return answer{}, errors.New("the webhook URL is not one")
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := r.client.Do(request)
+	if err != nil {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err
+		}
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	a := answer{status: response.StatusCode, deliveryID: response.Header.Get(deliveryIDHeader)}
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		// The status alone is the promise, also when the rest of the answer is cut off.
+		content = nil
+	}
+	if strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
+		// An answer that cannot be read is shown without an outcome.
+		_ = json.Unmarshal(content, &a)
+	}
+	return a, nil
+}
