@@ -236,9 +236,14 @@ func (w *world) cache() cache.Options {
 	for _, name := range w.beside {
 		namespaces[name] = cache.Config{}
 	}
+	for kind, own := range options.ByObject {
+		if _, is := kind.(*v1alpha1.CourseCompletion); is {
+			own.Namespaces = namespaces
+			options.ByObject[kind] = own
+		}
+	}
 	for _, kind := range []client.Object{
-		&v1alpha1.Institution{}, &v1alpha1.CourseCompletion{}, &v1alpha1.CompletionPolicy{}, &v1alpha1.Grant{},
-		&v1alpha1.SeatPool{}, &v1alpha1.Seat{},
+		&v1alpha1.Institution{}, &v1alpha1.CompletionPolicy{}, &v1alpha1.Grant{}, &v1alpha1.SeatPool{}, &v1alpha1.Seat{},
 	} {
 		options.ByObject[kind] = cache.ByObject{Namespaces: namespaces}
 	}

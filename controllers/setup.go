@@ -23,15 +23,12 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
@@ -54,19 +51,6 @@ func NewScheme() *runtime.Scheme {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 	return scheme
-}
-
-// CacheOptions returns what the manager's cache holds: of what other kinds there are in the cluster only what carries
-// the mark of a Grant, and nobody's managedFields.
-func CacheOptions() cache.Options {
-	marked, err := labels.NewRequirement(v1alpha1.LabelGrant, selection.Exists, nil)
-	utilruntime.Must(err)
-	selector := labels.NewSelector().Add(*marked)
-	byObject := map[client.Object]cache.ByObject{}
-	for _, kind := range apply.Kinds() {
-		byObject[kind] = cache.ByObject{Label: selector}
-	}
-	return cache.Options{ByObject: byObject, DefaultTransform: cache.TransformStripManagedFields()}
 }
 
 // Setup registers every loop with the manager, whose cache has been made with CacheOptions.

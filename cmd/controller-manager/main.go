@@ -52,6 +52,7 @@ const maxVerbosity zapcore.Level = -7
 type options struct {
 	metricsAddress string
 	metricsSecure  bool
+	pprofAddress   string
 	healthAddress  string
 
 	leaderElect             bool
@@ -70,6 +71,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
 		"Serve metrics over TLS, to those who may get the non-resource URL /metrics.")
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "The address of /healthz and /readyz.")
+	flags.StringVar(&o.pprofAddress, "pprof-address", "0",
+		"The address of Go's profiles, for loopback only: they show what is in memory; 0 serves none.")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "Let one replica work at a time.")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "",
 		"The namespace of the lease; by default that of the pod.")
@@ -127,6 +130,7 @@ func run(ctx context.Context, o options) error {
 		Cache:                         controllers.CacheOptions(),
 		Metrics:                       o.metrics(),
 		HealthProbeBindAddress:        o.healthAddress,
+		PprofBindAddress:              o.pprofAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              "completion-controller-manager",
 		LeaderElectionNamespace:       o.leaderElectionNamespace,
