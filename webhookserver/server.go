@@ -80,6 +80,8 @@ type Options struct {
 	// Exposure is how the webhook faces its callers.
 	Exposure
 
+	// Clock says when a delivery came.
+	Clock    clock.WithTicker
 	Log      logr.Logger
 	Audit    *AuditLog
 	Registry Registry
@@ -118,7 +120,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	}
 	webhook := &handler{
 		log:           options.Log,
-		clock:         clock.RealClock{},
+		clock:         options.Clock,
 		newDeliveryID: newDeliveryID,
 		synced:        s.synced,
 		proxies:       options.TrustedProxies,

@@ -29,7 +29,6 @@ import (
 	_ "time/tzdata" // The zones of institutions must not depend on the image.
 
 	"go.uber.org/zap/zapcore"
-	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -39,6 +38,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -145,7 +145,7 @@ func run(ctx context.Context, o options) error {
 			AllowGroupSubjects:   o.allowGroupSubjects,
 			AllowWorkloadObjects: o.allowWorkloadObjects,
 		},
-		Clock:   clock.RealClock{},
+		Clock:   machineclock.New(),
 		Workers: o.workers,
 	})
 	if err != nil {

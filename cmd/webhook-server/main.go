@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
 )
 
@@ -40,6 +41,7 @@ func main() {
 	options := webhookserver.Options{
 		UserAgent: "completion-webhook-server/" + version,
 		Registry:  metrics.Registry,
+		Clock:     machineclock.New(),
 	}
 	var logging zap.Options
 	bindFlags(flag.CommandLine, &options)

@@ -26,6 +26,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
@@ -36,8 +37,9 @@ const (
 	ControllerManager = "controller-manager"
 )
 
-// Build builds both programs from this checkout into a folder. What the compiler says goes to output.
-func Build(ctx context.Context, dir string, output io.Writer) error {
+// Build builds both programs from this checkout into a folder, as they ship or with build tags. What the compiler says
+// goes to output.
+func Build(ctx context.Context, dir string, output io.Writer, tags ...string) error {
 	root, err := cluster.RepositoryRoot()
 	if err != nil {
 		return err
@@ -46,7 +48,8 @@ func Build(ctx context.Context, dir string, output io.Writer) error {
 		return fmt.Errorf("making the folder of the programs: %w", err)
 	}
 	for _, name := range []string{WebhookServer, ControllerManager} {
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(dir, name), "./cmd/"+name)
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", strings.Join(tags, ","),
+			"-o", filepath.Join(dir, name), "./cmd/"+name)
 		build.Dir = root
 		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 		build.Stdout, build.Stderr = output, output

@@ -45,13 +45,16 @@ var ErrEnded = errors.New("ended by itself")
 // Program is one of the operator's programs, run as a process that can be stopped, killed and started again. Its
 // methods are for one goroutine at a time, except Ended and LogTail.
 type Program struct {
-	// Name is the name of the executable.
+	// Name is the name of the executable, for further replicas with a number.
 	Name string
 	// Log is the path of the file that everything it writes is appended to.
 	Log string
 
+	// account is the ServiceAccount that the program runs as.
+	account  string
 	path     string
 	args     []string
+	env      []string
 	readyURL string
 	// kubeconfig is all that the program knows of the cluster.
 	kubeconfig string
@@ -71,11 +74,18 @@ type process struct {
 	expectedOnce sync.Once
 }
 
-func newProgram(o Options, name, healthAddress string, args ...string) *Program {
+// newProgram prepares a replica of an executable. The first one is 0.
+func newProgram(o Options, executable string, replica int, healthAddress string, args ...string) *Program {
+	name := executable
+	if replica > 0 {
+		name += fmt.Sprintf("-%d", replica)
+	}
 	return &Program{
 		Name:       name,
 		Log:        filepath.Join(o.Dir, name+".log"),
-		path:       filepath.Join(o.Bin, name),
+		account:    "completion-" + executable,
+		path:       filepath.Join(o.Bin, executable),
+		env:        o.Env,
 		args:       append(args, o.Args...),
 		readyURL:   "http://" + healthAddress + "/readyz",
 		kubeconfig: filepath.Join(o.Dir, name+".kubeconfig"),
@@ -97,7 +107,7 @@ func (p *Program) Launch() error {
 		done:     make(chan struct{}),
 		expected: make(chan struct{}),
 	}
-	run.cmd.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig)
+	run.cmd.Env = append(append(os.Environ(), p.env...), "KUBECONFIG="+p.kubeconfig)
 	run.cmd.Stdout, run.cmd.Stderr = log, log
 	if err := spawn(run.cmd); err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
@@ -213,6 +223,33 @@ func (p *Program) end(signal syscall.Signal) error {
 		err := run.cmd.Process.Kill()
 		<-run.done
 		return errors.Join(fmt.Errorf("%s did not end within %s of %s", p.Name, stopGrace, signal), err)
+	}
+}
+
+// Pause stops the program with SIGSTOP: its connections stay open, and nothing answers. Kill ends it all the same.
+func (p *Program) Pause() error { return p.signal(syscall.SIGSTOP) }
+
+// Resume has a paused program go on.
+func (p *Program) Resume() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Program) signal(signal syscall.Signal) error {
+	if p.PID() == 0 {
+		return fmt.Errorf("%s does not run", p.Name)
+	}
+	return p.current().cmd.Process.Signal(signal)
+}
+
+// PID returns the process id, 0 when the program does not run.
+func (p *Program) PID() int {
+	run := p.current()
+	if run == nil {
+		return 0
+	}
+	select {
+	case <-run.done:
+		return 0
+	default:
+		return run.cmd.Process.Pid
 	}
 }
 

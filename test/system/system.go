@@ -37,20 +37,31 @@ type Options struct {
 	Dir string
 	// Bin is the folder with the programs, see Build.
 	Bin string
-	// Args are further arguments for both programs.
-	Args []string
+	// Args are further arguments for both programs, and Env further environment variables.
+	Args, Env []string
+	// Replicas is how many webhook servers there are, 1 when it is 0.
+	Replicas int
 }
 
 // System is an installed operator with both programs running.
 type System struct {
 	// Cluster is where it is installed.
 	Cluster *cluster.Cluster
-	// WebhookServer and ControllerManager are the running programs.
+	// WebhookServer, the first replica, and ControllerManager are the running programs.
 	WebhookServer, ControllerManager *Program
-	// URL is the address of the webhook server, without a path.
+	// Replicas are all webhook servers.
+	Replicas []Replica
+	// URL is the address of the first webhook server, without a path.
 	URL string
 	// ControllerManagerMetrics and WebhookServerMetrics are the URLs of the metrics of the programs.
 	ControllerManagerMetrics, WebhookServerMetrics string
+}
+
+// Replica is one of several webhook servers.
+type Replica struct {
+	*Program
+	// URL is its address without a path, Metrics the URL of its metrics.
+	URL, Metrics string
 }
 
 // Start installs config/default and starts both programs. The Deployments stay without pods, since the control plane
@@ -98,33 +109,36 @@ func Install(ctx context.Context, c *cluster.Cluster) error {
 }
 
 func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {
-	addresses, err := freeAddresses(5)
+	o.Replicas = max(o.Replicas, 1)
+	addresses, err := freeAddresses(3*o.Replicas + 2)
 	if err != nil {
 		return nil, err
 	}
-	server, serverHealth, serverMetrics := addresses[0], addresses[1], addresses[2]
-	managerHealth, managerMetrics := addresses[3], addresses[4]
-	s := &System{
-		Cluster:                  c,
-		URL:                      "http://" + server,
-		WebhookServerMetrics:     "http://" + serverMetrics + "/metrics",
-		ControllerManagerMetrics: "https://" + managerMetrics + "/metrics",
-		WebhookServer: newProgram(o, WebhookServer, serverHealth,
-			"--listen-address="+server, "--health-address="+serverHealth, "--metrics-address="+serverMetrics),
-		ControllerManager: newProgram(o, ControllerManager, managerHealth,
-			"--health-address="+managerHealth, "--metrics-address="+managerMetrics,
-			"--leader-elect", "--leader-election-namespace="+Namespace),
+	s := &System{Cluster: c}
+	for i := range o.Replicas {
+		server, health, metrics := addresses[3*i], addresses[3*i+1], addresses[3*i+2]
+		s.Replicas = append(s.Replicas, Replica{
+			Program: newProgram(o, WebhookServer, i, health,
+				"--listen-address="+server, "--health-address="+health, "--metrics-address="+metrics),
+			URL:     "http://" + server,
+			Metrics: "http://" + metrics + "/metrics",
+		})
 	}
+	s.WebhookServer, s.URL, s.WebhookServerMetrics = s.Replicas[0].Program, s.Replicas[0].URL, s.Replicas[0].Metrics
+	managerHealth, managerMetrics := addresses[3*o.Replicas], addresses[3*o.Replicas+1]
+	s.ControllerManagerMetrics = "https://" + managerMetrics + "/metrics"
+	s.ControllerManager = newProgram(o, ControllerManager, 0, managerHealth,
+		"--health-address="+managerHealth, "--metrics-address="+managerMetrics,
+		"--leader-elect", "--leader-election-namespace="+Namespace)
 	for _, program := range s.Programs() {
-		account := "completion-" + program.Name
-		if err := c.ServiceAccountKubeconfig(ctx, Namespace, account, program.kubeconfig); err != nil {
+		if err := c.ServiceAccountKubeconfig(ctx, Namespace, program.account, program.kubeconfig); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// start launches both programs at once, since neither needs the other.
+// start launches all programs at once, since none needs another.
 func (s *System) start(ctx context.Context) error {
 	for _, program := range s.Programs() {
 		if err := program.Launch(); err != nil {
@@ -139,12 +153,16 @@ func (s *System) start(ctx context.Context) error {
 	return nil
 }
 
-// Programs returns both programs.
+// Programs returns all programs.
 func (s *System) Programs() []*Program {
-	return []*Program{s.WebhookServer, s.ControllerManager}
+	var programs []*Program
+	for _, replica := range s.Replicas {
+		programs = append(programs, replica.Program)
+	}
+	return append(programs, s.ControllerManager)
 }
 
-// Stop ends both programs in an orderly way and removes their credentials. The cluster stays up.
+// Stop ends all programs in an orderly way and removes their credentials. The cluster stays up.
 func (s *System) Stop() error {
 	var failures []error
 	for _, program := range s.Programs() {

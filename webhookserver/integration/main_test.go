@@ -45,6 +45,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -199,6 +200,7 @@ func startWith(t *testing.T, config *rest.Config, change ...func(*webhookserver.
 		MaxBodyBytes: 64 << 10, APITimeout: 20 * time.Second, ShutdownTimeout: 20 * time.Second,
 		// Everything that the server could ever log is looked at.
 		Log: funcr.NewJSON(r.log.add, funcr.Options{Verbosity: 10}), Registry: r.registry,
+		Clock:    clock.RealClock{},
 		Audit:    webhookserver.NewAuditLog(&r.log.audits),
 		Exposure: webhookserver.Exposure{MaxConnections: 200},
 	}
