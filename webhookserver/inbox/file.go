@@ -1,0 +1,279 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package inbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// What the file begins with, in the terms of bbolt: a bucket that says what the file is.
+var (
+	bucketMeta         = []byte("meta")
+	bucketQueue        = []byte("queue")
+	bucketDead         = []byte("dead")
+	bucketInstitutions = []byte("institutions")
+
+	keyMagic  = []byte("magic")
+	keyFormat = []byte("format")
+	// keySnapshot has the time of the snapshot of the Institutions, once there is one.
+	keySnapshot = []byte("snapshot")
+	// keyProbe is written to see whether anything can be written.
+	keyProbe = []byte("probe")
+
+	magic = []byte("course-completion-operator inbox")
+)
+
+// format is the version of the file's layout. A greater one was written by a later version of the program, which may
+// keep there what this one would lose.
+const format = 1
+
+const (
+	fileMode = 0o600
+	// allocBytes is by how much the file grows at a time.
+	allocBytes = 4 << 20
+	// mapBeyond is how much more than its bound the file may have: pages that are free again, and the last growth.
+	mapBeyond = 64 << 20
+)
+
+var (
+	// ErrForeign says that the file is something else than an inbox.
+	ErrForeign = errors.New("the file is no inbox")
+	// ErrCorrupt says that the file is an inbox, and damaged.
+	ErrCorrupt = errors.New("the inbox is damaged")
+	// ErrNewer says that a later version of the program wrote the file.
+	ErrNewer = errors.New("the inbox was written by a later version of this program")
+	// ErrLocked says that another process has the file open.
+	ErrLocked = errors.New("another process has the inbox open")
+)
+
+// openFile opens an existing file for this process alone, and looks through all of it before anything trusts it. What
+// it finds there it adds to the state. The file is not changed unless rewrite is asked for.
+func openFile(path string, wait time.Duration, rewrite bool, found *state) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	fail := func(err error) (*os.File, error) { return nil, errors.Join(err, file.Close()) }
+	info, err := file.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	if !info.Mode().IsRegular() {
+		return fail(fmt.Errorf("%w: it is no regular file", ErrForeign))
+	}
+	if err := lock(file, wait); err != nil {
+		return fail(err)
+	}
+	if err := verify(file, found.visit); err != nil {
+		return fail(err)
+	}
+	if err := found.complete(); err != nil {
+		return fail(err)
+	}
+	if info.Mode().Perm() != fileMode {
+		// A volume that is given to a group of users gets the mode of the group with it.
+		if err := file.Chmod(fileMode); err != nil {
+			return fail(fmt.Errorf("keeping the inbox from others: %w", err))
+		}
+	}
+	if rewrite {
+		if err := rewriteMeta(file); err != nil {
+			return fail(err)
+		}
+	}
+	return file, nil
+}
+
+// lock takes the file for this process. bbolt locks it again, which changes nothing.
+func lock(file *os.File, wait time.Duration) error {
+	const pause = 50 * time.Millisecond
+	for left := wait; ; left -= pause {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
+			return fmt.Errorf("locking the inbox: %w", err)
+		case left <= 0:
+			return ErrLocked
+		}
+		<-time.After(pause)
+	}
+}
+
+// rewriteMeta writes both meta pages again as they are. After a failed fsync the kernel may show a page that it has
+// not written and never will: the next commit would then use pages again which, on the disk, are still in use.
+func rewriteMeta(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	meta, err := readMeta(file, info.Size())
+	if err != nil {
+		return err
+	}
+	pages := make([]byte, 2*meta.pageSize)
+	if _, err := file.ReadAt(pages, 0); err != nil {
+		return err
+	}
+	if _, err := file.WriteAt(pages, 0); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// create makes an empty inbox. It appears under its name whole or not at all, and never in the place of another file.
+func create(path string) (err error) {
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, filepath.Base(path)+".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(temporary.Name())) }()
+	if err := temporary.Close(); err != nil {
+		return err
+	}
+	db, err := bbolt.Open(temporary.Name(), fileMode, &bbolt.Options{NoFreelistSync: true})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(db.Update(layOut), db.Sync(), db.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// layOut makes what every inbox has.
+func layOut(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{bucketQueue, bucketDead, bucketInstitutions} {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	meta, err := tx.CreateBucket(bucketMeta)
+	if err != nil {
+		return err
+	}
+	return errors.Join(meta.Put(keyMagic, magic), meta.Put(keyFormat, binary.BigEndian.AppendUint32(nil, format)))
+}
+
+// state is what is counted in a file as it is looked through.
+type state struct {
+	magic    []byte
+	format   []byte
+	records  int
+	dead     int
+	lastSeq  uint64
+	snapshot bool
+	// fault is what is wrong with what the file holds. It counts only where the file is an inbox of this format.
+	fault error
+}
+
+// visit looks at one key with its value.
+func (s *state) visit(bucket, key, value []byte) error {
+	switch {
+	case bytes.Equal(bucket, bucketMeta):
+		switch {
+		case bytes.Equal(key, keyMagic):
+			s.magic = bytes.Clone(value)
+		case bytes.Equal(key, keyFormat):
+			s.format = bytes.Clone(value)
+		case bytes.Equal(key, keySnapshot):
+			s.snapshot = true
+		}
+	case bytes.Equal(bucket, bucketQueue):
+		s.records++
+		s.blame(s.record(key, value))
+	case bytes.Equal(bucket, bucketDead):
+		s.dead++
+		s.blame(s.record(key, value))
+	case bytes.Equal(bucket, bucketInstitutions):
+		if _, err := unseal(value); err != nil {
+			s.blame(fmt.Errorf("%w: an Institution of its snapshot is %w", ErrCorrupt, err))
+		}
+	}
+	return nil
+}
+
+func (s *state) blame(err error) {
+	if s.fault == nil {
+		s.fault = err
+	}
+}
+
+func (s *state) record(key, value []byte) error {
+	if len(key) != 8 {
+		return fmt.Errorf("%w: a record has no number", ErrCorrupt)
+	}
+	seq := binary.BigEndian.Uint64(key)
+	s.lastSeq = max(s.lastSeq, seq)
+	if _, err := decodeHead(value); err != nil {
+		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
+	}
+	if err := checkSum(value); err != nil {
+		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
+	}
+	return nil
+}
+
+// complete tells whether a whole file of bbolt is an inbox that this program may use.
+func (s *state) complete() error {
+	switch {
+	case !bytes.Equal(s.magic, magic):
+		return fmt.Errorf("%w: it is a bbolt file of another program", ErrForeign)
+	case len(s.format) != 4:
+		return fmt.Errorf("%w: it does not say its format", ErrCorrupt)
+	case binary.BigEndian.Uint32(s.format) != format:
+		return fmt.Errorf("%w: its format is %d, this version knows %d", ErrNewer,
+			binary.BigEndian.Uint32(s.format), format)
+	default:
+		return s.fault
+	}
+}
+
+// guarded turns a fault in reading the mapped file (the disk fails, somebody cuts the file off) and a panic of bbolt
+// into an error.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if defect := recover(); defect != nil {
+			err = fmt.Errorf("%w: %v", ErrCorrupt, defect)
+		}
+	}()
+	return do()
+}

@@ -1,0 +1,251 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package inbox keeps deliveries on the disk until the API takes them. It knows bytes and records, and nothing of
+// Kubernetes. Everything that it has said to have kept survives the end of the process at any instant.
+package inbox
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"k8s.io/utils/clock"
+)
+
+var (
+	// ErrFull says that the inbox has reached its bound.
+	ErrFull = errors.New("the inbox is full")
+	// ErrClosed says that the inbox has been closed.
+	ErrClosed = errors.New("the inbox is closed")
+	// ErrNoRecord says that there is no such record, or that it is not where it would have to be.
+	ErrNoRecord = errors.New("no such record")
+)
+
+// Options of an Inbox.
+type Options struct {
+	// MaxBytes bounds what the records and everything else may take in the file, in bytes. Required.
+	MaxBytes int64
+	// LockTimeout is how long to wait for another process that has the file open. Zero: not at all.
+	LockTimeout time.Duration
+	// MustExist refuses to make a new file.
+	MustExist bool
+	// Clock says when to try again to write after a failure. Nil: the real one.
+	Clock clock.WithTicker
+}
+
+// Stats is what an inbox has.
+type Stats struct {
+	// Records wait to be stored, DeadLetters for a person.
+	Records, DeadLetters int
+	// Bytes is what everything takes in the file, as far as it is in use.
+	Bytes, MaxBytes int64
+	// Oldest is when the oldest of the waiting records was received; zero without any.
+	Oldest time.Time
+	// Snapshot tells whether there is a snapshot of the Institutions.
+	Snapshot bool
+	// Failure is why the last attempt to write failed; nil where it did not.
+	Failure error
+}
+
+// Full tells whether there is no room for more records.
+func (s Stats) Full() bool {
+	// What is in use is counted in pages.
+	const page = 4 << 10
+	return s.Bytes+page > s.MaxBytes
+}
+
+// Inbox is an open inbox. Its methods are safe for use by several goroutines.
+type Inbox struct {
+	path    string
+	options Options
+	stats   atomic.Pointer[Stats]
+	// arrivals has something in it after a record has come.
+	arrivals chan struct{}
+
+	// closing guards closed, and the sending to requests against the closing of it.
+	closing  sync.RWMutex
+	closed   bool
+	requests chan *request
+	written  chan struct{}
+
+	// opening guards db against being opened again while somebody reads.
+	opening sync.RWMutex
+	db      *bbolt.DB
+
+	// What follows belongs to the writer.
+	counted state
+	// expected is how many requests a commit lately had.
+	expected int
+	retryAt  time.Time
+	pause    time.Duration
+}
+
+// Open opens the inbox at a path, whose folder must exist, and makes it if there is none. A file that is damaged
+// (ErrCorrupt), something else (ErrForeign), of a later version (ErrNewer) or in use (ErrLocked) is refused and left
+// as it is. Opening reads the whole file.
+func Open(path string, options Options) (*Inbox, error) {
+	if options.MaxBytes <= 0 {
+		return nil, errors.New("the inbox needs a bound of its size")
+	}
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) && !options.MustExist {
+		err = create(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the inbox %s: %w", path, err)
+	}
+	i := &Inbox{
+		path: path, options: options,
+		arrivals: make(chan struct{}, 1),
+		requests: make(chan *request, maxBatch),
+		written:  make(chan struct{}),
+	}
+	if err := i.open(false); err != nil {
+		return nil, fmt.Errorf("opening the inbox %s: %w; it was left as it is: move it away and start again, or see "+
+			"docs/operations.md", path, err)
+	}
+	if err := i.view(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }); err != nil {
+		return nil, errors.Join(err, i.db.Close())
+	}
+	go i.write()
+	return i, nil
+}
+
+// open opens the file and counts what it has.
+func (i *Inbox) open(again bool) error {
+	var found state
+	db, err := bbolt.Open(i.path, fileMode, &bbolt.Options{
+		OpenFile: func(path string, _ int, _ os.FileMode) (*os.File, error) {
+			return openFile(path, i.options.LockTimeout, again, &found)
+		},
+		// The free pages are found by looking at all others when the file is opened: one page less for each commit.
+		NoFreelistSync: true,
+		FreelistType:   bbolt.FreelistMapType,
+		// Never mapped anew, which would have to wait for every reader.
+		InitialMmapSize: int(i.options.MaxBytes) + mapBeyond,
+	})
+	if err != nil {
+		return err
+	}
+	db.AllocSize = allocBytes
+	i.db, i.counted = db, found
+	return nil
+}
+
+// view reads in a transaction. It must be short: pages that become free meanwhile are not used again.
+func (i *Inbox) view(read func(*bbolt.Tx) error) error {
+	i.opening.RLock()
+	defer i.opening.RUnlock()
+	if i.db == nil {
+		return cmp.Or(i.Stats().Failure, ErrClosed)
+	}
+	return guarded(func() error { return i.db.View(read) })
+}
+
+// Stats returns what the inbox has.
+func (i *Inbox) Stats() Stats { return *i.stats.Load() }
+
+// Arrivals has a value in it after records have come.
+func (i *Inbox) Arrivals() <-chan struct{} { return i.arrivals }
+
+// Put keeps a record until it is removed. It returns once the record is on the disk, and gives the record its number.
+// After any error the record is not known to be kept; it may be.
+func (i *Inbox) Put(ctx context.Context, record *Record) error {
+	return i.add(ctx, opPut, record)
+}
+
+// Hold keeps a record among the dead letters, where it stays until somebody decides about it.
+func (i *Inbox) Hold(ctx context.Context, record *Record) error {
+	return i.add(ctx, opHold, record)
+}
+
+func (i *Inbox) add(ctx context.Context, what operation, record *Record) error {
+	value, err := record.encode()
+	if err != nil {
+		return fmt.Errorf("keeping a record: %w", err)
+	}
+	added := &request{what: what, value: value}
+	if err := i.ask(ctx, added); err != nil {
+		return err
+	}
+	record.Seq = added.seqs[0]
+	return nil
+}
+
+// Remove removes waiting records, whatever of them is there.
+func (i *Inbox) Remove(ctx context.Context, seqs ...uint64) error {
+	return i.ask(ctx, &request{what: opRemove, seqs: seqs})
+}
+
+// Bury moves a waiting record to the dead letters, with the reason and the attempts that it has now.
+func (i *Inbox) Bury(ctx context.Context, record *Record) error {
+	value, err := record.encode()
+	if err != nil {
+		return fmt.Errorf("keeping a dead letter: %w", err)
+	}
+	return i.ask(ctx, &request{what: opBury, seqs: []uint64{record.Seq}, value: value})
+}
+
+// Retry moves dead letters back to their place among those that wait. It is ErrNoRecord, and nothing is moved, where
+// one is no dead letter.
+func (i *Inbox) Retry(ctx context.Context, seqs ...uint64) error {
+	return i.ask(ctx, &request{what: opRetry, seqs: seqs})
+}
+
+// Drop removes records for good, waiting ones and dead letters. It is ErrNoRecord, and nothing is removed, where one
+// is not there.
+func (i *Inbox) Drop(ctx context.Context, seqs ...uint64) error {
+	return i.ask(ctx, &request{what: opDrop, seqs: seqs})
+}
+
+// Close finishes what it was asked before, and closes the file.
+func (i *Inbox) Close() error {
+	i.closing.Lock()
+	already := i.closed
+	if !already {
+		i.closed = true
+		close(i.requests)
+	}
+	i.closing.Unlock()
+	<-i.written
+	if already {
+		return nil
+	}
+	i.opening.Lock()
+	defer i.opening.Unlock()
+	if i.db == nil || errors.Is(i.Stats().Failure, ErrCorrupt) {
+		// What bbolt panicked in may hold its locks; the end of the process closes the file.
+		return nil
+	}
+	db := i.db
+	i.db = nil
+	return db.Close()
+}
+
+// key returns the form of a number that sorts as the number does.
+func key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }

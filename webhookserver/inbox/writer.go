@@ -1,0 +1,402 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package inbox
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Bounds of what is written at once.
+const (
+	maxBatch      = 1024
+	maxBatchBytes = 8 << 20
+)
+
+// gatherTime is how long a commit waits for those that were in the last one, in all likelihood about to come again. It
+// is about as long as the disk takes, which serves many instead of one.
+const gatherTime = time.Millisecond
+
+// Bounds of the wait between two attempts to write after one that failed.
+const (
+	minPause = 250 * time.Millisecond
+	maxPause = 10 * time.Second
+)
+
+// operation is what a request asks for.
+type operation int
+
+const (
+	opPut operation = iota
+	opHold
+	opRemove
+	opBury
+	opRetry
+	opDrop
+	opSnapshot
+)
+
+// request is one change of the file.
+type request struct {
+	what     operation
+	seqs     []uint64
+	value    []byte
+	snapshot *Snapshot
+	// err is what came of it in the transaction.
+	err  error
+	done chan error
+}
+
+// ask hands a request to the writer and waits until it is on the disk.
+func (i *Inbox) ask(ctx context.Context, r *request) error {
+	r.done = make(chan error, 1)
+	if err := i.enqueue(ctx, r); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the disk: %w", ctx.Err())
+	}
+}
+
+func (i *Inbox) enqueue(ctx context.Context, r *request) error {
+	i.closing.RLock()
+	defer i.closing.RUnlock()
+	if i.closed {
+		return ErrClosed
+	}
+	select {
+	case i.requests <- r:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the disk: %w", ctx.Err())
+	}
+}
+
+// write is the only goroutine that changes the file. It takes all requests that are there and commits them at once:
+// while it waits for the disk, the next ones gather.
+func (i *Inbox) write() {
+	defer close(i.written)
+	probe := i.options.Clock.NewTicker(minPause)
+	defer probe.Stop()
+	batch := make([]*request, 0, maxBatch)
+	for {
+		var ticks <-chan time.Time
+		if i.Stats().Failure != nil {
+			ticks = probe.C()
+		}
+		select {
+		case first, more := <-i.requests:
+			if !more {
+				return
+			}
+			batch = i.gather(append(batch[:0], first))
+			i.commit(batch)
+		case <-ticks:
+			// Nobody may come as long as it fails, so it finds out by itself when that is over.
+			i.commit(nil)
+		}
+		clear(batch)
+	}
+}
+
+// gather takes what is there, and waits a moment for as many as there were lately.
+func (i *Inbox) gather(batch []*request) []*request {
+	var late <-chan time.Time
+	bytes := len(batch[0].value)
+	for len(batch) < maxBatch && bytes < maxBatchBytes {
+		var r *request
+		more := true
+		select {
+		case r, more = <-i.requests:
+		default:
+			if len(batch) >= i.expected {
+				i.expected = len(batch)
+				return batch
+			}
+			if late == nil {
+				late = time.After(gatherTime)
+			}
+			select {
+			case r, more = <-i.requests:
+			case <-late:
+				// Fewer come now. A single one that is late does not make a crowd wait in halves.
+				i.expected = max(len(batch), i.expected*7/8)
+				return batch
+			}
+		}
+		if !more {
+			return batch
+		}
+		batch = append(batch, r)
+		bytes += len(r.value)
+	}
+	return batch
+}
+
+// commit writes a batch, and tells everybody in it what came of it.
+func (i *Inbox) commit(batch []*request) {
+	err := i.tryCommit(batch)
+	arrived := false
+	for _, r := range batch {
+		if err == nil {
+			arrived = arrived || r.err == nil && (r.what == opPut || r.what == opRetry)
+			r.done <- r.err
+		} else {
+			r.done <- err
+		}
+	}
+	if arrived {
+		select {
+		case i.arrivals <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (i *Inbox) tryCommit(batch []*request) error {
+	if failure := i.Stats().Failure; failure != nil {
+		if errors.Is(failure, ErrCorrupt) || i.options.Clock.Now().Before(i.retryAt) {
+			return failure
+		}
+		if err := i.reopen(); err != nil {
+			return i.failed(err)
+		}
+	}
+	err := guarded(func() error {
+		return i.db.Update(func(tx *bbolt.Tx) error {
+			if err := i.applyAll(tx, batch); err != nil {
+				return err
+			}
+			if len(batch) > 0 {
+				return nil
+			}
+			return tx.Bucket(bucketMeta).Put(keyProbe, nil)
+		})
+	})
+	if err == nil {
+		err = guarded(func() error { return i.db.View(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }) })
+	}
+	if err != nil {
+		return i.failed(err)
+	}
+	i.pause = 0
+	return nil
+}
+
+// failed notes a failure and when to try again.
+func (i *Inbox) failed(err error) error {
+	i.pause = min(max(2*i.pause, minPause), maxPause)
+	i.retryAt = i.options.Clock.Now().Add(i.pause)
+	err = fmt.Errorf("writing the inbox: %w", err)
+	stats := i.Stats()
+	stats.Failure = err
+	i.stats.Store(&stats)
+	return err
+}
+
+// reopen opens the file anew after a failure, since what is in memory may not be what is on the disk.
+func (i *Inbox) reopen() error {
+	i.opening.Lock()
+	defer i.opening.Unlock()
+	if i.db != nil {
+		db := i.db
+		i.db = nil
+		if err := guarded(db.Close); err != nil {
+			return err
+		}
+	}
+	return guarded(func() error { return i.open(true) })
+}
+
+// publish makes the statistics anew.
+func (i *Inbox) publish(tx *bbolt.Tx, failure error) error {
+	var oldest time.Time
+	if _, value := tx.Bucket(bucketQueue).Cursor().First(); value != nil {
+		h, err := decodeHead(value)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		oldest = h.received
+	}
+	i.stats.Store(&Stats{
+		Records: i.counted.records, DeadLetters: i.counted.dead,
+		Bytes: i.used(tx), MaxBytes: i.options.MaxBytes,
+		Oldest: oldest, Snapshot: i.counted.snapshot, Failure: failure,
+	})
+	return nil
+}
+
+// used returns how many bytes of the file are in use.
+func (i *Inbox) used(tx *bbolt.Tx) int64 {
+	stats := i.db.Stats()
+	return tx.Size() - int64(stats.FreePageN+stats.PendingPageN)*int64(i.db.Info().PageSize)
+}
+
+// applyAll makes the changes of a batch. What is wrong with one request concerns nobody else; its error is for the
+// disk's.
+func (i *Inbox) applyAll(tx *bbolt.Tx, batch []*request) error {
+	b := &change{tx: tx, queue: tx.Bucket(bucketQueue), dead: tx.Bucket(bucketDead), counted: i.counted}
+	// Records are appended, so that a page can be filled up before the next one is begun.
+	b.queue.FillPercent, b.dead.FillPercent = 1, 1
+	b.free = i.options.MaxBytes - i.used(tx)
+	// Numbers are never given twice, also after the newest records have been removed.
+	if b.queue.Sequence() < b.counted.lastSeq {
+		if err := b.queue.SetSequence(b.counted.lastSeq); err != nil {
+			return err
+		}
+	}
+	for _, r := range batch {
+		err := b.apply(r)
+		if isForCaller(err) {
+			r.err = err
+		} else if err != nil {
+			return err
+		}
+	}
+	tx.OnCommit(func() { i.counted = b.counted })
+	return nil
+}
+
+func isForCaller(err error) bool { return errors.Is(err, ErrFull) || errors.Is(err, ErrNoRecord) }
+
+// change is one transaction.
+type change struct {
+	tx          *bbolt.Tx
+	queue, dead *bbolt.Bucket
+	counted     state
+	// free is how many bytes may still be added.
+	free int64
+}
+
+func (b *change) apply(r *request) error {
+	switch r.what {
+	case opPut, opHold:
+		return b.add(r)
+	case opRemove:
+		return b.remove(r.seqs)
+	case opBury:
+		return b.bury(r)
+	case opRetry:
+		return b.retry(r.seqs)
+	case opDrop:
+		return b.drop(r.seqs)
+	case opSnapshot:
+		b.counted.snapshot = true
+		return r.snapshot.write(b.tx)
+	default:
+		return fmt.Errorf("unknown operation %d", r.what)
+	}
+}
+
+// add appends a record to those that wait or to the dead letters.
+func (b *change) add(r *request) error {
+	const overhead = 8 + elementBytes
+	if b.free -= int64(len(r.value)) + overhead; b.free < 0 {
+		b.free = 0
+		return ErrFull
+	}
+	seq, err := b.queue.NextSequence()
+	if err != nil {
+		return err
+	}
+	r.seqs = []uint64{seq}
+	b.counted.lastSeq = seq
+	if r.what == opHold {
+		b.counted.dead++
+		return b.dead.Put(key(seq), r.value)
+	}
+	b.counted.records++
+	return b.queue.Put(key(seq), r.value)
+}
+
+func (b *change) remove(seqs []uint64) error {
+	for _, seq := range seqs {
+		k := key(seq)
+		if b.queue.Get(k) == nil {
+			continue
+		}
+		if err := b.queue.Delete(k); err != nil {
+			return err
+		}
+		b.counted.records--
+	}
+	return nil
+}
+
+func (b *change) bury(r *request) error {
+	k := key(r.seqs[0])
+	if b.queue.Get(k) == nil {
+		return ErrNoRecord
+	}
+	if err := errors.Join(b.queue.Delete(k), b.dead.Put(k, r.value)); err != nil {
+		return err
+	}
+	b.counted.records--
+	b.counted.dead++
+	return nil
+}
+
+func (b *change) retry(seqs []uint64) error {
+	for _, seq := range seqs {
+		if b.dead.Get(key(seq)) == nil {
+			return fmt.Errorf("%w among the dead letters: %d", ErrNoRecord, seq)
+		}
+	}
+	for _, seq := range seqs {
+		k := key(seq)
+		value := b.dead.Get(k)
+		if value == nil {
+			// Named twice.
+			continue
+		}
+		if err := errors.Join(b.queue.Put(k, append([]byte(nil), value...)), b.dead.Delete(k)); err != nil {
+			return err
+		}
+		b.counted.dead--
+		b.counted.records++
+	}
+	return nil
+}
+
+func (b *change) drop(seqs []uint64) error {
+	for _, seq := range seqs {
+		if k := key(seq); b.queue.Get(k) == nil && b.dead.Get(k) == nil {
+			return fmt.Errorf("%w: %d", ErrNoRecord, seq)
+		}
+	}
+	for _, seq := range seqs {
+		k := key(seq)
+		if b.dead.Get(k) != nil {
+			if err := b.dead.Delete(k); err != nil {
+				return err
+			}
+			b.counted.dead--
+		}
+	}
+	return b.remove(seqs)
+}
+
+// seqOf returns the number that a key stands for.
+func seqOf(k []byte) uint64 { return binary.BigEndian.Uint64(k) }
