@@ -51,7 +51,8 @@ func TestCompletionPolicyRules(t *testing.T) {
 	const (
 		namespaces = "spec.namespaces"
 		courses    = "spec.match.courseIDs"
-		something  = "a policy must grant something: set namespaces, seats or objects"
+		revoke     = "spec.revoke"
+		something  = "a policy must grant or take something: set namespaces, seats, objects or revoke"
 		label      = "metadata.name must be a DNS label"
 	)
 	course := func(i int) any { return int64(i + 1) }
@@ -67,6 +68,16 @@ func TestCompletionPolicyRules(t *testing.T) {
 		{"one namespace twice", []edit{{namespaces, []any{namespace(1), namespace(1)}}}, []string{namespaces + "[1]", "Duplicate"}},
 		{"seventeen seats", []edit{{"spec.seats", list(17, seatIn)}}, []string{"spec.seats", "at most 16"}},
 		{"two seats of one pool", []edit{{"spec.seats", []any{seatIn(1), seatIn(1)}}}, []string{"spec.seats[1]", "Duplicate"}},
+
+		{"only to revoke a seat", []edit{{namespaces, nil}, {revoke, object{"seats": list(16, seatIn)}}}, nil},
+		{"only to revoke a namespace", []edit{{namespaces, nil}, {revoke, object{"namespaces": list(8, namespace)}}}, nil},
+		{"nothing to revoke", []edit{{revoke, object{}}}, []string{revoke, "at least 1 properties"}},
+		{"no seats to revoke", []edit{{revoke, object{"seats": []any{}}}}, []string{revoke + ".seats", "at least 1"}},
+		{"seventeen seats to revoke", []edit{{revoke, object{"seats": list(17, seatIn)}}}, []string{revoke + ".seats", "at most 16"}},
+		{"two seats of one pool to revoke", []edit{{revoke, object{"seats": []any{seatIn(1), seatIn(1)}}}},
+			[]string{revoke + ".seats[1]", "Duplicate"}},
+		{"nine namespaces to revoke", []edit{{revoke, object{"namespaces": list(9, namespace)}}},
+			[]string{revoke + ".namespaces", "at most 8"}},
 
 		{"no match", []edit{{"spec.match", nil}}, []string{"spec.match", "Required"}},
 		{"an empty match", []edit{{"spec.match", object{}}}, []string{"spec.match", "at least 1 properties"}},

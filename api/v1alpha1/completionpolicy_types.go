@@ -200,9 +200,9 @@ type SeatTemplate struct {
 	Pool LocalName `json:"pool,omitempty"`
 }
 
-// CompletionPolicySpec says what a completion grants.
+// CompletionPolicySpec says what a completion grants, and what it takes away.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.namespaces) || has(self.seats) || has(self.objects)",message="a policy must grant something: set namespaces, seats or objects"
+// +kubebuilder:validation:XValidation:rule="has(self.namespaces) || has(self.seats) || has(self.objects) || has(self.revoke)",message="a policy must grant or take something: set namespaces, seats, objects or revoke"
 // +kubebuilder:validation:XValidation:rule="has(self.objects) == has(self.serviceAccountName)",message="objects and serviceAccountName go together: objects are applied with the rights of that ServiceAccount"
 // +kubebuilder:validation:XValidation:rule="self.grantPer == oldSelf.grantPer",message="grantPer is immutable, because it names the grants: make another policy"
 type CompletionPolicySpec struct {
@@ -251,6 +251,12 @@ type CompletionPolicySpec struct {
 	//
 	// +optional
 	ServiceAccountName LocalName `json:"serviceAccountName,omitempty"`
+
+	// revoke is what a completion takes away from its user: the seat or the namespace of the course just finished. It
+	// takes also where it entitles to nothing, or no longer. Only its withdrawal, or the policy, gives back.
+	//
+	// +optional
+	Revoke PolicyRevocation `json:"revoke,omitzero"`
 
 	// lifetime bounds how long the entitlement lasts.
 	//
@@ -352,7 +358,8 @@ type CompletionPolicyStatus struct {
 	Grants GrantCounts `json:"grants,omitzero"`
 }
 
-// CompletionPolicy says what the completion of a course grants: namespaces, seats in pools, and objects of any kind.
+// CompletionPolicy says what the completion of a course grants: namespaces, seats in pools, and objects of any kind;
+// and what it takes away.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

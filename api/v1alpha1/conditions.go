@@ -28,6 +28,8 @@ const (
 	// ConditionAccessReady, on a policy with objects, is True when its ServiceAccount may do what the objects need, as far
 	// as that can be known before the first grant. The policy may be Ready without it.
 	ConditionAccessReady = "AccessReady"
+	// ConditionTaken, on a grant that takes namespaces away, is True when they have gone.
+	ConditionTaken = "Taken"
 )
 
 // Reasons of conditions. They are stable tokens: alerts and scripts may rely on them.
@@ -94,6 +96,12 @@ const (
 	ReasonAccessEnded = "AccessEnded"
 	// ReasonEnded means that the entitlement has ended and everything that had to go has gone.
 	ReasonEnded = "Ended"
+	// ReasonTaken means that a later completion of the same user took away everything that was granted; or, of the
+	// condition Taken, that every namespace that is taken away has gone.
+	ReasonTaken = "Taken"
+	// ReasonNotRevocable means that a namespace that a completion takes away may not be deleted: it lacks the label
+	// completions.lxp.dev/revocable with the institution's id, or is somebody else's. It is left untouched.
+	ReasonNotRevocable = "NotRevocable"
 	// ReasonRevoked means that a person revoked the grant.
 	ReasonRevoked = "Revoked"
 	// ReasonTerminating means that something is being deleted and not gone yet.

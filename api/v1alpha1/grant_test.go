@@ -39,6 +39,12 @@ func cause(i int) any {
 	}
 }
 
+func takes(name string, value any) object {
+	made := cause(1).(object)
+	made[name] = value
+	return made
+}
+
 func causeWith(name string, value any) []edit {
 	made := cause(1).(object)
 	made[name] = value
@@ -73,6 +79,17 @@ func TestGrantRules(t *testing.T) {
 		{"data ends before access", []edit{{"spec.accessEndsAt", late}, {"spec.dataEndsAt", early}},
 			[]string{"dataEndsAt must not be before accessEndsAt"}},
 		{"only data ends", []edit{{"spec.dataEndsAt", late}}, []string{"dataEndsAt needs accessEndsAt"}},
+
+		{"that takes", []edit{{"spec.policy", "done"}, {"spec.takes", takes("seats", list(16, seatIn))}}, nil},
+		{"that takes a namespace", []edit{{"spec.policy", "done"},
+			{"spec.takes", takes("namespaces", []any{object{"name": "lab-4"}})}}, nil},
+		{"that takes, made by hand", []edit{{"spec.takes", takes("seats", list(1, seatIn))}},
+			[]string{"takes needs policy: only a completion takes something away"}},
+		{"that takes nothing", []edit{{"spec.policy", "done"}, {"spec.takes", takes("sendAt", "2026-03-01 10:00:00")}},
+			[]string{"spec.takes", "set seats or namespaces"}},
+		{"that takes a template", []edit{{"spec.policy", "done"},
+			{"spec.takes", takes("namespaces", []any{object{"name": "${user.id}"}})}},
+			[]string{"spec.takes.namespaces[0].name", "should match"}},
 
 		{"revoked", []edit{{override, object{"revoked": true, "reason": "left"}}}, nil},
 		{"until", []edit{{override, object{"until": late, "reason": "thesis"}}}, nil},

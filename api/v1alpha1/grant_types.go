@@ -136,6 +136,7 @@ type GrantOverride struct {
 // +kubebuilder:validation:XValidation:rule="has(self.policy) == has(oldSelf.policy) && (!has(self.policy) || self.policy == oldSelf.policy)",message="policy is immutable"
 // +kubebuilder:validation:XValidation:rule="self.holder == oldSelf.holder",message="holder is immutable: make another Grant"
 // +kubebuilder:validation:XValidation:rule="has(self.objects) == has(self.serviceAccountName)",message="objects and serviceAccountName go together: objects are applied with the rights of that ServiceAccount"
+// +kubebuilder:validation:XValidation:rule="!has(self.takes) || has(self.policy)",message="takes needs policy: only a completion takes something away, by its policy"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || has(self.accessEndsAt)",message="dataEndsAt needs accessEndsAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || self.dataEndsAt >= self.accessEndsAt",message="dataEndsAt must not be before accessEndsAt"
 type GrantSpec struct {
@@ -187,6 +188,11 @@ type GrantSpec struct {
 	//
 	// +optional
 	ServiceAccountName LocalName `json:"serviceAccountName,omitempty"`
+
+	// takes is what a completion took away from the holder, by the policy.
+	//
+	// +optional
+	Takes GrantTakes `json:"takes,omitzero"`
 
 	// lifetime is the policy's, as it was when it was last considered, so that the grant can end without it.
 	//
@@ -324,7 +330,8 @@ type GrantStatus struct {
 	// +optional
 	Phase GrantPhase `json:"phase,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled.
+	// conditions are Ready, Reconciling and Stalled, and Taken where the grant takes namespaces away: it says how far
+	// that has come.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -350,6 +357,14 @@ type GrantStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
 	Seats []HeldSeat `json:"seats,omitempty"`
+
+	// took are the namespaces of spec.takes whose taking away has begun.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Took []TookNamespace `json:"took,omitempty"`
 
 	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
 	// spec.accessEndsAt.

@@ -31,6 +31,9 @@ const (
 	// object the operator's own; what does not carry it is never changed or deleted.
 	LabelGrant = GroupName + "/grant"
 
+	// LabelRevocable, on a namespace, lets completions at the institution whose id is its value take the namespace away.
+	LabelRevocable = GroupName + "/revocable"
+
 	// LabelPool names the SeatPool of a Seat.
 	LabelPool = GroupName + "/pool"
 

@@ -86,6 +86,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GrantSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantStatus"):
 		return &apiv1alpha1.GrantStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GrantTakes"):
+		return &apiv1alpha1.GrantTakesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HeldSeat"):
 		return &apiv1alpha1.HeldSeatApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Institution"):
@@ -110,10 +112,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PolicyMatchApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PolicyResult"):
 		return &apiv1alpha1.PolicyResultApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PolicyRevocation"):
+		return &apiv1alpha1.PolicyRevocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PrivacySpec"):
 		return &apiv1alpha1.PrivacySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceQuotaTemplate"):
 		return &apiv1alpha1.ResourceQuotaTemplateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevokedNamespace"):
+		return &apiv1alpha1.RevokedNamespaceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevokedSeat"):
+		return &apiv1alpha1.RevokedSeatApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Seat"):
 		return &apiv1alpha1.SeatApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SeatPool"):
@@ -128,10 +136,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SeatTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SubjectTemplate"):
 		return &apiv1alpha1.SubjectTemplateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TakenNamespace"):
+		return &apiv1alpha1.TakenNamespaceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenSecretReference"):
 		return &apiv1alpha1.TokenSecretReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenStatus"):
 		return &apiv1alpha1.TokenStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TookNamespace"):
+		return &apiv1alpha1.TookNamespaceApplyConfiguration{}
 
 	}
 	return nil

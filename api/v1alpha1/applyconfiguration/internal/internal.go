@@ -197,6 +197,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RemovalAction
       default: Delete
+    - name: revoke
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.PolicyRevocation
     - name: seats
       type:
         list:
@@ -494,6 +497,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: serviceAccountName
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LocalName
+    - name: takes
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantTakes
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantStatus
   map:
     fields:
@@ -533,6 +539,45 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - pool
+    - name: took
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.TookNamespace
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantTakes
+  map:
+    fields:
+    - name: completion
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LocalName
+    - name: digest
+      type:
+        scalar: string
+    - name: namespaces
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.TakenNamespace
+          elementRelationship: associative
+          keys:
+          - name
+    - name: seats
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevokedSeat
+          elementRelationship: associative
+          keys:
+          - pool
+    - name: sendAt
+      type:
+        scalar: string
+    - name: sentAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantedAccess
   map:
     fields:
@@ -897,6 +942,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.PolicyRevocation
+  map:
+    fields:
+    - name: namespaces
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevokedNamespace
+          elementRelationship: associative
+          keys:
+          - name
+    - name: seats
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevokedSeat
+          elementRelationship: associative
+          keys:
+          - pool
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.PrivacySpec
   map:
     fields:
@@ -930,6 +994,18 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevokedNamespace
+  map:
+    fields:
+    - name: name
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.Template
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevokedSeat
+  map:
+    fields:
+    - name: pool
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.LocalName
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.Seat
   map:
     fields:
@@ -1030,6 +1106,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.Template
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.TakenNamespace
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.Template
   scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.TokenSecretReference
@@ -1052,6 +1134,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: state
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.TokenState
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.TookNamespace
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: digest
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: sendAt
+      type:
+        scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:
     fields:

@@ -30,7 +30,8 @@ import (
 // CompletionPolicyApplyConfiguration represents a declarative configuration of the CompletionPolicy type for use
 // with apply.
 //
-// CompletionPolicy says what the completion of a course grants: namespaces, seats in pools, and objects of any kind.
+// CompletionPolicy says what the completion of a course grants: namespaces, seats in pools, and objects of any kind;
+// and what it takes away.
 type CompletionPolicyApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is the standard object metadata.

@@ -25,7 +25,7 @@ import (
 // CompletionPolicySpecApplyConfiguration represents a declarative configuration of the CompletionPolicySpec type for use
 // with apply.
 //
-// CompletionPolicySpec says what a completion grants.
+// CompletionPolicySpec says what a completion grants, and what it takes away.
 type CompletionPolicySpecApplyConfiguration struct {
 	// match says which completions the policy is about.
 	Match *PolicyMatchApplyConfiguration `json:"match,omitempty"`
@@ -42,6 +42,9 @@ type CompletionPolicySpecApplyConfiguration struct {
 	// serviceAccountName is the ServiceAccount of this namespace whose rights objects are applied, checked and deleted
 	// with. It must carry the label completions.lxp.dev/policy-service-account with the value true.
 	ServiceAccountName *apiv1alpha1.LocalName `json:"serviceAccountName,omitempty"`
+	// revoke is what a completion takes away from its user: the seat or the namespace of the course just finished. It
+	// takes also where it entitles to nothing, or no longer. Only its withdrawal, or the policy, gives back.
+	Revoke *PolicyRevocationApplyConfiguration `json:"revoke,omitempty"`
 	// lifetime bounds how long the entitlement lasts.
 	Lifetime *LifetimeApplyConfiguration `json:"lifetime,omitempty"`
 	// approval says whether grants take effect by themselves (Automatic), or each waits until a person approves it by
@@ -124,6 +127,14 @@ func (b *CompletionPolicySpecApplyConfiguration) WithObjects(values ...*ObjectTe
 // If called multiple times, the ServiceAccountName field is set to the value of the last call.
 func (b *CompletionPolicySpecApplyConfiguration) WithServiceAccountName(value apiv1alpha1.LocalName) *CompletionPolicySpecApplyConfiguration {
 	b.ServiceAccountName = &value
+	return b
+}
+
+// WithRevoke sets the Revoke field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Revoke field is set to the value of the last call.
+func (b *CompletionPolicySpecApplyConfiguration) WithRevoke(value *PolicyRevocationApplyConfiguration) *CompletionPolicySpecApplyConfiguration {
+	b.Revoke = value
 	return b
 }
 

@@ -43,6 +43,8 @@ type GrantSpecApplyConfiguration struct {
 	Objects []GrantedObjectApplyConfiguration `json:"objects,omitempty"`
 	// serviceAccountName is the ServiceAccount of this namespace whose rights the objects are applied with.
 	ServiceAccountName *apiv1alpha1.LocalName `json:"serviceAccountName,omitempty"`
+	// takes is what a completion took away from the holder, by the policy.
+	Takes *GrantTakesApplyConfiguration `json:"takes,omitempty"`
 	// lifetime is the policy's, as it was when it was last considered, so that the grant can end without it.
 	Lifetime *LifetimeApplyConfiguration `json:"lifetime,omitempty"`
 	// approval says whether the grant waits for a person, who approves it by the override.
@@ -138,6 +140,14 @@ func (b *GrantSpecApplyConfiguration) WithObjects(values ...*GrantedObjectApplyC
 // If called multiple times, the ServiceAccountName field is set to the value of the last call.
 func (b *GrantSpecApplyConfiguration) WithServiceAccountName(value apiv1alpha1.LocalName) *GrantSpecApplyConfiguration {
 	b.ServiceAccountName = &value
+	return b
+}
+
+// WithTakes sets the Takes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Takes field is set to the value of the last call.
+func (b *GrantSpecApplyConfiguration) WithTakes(value *GrantTakesApplyConfiguration) *GrantSpecApplyConfiguration {
+	b.Takes = value
 	return b
 }
 

@@ -33,12 +33,15 @@ type GrantStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// phase sums it up in one word.
 	Phase *apiv1alpha1.GrantPhase `json:"phase,omitempty"`
-	// conditions are Ready, Reconciling and Stalled.
+	// conditions are Ready, Reconciling and Stalled, and Taken where the grant takes namespaces away: it says how far
+	// that has come.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// inventory is what was provisioned and is not gone yet. Revoking works from it, and never from the policy.
 	Inventory []InventoryEntryApplyConfiguration `json:"inventory,omitempty"`
 	// seats are the seats that the holder has.
 	Seats []HeldSeatApplyConfiguration `json:"seats,omitempty"`
+	// took are the namespaces of spec.takes whose taking away has begun.
+	Took []TookNamespaceApplyConfiguration `json:"took,omitempty"`
 	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
 	// spec.accessEndsAt.
 	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
@@ -101,6 +104,19 @@ func (b *GrantStatusApplyConfiguration) WithSeats(values ...*HeldSeatApplyConfig
 			panic("nil value passed to WithSeats")
 		}
 		b.Seats = append(b.Seats, *values[i])
+	}
+	return b
+}
+
+// WithTook adds the given value to the Took field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Took field.
+func (b *GrantStatusApplyConfiguration) WithTook(values ...*TookNamespaceApplyConfiguration) *GrantStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithTook")
+		}
+		b.Took = append(b.Took, *values[i])
 	}
 	return b
 }

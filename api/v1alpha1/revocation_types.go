@@ -1,0 +1,152 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// RevokedSeat is a seat that a completion takes away from its user.
+type RevokedSeat struct {
+	// pool is the name of the SeatPool in the same namespace.
+	//
+	// +required
+	Pool LocalName `json:"pool,omitempty"`
+}
+
+// RevokedNamespace is a namespace that a completion takes away from its user.
+type RevokedNamespace struct {
+	// name of the namespace: a template without personal fields, such as `lab-${user.id}`. It is deleted only if it
+	// carries the label completions.lxp.dev/revocable with the id of the institution, and, where a Grant made it, only if
+	// that Grant is the same user's.
+	//
+	// +required
+	Name Template `json:"name,omitempty"`
+}
+
+// PolicyRevocation is what a completion takes away from its user: what other Grants of the user gave for a reason that
+// is not later than the completion.
+//
+// +kubebuilder:validation:MinProperties=1
+type PolicyRevocation struct {
+	// seats are freed at once.
+	//
+	// +listType=map
+	// +listMapKey=pool
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Seats []RevokedSeat `json:"seats,omitempty"`
+
+	// namespaces lose the access that a Grant gave at once, and are deleted after the grace days of this policy.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Namespaces []RevokedNamespace `json:"namespaces,omitempty"`
+}
+
+// TakenNamespace is a namespace that a completion takes away, with nothing left to evaluate.
+type TakenNamespace struct {
+	// name of the namespace.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	Name string `json:"name,omitempty"`
+}
+
+// GrantTakes is what a completion took away from the holder. It is subtracted from every Grant of the holder for which
+// there is no cause later in the order than this completion, or, where a person made the Grant, which is not newer.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.seats) || has(self.namespaces)",message="set seats or namespaces"
+type GrantTakes struct {
+	// completion is the name of the CourseCompletion that takes.
+	//
+	// +required
+	Completion LocalName `json:"completion,omitempty"`
+
+	// sendAt is spec.event.sendAt of the delivery.
+	//
+	// +kubebuilder:validation:MinLength=19
+	// +kubebuilder:validation:MaxLength=19
+	// +required
+	SendAt string `json:"sendAt,omitempty"`
+
+	// sentAt is the same moment in the institution's time zone.
+	//
+	// +required
+	SentAt metav1.Time `json:"sentAt,omitzero"`
+
+	// digest of the delivery. Together with sendAt it is its place in the order of deliveries.
+	//
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	// +required
+	Digest string `json:"digest,omitempty"`
+
+	// seats that the holder loses.
+	//
+	// +listType=map
+	// +listMapKey=pool
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Seats []RevokedSeat `json:"seats,omitempty"`
+
+	// namespaces that the holder loses, once the status says so.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Namespaces []TakenNamespace `json:"namespaces,omitempty"`
+}
+
+// TookNamespace is a namespace whose taking away has begun. It is written before anything is taken.
+type TookNamespace struct {
+	// name of the namespace.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// sendAt of the delivery that took it.
+	//
+	// +kubebuilder:validation:MinLength=19
+	// +kubebuilder:validation:MaxLength=19
+	// +required
+	SendAt string `json:"sendAt,omitempty"`
+
+	// digest of the delivery that took it.
+	//
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	// +required
+	Digest string `json:"digest,omitempty"`
+
+	// at is when it began. The grace days count from then.
+	//
+	// +required
+	At metav1.Time `json:"at,omitzero"`
+}
+
+// TakesAway reports whether the Grant records that a completion took something away.
+func (g *Grant) TakesAway() bool { return g.Spec.Takes.Completion != "" }
