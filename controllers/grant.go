@@ -17,6 +17,7 @@ limitations under the License.
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,6 +72,9 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("grant").
 		For(&v1alpha1.Grant{}).
+		// What one Grant takes, another one of the same holder loses.
+		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(r.grantsOfHolder),
+			builder.WithPredicates(standingChanged())).
 		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -171,7 +175,7 @@ func (r *GrantReconciler) settle(ctx context.Context, grant *v1alpha1.Grant) (ou
 func (r *GrantReconciler) act(ctx context.Context, grant *v1alpha1.Grant, end plan.End) (outcome, error) {
 	tenant, err := institutionOf(ctx, r.Client, grant.Namespace, grant.Spec.Holder.InstitutionID)
 	if problem, ok := errors.AsType[*institutionProblem](err); ok && !end.Revoked {
-		return outcome{phaseOr(grant, v1alpha1.GrantPending), plan.Verdict{
+		return outcome{phaseOrPending(grant), plan.Verdict{
 			Reconciling: true, Reason: problem.reason, Message: problem.message}, 0}, nil
 	} else if err != nil && !ok {
 		return r.pending(grant, err)
@@ -180,6 +184,19 @@ func (r *GrantReconciler) act(ctx context.Context, grant *v1alpha1.Grant, end pl
 		return outcome{v1alpha1.GrantSuspended, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonSuspended,
 			Message: "the institution is suspended: nothing is given and nothing is taken"}, 0}, nil
 	}
+	after, failed := time.Duration(0), error(nil)
+	if tenant != nil {
+		after, failed = r.takeNamespaces(ctx, grant, tenant)
+	}
+	result, err := r.stand(ctx, grant, tenant, end)
+	result.after = sooner(result.after, after)
+	return result, errors.Join(err, failed)
+}
+
+// stand brings the cluster to where the Grant stands.
+func (r *GrantReconciler) stand(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, end plan.End,
+) (outcome, error) {
 	switch end.Standing {
 	case plan.Entitled:
 		// An end that comes later has grace days of its own.
@@ -191,17 +208,14 @@ func (r *GrantReconciler) act(ctx context.Context, grant *v1alpha1.Grant, end pl
 	return r.revoke(ctx, grant, tenant, end)
 }
 
-func phaseOr(grant *v1alpha1.Grant, phase v1alpha1.GrantPhase) v1alpha1.GrantPhase {
-	if grant.Status.Phase != "" {
-		return grant.Status.Phase
-	}
-	return phase
+func phaseOrPending(grant *v1alpha1.Grant) v1alpha1.GrantPhase {
+	return cmp.Or(grant.Status.Phase, v1alpha1.GrantPending)
 }
 
 // pending tells of an attempt that failed and is repeated. What was forbidden is waited for, since people have to act;
 // everything else is repeated with backoff.
 func (r *GrantReconciler) pending(grant *v1alpha1.Grant, err error) (outcome, error) {
-	told := outcome{phaseOr(grant, v1alpha1.GrantPending),
+	told := outcome{phaseOrPending(grant),
 		plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressingWithRetry, Message: apifault.Describe(err)}, 0}
 	if apierrors.IsForbidden(err) {
 		told.verdict.Reason, told.after = v1alpha1.ReasonForbidden, r.patience(grant)
@@ -217,8 +231,16 @@ func (r *GrantReconciler) provision(
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
 			Message: faults[0].Error()}, 0}, nil
 	}
-	applier := r.applier()
-	inventory, err := applier.Provision(ctx, grant)
+	taken, err := r.taken(ctx, grant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	return r.provisionLeft(ctx, grant, taken)
+}
+
+// putInPlace puts everything that the Grant says into the cluster.
+func (r *GrantReconciler) putInPlace(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
+	inventory, err := r.applier().Provision(ctx, grant)
 	grant.Status.Inventory = inventory
 	if err != nil {
 		return r.waiting(grant, err)
@@ -318,8 +340,22 @@ func (r *GrantReconciler) waitingForSeat(
 
 // tell emits an event for a change that a person would ask about.
 func (r *GrantReconciler) tell(grant, before *v1alpha1.Grant, result outcome) {
-	if readyReason(before.Status.Conditions) == result.verdict.Reason && before.Status.Phase == result.phase {
+	r.tellOf(v1alpha1.ConditionTaken, grant, before)
+	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)
+	same := was != nil && was.Reason == result.verdict.Reason && before.Status.Phase == result.phase
+	// Something was taken of what is in place, or given back.
+	if same && (result.verdict.Reason != v1alpha1.ReasonActive || was.Message == result.verdict.Message) {
 		return
 	}
 	emit(r.Recorder, grant, result.verdict, "Reconcile")
+}
+
+// tellOf emits an event where the reason of a condition other than Ready has changed.
+func (r *GrantReconciler) tellOf(condition string, grant, before *v1alpha1.Grant) {
+	is := meta.FindStatusCondition(grant.Status.Conditions, condition)
+	was := meta.FindStatusCondition(before.Status.Conditions, condition)
+	if is == nil || was != nil && was.Reason == is.Reason {
+		return
+	}
+	emit(r.Recorder, grant, plan.Verdict{Reason: is.Reason, Message: is.Message}, "Take")
 }

@@ -115,6 +115,10 @@ func (r *GrantReconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (t
 
 func namespacesOf(grant *v1alpha1.Grant) string {
 	var uids []string
+	// What is taken away has no objects to look at, and is back with a look at all of them.
+	for i := range grant.Spec.Namespaces {
+		uids = append(uids, grant.Spec.Namespaces[i].Name)
+	}
 	for _, entry := range grant.Status.Inventory {
 		if entry.Kind == "Namespace" && *entry.Group == "" {
 			uids = append(uids, entry.UID)
@@ -184,6 +188,6 @@ func (r *GrantReconciler) writeStatus(ctx context.Context, before, grant *v1alph
 // lacking tells of what only people can give: a ServiceAccount, or rights of it. It is looked for again with patience.
 func (r *GrantReconciler) lacking(grant *v1alpha1.Grant, lacking *apply.AccountError) outcome {
 	refused := lacking.Reason == v1alpha1.ReasonRefused
-	return outcome{phaseOr(grant, v1alpha1.GrantPending), plan.Verdict{Reconciling: !refused, Stalled: refused,
+	return outcome{phaseOrPending(grant), plan.Verdict{Reconciling: !refused, Stalled: refused,
 		Reason: lacking.Reason, Message: lacking.Message}, r.patience(grant)}
 }

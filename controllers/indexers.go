@@ -28,8 +28,12 @@ import (
 
 // Names of indexes. The index of what a Grant provisioned is apply.IndexGrant.
 const (
-	// indexHolder finds the completions, and the planned Grants, of a person.
+	// indexHolder finds the completions of a person.
 	indexHolder = "holder"
+	// indexGrantHolder finds all the Grants of a person, those made by hand among them.
+	indexGrantHolder = "grantHolder"
+	// indexTakenPool finds the Grants that take seats of a pool away.
+	indexTakenPool = "takenPool"
 	// indexPolicy finds the Grants of a policy.
 	indexPolicy = "policy"
 	// indexOwnerDigest finds the Grant whose mark an object carries.
@@ -51,12 +55,9 @@ func completionHolder(o client.Object) []string {
 	return []string{holderKey(spec.Institution.ID, spec.User.ID)}
 }
 
-func plannedGrantHolder(o client.Object) []string {
-	grant := o.(*v1alpha1.Grant)
-	if !grant.Planned() {
-		return nil
-	}
-	return []string{holderKey(grant.Spec.Holder.InstitutionID, grant.Spec.Holder.UserID)}
+func grantHolder(o client.Object) []string {
+	holder := o.(*v1alpha1.Grant).Spec.Holder
+	return []string{holderKey(holder.InstitutionID, holder.UserID)}
 }
 
 func grantPolicy(o client.Object) []string {
@@ -71,6 +72,14 @@ func grantOwnerDigest(o client.Object) []string { return []string{o.(*v1alpha1.G
 func grantPools(o client.Object) []string {
 	var pools []string
 	for _, seat := range o.(*v1alpha1.Grant).Spec.Seats {
+		pools = append(pools, string(seat.Pool))
+	}
+	return pools
+}
+
+func takenPools(o client.Object) []string {
+	var pools []string
+	for _, seat := range o.(*v1alpha1.Grant).Spec.Takes.Seats {
 		pools = append(pools, string(seat.Pool))
 	}
 	return pools
@@ -105,7 +114,8 @@ func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		values client.IndexerFunc
 	}{
 		{&v1alpha1.CourseCompletion{}, indexHolder, completionHolder},
-		{&v1alpha1.Grant{}, indexHolder, plannedGrantHolder},
+		{&v1alpha1.Grant{}, indexGrantHolder, grantHolder},
+		{&v1alpha1.Grant{}, indexTakenPool, takenPools},
 		{&v1alpha1.Grant{}, indexOwnerDigest, grantOwnerDigest},
 		{&v1alpha1.Grant{}, indexPolicy, grantPolicy},
 		{&v1alpha1.Grant{}, indexPool, grantPools},

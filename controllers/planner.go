@@ -120,7 +120,7 @@ func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (recon
 	return r.next(result, gathered, planned), errors.Join(err, r.expire(ctx, planned))
 }
 
-// gather reads the person's completions and planned Grants.
+// gather reads the person's completions and Grants.
 func (r *PlannerReconciler) gather(ctx context.Context, person Person) (*plan.Person, error) {
 	holder := client.MatchingFields{indexHolder: holderKey(person.InstitutionID, person.UserID)}
 	var completions v1alpha1.CourseCompletionList
@@ -128,15 +128,24 @@ func (r *PlannerReconciler) gather(ctx context.Context, person Person) (*plan.Pe
 		return nil, fmt.Errorf("list completions: %w", err)
 	}
 	var grants v1alpha1.GrantList
-	if err := r.Client.List(ctx, &grants, client.InNamespace(person.Namespace), holder); err != nil {
+	err := r.Client.List(ctx, &grants, client.InNamespace(person.Namespace),
+		client.MatchingFields{indexGrantHolder: holderKey(person.InstitutionID, person.UserID)})
+	if err != nil {
 		return nil, fmt.Errorf("list grants: %w", err)
 	}
-	return &plan.Person{
+	gathered := &plan.Person{
 		Holder:      v1alpha1.GrantHolder{InstitutionID: person.InstitutionID, UserID: person.UserID},
 		Completions: completions.Items,
-		Grants:      grants.Items,
 		Now:         r.Clock.Now(),
-	}, nil
+	}
+	for _, grant := range grants.Items {
+		if grant.Planned() {
+			gathered.Grants = append(gathered.Grants, grant)
+		} else {
+			gathered.Handmade = append(gathered.Handmade, grant)
+		}
+	}
+	return gathered, nil
 }
 
 func (r *PlannerReconciler) policies(ctx context.Context, tenant *tenant) ([]v1alpha1.CompletionPolicy, error) {
@@ -368,7 +377,7 @@ func (r *PlannerReconciler) tell(
 	return nil
 }
 
-// persons returns everybody in an object's namespace who has a completion or a planned Grant.
+// persons returns everybody in an object's namespace who has a completion or a Grant.
 func (r *PlannerReconciler) persons(ctx context.Context, object client.Object) []Person {
 	namespace := object.GetNamespace()
 	found := map[Person]bool{}
@@ -391,15 +400,14 @@ func (r *PlannerReconciler) persons(ctx context.Context, object client.Object) [
 	return slices.Collect(maps.Keys(found))
 }
 
-// personOf returns whose completion or planned Grant an object is.
+// personOf returns whose completion or Grant an object is. A Grant that a person made changes no plan, but how long
+// what takes from it is kept.
 func personOf(object client.Object) []Person {
 	switch o := object.(type) {
 	case *v1alpha1.CourseCompletion:
 		return []Person{{o.Namespace, o.Spec.Institution.ID, o.Spec.User.ID}}
 	case *v1alpha1.Grant:
-		if o.Planned() {
-			return []Person{{o.Namespace, o.Spec.Holder.InstitutionID, o.Spec.Holder.UserID}}
-		}
+		return []Person{{o.Namespace, o.Spec.Holder.InstitutionID, o.Spec.Holder.UserID}}
 	}
 	return nil
 }

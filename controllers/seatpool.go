@@ -51,6 +51,7 @@ func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.SeatPool{}).
 		Watches(&v1alpha1.Seat{}, poolsBy(seatPool)).
 		Watches(&v1alpha1.Grant{}, poolsBy(grantPools)).
+		Watches(&v1alpha1.Grant{}, poolsBy(takenPools)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.poolsBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Complete(discreet[reconcile.Request]{r})
@@ -121,7 +122,12 @@ func (r *SeatPoolReconciler) gather(ctx context.Context, req reconcile.Request) 
 	if err := errors.Join(r.Client.List(ctx, &seats, of...), r.Client.List(ctx, &grants, of...)); err != nil {
 		return nil, fmt.Errorf("list seats and grants: %w", err)
 	}
-	gathered.Seats, gathered.Grants = seats.Items, grants.Items
+	var takers v1alpha1.GrantList
+	err := r.Client.List(ctx, &takers, client.InNamespace(req.Namespace), client.MatchingFields{indexTakenPool: req.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list grants that take seats away: %w", err)
+	}
+	gathered.Seats, gathered.Grants, gathered.Takers = seats.Items, grants.Items, takers.Items
 	return gathered, errors.Join(r.freeze(ctx, req.Namespace, gathered), r.gone(ctx, req.Namespace, gathered))
 }
 

@@ -75,14 +75,17 @@ const (
 func (l Limits) CheckGrant(spec *v1alpha1.GrantSpec, prefix string) []Fault {
 	var faults []Fault
 	for i := range spec.Namespaces {
-		faults = append(faults, l.checkNamespace(&spec.Namespaces[i], fmt.Sprintf("spec.namespaces[%d]", i), prefix)...)
+		path := fmt.Sprintf("spec.namespaces[%d]", i)
+		faults = append(faults, l.checkNamespace(&spec.Namespaces[i], path, prefix)...)
+		faults = append(faults, checkRevocable(&spec.Namespaces[i], path, spec.Holder.InstitutionID)...)
 	}
+	faults = append(faults, checkTakes(&spec.Takes)...)
 	return append(faults, l.checkObjects(spec.Objects, "object")...)
 }
 
 func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix string) []Fault {
 	faults := checkNamespaceName(ns.Name, path+".name", prefix)
-	faults = append(faults, checkKeys(ns.Labels, path+".labels")...)
+	faults = append(faults, checkKeys(ns.Labels, path+".labels", v1alpha1.LabelRevocable)...)
 	faults = append(faults, checkKeys(ns.Annotations, path+".annotations")...)
 	for key, value := range ns.Labels {
 		if len(content.IsLabelValue(value)) > 0 {
@@ -109,6 +112,15 @@ func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix strin
 	return faults
 }
 
+// checkRevocable lets a namespace be taken away by its own institution and by no other.
+func checkRevocable(ns *v1alpha1.GrantedNamespace, path string, institution v1alpha1.PlatformID) []Fault {
+	if value, found := ns.Labels[v1alpha1.LabelRevocable]; found && value != institution.String() {
+		return []Fault{{path + ".labels[" + v1alpha1.LabelRevocable + "]",
+			"the value has to be the id of the institution: ${institution.id}"}}
+	}
+	return nil
+}
+
 func checkNamespaceName(name, path, prefix string) []Fault {
 	switch {
 	case len(content.IsDNS1123Label(name)) > 0:
@@ -117,18 +129,20 @@ func checkNamespaceName(name, path, prefix string) []Fault {
 		return []Fault{{path, fmt.Sprintf("namespaces of this institution start with %q (spec.namespacePrefix)", prefix)}}
 	case name == prefix:
 		return []Fault{{path, "the name is the institution's prefix alone: add what tells one user from another"}}
-	case systemNamespace(name):
+	case SystemNamespace(name):
 		return []Fault{{path, "system namespaces are never granted"}}
 	}
 	return nil
 }
 
-func systemNamespace(name string) bool {
+// SystemNamespace reports whether a namespace belongs to the cluster: such a one is neither granted nor taken away.
+func SystemNamespace(name string) bool {
 	return slices.Contains(systemNamespaces, name) || strings.HasPrefix(name, "kube-") ||
 		strings.HasPrefix(name, "openshift-")
 }
 
-func checkKeys[V any](keyed map[string]V, path string) []Fault {
+// checkKeys checks the keys of labels or annotations. Those that are free may be used though their domain is reserved.
+func checkKeys[V any](keyed map[string]V, path string, free ...string) []Fault {
 	var faults []Fault
 	for key := range keyed {
 		if len(content.IsLabelKey(key)) > 0 {
@@ -138,7 +152,7 @@ func checkKeys[V any](keyed map[string]V, path string) []Fault {
 			continue
 		}
 		domain, _, found := strings.Cut(key, "/")
-		if found && reserved(domain) {
+		if found && reserved(domain) && !slices.Contains(free, key) {
 			faults = append(faults, Fault{path + "[" + key + "]", "the domain " + domain + " is reserved: use one of your own"})
 		}
 	}

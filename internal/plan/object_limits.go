@@ -173,7 +173,7 @@ func checkObjectNamespace(name, path string) []Fault {
 	switch {
 	case len(content.IsDNS1123Label(name)) > 0:
 		return []Fault{{path, notANamespaceName}}
-	case systemNamespace(name):
+	case SystemNamespace(name):
 		return []Fault{{path, "nothing is granted in system namespaces"}}
 	}
 	return nil

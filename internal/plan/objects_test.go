@@ -288,7 +288,7 @@ func TestObjectsThatRenderToWhatIsRefused(t *testing.T) {
 			completion.Course.Name = tc.course
 			rendered, err := policy.render(completion)
 			if err == nil {
-				err = policy.allowed(rendered, "grad-")
+				err = policy.allowed(rendered, v1alpha1.GrantHolder{}, "grad-")
 			}
 			if err == nil || !strings.HasPrefix(err.Error(), tc.want[0]+": ") || !strings.Contains(err.Error(), tc.want[1]) {
 				t.Errorf("got %v, want %v", err, tc.want)
@@ -304,7 +304,7 @@ func TestSameObjectTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = policy.allowed(rendered, "grad-")
+	err = policy.allowed(rendered, v1alpha1.GrantHolder{}, "grad-")
 	if err == nil || err.Error() != "spec.objects[1].template: it is the same object as that of the entry object-0" {
 		t.Errorf("got %v", err)
 	}

@@ -47,6 +47,8 @@ type Person struct {
 	Completions []v1alpha1.CourseCompletion
 	// Grants are the planned Grants that the person has.
 	Grants []v1alpha1.Grant
+	// Handmade are the Grants that people made for the person. They are none of the planner's, and it takes from them.
+	Handmade []v1alpha1.Grant
 	// Policies are all the policies of the institution's namespace.
 	Policies []*Policy
 	// Retention is how long a completion stays after its creation; zero for ever.
@@ -219,10 +221,12 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 		}
 	}
 	spec.Causes = p.causes(policy, &spec, existing, candidates)
-	if existing == nil && !slices.ContainsFunc(spec.Causes, p.live) {
+	took, entitles := p.takes(policy, &spec, candidates), slices.ContainsFunc(spec.Causes, p.live)
+	// What entitles to nothing may still take something away.
+	if existing == nil && (!took || !entitles && spec.Takes.Completion == "") {
 		return nil
 	}
-	if !p.render(policy, &spec, candidates) && existing == nil {
+	if rendered := p.render(policy, &spec, candidates); existing == nil && entitles && !rendered {
 		return nil
 	}
 	p.ends(&spec, existing)
@@ -329,7 +333,7 @@ func (p *planning) render(policy *Policy, spec *v1alpha1.GrantSpec, candidates [
 	})
 	rendered, err := policy.render(&newest.completion.Spec)
 	if err == nil {
-		err = policy.allowed(rendered, p.Prefix)
+		err = policy.allowed(rendered, p.Holder, p.Prefix)
 	}
 	if err != nil {
 		for _, c := range entitling {

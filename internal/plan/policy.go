@@ -43,6 +43,7 @@ type Policy struct {
 	match      *expression.Predicate
 	namespaces []namespaceTemplate
 	objects    []objectTemplate
+	taken      []nameTemplate
 }
 
 // Suspended reports whether the policy plans nothing for now.
@@ -90,6 +91,7 @@ func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, li
 	for i := range compiled.Spec.Objects {
 		c.object(&compiled.Spec.Objects[i], fmt.Sprintf("spec.objects[%d]", i))
 	}
+	c.revocation()
 	return compiled
 }
 
@@ -145,7 +147,7 @@ func (c *compilation) namespace(ns *v1alpha1.NamespaceTemplate, path string) {
 		quota:       c.quantities(ns.ResourceQuota.Hard, path+".resourceQuota.hard"),
 	}
 	c.policy.Faults = append(c.policy.Faults, c.policy.limits.checkPodSecurity(ns.PodSecurity, path+".podSecurity")...)
-	c.policy.Faults = append(c.policy.Faults, checkKeys(ns.Labels, path+".labels")...)
+	c.policy.Faults = append(c.policy.Faults, checkKeys(ns.Labels, path+".labels", v1alpha1.LabelRevocable)...)
 	c.policy.Faults = append(c.policy.Faults, checkKeys(ns.Annotations, path+".annotations")...)
 	for i := range ns.Limits {
 		limit := &ns.Limits[i]

@@ -148,8 +148,8 @@ func (r *renderer) quantities(templates quantityTemplates, path string) map[stri
 }
 
 // allowed returns the first thing about what was rendered that the institution or the installation does not allow.
-func (p *Policy) allowed(rendered *granted, prefix string) error {
-	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Namespaces: rendered.namespaces}, prefix)
+func (p *Policy) allowed(rendered *granted, holder v1alpha1.GrantHolder, prefix string) error {
+	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Holder: holder, Namespaces: rendered.namespaces}, prefix)
 	faults = append(faults, p.limits.checkObjects(rendered.objects, "template")...)
 	if len(faults) == 0 {
 		return nil

@@ -91,6 +91,9 @@ func (p *planning) row(policy *Policy, c candidate, planned *Planned) v1alpha1.P
 	case !live(cause, p.Now):
 		row.Outcome, row.Reason = v1alpha1.OutcomeNotGranted, string(cause.End)
 		row.Message = "what it entitled to has ended"
+		if string(planned.Spec.Takes.Completion) == c.completion.Name {
+			row.Message += "; what it took away stays taken away"
+		}
 	default:
 		row.Outcome = v1alpha1.OutcomeGranted
 		row.Reason, row.Message = standingOf(planned)

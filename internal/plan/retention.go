@@ -17,7 +17,10 @@ limitations under the License.
 package plan
 
 import (
+	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -57,7 +60,7 @@ func (p *planning) retain(plan *Plan) {
 	}
 	for i := range plan.Grants {
 		planned := &plan.Grants[i]
-		if planned.Changed() || !finished(planned.Existing) {
+		if planned.Changed() || !finished(planned.Existing) || p.stillTakes(planned.Existing) {
 			continue
 		}
 		at, historic := p.historyEnds(planned.Existing)
@@ -86,12 +89,25 @@ func (p *planning) noted(completion string) bool {
 	return true
 }
 
-// finished reports whether a Grant has ended and nothing of it is left in the cluster.
+// finished reports whether a Grant has ended, or only took something away, and nothing of it is left in the cluster.
+// One whose everything was taken away has not ended: it would be given back.
 func finished(grant *v1alpha1.Grant) bool {
 	phase := grant.Status.Phase
-	return (phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked) && grant.DeletionTimestamp.IsZero() &&
-		(len(grant.Status.Inventory) == 0 || grant.Spec.OnRevoke == v1alpha1.RemovalRetain) && len(grant.Status.Seats) == 0 &&
+	ready := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionReady)
+	over := (phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked) &&
+		(ready == nil || ready.Reason != v1alpha1.ReasonTaken)
+	left := grant.Status.Inventory
+	grants := len(grant.Spec.Namespaces)+len(grant.Spec.Seats)+len(grant.Spec.Objects) > 0
+	return (over || grant.TakesAway() && !grants) && grant.DeletionTimestamp.IsZero() &&
+		(len(left) == 0 || grant.Spec.OnRevoke == v1alpha1.RemovalRetain) && len(grant.Status.Seats) == 0 &&
 		grant.Status.ObservedGeneration == grant.Generation
+}
+
+// stillTakes reports whether a Grant takes something away from another one of the person, which would come back.
+func (p *planning) stillTakes(taker *v1alpha1.Grant) bool {
+	return slices.ContainsFunc(slices.Concat(p.Grants, p.Handmade), func(grant v1alpha1.Grant) bool {
+		return grant.Name != taker.Name && TakesFrom(taker, &grant, p.Now)
+	})
 }
 
 // historyEnds returns when the history of a Grant has been kept for long enough: the retention after its last

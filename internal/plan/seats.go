@@ -39,6 +39,8 @@ type Pool struct {
 	Seats []v1alpha1.Seat
 	// Grants are those that ask for a seat of the pool.
 	Grants []v1alpha1.Grant
+	// Takers are the Grants that take seats of the pool away.
+	Takers []v1alpha1.Grant
 	// Gone holds the names of Grants that have a seat and that a live read did not find.
 	Gone map[string]bool
 	// Frozen holds the names of Grants whose institution is suspended or missing: they neither get nor lose a seat.
@@ -65,16 +67,24 @@ type SeatPlan struct {
 func SeatsOf(pool Pool) SeatPlan {
 	plan := SeatPlan{}
 	entitled := map[string]*v1alpha1.Grant{}
+	takers := map[v1alpha1.GrantHolder][]v1alpha1.Grant{}
+	for i := range pool.Takers {
+		holder := pool.Takers[i].Spec.Holder
+		takers[holder] = append(takers[holder], pool.Takers[i])
+	}
 	for i := range pool.Grants {
 		grant := &pool.Grants[i]
 		end := EndOf(grant, pool.Now)
 		if end.Standing != Entitled || !grant.DeletionTimestamp.IsZero() && !grant.Planned() {
 			continue
 		}
-		entitled[grant.Name] = grant
-		if !end.Next.IsZero() && (plan.Next.IsZero() || end.Next.Before(plan.Next)) {
-			plan.Next = end.Next
+		taken := TakenFrom(grant, takers[grant.Spec.Holder], pool.Now)
+		if _, gone := taken.Seats[v1alpha1.LocalName(pool.Name)]; gone {
+			continue
 		}
+		entitled[grant.Name] = grant
+		plan.look(end.Next)
+		plan.look(taken.Next)
 	}
 	numbers, seated := pool.keep(&plan, entitled)
 	line := pool.line(entitled, seated)
@@ -84,6 +94,13 @@ func SeatsOf(pool Pool) SeatPlan {
 		plan.Line = append(plan.Line, v1alpha1.LocalName(line[i].Name))
 	}
 	return plan
+}
+
+// look has the pool looked at again at a moment, if that is not zero.
+func (p *SeatPlan) look(at time.Time) {
+	if !at.IsZero() && (p.Next.IsZero() || at.Before(p.Next)) {
+		p.Next = at
+	}
 }
 
 // keep sorts the seats into those that stay and those to take back: of a Grant that is no longer entitled or has gone,

@@ -1,0 +1,245 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// How often it is looked again whether a namespace that may not be deleted may be by now: nothing tells when people
+// label it.
+const (
+	refusedInterval = 10 * time.Minute
+	refusedJitter   = 0.2
+)
+
+// takingAway is how far the taking away of one namespace has come. The zero value says that it has gone.
+type takingAway struct {
+	reason, message string
+	// after is when to look again; zero if a watch will tell.
+	after time.Duration
+}
+
+// takeNamespaces begins to take away the namespaces that a Grant takes, and deletes those that are due. That it has
+// begun is in the status before anything goes, and the grace days count from then. How far it has come is in the
+// condition Taken. It returns when to look again.
+func (r *GrantReconciler) takeNamespaces(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
+) (time.Duration, error) {
+	if !plan.Takes(grant) || len(grant.Spec.Takes.Namespaces) == 0 {
+		grant.Status.Took = nil
+		meta.RemoveStatusCondition(&grant.Status.Conditions, v1alpha1.ConditionTaken)
+		return 0, nil
+	}
+	recorded := grant.DeepCopy()
+	grant.Status.Took = plan.Took(grant, r.Clock.Now())
+	var worst takingAway
+	var after time.Duration
+	var failed error
+	for _, took := range grant.Status.Took {
+		away := takingAway{after: plan.TakenDataEnds(grant, took).Sub(r.Clock.Now())}
+		switch {
+		case away.after > 0 || !alreadyTook(recorded, took):
+			away = waits(took.Name, plan.TakenDataEnds(grant, took), r.Clock.Now())
+		default:
+			var err error
+			if away, err = r.takeNamespace(ctx, grant, tenant, took); err != nil {
+				away = takingAway{v1alpha1.ReasonProgressingWithRetry, took.Name + ": " + apifault.Describe(err), 0}
+				failed = err
+			}
+		}
+		after = sooner(after, away.after)
+		if rankOf(away) > rankOf(worst) {
+			worst = away
+		}
+	}
+	r.setTaken(grant, worst)
+	return after, failed
+}
+
+// alreadyTook reports whether the status as it was read says that the taking away has begun.
+func alreadyTook(recorded *v1alpha1.Grant, took v1alpha1.TookNamespace) bool {
+	for i := range recorded.Status.Took {
+		if have := &recorded.Status.Took[i]; have.Name == took.Name && have.SendAt == took.SendAt {
+			return true
+		}
+	}
+	return false
+}
+
+func waits(name string, until, now time.Time) takingAway {
+	return takingAway{v1alpha1.ReasonAccessEnded,
+		fmt.Sprintf("namespace %s is deleted after %s, if it may be", name, until.UTC().Format(time.RFC3339)),
+		max(time.Second, until.Sub(now))}
+}
+
+// rankOf orders what is told of several namespaces: what people have to act upon goes first.
+func rankOf(away takingAway) int {
+	switch away.reason {
+	case "":
+		return 0
+	case v1alpha1.ReasonAccessEnded:
+		return 1
+	case v1alpha1.ReasonTerminating:
+		return 2
+	case v1alpha1.ReasonProgressingWithRetry:
+		return 3
+	}
+	return 4
+}
+
+func (r *GrantReconciler) setTaken(grant *v1alpha1.Grant, away takingAway) {
+	status, reason, message := metav1.ConditionFalse, away.reason, away.message
+	if reason == "" {
+		status, reason, message = metav1.ConditionTrue, v1alpha1.ReasonTaken, "what was to be taken away has gone"
+	}
+	meta.SetStatusCondition(&grant.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionTaken, Status: status, Reason: reason, Message: message,
+		ObservedGeneration: grant.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now()),
+	})
+}
+
+// takeNamespace deletes one namespace that is due, if everything that was read live says that it may go.
+func (r *GrantReconciler) takeNamespace(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, took v1alpha1.TookNamespace,
+) (takingAway, error) {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Live.Get(ctx, client.ObjectKey{Name: took.Name}, namespace)
+	if apierrors.IsNotFound(err) {
+		return takingAway{}, nil
+	}
+	if err != nil {
+		return takingAway{}, fmt.Errorf("look at namespace %s: %w", took.Name, err)
+	}
+	if why, err := r.untouchable(ctx, grant, namespace); err != nil || why != "" {
+		return refuse(took.Name, why), err
+	}
+	if !namespace.DeletionTimestamp.IsZero() {
+		return takingAway{v1alpha1.ReasonTerminating,
+			fmt.Sprintf("namespace %s is being deleted", took.Name), minWait}, nil
+	}
+	away, err := r.takenFromOther(ctx, grant, tenant, namespace)
+	if err != nil || away.reason != "" {
+		return away, err
+	}
+	if away, err = r.inDoubt(ctx, grant, tenant, took.Name); err != nil || away.reason != "" {
+		return away, err
+	}
+	err = r.Client.Delete(ctx, namespace, client.Preconditions{
+		UID: new(namespace.UID), ResourceVersion: new(namespace.ResourceVersion)})
+	switch {
+	case apierrors.IsNotFound(err):
+		return takingAway{}, nil
+	case apierrors.IsConflict(err):
+		return takingAway{v1alpha1.ReasonTerminating,
+			fmt.Sprintf("namespace %s has changed meanwhile", took.Name), staleInterval}, nil
+	case err != nil:
+		return takingAway{}, fmt.Errorf("delete namespace %s: %w", took.Name, err)
+	}
+	return takingAway{v1alpha1.ReasonTerminating, fmt.Sprintf("namespace %s is being deleted", took.Name), minWait}, nil
+}
+
+func refuse(name, why string) takingAway {
+	return takingAway{v1alpha1.ReasonNotRevocable, fmt.Sprintf("namespace %s is left untouched: %s", name, why),
+		wait.Jitter(refusedInterval, refusedJitter)}
+}
+
+// untouchable returns why nobody's completion may take a namespace away; empty if nothing about it says so.
+func (r *GrantReconciler) untouchable(
+	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata,
+) (string, error) {
+	id := grant.Spec.Holder.InstitutionID.String()
+	switch {
+	case plan.SystemNamespace(namespace.Name):
+		return "it is a system namespace", nil
+	case namespace.Labels[v1alpha1.LabelRevocable] != id:
+		return fmt.Sprintf("it does not carry the label %s: %q", v1alpha1.LabelRevocable, id), nil
+	case namespace.Annotations[v1alpha1.AnnotationServiceAccount] != "":
+		return "it was made from a template, and goes with its grant", nil
+	}
+	var institutions v1alpha1.InstitutionList
+	if err := r.Live.List(ctx, &institutions, client.InNamespace(namespace.Name), client.Limit(1)); err != nil {
+		return "", fmt.Errorf("look for institutions in namespace %s: %w", namespace.Name, err)
+	}
+	if len(institutions.Items) > 0 {
+		return "an institution is in it", nil
+	}
+	return "", nil
+}
+
+// takenFromOther looks whose a namespace is, and whether it is taken from that one: of a namespace that a Grant made,
+// the Grant has to be the same holder's and have it taken; any other has to be older than the completion.
+func (r *GrantReconciler) takenFromOther(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, namespace *metav1.PartialObjectMetadata,
+) (takingAway, error) {
+	mark, name := namespace.Labels[v1alpha1.LabelGrant], namespace.Name
+	if mark == "" {
+		if !namespace.CreationTimestamp.Before(&grant.Spec.Takes.SentAt) {
+			return refuse(name, "it was made after the completion"), nil
+		}
+		return takingAway{}, nil
+	}
+	found := r.requests(ctx, client.MatchingFields{indexOwnerDigest: mark})
+	if len(found) == 0 {
+		return refuse(name, "it carries the mark of a grant that is not there"), nil
+	}
+	other := &v1alpha1.Grant{}
+	if err := r.Live.Get(ctx, found[0].NamespacedName, other); err != nil {
+		return takingAway{}, fmt.Errorf("look at grant %s: %w", found[0].Name, err)
+	}
+	if other.Namespace != grant.Namespace || other.Spec.Holder != grant.Spec.Holder {
+		return refuse(name, "it belongs to grant "+found[0].String()+" of somebody else"), nil
+	}
+	now := r.Clock.Now()
+	taking, until := plan.NamespaceTaken(other, grant, name, now)
+	switch {
+	case taking == nil && until.IsZero():
+		return refuse(name, "grant "+other.Name+" has a later reason to keep it"), nil
+	case taking == nil:
+		return waits(name, until, now), nil
+	case taking.DataEndsAt.After(now):
+		return waits(name, taking.DataEndsAt, now), nil
+	case !other.Planned() || other.UID == grant.UID:
+		return takingAway{}, nil
+	}
+	return r.inDoubt(ctx, other, tenant, name)
+}
+
+// inDoubt tells of what may change the plan that a namespace is deleted under.
+func (r *GrantReconciler) inDoubt(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, name string,
+) (takingAway, error) {
+	doubt, err := r.doubt(ctx, grant, tenant)
+	if err != nil || doubt == "" {
+		return takingAway{}, err
+	}
+	return takingAway{v1alpha1.ReasonAccessEnded, fmt.Sprintf("namespace %s stays for now: %s", name, doubt), minWait}, nil
+}

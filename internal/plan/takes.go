@@ -1,0 +1,172 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/validate/content"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/expression"
+	"github.com/lxp-dev/course-completion-operator/internal/order"
+)
+
+// nameTemplate is the name of a namespace that a policy takes away.
+type nameTemplate struct {
+	path string
+	name *expression.Template
+}
+
+const (
+	takesItsOwnSeat      = "the policy grants a seat of this pool itself: take away only what others grant"
+	takesItsOwnNamespace = "the policy grants this namespace itself: take away only what others grant"
+)
+
+// revocation compiles what a policy takes away. What it grants itself is no such thing: who completes a course would
+// get it and lose it.
+func (c *compilation) revocation() {
+	spec := &c.policy.Spec
+	for i, seat := range spec.Revoke.Seats {
+		if slices.Contains(spec.Seats, v1alpha1.SeatTemplate(seat)) {
+			c.fault(fmt.Sprintf("spec.revoke.seats[%d].pool", i), errors.New(takesItsOwnSeat))
+		}
+	}
+	for i, ns := range spec.Revoke.Namespaces {
+		path := fmt.Sprintf("spec.revoke.namespaces[%d].name", i)
+		name := c.template(ns.Name, path, expression.UseMetadata)
+		if text, fixed := literal(name); fixed {
+			c.policy.Faults = append(c.policy.Faults, checkTaken(text, path)...)
+		}
+		if slices.ContainsFunc(spec.Namespaces, func(n v1alpha1.NamespaceTemplate) bool { return n.Name == ns.Name }) {
+			c.fault(path, errors.New(takesItsOwnNamespace))
+		}
+		c.policy.taken = append(c.policy.taken, nameTemplate{path, name})
+	}
+}
+
+// checkTaken returns what is wrong with the name of a namespace to take away. It need not start with the institution's
+// prefix: the label of the namespace says whether the institution may take it.
+func checkTaken(name, path string) []Fault {
+	switch {
+	case len(content.IsDNS1123Label(name)) > 0:
+		return []Fault{{path, notANamespaceName}}
+	case SystemNamespace(name):
+		return []Fault{{path, "system namespaces are never taken away"}}
+	}
+	return nil
+}
+
+func checkTakes(takes *v1alpha1.GrantTakes) []Fault {
+	var faults []Fault
+	for i, ns := range takes.Namespaces {
+		faults = append(faults, checkTaken(ns.Name, fmt.Sprintf("spec.takes.namespaces[%d].name", i))...)
+	}
+	return faults
+}
+
+// takes returns what a completion takes away by the policy.
+func (p *Policy) takes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantTakes, error) {
+	key := order.Of(&completion.Spec)
+	takes := v1alpha1.GrantTakes{
+		Completion: v1alpha1.LocalName(completion.Name), SendAt: key.SendAt, Digest: key.Digest,
+		SentAt: *completion.Spec.Event.SentAt.DeepCopy(), Seats: slices.Clone(p.Spec.Revoke.Seats),
+	}
+	takes.SentAt.Time = takes.SentAt.UTC()
+	r := renderer{values: expression.VariablesOf(&completion.Spec)}
+	granted := map[string]bool{}
+	for i := range p.namespaces {
+		granted[r.text(p.namespaces[i].name, p.namespaces[i].path+".name")] = true
+	}
+	for _, t := range p.taken {
+		name := v1alpha1.TakenNamespace{Name: r.text(t.name, t.path)}
+		switch {
+		case r.err != nil:
+		case granted[name.Name]:
+			r.err = Fault{t.path, takesItsOwnNamespace}
+		case slices.Contains(takes.Namespaces, name):
+			r.err = Fault{t.path, "two namespaces that the policy takes away get the same name"}
+		default:
+			for _, fault := range checkTaken(name.Name, t.path) {
+				r.err = fault
+			}
+		}
+		takes.Namespaces = append(takes.Namespaces, name)
+	}
+	return takes, r.err
+}
+
+// takes fills in what a Grant takes away: what the policy says, because of the newest completion that matches and that
+// people let stand. It need not entitle to anything. Where nothing can be rendered anew, the Grant keeps what it has,
+// as far as the policy, if there is one that works, still says so. It reports whether rendering went well.
+func (p *planning) takes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) bool {
+	recorded := spec.Takes
+	if cause := causeNamed(spec, string(recorded.Completion)); cause == nil || ordered(cause) {
+		recorded = v1alpha1.GrantTakes{}
+	}
+	spec.Takes = recorded
+	if policy == nil || !policy.Ready() {
+		return true
+	}
+	newest := newestThatTakes(policy, spec, candidates)
+	if newest == nil || string(recorded.Completion) != newest.completion.Name &&
+		order.Compare(keyOf(&recorded), order.Of(&newest.completion.Spec)) > 0 {
+		spec.Takes = policy.stillTakes(recorded)
+		return true
+	}
+	takes, err := policy.takes(newest.completion)
+	if err != nil {
+		newest.err = err
+		return false
+	}
+	spec.Takes = takes
+	return true
+}
+
+func newestThatTakes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) *candidate {
+	if len(policy.Spec.Revoke.Seats)+len(policy.Spec.Revoke.Namespaces) == 0 {
+		return nil
+	}
+	var newest *candidate
+	for i := range candidates {
+		c := &candidates[i]
+		cause := causeNamed(spec, c.completion.Name)
+		if !c.matched || cause == nil || ordered(cause) {
+			continue
+		}
+		if newest == nil || order.Compare(order.Of(&c.completion.Spec), order.Of(&newest.completion.Spec)) > 0 {
+			newest = c
+		}
+	}
+	return newest
+}
+
+// stillTakes returns what the policy still says of what was recorded because of a completion that is no longer there.
+func (p *Policy) stillTakes(recorded v1alpha1.GrantTakes) v1alpha1.GrantTakes {
+	recorded.Seats = slices.DeleteFunc(slices.Clone(recorded.Seats), func(seat v1alpha1.RevokedSeat) bool {
+		return !slices.Contains(p.Spec.Revoke.Seats, seat)
+	})
+	if len(p.Spec.Revoke.Namespaces) == 0 {
+		recorded.Namespaces = nil
+	}
+	if len(recorded.Seats)+len(recorded.Namespaces) == 0 {
+		return v1alpha1.GrantTakes{}
+	}
+	return recorded
+}
