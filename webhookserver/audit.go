@@ -36,8 +36,9 @@ type call struct {
 	rejected rejection
 	// institution is the one that the call proved to speak for; nil before that.
 	institution *v1alpha1.Institution
-	// bytes is the length of the body, as far as it was read.
-	bytes int
+	// bytes is the length of the body, as far as it was read, and bodyRead whether that is all of it.
+	bytes    int
+	bodyRead bool
 	// spec and completion are those of a delivery that was found to be one.
 	spec       *v1alpha1.CourseCompletionSpec
 	completion types.NamespacedName

@@ -22,6 +22,16 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+const (
+	// idleGrace is how long a connection without a request is left alone: the request may be on its way.
+	idleGrace = time.Second
+	// roomInterval is how often a connection that waits for room looks for one to close.
+	roomInterval = 100 * time.Millisecond
 )
 
 // connections is a listener that keeps at most a number of connections open. When there is no room for a new one, the
@@ -29,21 +39,26 @@ import (
 // many without using them must not keep others out. Those with a request are left to their time-outs.
 type connections struct {
 	net.Listener
+	clock  clock.WithTicker
 	slots  chan struct{}
 	closed chan struct{}
 	once   sync.Once
 
 	mu sync.Mutex
-	// idle has the connections without a request, the longest idle first.
+	// idle has the connections without a request, as idleConnection, the longest idle first.
 	idle   *list.List
 	byConn map[net.Conn]*list.Element
-	// waiting tells that a new connection waits for room.
-	waiting bool
 }
 
-func limitConnections(listener net.Listener, most int) *connections {
+type idleConnection struct {
+	conn  net.Conn
+	since time.Time
+}
+
+func limitConnections(listener net.Listener, most int, passing clock.WithTicker) *connections {
 	return &connections{
 		Listener: listener,
+		clock:    passing,
 		slots:    make(chan struct{}, most),
 		closed:   make(chan struct{}),
 		idle:     list.New(),
@@ -53,16 +68,8 @@ func limitConnections(listener net.Listener, most int) *connections {
 
 // Accept waits for room and then for a connection.
 func (c *connections) Accept() (net.Conn, error) {
-	select {
-	case c.slots <- struct{}{}:
-	default:
-		c.makeRoom()
-		select {
-		case c.slots <- struct{}{}:
-			c.enough()
-		case <-c.closed:
-			return nil, net.ErrClosed
-		}
+	if !c.awaitRoom() {
+		return nil, net.ErrClosed
 	}
 	conn, err := c.Listener.Accept()
 	if err != nil {
@@ -70,6 +77,49 @@ func (c *connections) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	return &connection{Conn: conn, release: sync.OnceFunc(func() { <-c.slots })}, nil
+}
+
+// awaitRoom takes a slot, or returns false once the listener is closed.
+func (c *connections) awaitRoom() bool {
+	select {
+	case c.slots <- struct{}{}:
+		return true
+	default:
+	}
+	look := c.clock.NewTicker(roomInterval)
+	defer look.Stop()
+	for {
+		c.makeRoom()
+		select {
+		case c.slots <- struct{}{}:
+			return true
+		case <-c.closed:
+			return false
+		case <-look.C():
+		}
+	}
+}
+
+// makeRoom closes the connection that has been idle for the longest time, if that is long enough.
+func (c *connections) makeRoom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	oldest := c.idle.Front()
+	if oldest == nil {
+		return
+	}
+	if idle := oldest.Value.(idleConnection); c.clock.Since(idle.since) >= idleGrace {
+		c.forget(idle.conn)
+		_ = idle.conn.Close()
+	}
+}
+
+// forget takes a connection off the idle ones. The caller holds the lock.
+func (c *connections) forget(conn net.Conn) {
+	if element, ok := c.byConn[conn]; ok {
+		c.idle.Remove(element)
+		delete(c.byConn, conn)
+	}
 }
 
 // Close stops accepting. Connections stay open.
@@ -81,31 +131,6 @@ func (c *connections) Close() error {
 // open returns how many connections are open, or about to be.
 func (c *connections) open() int { return len(c.slots) }
 
-// makeRoom closes the connection that has been idle for the longest time, or the next one that becomes idle.
-func (c *connections) makeRoom() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if oldest := c.idle.Front(); oldest != nil {
-		c.shed(oldest)
-		return
-	}
-	c.waiting = true
-}
-
-func (c *connections) enough() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiting = false
-}
-
-// shed closes an idle connection. The caller holds the lock.
-func (c *connections) shed(element *list.Element) {
-	conn := element.Value.(net.Conn)
-	c.idle.Remove(element)
-	delete(c.byConn, conn)
-	_ = conn.Close()
-}
-
 // observe is told by the HTTP server what becomes of its connections.
 func (c *connections) observe(conn net.Conn, state http.ConnState) {
 	if secured, ok := conn.(*tls.Conn); ok {
@@ -114,18 +139,9 @@ func (c *connections) observe(conn net.Conn, state http.ConnState) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if element, ok := c.byConn[conn]; ok {
-		c.idle.Remove(element)
-		delete(c.byConn, conn)
-	}
-	if state != http.StateNew && state != http.StateIdle {
-		return
-	}
-	element := c.idle.PushBack(conn)
-	c.byConn[conn] = element
-	if c.waiting && state == http.StateIdle {
-		c.waiting = false
-		c.shed(element)
+	c.forget(conn)
+	if state == http.StateNew || state == http.StateIdle {
+		c.byConn[conn] = c.idle.PushBack(idleConnection{conn, c.clock.Now()})
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 )
 
@@ -96,7 +97,7 @@ func (e *Exposure) expose(at *endpoint, registry prometheus.Registerer) (run fun
 	at.server.Protocols = new(http.Protocols)
 	at.server.Protocols.SetHTTP1(true)
 	if e.MaxConnections > 0 {
-		limited := limitConnections(at.listener, e.MaxConnections)
+		limited := limitConnections(at.listener, e.MaxConnections, clock.RealClock{})
 		at.listener = limited
 		at.server.ConnState = limited.observe
 		if err := observeConnections(registry, limited.open); err != nil {

@@ -63,6 +63,8 @@ type answer struct {
 	outcome     outcome
 	reason      string
 	body        func(deliveryID string) any
+	// hangUp has the connection closed after the answer.
+	hangUp bool
 }
 
 // ServeHTTP handles one call from its header to its audit record.
@@ -73,9 +75,24 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.instruments.observe(a, duration)
 	// Before the answer: what a sender knows to be done is on record.
 	h.audit(newAuditRecord(r, c, a, duration))
+	if a.hangUp || !c.bodyRead && r.ContentLength != 0 {
+		h.hangUp(w)
+	}
 	if err := a.write(w, c.id); err != nil {
 		// The sender has gone, which changes nothing about what was stored.
 		h.log.V(1).Info("Sender did not take the answer", "deliveryID", c.id)
+	}
+}
+
+// lingering is how long a body that nobody wants may still come, so that its sender gets to read the answer.
+const lingering = time.Second
+
+// hangUp has the server close the connection after the answer. By itself it would wait for the rest of the body as long
+// as for one that it wants, and somebody without a token could hold every connection that way.
+func (h *handler) hangUp(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	if err := http.NewResponseController(w).SetReadDeadline(h.clock.Now().Add(lingering)); err != nil {
+		h.log.V(1).Info("Connection cannot be hurried", "reason", err.Error())
 	}
 }
 
@@ -156,7 +173,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answ
 		return refused
 	}
 	body, refused := readBody(w, r, h.maxBodyBytes)
-	c.bytes = len(body)
+	c.bytes, c.bodyRead = len(body), refused == nil
 	if refused != nil {
 		return refused
 	}

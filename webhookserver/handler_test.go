@@ -92,6 +92,8 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 
 			want := tc.wantHeader
 			want["Content-Type"] = []string{"application/problem+json"}
+			// The body was not read.
+			want["Connection"] = []string{"close"}
 			want["Cache-Control"] = []string{"no-store"}
 			want["X-Content-Type-Options"] = []string{"nosniff"}
 			want[DeliveryIDHeader] = []string{id}

@@ -46,11 +46,9 @@ func checkMediaType(header http.Header) *answer {
 	return nil
 }
 
-// readBody reads a body of at most limit bytes. Where it refuses, the server closes the connection instead of reading
-// on.
+// readBody reads a body of at most limit bytes.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *answer) {
 	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close")
 		return nil, bodyTooLarge(limit)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))

@@ -88,15 +88,15 @@ func refuse(problemType string, status int, title, detail string, faults ...Faul
 }
 
 func notFound() *answer {
-	return refuse(ProblemNotFound, http.StatusNotFound, "Nothing here",
-		"The webhook is at /webhooks/{institution}/{token}, or at /webhooks/{institution} with the token in the header.")
+	return hangUp(refuse(ProblemNotFound, http.StatusNotFound, "Nothing here",
+		"The webhook is at /webhooks/{institution}/{token}, or at /webhooks/{institution} with the token in the header."))
 }
 
 func methodNotAllowed() *answer {
 	a := refuse(ProblemMethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed",
 		"Deliveries come by POST; GET checks the URL.")
 	a.header.Set("Allow", "GET, HEAD, POST")
-	return a
+	return hangUp(a)
 }
 
 // unauthorized is the one answer for an unknown institution, a wrong token, and whatever else is wrong with what a call
@@ -129,9 +129,9 @@ func retryLater(a *answer, wait time.Duration) *answer {
 	return a
 }
 
-// hangUp has the server close the connection after the answer, so that nobody holds one without a good token.
+// hangUp has the connection closed after the answer, so that nobody holds one without a good token.
 func hangUp(a *answer) *answer {
-	a.header.Set("Connection", "close")
+	a.hangUp = true
 	return a
 }
 
@@ -142,8 +142,8 @@ func unsupportedMediaType(detail string) *answer {
 }
 
 func bodyTooLarge(limit int64) *answer {
-	return refuse(ProblemBodyTooLarge, http.StatusRequestEntityTooLarge, "Body too large",
-		"The body may have at most "+strconv.FormatInt(limit, 10)+" bytes.")
+	return hangUp(refuse(ProblemBodyTooLarge, http.StatusRequestEntityTooLarge, "Body too large",
+		"The body may have at most "+strconv.FormatInt(limit, 10)+" bytes."))
 }
 
 func bodyIncomplete() *answer {
