@@ -117,6 +117,13 @@ test: controlplane ## Run all tests, on a real control plane where they need one
 test-unit: ## Run the tests of the packages that start no control plane.
 	@packages=$$(hack/tools/unit-packages.sh) && go test -timeout 5m $(TEST_ARGS) $$packages
 
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME, one after the other.
+	@FUZZTIME=$(FUZZTIME) hack/tools/fuzz.sh
+
 ##@ Build
 
 .PHONY: build

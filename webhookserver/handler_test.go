@@ -122,6 +122,57 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 	}
 }
 
+// A delivery is not refused because its record cannot be written, and the record is not lost.
+func TestRecordsGoToTheLogWhileTheAuditLogFails(t *testing.T) {
+	var log strings.Builder
+	registry := prometheus.NewRegistry()
+	measured, err := newInstruments(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := &fullDisk{}
+	h := &handler{
+		log:           funcr.NewJSON(func(line string) { log.WriteString(line + "\n") }, funcr.Options{}),
+		clock:         testingclock.NewFakePassiveClock(time.Unix(1_700_000_000, 0)),
+		newDeliveryID: func() string { return "id" },
+		gate:          newGate(0, 0),
+		instruments:   measured,
+		auditLog:      NewAuditLog(disk),
+	}
+	call := func() {
+		recorded := httptest.NewRecorder()
+		h.ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), "POST", "/hooks/"+token, http.NoBody))
+		if recorded.Code != http.StatusNotFound {
+			t.Errorf("status %d", recorded.Code)
+		}
+	}
+	call()
+	call()
+	disk.free = 10_000
+	call()
+	for text, want := range map[string]int{
+		"Audit log does not take records": 1, "Audit log takes records again": 1, "Audit record": 2, `"path":"/***/***"`: 2,
+		token: 0,
+	} {
+		if got := strings.Count(log.String(), text); got != want {
+			t.Errorf("%q is logged %d times, want %d:\n%s", text, got, want, log.String())
+		}
+	}
+	if got := strings.Count(disk.String(), `"path":"/***/***"`); got != 1 {
+		t.Errorf("the audit log has %d records:\n%s", got, disk.String())
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if got := family.GetMetric()[0].GetCounter().GetValue(); family.GetName() == "completion_audit_failures_total" &&
+			got != 2 {
+			t.Errorf("%v failures counted", got)
+		}
+	}
+}
+
 // counted returns how many calls the metrics have with an outcome and a reason.
 func counted(t *testing.T, registry prometheus.Gatherer, outcome, reason string) float64 {
 	t.Helper()

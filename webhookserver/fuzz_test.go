@@ -1,0 +1,186 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is accepted as a moment is one that the API can hold, and says the same as the sender's text does in the zone,
+// unless clocks were turned over it.
+func FuzzMoment(f *testing.F) {
+	f.Add("2023-07-03 12:53:41", "America/Sao_Paulo", int64(1_700_000_000))
+	f.Add("0001-01-01 00:00:00", "Asia/Tokyo", int64(0))
+	f.Fuzz(func(t *testing.T, sendAt, name string, now int64) {
+		zone, err := time.LoadLocation(name)
+		if err != nil || !inCalendar(time.DateTime, sendAt) {
+			return
+		}
+		sentAt, fault := moment(sendAt, zone)
+		if fault != nil {
+			return
+		}
+		if again, _ := moment(sendAt, zone); !again.Equal(&sentAt) {
+			t.Errorf("%s is %s and %s", sendAt, sentAt, again)
+		}
+		if year := sentAt.UTC().Year(); year < 1 || year > 9999 || sentAt.IsZero() {
+			t.Errorf("%s became %s", sendAt, sentAt)
+		}
+		text, err := sentAt.MarshalJSON()
+		if err != nil || len(text) != len(`"2006-01-02T15:04:05Z"`) {
+			t.Errorf("%s became %s, %v", sendAt, text, err)
+		}
+		wall, _ := time.Parse(time.DateTime, sentAt.In(zone).Format(time.DateTime))
+		meant, _ := time.Parse(time.DateTime, sendAt)
+		if turned := wall.Sub(meant).Abs(); turned > 25*time.Hour {
+			t.Errorf("%s in %s is off by %s", sendAt, name, turned)
+		}
+		at := time.Unix(now, 0)
+		if at.Year() < 1 || at.Year() > 9999 {
+			return
+		}
+		if late := ahead(sentAt, at) != nil; late != sentAt.After(at.Add(maxAhead)) {
+			t.Errorf("%s at %s is ahead: %t", sentAt, at, late)
+		}
+	})
+}
+
+// A date or time that is accepted is written in one way only, and that of its type: texts are compared as they are.
+func FuzzCalendar(f *testing.F) {
+	f.Add("2024-02-29")
+	f.Add("2023-02-29 00:00:00")
+	f.Fuzz(func(t *testing.T, text string) {
+		isDate, isTime := inCalendar(time.DateOnly, text), inCalendar(time.DateTime, text)
+		switch {
+		case isDate && isTime:
+			t.Errorf("%q is a date and a time", text)
+		case isDate && len(text) != len(time.DateOnly), isTime && len(text) != len(time.DateTime):
+			t.Errorf("%q has an odd length", text)
+		case (isDate || isTime) && strings.Trim(text, "0123456789-: ") != "":
+			t.Errorf("%q has odd characters", text)
+		}
+	})
+}
+
+// Whatever a client writes into its header, the address that the proxy adds is the one that counts.
+func FuzzOrigin(f *testing.F) {
+	f.Add("10.0.0.1:80", "203.0.113.1, 10.2.2.2")
+	f.Add("[::ffff:10.0.0.1]:80", "[2001:db8::1%eth0]:443,,unknown")
+	trusted, err := ParseTrustedProxies("10.0.0.0/8, fd00::/8")
+	if err != nil {
+		f.Fatal(err)
+	}
+	added := netip.MustParseAddr("198.51.100.9")
+	f.Fuzz(func(t *testing.T, remote, forwarded string) {
+		header := http.Header{"X-Forwarded-For": {forwarded}}
+		o := trusted.originOf(&http.Request{RemoteAddr: remote, Header: header})
+		for _, address := range []netip.Addr{o.peer, o.client} {
+			if address.Zone() != "" || address.Is4In6() {
+				t.Errorf("%q for %q gave %s", remote, forwarded, address)
+			}
+		}
+		if o.client != o.peer && !trusted.contain(o.peer) {
+			t.Errorf("%s was believed", o.peer)
+		}
+		direct := TrustedProxies(nil).originOf(&http.Request{RemoteAddr: remote, Header: header})
+		if direct.client != o.peer {
+			t.Errorf("without trust the client of %s is %s", o.peer, direct.client)
+		}
+		for _, values := range [][]string{{forwarded + "," + added.String()}, {forwarded, added.String()}} {
+			through := trusted.originOf(&http.Request{
+				RemoteAddr: "10.0.0.1:80", Header: http.Header{"X-Forwarded-For": values},
+			})
+			if through.client != added {
+				t.Errorf("%q made the client %s", forwarded, through.client)
+			}
+		}
+	})
+}
+
+func FuzzNetworks(f *testing.F) {
+	f.Add("10.0.0.0/8, 2001:db8::1")
+	f.Add("::ffff:10.0.0.0/104")
+	f.Fuzz(func(t *testing.T, text string) {
+		networks, err := ParseTrustedProxies(text)
+		if err != nil {
+			return
+		}
+		for _, network := range networks {
+			if !network.IsValid() || network != network.Masked() || network.Addr().Is4In6() || network.Addr().Zone() != "" ||
+				!network.Contains(network.Addr()) {
+				t.Errorf("%q gave %s", text, network)
+			}
+			again, err := parseNetwork(network.String())
+			if err != nil || again != network {
+				t.Errorf("%s is read as %s, %v", network, again, err)
+			}
+		}
+	})
+}
+
+// What counts as basic is what the standard library takes for it, and there is never a token without characters.
+func FuzzAuthorization(f *testing.F) {
+	f.Add("Bearer secret")
+	f.Add("Basic MTIzNDU6c2VjcmV0")
+	f.Fuzz(func(t *testing.T, value string) {
+		token, ok := parseAuthorization(value)
+		if ok == (token == "") {
+			t.Fatalf("%q gave %q, %t", value, token, ok)
+		}
+		if !ok {
+			return
+		}
+		if !strings.HasSuffix(value, token) {
+			r := &http.Request{Header: http.Header{"Authorization": {value}}}
+			if _, password, basic := r.BasicAuth(); !basic || password != token {
+				t.Errorf("%q gave %q", value, token)
+			}
+		}
+	})
+}
+
+// A token is presented whole or not at all, and no path shows it afterwards.
+func FuzzPresent(f *testing.F) {
+	f.Add("/webhooks/12345/secret", "")
+	f.Add("/webhooks/1/a%2Fb", "Bearer a/b")
+	f.Fuzz(func(t *testing.T, path, authorization string) {
+		redacted := redactPath(path)
+		for part := range strings.SplitSeq(redacted, "/") {
+			if !slices.Contains([]string{"", "webhooks", "***"}, part) && parseInstitution(part) == 0 {
+				t.Errorf("%q stays in %q", part, redacted)
+			}
+		}
+		u, err := url.Parse(path)
+		if err != nil {
+			return
+		}
+		header := http.Header{}
+		if authorization != "" {
+			header.Set("Authorization", authorization)
+		}
+		c, ok := present(u, header)
+		if ok && (c.flaw == "") == (c.token == "") || c.institution < 0 {
+			t.Errorf("%q and %q gave %+v", path, authorization, c)
+		}
+	})
+}
