@@ -32,7 +32,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 )
 
 // DeliveryIDHeader is the header that every answer carries: the id under which the logs, the audit record and the
@@ -49,7 +48,7 @@ type handler struct {
 	proxies       TrustedProxies
 	gate          *gate
 	authenticator authenticator
-	recorder      recorder
+	store         *store
 	instruments   *instruments
 	auditLog      *AuditLog
 	maxBodyBytes  int64
@@ -120,7 +119,7 @@ func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answe
 		return methodNotAllowed()
 	}
 	if !h.synced() {
-		return unavailable("institutions-unknown", retryAfter)
+		return unavailable("institutions-unknown")
 	}
 	if refused := h.admit(r.Context(), c, credentials); refused != nil {
 		return refused
@@ -148,7 +147,7 @@ func (h *handler) admit(ctx context.Context, c *call, presented credentials) *an
 	switch {
 	case err != nil:
 		h.log.Error(err, "Authenticating failed", "deliveryID", c.id)
-		return unavailable("institutions-unknown", retryAfter)
+		return unavailable("institutions-unknown")
 	case institution == nil:
 		c.rejected = cmp.Or(presented.flaw, rejectedWrong)
 		h.instruments.rejected.WithLabelValues(string(c.rejected)).Inc()
@@ -189,7 +188,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answ
 	if err != nil {
 		h.log.Error(err, "Institution cannot take deliveries", "deliveryID", c.id,
 			"institution", client.ObjectKeyFromObject(c.institution))
-		return unavailable("time-zone", retryAfter)
+		return unavailable("time-zone")
 	}
 	if spec.Event.SentAt, fault = moment(spec.Event.SendAt, zone); fault != nil {
 		return invalidDelivery([]Fault{*fault})
@@ -202,41 +201,42 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answ
 	spec.User = minimise(spec.User, c.institution.Spec.Privacy)
 	h.instruments.unknownFields.Add(float64(doc.unknown))
 	// A sender that hangs up now has still delivered.
-	return h.store(context.WithoutCancel(r.Context()), c, spec)
+	return h.save(context.WithoutCancel(r.Context()), c, spec)
 }
 
-// store records a valid delivery.
-func (h *handler) store(ctx context.Context, c *call, spec v1alpha1.CourseCompletionSpec) *answer {
+// save makes a valid delivery safe.
+func (h *handler) save(ctx context.Context, c *call, spec v1alpha1.CourseCompletionSpec) *answer {
 	completion := newCompletion(c.institution.Namespace, spec)
 	c.spec, c.completion = &completion.Spec, client.ObjectKeyFromObject(completion)
-	result, err := h.recorder.record(ctx, completion)
-	if err != nil {
-		reason := apiReason(err)
-		h.log.Info("API did not take a delivery", "deliveryID", c.id, "completion", c.completion,
-			"reason", reason, "fields", apifault.Fields(err))
-		return unavailable(reason, waitAfter(err))
+	switch r := h.store.take(ctx, completion, c.received); r.outcome {
+	case outcomeUnavailable:
+		return unavailable(r.reason)
+	default:
+		return accepted(r, c.completion, spec.Delivery.Warnings)
 	}
-	return stored(result, c.completion, spec.Delivery.Warnings)
 }
 
-// stored answers a delivery that is in the API.
-func stored(result outcome, completion types.NamespacedName, warnings []v1alpha1.DeliveryWarning) *answer {
+// accepted answers a delivery that is safe. Why the API has not taken it yet is none of the sender's business.
+func accepted(r result, completion types.NamespacedName, warnings []v1alpha1.DeliveryWarning) *answer {
 	status := http.StatusOK
-	if result == outcomeCreated {
+	switch r.outcome {
+	case outcomeCreated:
 		status = http.StatusCreated
+	case outcomeQueued, outcomeHeld:
+		status = http.StatusAccepted
 	}
 	return &answer{
 		status:      status,
 		contentType: mediaType,
-		outcome:     result,
-		reason:      "stored",
+		outcome:     r.outcome,
+		reason:      cmp.Or(r.reason, "stored"),
 		body: func(deliveryID string) any {
 			return struct {
 				DeliveryID string                     `json:"deliveryID"`
 				Outcome    outcome                    `json:"outcome"`
 				Completion string                     `json:"completion"`
 				Warnings   []v1alpha1.DeliveryWarning `json:"warnings,omitempty"`
-			}{deliveryID, result, completion.String(), warnings}
+			}{deliveryID, r.outcome, completion.String(), warnings}
 		},
 	}
 }

@@ -35,6 +35,10 @@ const (
 	outcomeDuplicate outcome = "duplicate"
 	// outcomeStale: older than what is stored; nothing changed.
 	outcomeStale outcome = "stale"
+	// outcomeQueued: on the disk, since the API does not take it now.
+	outcomeQueued outcome = "queued"
+	// outcomeHeld: on the disk among the dead letters, since the API refuses it for good.
+	outcomeHeld outcome = "held"
 	// outcomeChecked: no delivery, but a check of the URL.
 	outcomeChecked outcome = "checked"
 	// outcomeRefused: the sender has to change something.

@@ -163,10 +163,10 @@ func invalidDelivery(faults []Fault) *answer {
 
 // unavailable answers what passes. The reason is for logs and metrics only: the inside of the cluster is none of the
 // sender's business.
-func unavailable(reason string, wait time.Duration) *answer {
+func unavailable(reason string) *answer {
 	a := refuse(ProblemUnavailable, http.StatusServiceUnavailable, "Unavailable",
 		"The delivery was not stored. Send it again later.")
-	retryLater(a, wait)
+	retryLater(a, retryAfter)
 	a.outcome, a.reason = outcomeUnavailable, reason
 	return a
 }

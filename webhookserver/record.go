@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -130,40 +129,4 @@ func isGone(err error) bool {
 	}
 	details := status.Status().Details
 	return details != nil && details.Name != "" && details.Kind != "namespaces"
-}
-
-// apiReason says in a word why the API did not take a delivery. The error itself is never shown: it may quote values.
-func apiReason(err error) string {
-	switch {
-	case errors.Is(err, errContended):
-		return "api-contended"
-	case errors.Is(err, errTerminating):
-		return "completion-terminating"
-	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):
-		return "api-timeout"
-	case apierrors.IsTooManyRequests(err):
-		return "api-throttled"
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return "namespace-terminating"
-	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-		return "api-forbidden"
-	case apierrors.IsNotFound(err):
-		return "namespace-or-kind-missing"
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return "api-invalid"
-	case apierrors.IsServiceUnavailable(err), apierrors.IsInternalError(err):
-		return "api-unavailable"
-	case apierrors.ReasonForError(err) == metav1.StatusReasonUnknown:
-		return "api-unreachable"
-	default:
-		return "api-other"
-	}
-}
-
-// waitAfter returns how long the sender should wait: what the API asks for, within reason.
-func waitAfter(err error) time.Duration {
-	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
-		return min(max(time.Duration(seconds)*time.Second, retryAfter), 10*time.Minute)
-	}
-	return retryAfter
 }

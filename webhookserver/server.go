@@ -16,7 +16,8 @@ limitations under the License.
 
 // Package webhookserver takes the deliveries of the learning platform and stores them as CourseCompletions. The files
 // follow one delivery from the socket to the API: server, handler, authenticate, limits, payload, validate, warnings,
-// privacy, record; then problem, audit and metrics, which say what came of it.
+// privacy, store, record; then problem, audit and metrics, which say what came of it. What the API does not take goes
+// by way of the inbox and the drainer.
 package webhookserver
 
 import (
@@ -72,11 +73,12 @@ type Options struct {
 
 	// MaxBodyBytes is the greatest body taken.
 	MaxBodyBytes int64
-	// APITimeout bounds all requests to the API for one delivery together.
-	APITimeout time.Duration
-	// ShutdownTimeout bounds how long accepted requests may take to finish once the server is to stop.
+	// ShutdownTimeout bounds how long accepted requests may take to finish once the server is to stop, and the inbox to
+	// be emptied after that.
 	ShutdownTimeout time.Duration
 
+	// Storage is where deliveries go.
+	Storage
 	// Exposure is how the webhook faces its callers.
 	Exposure
 
@@ -91,7 +93,7 @@ type Options struct {
 type Server struct {
 	options  Options
 	cache    cache.Cache
-	synced   func() bool
+	intake   *intake
 	draining atomic.Bool
 
 	webhook, health, metrics endpoint
@@ -110,36 +112,48 @@ type endpoint struct {
 // The API need not be there yet.
 func New(ctx context.Context, options Options) (*Server, error) {
 	s := &Server{options: options}
-	completions, err := s.connect(ctx)
-	if err != nil {
+	if err := s.prepare(ctx); err != nil {
+		s.close()
 		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) prepare(ctx context.Context) error {
+	options := s.options
+	completions, informer, err := s.connect(ctx)
+	if err != nil {
+		return err
 	}
 	measured, err := newInstruments(options.Registry)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if s.intake, err = openIntake(&options, completions); err != nil {
+		return err
+	}
+	institutions, err := s.intake.follow(&options, s.cache, informer)
+	if err != nil {
+		return err
 	}
 	webhook := &handler{
 		log:           options.Log,
 		clock:         options.Clock,
 		newDeliveryID: newDeliveryID,
-		synced:        s.synced,
+		synced:        institutions.known,
 		proxies:       options.TrustedProxies,
 		gate:          newGate(options.FailedAuthenticationsPerMinute, options.share()),
-		authenticator: authenticator{institutions: s.cache},
-		recorder:      recorder{client: completions, timeout: options.APITimeout},
+		authenticator: authenticator{institutions: institutions},
+		store:         s.intake.store,
 		instruments:   measured,
 		auditLog:      options.Audit,
 		maxBodyBytes:  options.MaxBodyBytes,
 	}
 	if err := s.listen(ctx, webhook); err != nil {
-		s.close()
-		return nil, err
+		return err
 	}
-	if s.watchCertificate, err = options.expose(&s.webhook, options.Registry); err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
+	s.watchCertificate, err = options.expose(&s.webhook, options.Registry)
+	return err
 }
 
 // newDeliveryID returns an id that sorts by time and cannot be guessed.
@@ -148,7 +162,7 @@ func newDeliveryID() string {
 }
 
 // connect prepares the cache of Institutions and returns the client for CourseCompletions.
-func (s *Server) connect(ctx context.Context) (client.Client, error) {
+func (s *Server) connect(ctx context.Context) (client.Client, cache.Informer, error) {
 	config := rest.CopyConfig(s.options.Config)
 	config.UserAgent = s.options.UserAgent
 	// The API server's priority and fairness knows how much it can take; a limit of the client's own would hold
@@ -158,11 +172,11 @@ func (s *Server) connect(ctx context.Context) (client.Client, error) {
 	config.WarningHandlerWithContext = rest.NoWarnings{}
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the API: %w", err)
+		return nil, nil, fmt.Errorf("connecting to the API: %w", err)
 	}
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, fmt.Errorf("registering the API types: %w", err)
+		return nil, nil, fmt.Errorf("registering the API types: %w", err)
 	}
 	// The two kinds are known, so nothing has to be discovered and the server starts while the API is away.
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
@@ -176,23 +190,22 @@ func (s *Server) connect(ctx context.Context) (client.Client, error) {
 		DefaultTransform: cache.TransformStripManagedFields(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("preparing the cache of institutions: %w", err)
+		return nil, nil, fmt.Errorf("preparing the cache of institutions: %w", err)
 	}
 	if err := s.cache.IndexField(ctx, &v1alpha1.Institution{}, indexAcceptedDigest, acceptedDigests); err != nil {
-		return nil, fmt.Errorf("indexing the institutions: %w", err)
+		return nil, nil, fmt.Errorf("indexing the institutions: %w", err)
 	}
 	informer, err := s.cache.GetInformer(ctx, &v1alpha1.Institution{}, cache.BlockUntilSynced(false))
 	if err != nil {
-		return nil, fmt.Errorf("preparing the informer of institutions: %w", err)
+		return nil, nil, fmt.Errorf("preparing the informer of institutions: %w", err)
 	}
-	s.synced = informer.HasSynced
-
 	direct, err := client.New(config, client.Options{HTTPClient: httpClient, Scheme: scheme, Mapper: mapper})
 	if err != nil {
-		return nil, fmt.Errorf("preparing the client: %w", err)
+		return nil, nil, fmt.Errorf("preparing the client: %w", err)
 	}
 	// Strict: where the installed CRD is older than this program, it must not quietly lose a field.
-	return client.WithFieldOwner(client.WithFieldValidation(direct, metav1.FieldValidationStrict), fieldOwner), nil
+	strict := client.WithFieldValidation(direct, metav1.FieldValidationStrict)
+	return client.WithFieldOwner(strict, fieldOwner), informer, nil
 }
 
 // listen opens the sockets.
@@ -227,9 +240,9 @@ func (s *Server) listen(ctx context.Context, webhook http.Handler) error {
 	return nil
 }
 
-// readyz says whether the server knows the Institutions and is not about to stop.
+// readyz says whether the server can make deliveries safe and is not about to stop.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if !s.synced() || s.draining.Load() {
+	if !s.intake.ready() || s.draining.Load() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 }
@@ -250,13 +263,14 @@ func (s *Server) Run(ctx context.Context) error {
 	// Accepted requests need the cache until the last of them is answered.
 	cacheCtx, stopCache := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCache()
-	failed := make(chan error, 5)
+	failed := make(chan error, 6)
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := s.cache.Start(cacheCtx); err != nil {
 			failed <- fmt.Errorf("caching institutions: %w", err)
 		}
 	})
+	s.intake.start(cacheCtx, &running, failed)
 	running.Go(func() {
 		if err := s.watchCertificate(cacheCtx); err != nil {
 			failed <- fmt.Errorf("watching the TLS certificate: %w", err)
@@ -281,29 +295,42 @@ func (s *Server) Run(ctx context.Context) error {
 	log.Info("Webhook server stopping")
 	drained := s.drain(context.WithoutCancel(ctx))
 	stopCache()
-	s.close()
+	s.closeSockets()
 	running.Wait()
-	return errors.Join(failure, drained)
+	return errors.Join(failure, drained, s.intake.inbox.Close())
 }
 
-// drain takes no new connections and waits for the requests on those that are open.
+// drain takes no new connections, waits for the requests on those that are open, and then for the inbox to be emptied.
 func (s *Server) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.options.ShutdownTimeout)
 	defer cancel()
 	if err := s.webhook.server.Shutdown(ctx); err != nil {
 		return fmt.Errorf("cutting off requests that took longer than %s to finish: %w", s.options.ShutdownTimeout, err)
 	}
+	s.intake.drainer.empty(ctx)
 	return nil
 }
 
-// close closes every socket. Closing what is closed already does nothing.
+// close gives up what was prepared and never ran.
 func (s *Server) close() {
+	s.closeSockets()
+	if s.intake != nil {
+		// Nothing was written.
+		_ = s.intake.inbox.Close()
+	}
+}
+
+// closeSockets closes every socket. Closing what is closed already does nothing.
+func (s *Server) closeSockets() {
 	for _, e := range []*endpoint{&s.webhook, &s.health, &s.metrics} {
 		if e.listener == nil {
 			continue
 		}
 		_ = e.server.Close()
 		_ = e.listener.Close()
+	}
+	if s.intake != nil {
+		s.intake.closeSocket()
 	}
 }
 

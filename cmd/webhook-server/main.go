@@ -45,11 +45,15 @@ func main() {
 	}
 	var logging zap.Options
 	bindFlags(flag.CommandLine, &options)
+	bindStorage(flag.CommandLine, &options.Storage)
 	bindExposure(flag.CommandLine, &options.Exposure)
 	auditLog := flag.String("audit-log", webhookserver.AuditToStdout,
 		"The file that gets the audit record of each call, as lines of JSON, opened again on SIGHUP; - is standard output.")
 	logging.BindFlags(flag.CommandLine)
+	limitMemory := bindMemory(flag.CommandLine)
 	flag.Parse()
+	limitMemory()
+	options.InboxSocket = socketOf(options.InboxSocket, options.InboxFile)
 
 	log := zap.New(zap.UseFlagOptions(&logging))
 	ctrl.SetLogger(log)
@@ -67,10 +71,8 @@ func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
 	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "Where /healthz and /readyz are served.")
 	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8082", "Where /metrics is served.")
 	flags.Int64Var(&o.MaxBodyBytes, "max-body-bytes", 1<<20, "The greatest body taken, in bytes.")
-	flags.DurationVar(&o.APITimeout, "api-timeout", 5*time.Second,
-		"How long all requests to the API for one delivery may take together.")
 	flags.DurationVar(&o.ShutdownTimeout, "shutdown-timeout", 30*time.Second,
-		"How long accepted requests may take to finish once the program is to stop.")
+		"How long accepted requests may take to finish once the program is to stop, and the inbox to be emptied then.")
 }
 
 // run serves until ctx ends.

@@ -64,7 +64,7 @@ type Replica struct {
 	URL, Metrics string
 }
 
-// Start installs config/default and starts both programs. The Deployments stay without pods, since the control plane
+// Start installs config/default and starts both programs. The workloads stay without pods, since the control plane
 // has no nodes; the processes stand in for them. It returns once both are ready.
 func Start(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
@@ -119,7 +119,9 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 		server, health, metrics := addresses[3*i], addresses[3*i+1], addresses[3*i+2]
 		s.Replicas = append(s.Replicas, Replica{
 			Program: newProgram(o, WebhookServer, i, health,
-				"--listen-address="+server, "--health-address="+health, "--metrics-address="+metrics),
+				"--listen-address="+server, "--health-address="+health, "--metrics-address="+metrics,
+				fmt.Sprintf("--inbox-file=%s", filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.db", i))),
+				fmt.Sprintf("--inbox-socket=%s", filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.sock", i)))),
 			URL:     "http://" + server,
 			Metrics: "http://" + metrics + "/metrics",
 		})

@@ -144,7 +144,7 @@ func TestAddressesThatAreTakenAreAnErrorAtOnce(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = webhookserver.New(t.Context(), webhookserver.Options{
 		Config: config, ListenAddress: "127.0.0.1:0", HealthAddress: server.HealthAddress(), MetricsAddress: "127.0.0.1:0",
-		Registry: prometheus.NewRegistry(),
+		Registry: prometheus.NewRegistry(), Storage: newStorage(t),
 	})
 	g.Expect(err).To(MatchError(ContainSubstring("opening the health address")))
 }

@@ -197,7 +197,8 @@ func startWith(t *testing.T, config *rest.Config, change ...func(*webhookserver.
 	options := webhookserver.Options{
 		Config: config, UserAgent: "completion-webhook-server/test",
 		ListenAddress: "127.0.0.1:0", HealthAddress: "127.0.0.1:0", MetricsAddress: "127.0.0.1:0",
-		MaxBodyBytes: 64 << 10, APITimeout: 20 * time.Second, ShutdownTimeout: 20 * time.Second,
+		MaxBodyBytes: 64 << 10, ShutdownTimeout: 20 * time.Second,
+		Storage: newStorage(t),
 		// Everything that the server could ever log is looked at.
 		Log: funcr.NewJSON(r.log.add, funcr.Options{Verbosity: 10}), Registry: r.registry,
 		Clock:    clock.RealClock{},
@@ -219,6 +220,20 @@ func startWith(t *testing.T, config *rest.Config, change ...func(*webhookserver.
 		ending.Wait()
 	})
 	return r
+}
+
+// newStorage is that of a server with a disk of its own.
+func newStorage(t *testing.T) webhookserver.Storage {
+	t.Helper()
+	return storageIn(t.TempDir())
+}
+
+// storageIn is that of a server which finds what an earlier one has left.
+func storageIn(dir string) webhookserver.Storage {
+	return webhookserver.Storage{
+		APITimeout: 20 * time.Second, APIConcurrency: 64,
+		InboxFile: filepath.Join(dir, "inbox.db"), InboxMaxBytes: 64 << 20, InboxSocket: filepath.Join(dir, "s"),
+	}
 }
 
 // knows waits until the server takes deliveries of an institution, and returns the URL for them.

@@ -184,7 +184,8 @@ func TestTLSThatCannotBe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := webhookserver.New(t.Context(), webhookserver.Options{
 				Config: config, ListenAddress: "127.0.0.1:0", HealthAddress: "127.0.0.1:0", MetricsAddress: "127.0.0.1:0",
-				Registry: prometheus.NewRegistry(), Exposure: webhookserver.Exposure{TLSCertFile: tc.cert, TLSKeyFile: tc.key},
+				Registry: prometheus.NewRegistry(), Storage: newStorage(t),
+				Exposure: webhookserver.Exposure{TLSCertFile: tc.cert, TLSKeyFile: tc.key},
 			})
 			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(tc.want)))
 		})

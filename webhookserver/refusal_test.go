@@ -47,37 +47,41 @@ func TestAPIErrorsBecomeWords(t *testing.T) {
 		name       string
 		err        error
 		want       string
+		wantScope  scope
 		wantFields []string
 		wantWait   time.Duration
 	}{
-		{"slow", &url.Error{Op: "Post", URL: planted, Err: context.DeadlineExceeded}, "api-timeout", nil, retryAfter},
-		{"slow behind the API", apierrors.NewServerTimeout(resource, "create", 20), "api-timeout", nil, 20 * time.Second},
-		{"throttling", apierrors.NewTooManyRequests(planted, 30), "api-throttled", nil, 30 * time.Second},
-		{"throttling for long", apierrors.NewTooManyRequests(planted, 86400), "api-throttled", nil, 10 * time.Minute},
-		{"away", &url.Error{Op: "Post", URL: planted, Err: syscall.ECONNREFUSED}, "api-unreachable", nil, retryAfter},
-		{"forbidden", apierrors.NewForbidden(resource, "1-2-3-4", errors.New(planted)), "api-forbidden", nil, retryAfter},
-		{"token expired", apierrors.NewUnauthorized(planted), "api-forbidden", nil, retryAfter},
-		{"namespace terminating", terminating, "namespace-terminating", []string{"metadata.namespace"}, retryAfter},
+		{"slow", &url.Error{Op: "Post", URL: planted, Err: context.DeadlineExceeded}, "api-timeout", scopeAPI, nil, 0},
+		{"slow behind the API", apierrors.NewServerTimeout(resource, "create", 3), "api-timeout", scopeAPI, nil,
+			3 * time.Second},
+		{"throttling", apierrors.NewTooManyRequests(planted, 1), "api-throttled", scopeAPI, nil, time.Second},
+		{"throttling for long", apierrors.NewTooManyRequests(planted, 86400), "api-throttled", scopeAPI, nil, maxAPIWait},
+		{"away", &url.Error{Op: "Post", URL: planted, Err: syscall.ECONNREFUSED}, "api-unreachable", scopeAPI, nil, 0},
+		{"not serving", apierrors.NewServiceUnavailable(planted), "api-unavailable", scopeAPI, nil, 0},
+		{"forbidden", apierrors.NewForbidden(resource, "1-2-3-4", errors.New(planted)), "api-forbidden",
+			scopeNamespace, nil, 0},
+		{"token expired", apierrors.NewUnauthorized(planted), "api-forbidden", scopeNamespace, nil, 0},
+		{"namespace terminating", terminating, "namespace-terminating", scopeNamespace, []string{"metadata.namespace"}, 0},
 		{"namespace missing", apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "x"),
-			"namespace-or-kind-missing", nil, retryAfter},
+			"namespace-or-kind-missing", scopeNamespace, nil, 0},
 		{"refused for good", apierrors.NewInvalid(schema.GroupKind{Kind: "CourseCompletion"}, "1-2-3-4", field.ErrorList{
 			field.Invalid(field.NewPath("spec", "user", "name"), planted, planted),
-		}), "api-invalid", []string{"spec.user.name"}, retryAfter},
-		{"broken", apierrors.NewInternalError(errors.New(planted)), "api-unavailable", nil, retryAfter},
-		{"contended", errContended, "api-contended", nil, retryAfter},
-		{"completion terminating", errTerminating, "completion-terminating", nil, retryAfter},
-		{"something else", apierrors.NewResourceExpired(planted), "api-other", nil, retryAfter},
+		}), "api-invalid", scopeForGood, []string{"spec.user.name"}, 0},
+		{"unknown to the API", apierrors.NewBadRequest(planted), "api-invalid", scopeForGood, nil, 0},
+		{"too large", apierrors.NewRequestEntityTooLargeError(planted), "api-too-large", scopeForGood, nil, 0},
+		{"broken", apierrors.NewInternalError(errors.New(planted)), "api-internal", scopeNamespace, nil, 0},
+		{"contended", errContended, "api-contended", scopeCompletion, nil, 0},
+		{"completion terminating", errTerminating, "completion-terminating", scopeCompletion, nil, 0},
+		{"something else", apierrors.NewResourceExpired(planted), "api-other", scopeNamespace, nil, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := fmt.Errorf("creating the completion: %w", tc.err)
-			if got := apiReason(err); got != tc.want {
-				t.Errorf("reason %s, want %s", got, tc.want)
+			want := refusal{reason: tc.want, scope: tc.wantScope, wait: tc.wantWait}
+			if got := refusalOf(err); got != want {
+				t.Errorf("refusal %+v, want %+v", got, want)
 			}
 			if diff := cmp.Diff(tc.wantFields, apifault.Fields(err)); diff != "" {
 				t.Errorf("fields (-want +got):\n%s", diff)
-			}
-			if got := waitAfter(err); got != tc.wantWait {
-				t.Errorf("wait %s, want %s", got, tc.wantWait)
 			}
 		})
 	}

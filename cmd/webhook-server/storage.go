@@ -1,0 +1,67 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"cmp"
+	"flag"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver"
+)
+
+const (
+	inboxFlag    = "inbox-file"
+	defaultInbox = "/var/lib/completion-webhook-server/inbox.db"
+)
+
+// bindStorage declares the flags that say where deliveries go.
+func bindStorage(flags *flag.FlagSet, s *webhookserver.Storage) {
+	flags.DurationVar(&s.APITimeout, "api-timeout", 2*time.Second,
+		"How long all requests to the API for one delivery may take together. What takes longer goes to the inbox.")
+	flags.IntVar(&s.APIConcurrency, "api-concurrency", 64,
+		"How many deliveries may be with the API at a time. What is more goes to the inbox.")
+	flags.Int64Var(&s.InboxMaxBytes, "inbox-max-bytes", 1<<30,
+		"How much of its file the inbox may use, in bytes. The volume should have a quarter more.")
+	bindInbox(flags, &s.InboxFile, &s.InboxSocket)
+}
+
+// bindMemory declares the flag of the memory. What it returns is called once the flags are parsed.
+func bindMemory(flags *flag.FlagSet) (limit func()) {
+	target := flags.Int64("memory-target", 48<<20, "How much memory the program tries to make do with, in bytes, by "+
+		"collecting its garbage earlier. The environment variable GOMEMLIMIT goes before it.")
+	return func() {
+		if os.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(*target)
+		}
+	}
+}
+
+func bindInbox(flags *flag.FlagSet, file, socket *string) {
+	flags.StringVar(file, inboxFlag, defaultInbox,
+		"The file that keeps deliveries until the API takes them. Its folder must exist.")
+	flags.StringVar(socket, "inbox-socket", "",
+		"The socket for the command inbox. Empty: inbox.sock next to the file.")
+}
+
+// socketOf returns the path of the socket, which is next to the file unless it was named.
+func socketOf(socket, file string) string {
+	return cmp.Or(socket, filepath.Join(filepath.Dir(file), "inbox.sock"))
+}

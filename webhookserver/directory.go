@@ -1,0 +1,215 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+const (
+	// snapshotDelay is how long changes of Institutions gather before they are saved.
+	snapshotDelay = 500 * time.Millisecond
+	// snapshotRetry is how long to wait after a snapshot that could not be saved.
+	snapshotRetry = 10 * time.Second
+)
+
+// directory knows the Institutions: from the API, and as long as it has not told them, from the snapshot of the last
+// time that it had.
+type directory struct {
+	client.Reader
+	log    logr.Logger
+	clock  clock.WithTicker
+	synced func() bool
+	inbox  *inbox.Inbox
+	// patience is how long after the start the API may take before the snapshot counts.
+	patience time.Duration
+
+	snapshot map[string][]*v1alpha1.Institution
+	fallback atomic.Bool
+	// changed has something in it after an Institution has changed.
+	changed chan struct{}
+	// saved is the digest of what was saved last.
+	saved [sha256.Size]byte
+}
+
+// load reads the snapshot.
+func (d *directory) load() error {
+	d.changed = make(chan struct{}, 1)
+	d.snapshot = make(map[string][]*v1alpha1.Institution)
+	loaded, err := d.inbox.LoadSnapshot()
+	if err != nil || loaded == nil {
+		return err
+	}
+	for _, text := range loaded.Entries {
+		institution := &v1alpha1.Institution{}
+		if err := json.Unmarshal(text, institution); err != nil {
+			return errors.New("the snapshot of the institutions in the inbox cannot be read by this version")
+		}
+		for _, digest := range acceptedDigests(institution) {
+			d.snapshot[digest] = append(d.snapshot[digest], institution)
+		}
+	}
+	d.saved = digestOf(loaded.Entries)
+	return nil
+}
+
+// known tells whether deliveries can be authenticated.
+func (d *directory) known() bool { return d.synced() || d.fallback.Load() && len(d.snapshot) > 0 }
+
+// List finds Institutions by the digest of a token.
+func (d *directory) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if d.synced() {
+		return d.Reader.List(ctx, list, options...)
+	}
+	var o client.ListOptions
+	o.ApplyOptions(options)
+	found, ok := list.(*v1alpha1.InstitutionList)
+	if !ok || o.FieldSelector == nil {
+		return fmt.Errorf("the snapshot has Institutions by digest only, not %T", list)
+	}
+	digest, ok := o.FieldSelector.RequiresExactMatch(indexAcceptedDigest)
+	if !ok {
+		return errors.New("the snapshot has Institutions by digest only")
+	}
+	for _, institution := range d.snapshot[digest] {
+		found.Items = append(found.Items, *institution.DeepCopy())
+	}
+	return nil
+}
+
+// observe has the snapshot follow an informer.
+func (d *directory) observe(informer interface {
+	AddEventHandler(toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error)
+}) error {
+	touch := func() {
+		select {
+		case d.changed <- struct{}{}:
+		default:
+		}
+	}
+	_, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { touch() },
+		UpdateFunc: func(any, any) { touch() },
+		DeleteFunc: func(any) { touch() },
+	})
+	if err != nil {
+		return fmt.Errorf("watching the institutions: %w", err)
+	}
+	return nil
+}
+
+// run falls back on the snapshot where the API does not come in time, and saves one when Institutions have changed.
+func (d *directory) run(ctx context.Context) {
+	patience := d.clock.NewTimer(d.patience)
+	defer patience.Stop()
+	delay := d.clock.NewTimer(snapshotDelay)
+	defer delay.Stop()
+	for {
+		select {
+		case <-patience.C():
+			d.fallback.Store(true)
+			if !d.synced() {
+				d.log.Info("API does not tell the institutions", "tokensInSnapshot", len(d.snapshot))
+			}
+			continue
+		case <-d.changed:
+			delay.Reset(snapshotDelay)
+			continue
+		case <-delay.C():
+		case <-ctx.Done():
+			return
+		}
+		if !d.synced() {
+			delay.Reset(snapshotDelay)
+			continue
+		}
+		if err := d.save(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error(err, "Snapshot of the institutions cannot be saved")
+			delay.Reset(snapshotRetry)
+		}
+	}
+}
+
+// save writes a snapshot, if it differs from the last one.
+func (d *directory) save(ctx context.Context) error {
+	var list v1alpha1.InstitutionList
+	if err := d.Reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	entries := make(map[string][]byte, len(list.Items))
+	for i := range list.Items {
+		text, err := json.Marshal(remembered(&list.Items[i]))
+		if err != nil {
+			return err
+		}
+		entries[client.ObjectKeyFromObject(&list.Items[i]).String()] = text
+	}
+	digest := digestOf(entries)
+	if digest == d.saved && d.inbox.Stats().Snapshot {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, diskTimeout)
+	defer cancel()
+	if err := d.inbox.SaveSnapshot(ctx, inbox.Snapshot{Taken: d.clock.Now(), Entries: entries}); err != nil {
+		return err
+	}
+	d.saved = digest
+	d.log.V(1).Info("Snapshot of the institutions saved", "institutions", len(entries))
+	return nil
+}
+
+// remembered is what of an Institution is needed to take its deliveries.
+func remembered(institution *v1alpha1.Institution) *v1alpha1.Institution {
+	kept := &v1alpha1.Institution{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: institution.Namespace, Name: institution.Name, UID: institution.UID,
+		},
+		Spec: institution.Spec,
+	}
+	for _, token := range institution.Status.Tokens {
+		if token.State == v1alpha1.TokenAccepted {
+			kept.Status.Tokens = append(kept.Status.Tokens, token)
+		}
+	}
+	return kept
+}
+
+func digestOf(entries map[string][]byte) [sha256.Size]byte {
+	sum := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		fmt.Fprintf(sum, "%d %s %d ", len(key), key, len(entries[key]))
+		sum.Write(entries[key])
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
+}

@@ -1,0 +1,384 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+const (
+	// drainPage is how many records are read from the inbox at once.
+	drainPage = 128
+	// removeDelay is how long removals gather before they are written. A record that is stored and not yet removed is
+	// found to be a duplicate after a crash, so nothing hurries.
+	removeDelay = 100 * time.Millisecond
+)
+
+// drainer stores what the inbox has, oldest first. One goroutine chooses the records, and as many as there are slots
+// try them.
+type drainer struct {
+	*store
+	measured *inboxInstruments
+	// woken has something in it after somebody asked to try everything at once.
+	woken chan struct{}
+	// stored has something in it after records could be removed.
+	stored chan struct{}
+
+	mu sync.Mutex
+	// inFlight are the records that are being tried, and those that are done and not removed yet.
+	inFlight map[uint64]bool
+	trying   int
+	done     []uint64
+	waits    *waits
+	// resting tells that the one who chooses waits, with as many records in its hands as idle.
+	resting bool
+	idle    int
+
+	// What follows belongs to the goroutine that chooses.
+	page   []*inbox.Record
+	cursor uint64
+	ended  bool
+}
+
+func newDrainer(s *store, measured *inboxInstruments) *drainer {
+	return &drainer{
+		store: s, measured: measured,
+		woken: make(chan struct{}, 1), stored: make(chan struct{}, 1),
+		inFlight: make(map[uint64]bool), waits: newWaits(),
+	}
+}
+
+// run drains until ctx ends, and then lets those finish that are being tried.
+func (d *drainer) run(ctx context.Context) {
+	var workers, removing sync.WaitGroup
+	finished := make(chan struct{})
+	removing.Go(func() { d.removeStored(finished) })
+	for ctx.Err() == nil {
+		record := d.next()
+		if record == nil {
+			d.rest(ctx)
+			continue
+		}
+		leave, giveBack := d.leave(ctx)
+		if giveBack == nil {
+			d.release(record)
+			continue
+		}
+		workers.Go(func() {
+			defer giveBack()
+			d.try(context.WithoutCancel(ctx), record, leave)
+		})
+	}
+	workers.Wait()
+	close(finished)
+	removing.Wait()
+}
+
+// next chooses a record and marks it as being tried. It is nil where there is none now.
+func (d *drainer) next() *inbox.Record {
+	for {
+		for len(d.page) > 0 {
+			record := d.page[0]
+			d.page = d.page[1:]
+			if d.claim(record) {
+				return record
+			}
+		}
+		if d.ended {
+			return nil
+		}
+		page, err := d.inbox.Read(inbox.Waiting, d.cursor, drainPage, d.mayTry)
+		if err != nil {
+			d.log.Error(err, "Inbox cannot be read")
+			d.ended = true
+			d.again(d.clock.Now().Add(maxAPIWait))
+			return nil
+		}
+		d.page, d.cursor, d.ended = page.Records, page.Last, !page.More
+	}
+}
+
+// mayTry tells whether a record need not wait.
+func (d *drainer) mayTry(seq uint64, namespace []byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.inFlight[seq] && d.waits.over(seq, string(namespace), d.clock.Now())
+}
+
+// claim marks a record as being tried, unless something has changed since it was read.
+func (d *drainer) claim(record *inbox.Record) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inFlight[record.Seq] || !d.waits.claim(record.Seq, record.Namespace, d.clock.Now()) {
+		return false
+	}
+	d.inFlight[record.Seq] = true
+	d.trying++
+	d.resting = false
+	return true
+}
+
+// release takes the mark away from a record that was not tried in the end.
+func (d *drainer) release(record *inbox.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.inFlight, record.Seq)
+	d.trying--
+	d.waits.release(record.Namespace, d.clock.Now())
+}
+
+func (d *drainer) again(at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waits.again(at)
+}
+
+// rest waits at the end of the inbox: for records that come, or for those that were passed over.
+func (d *drainer) rest(ctx context.Context) {
+	d.mu.Lock()
+	d.resting, d.idle = true, 0
+	at := d.waits.due()
+	d.mu.Unlock()
+	var due <-chan time.Time
+	if !at.IsZero() {
+		timer := d.clock.NewTimer(max(0, at.Sub(d.clock.Now())))
+		defer timer.Stop()
+		due = timer.C()
+	}
+	select {
+	case <-d.inbox.Arrivals():
+		// They are at the end.
+		d.ended = false
+	case <-due:
+		d.restart()
+	case <-d.waits.changed:
+		// A record that failed may be due earlier than what this was waiting for.
+	case <-d.woken:
+		d.mu.Lock()
+		d.waits.forget()
+		d.mu.Unlock()
+		d.restart()
+	case <-ctx.Done():
+	}
+}
+
+// restart begins with the oldest record again.
+func (d *drainer) restart() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.page, d.cursor, d.ended = nil, 0, false
+	d.waits.newPass(d.clock.Now())
+}
+
+// leave waits until the API may be asked. It returns how to give the slot back, nil where ctx has ended or the inbox is
+// to be read again from its beginning.
+func (d *drainer) leave(ctx context.Context) (leave pass, giveBack func()) {
+	for ctx.Err() == nil {
+		away, back := d.circuit.away()
+		if giveBack = d.slots.borrow(); giveBack == nil {
+			select {
+			case <-d.slots.freed:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		leave, wait, ok := d.circuit.allow()
+		if ok {
+			return leave, giveBack
+		}
+		giveBack()
+		if !d.awaitProbe(ctx, wait, away, back) {
+			return pass{}, nil
+		}
+	}
+	return pass{}, nil
+}
+
+// awaitProbe waits until a probe of the API is due. It is false once the API is back: those that were tried as probes
+// are the oldest, and have been passed over.
+func (d *drainer) awaitProbe(ctx context.Context, wait time.Duration, away bool, back <-chan struct{}) bool {
+	d.mu.Lock()
+	d.resting, d.idle = true, 1
+	d.mu.Unlock()
+	if !away {
+		return true
+	}
+	timer := d.clock.NewTimer(max(wait, time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-timer.C():
+		return true
+	case <-back:
+		d.restart()
+		return false
+	case <-d.woken:
+		d.circuit.now()
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// try has the API record what the inbox has kept.
+func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass) {
+	completion, err := completionOf(record)
+	if err != nil {
+		d.circuit.settle(leave, leave.probe, 0)
+		d.log.Error(err, "Record cannot be drained", "record", record.Seq, "deliveryID", record.DeliveryID)
+		d.bury(ctx, record, "record-unreadable")
+		return
+	}
+	out, refused := d.record(ctx, completion, leave)
+	switch {
+	case refused == nil:
+		d.log.V(1).Info("Delivery from the inbox is stored", "record", record.Seq, "deliveryID", record.DeliveryID,
+			"outcome", string(out))
+		d.measured.drained.WithLabelValues(string(out)).Inc()
+		d.succeeded(record)
+	case refused.scope == scopeForGood:
+		d.bury(ctx, record, refused.reason)
+	default:
+		d.measured.drained.WithLabelValues("retried").Inc()
+		d.failed(record, *refused)
+	}
+}
+
+// bury makes a record a dead letter.
+func (d *drainer) bury(ctx context.Context, record *inbox.Record, reason string) {
+	d.mu.Lock()
+	record.Attempts = d.waits.attempts(record.Seq) + 1
+	d.mu.Unlock()
+	record.Reason = reason
+	if err := d.inbox.Bury(ctx, record); err != nil {
+		d.log.Error(err, "Dead letter cannot be written", "record", record.Seq, "deliveryID", record.DeliveryID)
+		d.failed(record, refusal{reason: reason, scope: scopeCompletion})
+		return
+	}
+	d.log.Info("Delivery is a dead letter", "record", record.Seq, "deliveryID", record.DeliveryID, "reason", reason)
+	d.measured.drained.WithLabelValues(string(outcomeHeld)).Inc()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.inFlight, record.Seq)
+	d.trying--
+	d.waits.succeeded(record.Seq, record.Namespace)
+}
+
+func (d *drainer) succeeded(record *inbox.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trying--
+	d.waits.succeeded(record.Seq, record.Namespace)
+	d.done = append(d.done, record.Seq)
+	d.signal()
+}
+
+func (d *drainer) failed(record *inbox.Record, refused refusal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.inFlight, record.Seq)
+	d.trying--
+	d.waits.failed(record.Seq, record.Namespace, refused, d.clock.Now())
+}
+
+// removeStored removes what is stored, many at a time. It ends once finished is closed and everything is removed that
+// can be.
+func (d *drainer) removeStored(finished <-chan struct{}) {
+	delay := removeDelay
+	for ended := false; !ended; {
+		select {
+		case <-d.stored:
+			timer := d.clock.NewTimer(delay)
+			select {
+			case <-timer.C():
+			case <-finished:
+			}
+			timer.Stop()
+		case <-finished:
+			ended = true
+		}
+		delay = removeDelay
+		if err := d.remove(); err != nil {
+			// They stay marked, so that they are not tried again meanwhile.
+			d.log.Error(err, "Stored deliveries cannot be removed from the inbox")
+			delay = maxAPIWait
+		}
+	}
+}
+
+func (d *drainer) remove() error {
+	d.mu.Lock()
+	done := d.done
+	d.done = nil
+	d.mu.Unlock()
+	if len(done) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), diskTimeout)
+	defer cancel()
+	err := d.inbox.Remove(ctx, done...)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.done = append(d.done, done...)
+		d.signal()
+		return err
+	}
+	for _, seq := range done {
+		delete(d.inFlight, seq)
+	}
+	return nil
+}
+
+func (d *drainer) signal() {
+	select {
+	case d.stored <- struct{}{}:
+	default:
+	}
+}
+
+// wake tries everything at once, whatever it was waiting for.
+func (d *drainer) wake() {
+	d.circuit.now()
+	select {
+	case d.woken <- struct{}{}:
+	default:
+	}
+}
+
+// settled tells whether the inbox is empty, or what it has must wait for the API.
+func (d *drainer) settled() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inbox.Stats().Records == 0 || d.resting && d.trying <= d.idle && len(d.done) == 0
+}
+
+// empty drains as long as that makes sense or until ctx ends.
+func (d *drainer) empty(ctx context.Context) {
+	tick := d.clock.NewTicker(removeDelay / 4)
+	defer tick.Stop()
+	for !d.settled() {
+		select {
+		case <-tick.C():
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,73 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+// inboxInstruments say what the inbox has and what becomes of it.
+type inboxInstruments struct {
+	drained *prometheus.CounterVec
+}
+
+func newInboxInstruments(registry prometheus.Registerer, stats func() inbox.Stats) (*inboxInstruments, error) {
+	gauge := func(name, help string, value func(inbox.Stats) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return value(stats()) })
+	}
+	m := &inboxInstruments{drained: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "completion_inbox_drained_total",
+		Help: "Attempts to store what the inbox has, by what came of them: created, updated, duplicate, stale, held, " +
+			"retried.",
+	}, []string{"outcome"})}
+	for _, collector := range []prometheus.Collector{
+		m.drained,
+		gauge("completion_inbox_records", "Deliveries in the inbox that wait until the API takes them.",
+			func(s inbox.Stats) float64 { return float64(s.Records) }),
+		gauge("completion_inbox_dead_letters", "Deliveries in the inbox that the API refuses for good.",
+			func(s inbox.Stats) float64 { return float64(s.DeadLetters) }),
+		gauge("completion_inbox_bytes", "What the inbox takes in its file, as far as it is in use.",
+			func(s inbox.Stats) float64 { return float64(s.Bytes) }),
+		gauge("completion_inbox_max_bytes", "The bound of completion_inbox_bytes.",
+			func(s inbox.Stats) float64 { return float64(s.MaxBytes) }),
+		gauge("completion_inbox_oldest_timestamp_seconds",
+			"When the oldest of the waiting deliveries was received, in seconds since 1970; 0 without any.",
+			func(s inbox.Stats) float64 {
+				if s.Oldest.IsZero() {
+					return 0
+				}
+				return float64(s.Oldest.UnixNano()) / 1e9
+			}),
+		gauge("completion_inbox_failing", "1 while the inbox cannot be written.",
+			func(s inbox.Stats) float64 {
+				if s.Failure != nil {
+					return 1
+				}
+				return 0
+			}),
+	} {
+		if err := registry.Register(collector); err != nil {
+			return nil, fmt.Errorf("registering the metrics of the inbox: %w", err)
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,132 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+// Storage is where deliveries go.
+type Storage struct {
+	// APITimeout bounds all requests to the API for one delivery together. What takes longer goes to the inbox.
+	APITimeout time.Duration
+	// APIConcurrency is how many deliveries may be with the API at a time. What is more goes to the inbox.
+	APIConcurrency int
+	// InboxFile is the path of the inbox, whose folder must exist.
+	InboxFile string
+	// InboxMaxBytes bounds what the inbox may use of the file.
+	InboxMaxBytes int64
+	// InboxSocket is the path of the socket by which the inbox is administered.
+	InboxSocket string
+}
+
+// intake is everything behind the handler: the store, the inbox and what keeps it.
+type intake struct {
+	store     *store
+	drainer   *drainer
+	directory *directory
+	inbox     *inbox.Inbox
+	socket    net.Listener
+	admin     *http.Server
+	path      string
+}
+
+// lockTimeout is how long a new process waits for the one that it replaces.
+const lockTimeout = 10 * time.Second
+
+// openIntake opens the inbox. Nothing runs yet.
+func openIntake(options *Options, completions client.Client) (*intake, error) {
+	kept, err := inbox.Open(options.InboxFile, inbox.Options{MaxBytes: options.InboxMaxBytes, LockTimeout: lockTimeout})
+	if err != nil {
+		return nil, err
+	}
+	i := &intake{inbox: kept, path: options.InboxSocket}
+	if err := i.prepare(options, completions); err != nil {
+		return nil, errors.Join(err, kept.Close())
+	}
+	return i, nil
+}
+
+func (i *intake) prepare(options *Options, completions client.Client) error {
+	measured, err := newInboxInstruments(options.Registry, i.inbox.Stats)
+	if err != nil {
+		return err
+	}
+	machine := clock.RealClock{}
+	i.store = &store{
+		log: options.Log, clock: machine, inbox: i.inbox,
+		recorder: recorder{client: completions, timeout: options.APITimeout},
+		slots:    newSlots(options.APIConcurrency),
+		circuit:  newCircuit(machine),
+	}
+	i.drainer = newDrainer(i.store, measured)
+	if i.socket, err = listenSocket(i.path); err != nil {
+		return err
+	}
+	i.admin = &http.Server{Handler: (&admin{inbox: i.inbox, drainer: i.drainer}).handler(), ReadTimeout: readTimeout}
+	return nil
+}
+
+// follow prepares what knows the Institutions.
+func (i *intake) follow(options *Options, reader client.Reader, informer cache.Informer) (*directory, error) {
+	i.directory = &directory{
+		Reader: reader, log: options.Log, clock: i.store.clock, synced: informer.HasSynced, inbox: i.inbox,
+		patience: options.APITimeout,
+	}
+	if err := i.directory.load(); err != nil {
+		return nil, err
+	}
+	return i.directory, i.directory.observe(informer)
+}
+
+// start drains, keeps the snapshot and serves the administration until ctx ends and the socket is closed.
+func (i *intake) start(ctx context.Context, running *sync.WaitGroup, failed chan<- error) {
+	running.Go(func() { i.drainer.run(ctx) })
+	running.Go(func() { i.directory.run(ctx) })
+	running.Go(func() {
+		if err := i.admin.Serve(i.socket); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serving the socket of the inbox: %w", err)
+		}
+	})
+}
+
+// ready tells whether deliveries can be authenticated, and then kept by the disk or the API.
+func (i *intake) ready() bool {
+	stats := i.inbox.Stats()
+	away, _ := i.store.circuit.away()
+	return i.directory.known() && (!away || stats.Failure == nil && !stats.Full())
+}
+
+// closeSocket ends the administration. Closing what is closed already does nothing.
+func (i *intake) closeSocket() {
+	_ = i.admin.Close()
+	_ = i.socket.Close()
+	_ = os.Remove(i.path)
+}

@@ -1,0 +1,202 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"container/list"
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// slots bound how many deliveries are with the API at a time. Live ones take turns; the drainer gets what they leave,
+// and one more of its own, so that it is never starved.
+type slots struct {
+	mu      sync.Mutex
+	free    int
+	own     bool
+	waiting *list.List
+	// freed has something in it after the drainer may have a slot.
+	freed chan struct{}
+}
+
+func newSlots(n int) *slots {
+	return &slots{free: n, own: true, waiting: list.New(), freed: make(chan struct{}, 1)}
+}
+
+// acquire takes a slot for a live delivery, and waits a moment for it. Whoever gets true has to release it.
+func (s *slots) acquire(ctx context.Context, moment time.Duration) bool {
+	s.mu.Lock()
+	if s.free > 0 && s.waiting.Len() == 0 {
+		s.free--
+		s.mu.Unlock()
+		return true
+	}
+	turn := make(chan struct{}, 1)
+	element := s.waiting.PushBack(turn)
+	s.mu.Unlock()
+
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-turn:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-turn:
+		// It came at the last moment.
+		return true
+	default:
+		s.waiting.Remove(element)
+		return false
+	}
+}
+
+// release gives a slot back, to whoever has waited for the longest time.
+func (s *slots) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first := s.waiting.Front(); first != nil {
+		s.waiting.Remove(first)
+		first.Value.(chan struct{}) <- struct{}{}
+		return
+	}
+	s.free++
+	s.signal()
+}
+
+// borrow takes a slot for the drainer, if there is one that no live delivery waits for. It returns how to give it back,
+// nil where there is none.
+func (s *slots) borrow() (giveBack func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.own:
+		s.own = false
+		return func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.own = true
+			s.signal()
+		}
+	case s.free > 0 && s.waiting.Len() == 0:
+		s.free--
+		return s.release
+	default:
+		return nil
+	}
+}
+
+func (s *slots) signal() {
+	select {
+	case s.freed <- struct{}{}:
+	default:
+	}
+}
+
+// Bounds of the wait between two probes of an API that was away.
+const (
+	minAPIWait = 100 * time.Millisecond
+	maxAPIWait = 5 * time.Second
+)
+
+// circuit knows whether the API is away. While it is, deliveries need not find that out one by one, each by a time-out:
+// now and then one is let through as a probe.
+type circuit struct {
+	clock clock.PassiveClock
+
+	mu      sync.Mutex
+	open    bool
+	probing bool
+	pause   time.Duration
+	probeAt time.Time
+	// changed is closed when the API is back, and made anew.
+	changed chan struct{}
+}
+
+func newCircuit(c clock.PassiveClock) *circuit {
+	return &circuit{clock: c, changed: make(chan struct{})}
+}
+
+// pass is the leave to try.
+type pass struct {
+	probe bool
+}
+
+// allow gives leave to try, or tells when to ask again. Every leave has to be given back by settle.
+func (c *circuit) allow() (leave pass, wait time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.open {
+		return pass{}, 0, true
+	}
+	if c.probing {
+		return pass{}, c.pause, false
+	}
+	if wait := c.probeAt.Sub(c.clock.Now()); wait > 0 {
+		return pass{}, wait, false
+	}
+	c.probing = true
+	return pass{probe: true}, 0, true
+}
+
+// settle says what came of a try: whether the API was there, and how long it asked to be left alone.
+func (c *circuit) settle(leave pass, away bool, wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !away && c.open:
+		c.open, c.probing, c.pause = false, false, 0
+		close(c.changed)
+		c.changed = make(chan struct{})
+	case !away:
+	case !c.open:
+		c.open, c.pause = true, minAPIWait
+		c.schedule(wait)
+	case leave.probe:
+		c.probing = false
+		c.pause = min(2*c.pause, maxAPIWait)
+		c.schedule(wait)
+	}
+}
+
+// schedule sets when the next probe is due, not for all servers at the same moment.
+func (c *circuit) schedule(wait time.Duration) {
+	jittered := c.pause/2 + rand.N(c.pause)
+	c.probeAt = c.clock.Now().Add(max(jittered, wait))
+}
+
+// away tells whether the API is away, and returns what is closed when it is back.
+func (c *circuit) away() (bool, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open, c.changed
+}
+
+// now makes the next probe due.
+func (c *circuit) now() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.probeAt = c.clock.Now()
+}

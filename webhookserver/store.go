@@ -1,0 +1,157 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+const (
+	// slotWait is how long a live delivery waits for its turn at the API before it goes to the inbox.
+	slotWait = 25 * time.Millisecond
+	// diskTimeout bounds the wait for the disk. Whatever takes longer is not known to be kept.
+	diskTimeout = 5 * time.Second
+)
+
+// Reasons of the server itself for not asking the API.
+const (
+	reasonAPIAway = "api-away"
+	reasonAPIBusy = "api-busy"
+)
+
+// store puts deliveries where they are safe: into the API, and where it does not take them now into the inbox.
+type store struct {
+	log      logr.Logger
+	clock    clock.WithTicker
+	recorder recorder
+	slots    *slots
+	circuit  *circuit
+	inbox    *inbox.Inbox
+}
+
+// result is what came of a delivery.
+type result struct {
+	outcome outcome
+	// reason says why the delivery is not in the API, or not even in the inbox; empty where it is in the API.
+	reason string
+}
+
+// take makes a delivery safe. The result is never better than what has happened: where it says so, the API has it, or
+// the disk.
+func (s *store) take(ctx context.Context, completion *v1alpha1.CourseCompletion, received time.Time) result {
+	out, refused := s.tryAPI(ctx, completion)
+	if refused == nil {
+		return result{outcome: out}
+	}
+	kept, err := s.keep(ctx, completion, received, *refused)
+	if err != nil {
+		s.log.Error(err, "Delivery cannot be kept", "deliveryID", completion.Spec.Delivery.ID,
+			"completion", client.ObjectKeyFromObject(completion), "reason", refused.reason)
+		return result{outcome: outcomeUnavailable, reason: reasonOfInbox(err)}
+	}
+	return result{outcome: kept, reason: refused.reason}
+}
+
+// tryAPI has the API record a delivery, unless it is known to be away or has its hands full.
+func (s *store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletion) (outcome, *refusal) {
+	// The drainer probes as long as it has something to probe with.
+	if away, _ := s.circuit.away(); away && s.inbox.Stats().Records > 0 {
+		return "", &refusal{reason: reasonAPIAway, scope: scopeAPI}
+	}
+	leave, _, ok := s.circuit.allow()
+	if !ok {
+		return "", &refusal{reason: reasonAPIAway, scope: scopeAPI}
+	}
+	if !s.slots.acquire(ctx, slotWait) {
+		s.circuit.settle(leave, leave.probe, 0)
+		return "", &refusal{reason: reasonAPIBusy, scope: scopeAPI}
+	}
+	defer s.slots.release()
+	return s.record(ctx, completion, leave)
+}
+
+// record asks the API, and tells the circuit what came of it.
+func (s *store) record(ctx context.Context, completion *v1alpha1.CourseCompletion, leave pass) (outcome, *refusal) {
+	out, err := s.recorder.record(ctx, completion)
+	if err == nil {
+		s.circuit.settle(leave, false, 0)
+		return out, nil
+	}
+	refused := refusalOf(err)
+	s.circuit.settle(leave, refused.scope == scopeAPI, refused.wait)
+	s.log.Info("API did not take a delivery", "deliveryID", completion.Spec.Delivery.ID,
+		"completion", client.ObjectKeyFromObject(completion), "reason", refused.reason, "fields", apifault.Fields(err))
+	return "", &refused
+}
+
+// keep writes a delivery to the disk: to those that wait, or to the dead letters where the API refuses it for good.
+func (s *store) keep(
+	ctx context.Context, completion *v1alpha1.CourseCompletion, received time.Time, refused refusal,
+) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, diskTimeout)
+	defer cancel()
+	record, err := newRecord(completion, received, refused.reason)
+	if err != nil {
+		return "", err
+	}
+	if refused.scope == scopeForGood {
+		record.Attempts = 1
+		return outcomeHeld, s.inbox.Hold(ctx, record)
+	}
+	return outcomeQueued, s.inbox.Put(ctx, record)
+}
+
+// newRecord returns what the inbox keeps of a delivery.
+func newRecord(completion *v1alpha1.CourseCompletion, received time.Time, reason string) (*inbox.Record, error) {
+	data, err := json.Marshal(&completion.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a delivery for the inbox: %w", err)
+	}
+	return &inbox.Record{
+		Received: received, DeliveryID: completion.Spec.Delivery.ID,
+		Namespace: completion.Namespace, Name: completion.Name, Reason: reason, Data: data,
+	}, nil
+}
+
+// completionOf returns the delivery that the inbox has kept.
+func completionOf(record *inbox.Record) (*v1alpha1.CourseCompletion, error) {
+	var spec v1alpha1.CourseCompletionSpec
+	if err := json.Unmarshal(record.Data, &spec); err != nil {
+		return nil, errors.New("the record holds no delivery that this version can read")
+	}
+	return newCompletion(record.Namespace, spec), nil
+}
+
+// reasonOfInbox says in a word why a delivery could not be kept.
+func reasonOfInbox(err error) string {
+	if errors.Is(err, inbox.ErrFull) {
+		return "inbox-full"
+	}
+	return "inbox-failing"
+}

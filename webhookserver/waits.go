@@ -1,0 +1,190 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Bounds of the wait between two attempts of a record, or at a namespace, that was refused for now.
+const (
+	minRetry = time.Second
+	maxRetry = time.Minute
+)
+
+// waits say which records have to wait, and for how long. A namespace that takes nothing holds up nobody else: its
+// records are passed over, and one of them is tried when its wait is over. Their user guards them.
+type waits struct {
+	namespaces map[string]*wait
+	records    map[uint64]*wait
+	// tries counts how often records failed on their own.
+	tries map[uint64]uint32
+	// next is when something is due that was passed over; zero where nothing was.
+	next time.Time
+	// changed has something in it after next has become earlier.
+	changed chan struct{}
+}
+
+// wait is that of one record or namespace.
+type wait struct {
+	until time.Time
+	pause time.Duration
+	// probing is set while one of the namespace's records is being tried.
+	probing bool
+	// tried is the record that was tried last. The next attempt takes a later one, so that a single record which always
+	// fails holds up only itself.
+	tried uint64
+}
+
+func newWaits() *waits {
+	w := &waits{changed: make(chan struct{}, 1)}
+	w.forget()
+	return w
+}
+
+// forget makes everything due. What was tried how often stays known.
+func (w *waits) forget() {
+	w.namespaces, w.records, w.next = make(map[string]*wait), make(map[uint64]*wait), time.Time{}
+	if w.tries == nil {
+		w.tries = make(map[uint64]uint32)
+	}
+}
+
+// again notes that there is something to do at a time.
+func (w *waits) again(at time.Time) {
+	if !w.next.IsZero() && !at.Before(w.next) {
+		return
+	}
+	w.next = at
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
+
+// due returns when there is something to do; zero where there is not.
+func (w *waits) due() time.Time { return w.next }
+
+// newPass begins with the oldest record again. A namespace whose later records have all been tried begins with its
+// oldest one too.
+func (w *waits) newPass(now time.Time) {
+	w.next = time.Time{}
+	for _, waiting := range w.namespaces {
+		if !waiting.probing && !now.Before(waiting.until) {
+			waiting.tried = 0
+		}
+	}
+}
+
+// over tells whether a record need not wait, and notes when it is due where it must.
+func (w *waits) over(seq uint64, namespace string, now time.Time) bool {
+	if waiting := w.records[seq]; waiting != nil && now.Before(waiting.until) {
+		w.again(waiting.until)
+		return false
+	}
+	waiting := w.namespaces[namespace]
+	switch {
+	case waiting == nil:
+		return true
+	case waiting.probing:
+		// What comes of it says when the others are due.
+		return false
+	case now.Before(waiting.until):
+		w.again(waiting.until)
+		return false
+	case seq <= waiting.tried:
+		w.again(now.Add(minRetry))
+		return false
+	default:
+		return true
+	}
+}
+
+// claim takes the leave to try a record, if it need not wait.
+func (w *waits) claim(seq uint64, namespace string, now time.Time) bool {
+	if !w.over(seq, namespace, now) {
+		return false
+	}
+	if waiting := w.namespaces[namespace]; waiting != nil {
+		waiting.probing = true
+	}
+	return true
+}
+
+// release gives back the leave to try a record of a namespace.
+func (w *waits) release(namespace string, now time.Time) {
+	if waiting := w.namespaces[namespace]; waiting != nil {
+		waiting.probing = false
+	}
+	w.again(now)
+}
+
+// succeeded ends all waiting of a namespace.
+func (w *waits) succeeded(seq uint64, namespace string) {
+	delete(w.records, seq)
+	delete(w.tries, seq)
+	if _, waited := w.namespaces[namespace]; waited {
+		delete(w.namespaces, namespace)
+		// Those that were passed over.
+		w.again(time.Time{}.Add(1))
+	}
+}
+
+// failed lets wait whom a refusal concerns.
+func (w *waits) failed(seq uint64, namespace string, refused refusal, now time.Time) {
+	waiting := w.namespaces[namespace]
+	if waiting != nil {
+		waiting.probing = false
+	}
+	switch refused.scope {
+	case scopeNamespace:
+		w.tries[seq]++
+		if waiting == nil {
+			waiting = &wait{}
+			w.namespaces[namespace] = waiting
+		} else if now.Before(waiting.until) {
+			// Tried at the same time as the one that made it wait.
+			w.again(waiting.until)
+			return
+		}
+		waiting.tried = seq
+		waiting.extend(refused, now)
+		w.again(waiting.until)
+	case scopeAPI:
+		// The circuit lets nobody through before the next probe is due.
+		w.again(now)
+	default:
+		w.tries[seq]++
+		alone := w.records[seq]
+		if alone == nil {
+			alone = &wait{}
+			w.records[seq] = alone
+		}
+		alone.extend(refused, now)
+		w.again(alone.until)
+	}
+}
+
+// extend doubles the pause. Not everybody comes back at the same moment.
+func (w *wait) extend(refused refusal, now time.Time) {
+	w.pause = min(max(2*w.pause, minRetry), maxRetry)
+	w.until = now.Add(max(w.pause/2+rand.N(w.pause), refused.wait))
+}
+
+// attempts returns how often a record failed on its own.
+func (w *waits) attempts(seq uint64) uint32 { return w.tries[seq] }
