@@ -62,6 +62,7 @@ type GrantReconciler struct {
 	Accounts *apply.Accounts
 
 	plans   *plans
+	brakes  *brakes
 	written written
 	checks  objectChecks
 }
@@ -78,6 +79,7 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsThatWait}, builder.WithPredicates(brakeChanged)).
 		// Whether a pool is there is what those who wait for it are told.
 		Watches(&v1alpha1.SeatPool{}, &fanOut[reconcile.Request]{r.grantsOfPool},
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
@@ -107,6 +109,12 @@ func (r *GrantReconciler) grantsOfPool(ctx context.Context, object client.Object
 }
 
 func (r *GrantReconciler) requests(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
+	return r.requestsOf(ctx, func(*v1alpha1.Grant) bool { return true }, opts...)
+}
+
+func (r *GrantReconciler) requestsOf(
+	ctx context.Context, wanted func(*v1alpha1.Grant) bool, opts ...client.ListOption,
+) []reconcile.Request {
 	var grants v1alpha1.GrantList
 	if err := r.Client.List(ctx, &grants, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list grants")
@@ -114,7 +122,9 @@ func (r *GrantReconciler) requests(ctx context.Context, opts ...client.ListOptio
 	}
 	requests := make([]reconcile.Request, 0, len(grants.Items))
 	for i := range grants.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&grants.Items[i])})
+		if grant := &grants.Items[i]; wanted(grant) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(grant)})
+		}
 	}
 	return requests
 }
@@ -197,6 +207,17 @@ func (r *GrantReconciler) act(ctx context.Context, grant *v1alpha1.Grant, end pl
 func (r *GrantReconciler) stand(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, end plan.End,
 ) (outcome, error) {
+	if end.Held {
+		admitted, err := r.admit(ctx, grant, tenant, plan.EndRevocation(grant))
+		if err != nil {
+			return r.pending(grant, err)
+		}
+		if !admitted {
+			return r.hold(ctx, grant, tenant)
+		}
+		end = plan.EndOf(grant, r.Clock.Now())
+	}
+	r.passed(tenant, grant, v1alpha1.RevocationAccessEnd)
 	switch end.Standing {
 	case plan.Entitled:
 		// An end that comes later has grace days of its own.
@@ -274,6 +295,9 @@ func (r *GrantReconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, er
 	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
 			Message: going.Error()}, r.patience(grant)}, nil
+	}
+	if errors.Is(err, errPaused) {
+		return outcome{cmp.Or(grant.Status.Phase, v1alpha1.GrantPending), paused(err.Error()), 0}, nil
 	}
 	if lacking, ok := errors.AsType[*apply.AccountError](err); ok {
 		return r.lacking(grant, lacking), nil

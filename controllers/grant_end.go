@@ -240,6 +240,9 @@ func (r *GrantReconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) er
 	if err != nil || again {
 		return err
 	}
+	if err := r.admitAbandoned(ctx, grant); err != nil {
+		return err
+	}
 	left, err := r.applier().EndAccess(ctx, grant)
 	if err != nil {
 		return fmt.Errorf("take the access of a grant that nobody plans again: %w", err)

@@ -42,6 +42,8 @@ const (
 	indexPool = "pool"
 	// indexSeatGrant finds the seats of a Grant.
 	indexSeatGrant = "seatGrant"
+	// indexAdmitted finds the Grants of an institution that something was revoked of.
+	indexAdmitted = "admitted"
 	// indexTokenDigest finds the Institutions that know a token.
 	indexTokenDigest = "tokenDigest"
 )
@@ -65,6 +67,14 @@ func grantPolicy(o client.Object) []string {
 		return []string{string(policy)}
 	}
 	return nil
+}
+
+func grantAdmitted(o client.Object) []string {
+	grant := o.(*v1alpha1.Grant)
+	if len(grant.Status.Admissions) == 0 {
+		return nil
+	}
+	return []string{grant.Spec.Holder.InstitutionID.String()}
 }
 
 func grantOwnerDigest(o client.Object) []string { return []string{o.(*v1alpha1.Grant).OwnerDigest()} }
@@ -118,6 +128,7 @@ func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Grant{}, indexTakenPool, takenPools},
 		{&v1alpha1.Grant{}, indexOwnerDigest, grantOwnerDigest},
 		{&v1alpha1.Grant{}, indexPolicy, grantPolicy},
+		{&v1alpha1.Grant{}, indexAdmitted, grantAdmitted},
 		{&v1alpha1.Grant{}, indexPool, grantPools},
 		{&v1alpha1.Seat{}, indexPool, seatPool},
 		{&v1alpha1.Seat{}, indexSeatGrant, seatGrant},

@@ -33,6 +33,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
@@ -54,6 +55,9 @@ type InstitutionReconciler struct {
 	Live     client.Reader
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
+
+	brakes *brakes
+	gauges *brakeGauges
 }
 
 // SetupWithManager registers the loop.
@@ -62,6 +66,7 @@ func (r *InstitutionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("institution").
 		For(&v1alpha1.Institution{}).
 		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.others)).
+		WatchesRawSource(source.Func(r.brakes.attach)).
 		Complete(discreet[reconcile.Request]{r})
 }
 
@@ -96,6 +101,10 @@ func (r *InstitutionReconciler) others(ctx context.Context, object client.Object
 func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	institution := &v1alpha1.Institution{}
 	if err := r.Client.Get(ctx, req.NamespacedName, institution); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.brakes.forget(req.NamespacedName)
+			r.gauges.forget(req.NamespacedName)
+		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	tokens, err := r.tokens(ctx, institution)
@@ -113,6 +122,11 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 	if err := r.count(ctx, institution); err != nil {
 		return reconcile.Result{}, err
 	}
+	braked, err := r.brakes.stand(ctx, institution)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	braked.show(institution, r.Clock.Now())
 	setConditions(&institution.Status.Conditions, verdict, institution.Generation, r.Clock.Now())
 	changed, err := patchStatus(ctx, r.Client, before, institution)
 	if err != nil {
@@ -121,6 +135,7 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 	if changed {
 		r.tell(institution, before, verdict)
 	}
+	r.tellOfBrake(institution, braked)
 	if verdict.Ready {
 		return reconcile.Result{RequeueAfter: tokenInterval}, nil
 	}
@@ -145,6 +160,14 @@ func (r *InstitutionReconciler) tell(institution, before *v1alpha1.Institution, 
 		return
 	}
 	emit(r.Recorder, institution, verdict, "Reconcile")
+}
+
+// tellOfBrake lets what was written of the brake take effect, and tells of it.
+func (r *InstitutionReconciler) tellOfBrake(institution *v1alpha1.Institution, braked *stance) {
+	for _, event := range r.brakes.settle(institution, braked) {
+		r.Recorder.Eventf(institution, nil, event.kind, event.reason, "Brake", "%s", event.note)
+	}
+	r.gauges.set(client.ObjectKeyFromObject(institution), braked)
 }
 
 // tokens reads every Secret that is named and says what became of it.

@@ -29,6 +29,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
@@ -65,13 +66,18 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	recorder := mgr.GetEventRecorder("completion-controller-manager")
 	compiler := NewPolicyCompiler(options.Limits)
 	noted := &plans{}
+	braking := newBrakes(c, live, options.Clock)
+	gauges, err := newBrakeGauges(metrics.Registry)
+	if err != nil {
+		return err
+	}
 	accounts := apply.NewAccounts(mgr.GetConfig(), mgr.GetRESTMapper(), c, live)
 	loops := []struct {
 		name  string
 		setup func() error
 	}{
 		{"institution", func() error {
-			return (&InstitutionReconciler{c, live, recorder, options.Clock}).SetupWithManager(mgr)
+			return (&InstitutionReconciler{c, live, recorder, options.Clock, braking, gauges}).SetupWithManager(mgr)
 		}},
 		{"completionpolicy", func() error {
 			return (&CompletionPolicyReconciler{c, compiler, recorder, options.Clock, accounts}).SetupWithManager(mgr)
@@ -83,7 +89,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		{"grant", func() error {
 			grants := &GrantReconciler{
 				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
-				Accounts: accounts, plans: noted}
+				Accounts: accounts, plans: noted, brakes: braking}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
 		{"seatpool", func() error { return (&SeatPoolReconciler{c, live, options.Clock}).SetupWithManager(mgr) }},

@@ -30,6 +30,9 @@ const (
 	ConditionAccessReady = "AccessReady"
 	// ConditionTaken, on a grant that takes namespaces away, is True when they have gone.
 	ConditionTaken = "Taken"
+	// ConditionRevocationsPaused, on an Institution, is True while the brake holds revocations back. Its message says how
+	// to release them. It is absent until the brake trips for the first time.
+	ConditionRevocationsPaused = "RevocationsPaused"
 )
 
 // Reasons of conditions. They are stable tokens: alerts and scripts may rely on them.
@@ -106,6 +109,18 @@ const (
 	ReasonRevoked = "Revoked"
 	// ReasonTerminating means that something is being deleted and not gone yet.
 	ReasonTerminating = "Terminating"
+
+	// ReasonRevocationPaused means that the grant keeps what is to be taken away until a person releases the brake of the
+	// institution.
+	ReasonRevocationPaused = "RevocationPaused"
+	// ReasonBudgetExceeded means that more grants were to be revoked within an hour than the institution's budget.
+	ReasonBudgetExceeded = "BudgetExceeded"
+	// ReasonReleased means that a person released the brake.
+	ReasonReleased = "Released"
+	// ReasonReleaseIgnored means that the annotation that releases a brake does not name a trip that pauses anything.
+	ReasonReleaseIgnored = "ReleaseIgnored"
+	// ReasonNothingHeld means that the brake has let go by itself, since nothing was left to be revoked.
+	ReasonNothingHeld = "NothingHeld"
 
 	// ReasonCapacityLowered means that more seats are taken than the pool's capacity allows; nobody is evicted.
 	ReasonCapacityLowered = "CapacityLowered"

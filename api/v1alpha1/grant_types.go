@@ -139,6 +139,7 @@ type GrantOverride struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.takes) || has(self.policy)",message="takes needs policy: only a completion takes something away, by its policy"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || has(self.accessEndsAt)",message="dataEndsAt needs accessEndsAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || self.dataEndsAt >= self.accessEndsAt",message="dataEndsAt must not be before accessEndsAt"
+// +kubebuilder:validation:XValidation:rule="!has(self.endKnownAt) || has(self.accessEndsAt)",message="endKnownAt needs accessEndsAt"
 type GrantSpec struct {
 	// policy is the CompletionPolicy that this Grant comes from; such a Grant belongs to the operator, and only override
 	// is for people. Unset: a Grant made by hand.
@@ -222,6 +223,12 @@ type GrantSpec struct {
 	//
 	// +optional
 	AccessEndsAt *metav1.Time `json:"accessEndsAt,omitempty"`
+
+	// endKnownAt is since when the operator knows of this accessEndsAt. An end that is known for 24 hours before it falls
+	// due does not count against the institution's revocationBudget.
+	//
+	// +optional
+	EndKnownAt *metav1.MicroTime `json:"endKnownAt,omitempty"`
 
 	// dataEndsAt is when the namespaces are deleted, at the earliest. Unset: the grace days after access was taken away.
 	//
@@ -318,6 +325,46 @@ type HeldSeat struct {
 	Number *int32 `json:"number,omitempty"`
 }
 
+// RevocationType is what is taken away.
+//
+// +kubebuilder:validation:Enum=AccessEnd;NamespacesTaken
+type RevocationType string
+
+const (
+	// RevocationAccessEnd is the end of the access that a Grant gives.
+	RevocationAccessEnd RevocationType = "AccessEnd"
+	// RevocationNamespacesTaken are the namespaces that a Grant takes away from its holder.
+	RevocationNamespacesTaken RevocationType = "NamespacesTaken"
+)
+
+// RevocationAdmission says that the brake has let a revocation through.
+type RevocationAdmission struct {
+	// type is what is taken away.
+	//
+	// +required
+	Type RevocationType `json:"type,omitempty"`
+
+	// of tells one revocation from another: another end of access has to be admitted anew.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +required
+	Of string `json:"of,omitempty"`
+
+	// at is when it was admitted.
+	//
+	// +required
+	At metav1.MicroTime `json:"at,omitzero"`
+
+	// releasedTrip is the trip of the brake that a person released, and so this revocation with it; it does not count
+	// then. Unset: it counts against the budget.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	ReleasedTrip string `json:"releasedTrip,omitempty"`
+}
+
 // GrantStatus is what is in place.
 type GrantStatus struct {
 	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
@@ -371,6 +418,15 @@ type GrantStatus struct {
 	//
 	// +optional
 	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
+
+	// admissions are what the brake of the institution has let through, each written before anything is taken. Those of
+	// the last hour are what counts against the institution's revocationBudget.
+	//
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=2
+	// +optional
+	Admissions []RevocationAdmission `json:"admissions,omitempty"`
 }
 
 // Grant is an entitlement: who has what, why, and until when. The operator makes one from a policy and the completions

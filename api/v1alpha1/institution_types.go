@@ -182,10 +182,31 @@ type InstitutionSpec struct {
 	// +optional
 	Limits LimitsSpec `json:"limits,omitzero"`
 
+	// revocationBudget is how many Grants may lose their access within an hour without a person having asked for it. What
+	// goes beyond it is paused until a person releases it. An end that was known for 24 hours before it fell due does not
+	// count, nor does what a person ordered in the Grant itself. 0 pauses every one that counts.
+	//
+	// +kubebuilder:default=20
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	// +optional
+	RevocationBudget *int32 `json:"revocationBudget,omitempty"`
+
 	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
 	//
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
+}
+
+// DefaultRevocationBudget is what revocationBudget is where nobody set it.
+const DefaultRevocationBudget int32 = 20
+
+// Budget returns revocationBudget, or its default for an object that was stored without it.
+func (s *InstitutionSpec) Budget() int32 {
+	if s.RevocationBudget == nil {
+		return DefaultRevocationBudget
+	}
+	return *s.RevocationBudget
 }
 
 // TokenState says whether a token is accepted, and if not why.
@@ -228,6 +249,40 @@ type TokenStatus struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
+// BrakeStatus says how the brake on revocations stands. It is absent until the brake trips for the first time.
+type BrakeStatus struct {
+	// trip names the occasion on which the budget was used up. While it is set, revocations that count are paused. The
+	// annotation completions.lxp.dev/release-brake with this value releases them.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Trip string `json:"trip,omitempty"`
+
+	// trippedAt is when that was.
+	//
+	// +optional
+	TrippedAt *metav1.Time `json:"trippedAt,omitempty"`
+
+	// held is how many Grants keep what is to be taken away. It follows with a delay of some seconds.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Held *int32 `json:"held,omitempty"`
+
+	// releasedTrip is the trip that a person released last.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	ReleasedTrip string `json:"releasedTrip,omitempty"`
+
+	// releasedAt is when that was. What was known to be revoked by then goes; what comes later counts anew.
+	//
+	// +optional
+	ReleasedAt *metav1.MicroTime `json:"releasedAt,omitempty"`
+}
+
 // InstitutionStatus is what the operator observed of an Institution.
 //
 // +kubebuilder:validation:MinProperties=1
@@ -237,7 +292,7 @@ type InstitutionStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled.
+	// conditions are Ready, Reconciling and Stalled, and RevocationsPaused once the brake has tripped.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -270,6 +325,11 @@ type InstitutionStatus struct {
 	//
 	// +optional
 	Grants GrantCounts `json:"grants,omitzero"`
+
+	// brake says how the brake on revocations stands.
+	//
+	// +optional
+	Brake BrakeStatus `json:"brake,omitzero"`
 }
 
 // Institution is a customer of the learning platform: a school or a company whose deliveries are taken. It lives in a
@@ -283,6 +343,7 @@ type InstitutionStatus struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Completions",type=integer,JSONPath=`.status.completions`
 // +kubebuilder:printcolumn:name="Webhook",type=string,JSONPath=`.status.webhookPath`
+// +kubebuilder:printcolumn:name="Paused",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="RevocationsPaused")].status`
 // +kubebuilder:printcolumn:name="Zone",type=string,priority=1,JSONPath=`.spec.timeZone`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:selectablefield:JSONPath=`.spec.id`

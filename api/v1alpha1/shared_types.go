@@ -45,6 +45,9 @@ const (
 	AnnotationServiceAccount = GroupName + "/applied-by"
 	// LabelPolicyServiceAccount, with the value true, lets the policies of a ServiceAccount's namespace use its rights.
 	LabelPolicyServiceAccount = GroupName + "/policy-service-account"
+	// AnnotationReleaseBrake, on an Institution, releases the revocations that its brake has paused. Its value is the trip
+	// that status.brake names; any other value releases nothing.
+	AnnotationReleaseBrake = GroupName + "/release-brake"
 	// FinalizerGrant holds a Grant until what it must revoke is revoked.
 	FinalizerGrant = GroupName + "/revoke"
 

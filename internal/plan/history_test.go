@@ -292,7 +292,7 @@ func TestHistories(t *testing.T) {
 			w := newWorld(t, policy)
 			w.deliver(delivered("2024-01-10 10:00:00"))
 			w.plan()
-			if len(w.grants) != 1 || EndOf(&w.grants[0], w.now).Standing != Entitled {
+			if len(w.grants) != 1 || lettingGo(&w.grants[0], w.now).Standing != Entitled {
 				t.Fatalf("no grant to begin with: %+v", w.grants)
 			}
 			rendered := w.grants[0].Spec.Namespaces
@@ -300,7 +300,7 @@ func TestHistories(t *testing.T) {
 			if len(w.grants) != 1 {
 				t.Fatalf("got %d grants, want 1", len(w.grants))
 			}
-			if got := EndOf(&w.grants[0], w.now).Standing; got != tc.want {
+			if got := lettingGo(&w.grants[0], w.now).Standing; got != tc.want {
 				t.Errorf("standing: got %v, want %v; causes %+v", got, tc.want, w.grants[0].Spec.Causes)
 			}
 			if got := w.grants[0].Spec.Causes[0].End; got != tc.wantEnd {
@@ -392,7 +392,7 @@ func TestRetention(t *testing.T) {
 	delete(w.completions, completion)
 	w.now = w.now.Add(10 * retain)
 	got = w.retained()
-	if end := EndOf(&w.grants[0], w.now); end.Standing != Entitled || len(got.Over) != 0 {
+	if end := lettingGo(&w.grants[0], w.now); end.Standing != Entitled || len(got.Over) != 0 {
 		t.Fatalf("what retention deletes ends a grant: %v, over %v", end, got.Over)
 	}
 	w.deliver(delivered("2024-01-10 10:00:00"))
@@ -402,7 +402,7 @@ func TestRetention(t *testing.T) {
 	}
 	w.deliver(delivered("2024-01-11 10:00:00", inactive))
 	w.retained()
-	if EndOf(&w.grants[0], w.now).Standing == Entitled {
+	if lettingGo(&w.grants[0], w.now).Standing == Entitled {
 		t.Fatal("a newer delivery than what was archived does not count")
 	}
 }
@@ -460,7 +460,7 @@ func TestApproval(t *testing.T) {
 			w.policies["graduates"] = namespacePolicy(tc.then)
 			w.grants[0].Spec.Override = tc.override
 			w.plan()
-			if got := EndOf(&w.grants[0], w.now).Standing; got != tc.want {
+			if got := lettingGo(&w.grants[0], w.now).Standing; got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})

@@ -360,7 +360,7 @@ func causeNamed(spec *v1alpha1.GrantSpec, completion string) *v1alpha1.GrantCaus
 // ends works out when access ends, which is when the last cause ends, and when the data goes. The grace days count
 // from when an end is first known if it lies in the past by then, so that nobody loses data without them.
 func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
-	spec.AccessEndsAt, spec.DataEndsAt = nil, nil
+	spec.AccessEndsAt, spec.EndKnownAt, spec.DataEndsAt = nil, nil, nil
 	var last *metav1.Time
 	for i := range spec.Causes {
 		at := spec.Causes[i].EndsAt
@@ -376,6 +376,7 @@ func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
 	}
 	grace := time.Duration(spec.Lifetime.Grace()) * day
 	spec.AccessEndsAt = last.DeepCopy()
+	spec.EndKnownAt = p.knownSince(last, existing)
 	if existing != nil && existing.Spec.DataEndsAt != nil &&
 		existing.Spec.AccessEndsAt.Equal(last) && existing.Spec.Lifetime.Grace() == spec.Lifetime.Grace() {
 		spec.DataEndsAt = existing.Spec.DataEndsAt.DeepCopy()

@@ -302,7 +302,7 @@ func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 			r.plan(h.w)
 			got, want := map[string]bool{}, r.entitled(h.w)
 			for i := range h.w.grants {
-				if grant := &h.w.grants[i]; EndOf(grant, h.w.now).Standing == Entitled {
+				if grant := &h.w.grants[i]; lettingGo(grant, h.w.now).Standing == Entitled {
 					got[grant.Name] = true
 					if len(grant.Spec.Namespaces) != 1 {
 						t.Fatalf("seed %d: grant %s entitles to nothing", seed, grant.Name)
@@ -350,7 +350,7 @@ func TestRandomDeliveriesInAnyOrder(t *testing.T) {
 			w.plan()
 			entitled := map[string]v1alpha1.GrantSpec{}
 			for i := range w.grants {
-				if EndOf(&w.grants[i], w.now).Standing == Entitled {
+				if lettingGo(&w.grants[i], w.now).Standing == Entitled {
 					entitled[w.grants[i].Name] = w.grants[i].Spec
 				}
 			}

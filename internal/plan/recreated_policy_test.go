@@ -71,7 +71,7 @@ func TestGrantOfAPolicyThatWasRecreatedWithAnotherGrantPerStillEnds(t *testing.T
 			w.plan()
 			got := map[string]Standing{}
 			for i := range w.grants {
-				got[w.grants[i].Name] = EndOf(&w.grants[i], w.now).Standing
+				got[w.grants[i].Name] = lettingGo(&w.grants[i], w.now).Standing
 				if w.grants[i].Name == old && w.grants[i].Spec.Causes[0].End != tc.wantEnd {
 					t.Errorf("end: got %q, want %q", w.grants[i].Spec.Causes[0].End, tc.wantEnd)
 				}

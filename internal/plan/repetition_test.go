@@ -48,7 +48,7 @@ func TestRepetitionWithAnotherDigestBringsNothingBack(t *testing.T) {
 			less++
 		}
 		w.plan()
-		if end := EndOf(&w.grants[0], w.now); end.Standing != AccessOver {
+		if end := lettingGo(&w.grants[0], w.now); end.Standing != AccessOver {
 			t.Errorf("%d: what was withdrawn is back: %v", i, w.grants[0].Spec.Causes)
 		}
 		if got := w.grants[0].Spec.Causes[0].End; got != v1alpha1.CauseWithdrawn {

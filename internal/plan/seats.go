@@ -135,7 +135,8 @@ func (p *Pool) keep(
 func (p *Pool) line(entitled map[string]*v1alpha1.Grant, seated map[string]bool) []*v1alpha1.Grant {
 	var line []*v1alpha1.Grant
 	for name, grant := range entitled {
-		if !seated[name] && !p.Frozen[name] && grant.DeletionTimestamp.IsZero() && !stalled(grant) {
+		waits := !seated[name] && !p.Frozen[name] && !EndOf(grant, p.Now).Held
+		if waits && grant.DeletionTimestamp.IsZero() && !stalled(grant) {
 			line = append(line, grant)
 		}
 	}

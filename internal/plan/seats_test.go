@@ -53,8 +53,16 @@ func asking(name string, minutes int, edit ...func(*v1alpha1.Grant)) v1alpha1.Gr
 	return grant
 }
 
+// endedBefore ends a Grant, which was known for long.
 func endedBefore(g *v1alpha1.Grant) {
 	g.Spec.AccessEndsAt = new(metav1.NewTime(noon.Add(-time.Second)))
+	g.Spec.EndKnownAt = new(metav1.NewMicroTime(noon.Add(-30 * day)))
+}
+
+// heldBack ends a Grant all of a sudden: its end waits for the brake.
+func heldBack(g *v1alpha1.Grant) {
+	endedBefore(g)
+	g.Spec.EndKnownAt = new(metav1.NewMicroTime(noon))
 }
 
 // refused is a Grant that is told so about what was its spec in this generation; its spec is of the second one.
@@ -125,6 +133,14 @@ func TestSeats(t *testing.T) {
 		"a seat above the capacity counts as taken": {
 			capacity: 1, seats: []v1alpha1.Seat{seatOf(4, "a")}, grants: []v1alpha1.Grant{asking("a", 9), asking("c", 7)},
 			wantTaken: 1, wantLine: []v1alpha1.LocalName{"c"},
+		},
+		"the seat of a grant whose end waits for the brake stays": {
+			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")},
+			grants:    []v1alpha1.Grant{asking("a", 9, heldBack), asking("b", 7)},
+			wantTaken: 1, wantLine: []v1alpha1.LocalName{"b"},
+		},
+		"a grant whose end waits for the brake gets no seat any more": {
+			capacity: 1, grants: []v1alpha1.Grant{asking("a", 9, heldBack)},
 		},
 		"the seat of an ended grant is taken back, and given only once it has gone": {
 			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")},

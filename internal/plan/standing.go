@@ -41,6 +41,9 @@ type End struct {
 	Standing Standing
 	// Revoked reports that a person's override has ended it.
 	Revoked bool
+	// Held reports that access is over but for the brake, which has to let it through first: the holder keeps what there
+	// is and gets nothing new.
+	Held bool
 	// Next is when the standing changes by itself; zero if it does not.
 	Next time.Time
 }
@@ -54,6 +57,9 @@ func EndOf(grant *v1alpha1.Grant, now time.Time) End {
 	}
 	if now.Before(accessEnds) {
 		return End{Standing: entitledOr(grant), Next: accessEnds}
+	}
+	if held(grant) {
+		return End{Standing: Entitled, Held: true}
 	}
 	end := End{Standing: AccessOver, Revoked: revoked(grant)}
 	taken := now

@@ -36,6 +36,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AccessTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AuthenticationSpec"):
 		return &apiv1alpha1.AuthenticationSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BrakeStatus"):
+		return &apiv1alpha1.BrakeStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CompletionCourse"):
 		return &apiv1alpha1.CompletionCourseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CompletionDelivery"):
@@ -118,6 +120,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PrivacySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceQuotaTemplate"):
 		return &apiv1alpha1.ResourceQuotaTemplateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevocationAdmission"):
+		return &apiv1alpha1.RevocationAdmissionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RevokedNamespace"):
 		return &apiv1alpha1.RevokedNamespaceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RevokedSeat"):

@@ -71,6 +71,24 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.BrakeStatus
+  map:
+    fields:
+    - name: held
+      type:
+        scalar: numeric
+    - name: releasedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: releasedTrip
+      type:
+        scalar: string
+    - name: trip
+      type:
+        scalar: string
+    - name: trippedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.CIDR
   scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.CauseEnd
@@ -449,6 +467,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: dataEndsAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: endKnownAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
     - name: holder
       type:
         namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.GrantHolder
@@ -506,6 +527,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: accessEndedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: admissions
+      type:
+        list:
+          elementType:
+            namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevocationAdmission
+          elementRelationship: associative
+          keys:
+          - type
     - name: conditions
       type:
         list:
@@ -738,6 +767,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: retentionDays
       type:
         scalar: numeric
+    - name: revocationBudget
+      type:
+        scalar: numeric
+      default: 20
     - name: suspend
       type:
         scalar: boolean
@@ -748,6 +781,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.InstitutionStatus
   map:
     fields:
+    - name: brake
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.BrakeStatus
     - name: completions
       type:
         scalar: numeric
@@ -994,6 +1030,23 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevocationAdmission
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: of
+      type:
+        scalar: string
+    - name: releasedTrip
+      type:
+        scalar: string
+    - name: type
+      type:
+        namedType: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevocationType
+- name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevocationType
+  scalar: string
 - name: com.github.lxp-dev.course-completion-operator.api.v1alpha1.RevokedNamespace
   map:
     fields:
@@ -1210,6 +1263,8 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsOperationType
   scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+  scalar: untyped
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
   map:
     fields:

@@ -55,6 +55,9 @@ type GrantSpecApplyConfiguration struct {
 	OnPolicyRemoval *apiv1alpha1.RemovalAction `json:"onPolicyRemoval,omitempty"`
 	// accessEndsAt is when access and seats are taken away. Unset: it does not end by itself.
 	AccessEndsAt *v1.Time `json:"accessEndsAt,omitempty"`
+	// endKnownAt is since when the operator knows of this accessEndsAt. An end that is known for 24 hours before it falls
+	// due does not count against the institution's revocationBudget.
+	EndKnownAt *v1.MicroTime `json:"endKnownAt,omitempty"`
 	// dataEndsAt is when the namespaces are deleted, at the earliest. Unset: the grace days after access was taken away.
 	DataEndsAt *v1.Time `json:"dataEndsAt,omitempty"`
 	// override is an exception that a person makes.
@@ -188,6 +191,14 @@ func (b *GrantSpecApplyConfiguration) WithOnPolicyRemoval(value apiv1alpha1.Remo
 // If called multiple times, the AccessEndsAt field is set to the value of the last call.
 func (b *GrantSpecApplyConfiguration) WithAccessEndsAt(value v1.Time) *GrantSpecApplyConfiguration {
 	b.AccessEndsAt = &value
+	return b
+}
+
+// WithEndKnownAt sets the EndKnownAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the EndKnownAt field is set to the value of the last call.
+func (b *GrantSpecApplyConfiguration) WithEndKnownAt(value v1.MicroTime) *GrantSpecApplyConfiguration {
+	b.EndKnownAt = &value
 	return b
 }
 

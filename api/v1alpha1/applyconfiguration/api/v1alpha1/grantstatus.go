@@ -45,6 +45,9 @@ type GrantStatusApplyConfiguration struct {
 	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
 	// spec.accessEndsAt.
 	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
+	// admissions are what the brake of the institution has let through, each written before anything is taken. Those of
+	// the last hour are what counts against the institution's revocationBudget.
+	Admissions []RevocationAdmissionApplyConfiguration `json:"admissions,omitempty"`
 }
 
 // GrantStatusApplyConfiguration constructs a declarative configuration of the GrantStatus type for use with
@@ -126,5 +129,18 @@ func (b *GrantStatusApplyConfiguration) WithTook(values ...*TookNamespaceApplyCo
 // If called multiple times, the AccessEndedAt field is set to the value of the last call.
 func (b *GrantStatusApplyConfiguration) WithAccessEndedAt(value metav1.Time) *GrantStatusApplyConfiguration {
 	b.AccessEndedAt = &value
+	return b
+}
+
+// WithAdmissions adds the given value to the Admissions field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Admissions field.
+func (b *GrantStatusApplyConfiguration) WithAdmissions(values ...*RevocationAdmissionApplyConfiguration) *GrantStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithAdmissions")
+		}
+		b.Admissions = append(b.Admissions, *values[i])
+	}
 	return b
 }

@@ -44,6 +44,10 @@ type InstitutionSpecApplyConfiguration struct {
 	RetentionDays *int32 `json:"retentionDays,omitempty"`
 	// limits bound how fast deliveries are taken. Unset: they are not.
 	Limits *LimitsSpecApplyConfiguration `json:"limits,omitempty"`
+	// revocationBudget is how many Grants may lose their access within an hour without a person having asked for it. What
+	// goes beyond it is paused until a person releases it. An end that was known for 24 hours before it fell due does not
+	// count, nor does what a person ordered in the Grant itself. 0 pauses every one that counts.
+	RevocationBudget *int32 `json:"revocationBudget,omitempty"`
 	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
 	Suspend *bool `json:"suspend,omitempty"`
 }
@@ -107,6 +111,14 @@ func (b *InstitutionSpecApplyConfiguration) WithRetentionDays(value int32) *Inst
 // If called multiple times, the Limits field is set to the value of the last call.
 func (b *InstitutionSpecApplyConfiguration) WithLimits(value *LimitsSpecApplyConfiguration) *InstitutionSpecApplyConfiguration {
 	b.Limits = value
+	return b
+}
+
+// WithRevocationBudget sets the RevocationBudget field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RevocationBudget field is set to the value of the last call.
+func (b *InstitutionSpecApplyConfiguration) WithRevocationBudget(value int32) *InstitutionSpecApplyConfiguration {
+	b.RevocationBudget = &value
 	return b
 }
 

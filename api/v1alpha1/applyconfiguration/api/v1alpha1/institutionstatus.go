@@ -29,7 +29,7 @@ import (
 type InstitutionStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Reconciling and Stalled.
+	// conditions are Ready, Reconciling and Stalled, and RevocationsPaused once the brake has tripped.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// webhookPath is the path to which the platform posts, without the token that ends it.
 	WebhookPath *string `json:"webhookPath,omitempty"`
@@ -39,6 +39,8 @@ type InstitutionStatusApplyConfiguration struct {
 	Completions *int32 `json:"completions,omitempty"`
 	// grants says how many Grants of the institution there are in each phase.
 	Grants *GrantCountsApplyConfiguration `json:"grants,omitempty"`
+	// brake says how the brake on revocations stands.
+	Brake *BrakeStatusApplyConfiguration `json:"brake,omitempty"`
 }
 
 // InstitutionStatusApplyConfiguration constructs a declarative configuration of the InstitutionStatus type for use with
@@ -102,5 +104,13 @@ func (b *InstitutionStatusApplyConfiguration) WithCompletions(value int32) *Inst
 // If called multiple times, the Grants field is set to the value of the last call.
 func (b *InstitutionStatusApplyConfiguration) WithGrants(value *GrantCountsApplyConfiguration) *InstitutionStatusApplyConfiguration {
 	b.Grants = value
+	return b
+}
+
+// WithBrake sets the Brake field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Brake field is set to the value of the last call.
+func (b *InstitutionStatusApplyConfiguration) WithBrake(value *BrakeStatusApplyConfiguration) *InstitutionStatusApplyConfiguration {
+	b.Brake = value
 	return b
 }

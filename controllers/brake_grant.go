@@ -1,0 +1,134 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// brakeChanged passes what may let Grants go that wait for the brake.
+var brakeChanged = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, _ := e.ObjectOld.(*v1alpha1.Institution)
+		after, ok := e.ObjectNew.(*v1alpha1.Institution)
+		return ok && before != nil && (before.Status.Brake.Trip != after.Status.Brake.Trip ||
+			before.Status.Brake.ReleasedTrip != after.Status.Brake.ReleasedTrip)
+	},
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	DeleteFunc: func(event.DeleteEvent) bool { return false },
+}
+
+// grantsThatWait returns the Grants beside an institution that wait for its brake.
+func (r *GrantReconciler) grantsThatWait(ctx context.Context, object client.Object) []reconcile.Request {
+	now := r.Clock.Now()
+	return r.requestsOf(ctx, func(grant *v1alpha1.Grant) bool { return waitsForBrake(grant, now) },
+		client.InNamespace(object.GetNamespace()))
+}
+
+// admit asks the brake of the institution to let a revocation through, and writes down that it did ahead of the effect:
+// a restart in between takes nothing that was not counted, and counts nothing twice. It reports false where the
+// revocation has to wait; the Grant is looked at again when that changes.
+func (r *GrantReconciler) admit(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, revocation plan.Revocation,
+) (bool, error) {
+	if plan.Admitted(grant, revocation) {
+		return true, nil
+	}
+	answer, released, err := r.brakes.ask(ctx, tenant.Institution, grant, revocation)
+	if err != nil || answer == plan.Paused {
+		return false, err
+	}
+	admitted := grant.DeepCopy()
+	plan.Admit(admitted, revocation, r.Clock.Now(), released)
+	patch := client.MergeFromWithOptions(grant.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	err = r.Client.Status().Patch(ctx, admitted, patch, apply.FieldOwner)
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		r.brakes.takeBack(tenant.Institution, grant, revocation)
+		return false, errOutdated
+	}
+	if err != nil {
+		// It may have been written: it stays counted, and is written again.
+		return false, err
+	}
+	grant.ResourceVersion, grant.Status.Admissions = admitted.ResourceVersion, admitted.Status.Admissions
+	r.written.note(grant)
+	return true, nil
+}
+
+// passed notes that nothing of a type waits for the brake in a Grant that was looked at.
+func (r *GrantReconciler) passed(tenant *tenant, grant *v1alpha1.Grant, kind v1alpha1.RevocationType) {
+	if tenant != nil {
+		r.brakes.passed(tenant.Institution, grant.UID, kind)
+	}
+}
+
+// hold keeps what the holder has of a Grant whose end waits for the brake, and corrects what drifts. What is recorded
+// to have nothing gets nothing.
+func (r *GrantReconciler) hold(ctx context.Context, grant *v1alpha1.Grant, tenant *tenant) (outcome, error) {
+	verdict := paused("the end of access, " + plan.EndRevocation(grant).Of + ", waits: " + errPaused.Error())
+	if len(grant.Status.Inventory) == 0 && len(grant.Spec.Namespaces)+len(grant.Spec.Objects) > 0 {
+		return outcome{cmp.Or(grant.Status.Phase, v1alpha1.GrantPending), verdict, 0}, nil
+	}
+	kept, err := r.provision(ctx, grant, tenant)
+	if err != nil {
+		return kept, err
+	}
+	return outcome{kept.phase, verdict, kept.after}, nil
+}
+
+// errPaused means that the brake of the institution holds something back.
+var errPaused = errors.New("more grants are to be revoked than the institution's budget; its condition " +
+	v1alpha1.ConditionRevocationsPaused + " says how to let them go")
+
+func paused(message string) plan.Verdict {
+	return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonRevocationPaused, Message: message}
+}
+
+// admitAbandoned puts to the brake what nobody ordered when a planned Grant was deleted that nobody plans again: its
+// access goes with it. Where there is no institution there is no brake either.
+func (r *GrantReconciler) admitAbandoned(ctx context.Context, grant *v1alpha1.Grant) error {
+	if plan.EndOf(grant, r.Clock.Now()).Standing != plan.Entitled {
+		return nil
+	}
+	tenant, err := institutionOf(ctx, r.Client, grant.Namespace, grant.Spec.Holder.InstitutionID)
+	if _, ok := errors.AsType[*institutionProblem](err); ok {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	deleted := grant.DeletionTimestamp.UTC()
+	admitted, err := r.admit(ctx, grant, tenant, plan.Revocation{Type: v1alpha1.RevocationAccessEnd,
+		Of: "deleted " + deleted.Format(time.RFC3339), Known: deleted})
+	if err == nil && !admitted {
+		return errPaused
+	}
+	return err
+}

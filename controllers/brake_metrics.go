@@ -1,0 +1,68 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// brakeGauges show the brakes to Prometheus. There is one series of each for every institution.
+type brakeGauges struct{ held, tripped *prometheus.GaugeVec }
+
+func newBrakeGauges(registry prometheus.Registerer) (*brakeGauges, error) {
+	held, err := gaugeOfInstitutions(registry, "completion_revocations_held",
+		"Grants that keep what is to be taken away, because the brake of their institution has tripped.")
+	if err != nil {
+		return nil, err
+	}
+	tripped, err := gaugeOfInstitutions(registry, "completion_brake_tripped",
+		"1 while the brake of an institution pauses revocations, otherwise 0.")
+	return &brakeGauges{held: held, tripped: tripped}, err
+}
+
+// gaugeOfInstitutions registers a gauge, or returns the one that another manager in this process has registered.
+func gaugeOfInstitutions(registry prometheus.Registerer, name, help string) (*prometheus.GaugeVec, error) {
+	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"namespace", "institution"})
+	err := registry.Register(gauge)
+	if registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if there, ok := registered.ExistingCollector.(*prometheus.GaugeVec); ok {
+			return there, nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("register the metric %s: %w", name, err)
+	}
+	return gauge, nil
+}
+
+func (g *brakeGauges) set(institution client.ObjectKey, s *stance) {
+	held, tripped := float64(0), float64(0)
+	if s.to.Trip != "" {
+		held, tripped = float64(s.held), 1
+	}
+	g.held.WithLabelValues(institution.Namespace, institution.Name).Set(held)
+	g.tripped.WithLabelValues(institution.Namespace, institution.Name).Set(tripped)
+}
+
+func (g *brakeGauges) forget(institution client.ObjectKey) {
+	g.held.DeleteLabelValues(institution.Namespace, institution.Name)
+	g.tripped.DeleteLabelValues(institution.Namespace, institution.Name)
+}

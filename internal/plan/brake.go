@@ -1,0 +1,244 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+const (
+	// brakeWindow is the hour that the budget of revocations is about.
+	brakeWindow = time.Hour
+	// noticed is how long before it falls due an end has to be known in order not to count.
+	noticed = day
+)
+
+// Revocation is something to be taken away that nobody ordered for this very Grant, and that was not known for long:
+// it counts against the institution's budget.
+type Revocation struct {
+	// Type is what is taken away.
+	Type v1alpha1.RevocationType
+	// Of tells it from another one of the same Grant.
+	Of string
+	// Known is since when the operator knows of it.
+	Known time.Time
+}
+
+// EndRevocation returns the revocation that the end of a Grant's access is. It is meant for an end that is held.
+func EndRevocation(grant *v1alpha1.Grant) Revocation {
+	at := grant.Spec.AccessEndsAt
+	if at == nil {
+		return Revocation{Type: v1alpha1.RevocationAccessEnd}
+	}
+	known := at.Time
+	if grant.Spec.EndKnownAt != nil {
+		known = grant.Spec.EndKnownAt.Time
+	}
+	return Revocation{Type: v1alpha1.RevocationAccessEnd, Of: at.UTC().Format(time.RFC3339), Known: known}
+}
+
+// gives reports whether a Grant gives access: what has ended, or was never approved, gives none. It does not look at
+// what is recorded to be in place, which is lost where a backup was restored: that is when the brake is needed most.
+func gives(grant *v1alpha1.Grant) bool {
+	return grant.Status.AccessEndedAt == nil && entitledOr(grant) == Entitled
+}
+
+// held reports whether the end of a Grant's access, which has come, waits for the brake. What a person ordered in the
+// Grant does not: its override, and all of a Grant that was made by hand.
+func held(grant *v1alpha1.Grant) bool {
+	ends, known := grant.Spec.AccessEndsAt, grant.Spec.EndKnownAt
+	ordered := !grant.Planned() || revoked(grant) || grant.Spec.Override.Until != nil
+	if ends == nil || ordered || !gives(grant) {
+		return false
+	}
+	if known != nil && ends.Sub(known.Time) >= noticed {
+		return false
+	}
+	return !Admitted(grant, EndRevocation(grant))
+}
+
+// Admitted reports whether the brake has let a revocation through.
+func Admitted(grant *v1alpha1.Grant, r Revocation) bool {
+	for _, admission := range grant.Status.Admissions {
+		if admission.Type == r.Type && admission.Of == r.Of {
+			return true
+		}
+	}
+	return false
+}
+
+// Admit notes in a Grant that the brake has let a revocation through, and by which released trip, if it was one.
+func Admit(grant *v1alpha1.Grant, r Revocation, at time.Time, releasedTrip string) {
+	admission := v1alpha1.RevocationAdmission{
+		Type: r.Type, Of: r.Of, At: metav1.NewMicroTime(at.UTC().Truncate(time.Microsecond)), ReleasedTrip: releasedTrip}
+	for i := range grant.Status.Admissions {
+		if grant.Status.Admissions[i].Type == r.Type {
+			grant.Status.Admissions[i] = admission
+			return
+		}
+	}
+	grant.Status.Admissions = append(grant.Status.Admissions, admission)
+}
+
+// knownSince returns since when an end of access is known: since now, unless the Grant records the same end already.
+func (p *planning) knownSince(end *metav1.Time, existing *v1alpha1.Grant) *metav1.MicroTime {
+	if existing != nil && existing.Spec.EndKnownAt != nil && existing.Spec.AccessEndsAt.Equal(end) {
+		return existing.Spec.EndKnownAt.DeepCopy()
+	}
+	return new(metav1.NewMicroTime(p.Now.UTC().Truncate(time.Microsecond)))
+}
+
+// BrakeState is what has to outlast a restart, beside the admissions, which are in the Grants.
+type BrakeState struct {
+	// Trip names the occasion on which the budget was used up; empty while nothing is paused.
+	Trip      string
+	TrippedAt time.Time
+	// Released is the trip that was released last, and when.
+	Released   string
+	ReleasedAt time.Time
+}
+
+// Brake decides which revocations of one institution go on. It is not safe for concurrent use.
+type Brake struct {
+	BrakeState
+	counted map[countedKey]counted
+}
+
+type countedKey struct {
+	grant string
+	kind  v1alpha1.RevocationType
+}
+
+type counted struct {
+	of string
+	at time.Time
+}
+
+// Answer is what the brake says to a revocation.
+type Answer int
+
+const (
+	// Paused means that it has to wait.
+	Paused Answer = iota
+	// Exhausted means that it has to wait, and that the brake has just tripped: the caller names the trip.
+	Exhausted
+	// Counted means that it may go on, and counts.
+	Counted
+	// Free means that it may go on and does not count, since a person released it.
+	Free
+)
+
+// Ask asks whether a revocation of a Grant, told by something unique, may go on. One that was counted is not counted
+// again: the answer may have been lost on its way to the Grant's status.
+func (b *Brake) Ask(grant string, r Revocation, budget int32, now time.Time) Answer {
+	key := countedKey{grant, r.Type}
+	before, again := b.counted[key]
+	switch {
+	case again && before.of == r.Of:
+		return Counted
+	case b.Released != "" && !r.Known.After(b.ReleasedAt):
+		return Free
+	case b.Trip != "":
+		return Paused
+	}
+	b.prune(now)
+	others := len(b.counted)
+	if _, again = b.counted[key]; again {
+		others--
+	}
+	if others >= int(budget) {
+		return Exhausted
+	}
+	b.note(key, counted{r.Of, now})
+	return Counted
+}
+
+// TakeBack forgets a revocation that was counted and then, for certain, not recorded.
+func (b *Brake) TakeBack(grant string, r Revocation) {
+	key := countedKey{grant, r.Type}
+	if b.counted[key].of == r.Of {
+		delete(b.counted, key)
+	}
+}
+
+// Note counts what a Grant records to have been admitted.
+func (b *Brake) Note(grant string, admissions []v1alpha1.RevocationAdmission, now time.Time) {
+	for _, admission := range admissions {
+		at := admission.At.Time
+		if admission.ReleasedTrip != "" || b.outside(at, now) {
+			continue
+		}
+		b.note(countedKey{grant, admission.Type}, counted{admission.Of, at})
+	}
+}
+
+func (b *Brake) note(key countedKey, c counted) {
+	if b.counted == nil {
+		b.counted = map[countedKey]counted{}
+	}
+	// What the cache shows may be older than what was counted here.
+	if b.counted[key].at.Before(c.at) {
+		b.counted[key] = c
+	}
+}
+
+// outside reports whether an admission no longer counts: an hour has passed, or a person looked and released since.
+func (b *Brake) outside(at, now time.Time) bool {
+	return now.Sub(at) >= brakeWindow || b.Released != "" && !at.After(b.ReleasedAt)
+}
+
+func (b *Brake) prune(now time.Time) {
+	for key, c := range b.counted {
+		if b.outside(c.at, now) {
+			delete(b.counted, key)
+		}
+	}
+}
+
+// Trips lets the brake hold everything that counts.
+func (b *Brake) Trips(name string, now time.Time) {
+	b.Trip, b.TrippedAt = name, now
+}
+
+// BrakeChange is what has become of a trip.
+type BrakeChange int
+
+const (
+	// BrakeUnchanged means that nothing has changed.
+	BrakeUnchanged BrakeChange = iota
+	// BrakeReleased means that a person released it.
+	BrakeReleased
+	// BrakeOver means that it is over by itself: nothing is held any more.
+	BrakeOver
+)
+
+// Next works out what becomes of a brake that holds so many Grants, and for which a person asked to release a trip.
+func (s BrakeState) Next(heldGrants int32, release string, now time.Time) (BrakeState, BrakeChange) {
+	switch {
+	case s.Trip == "":
+		return s, BrakeUnchanged
+	case release == s.Trip:
+		return BrakeState{Released: s.Trip, ReleasedAt: now.UTC().Truncate(time.Microsecond)}, BrakeReleased
+	case heldGrants == 0:
+		return BrakeState{Released: s.Released, ReleasedAt: s.ReleasedAt}, BrakeOver
+	}
+	return s, BrakeUnchanged
+}

@@ -1,0 +1,277 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// lettingGo returns where a Grant stands once the brake has let its end through.
+func lettingGo(grant *v1alpha1.Grant, now time.Time) End {
+	grant = grant.DeepCopy()
+	if EndOf(grant, now).Held {
+		Admit(grant, EndRevocation(grant), now, "")
+	}
+	return EndOf(grant, now)
+}
+
+var brakeNoon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
+// ending makes a planned Grant whose access ended at noon, which was known for so long.
+func ending(known time.Duration, edit ...func(*v1alpha1.Grant)) *v1alpha1.Grant {
+	grant := &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{
+		Policy: "lab", Approval: v1alpha1.ApprovalAutomatic,
+		AccessEndsAt: new(metav1.NewTime(brakeNoon)), EndKnownAt: new(metav1.NewMicroTime(brakeNoon.Add(-known))),
+	}}
+	for _, e := range edit {
+		e(grant)
+	}
+	return grant
+}
+
+func TestWhichEndsWaitForTheBrake(t *testing.T) {
+	t.Parallel()
+	override := func(o v1alpha1.GrantOverride) func(*v1alpha1.Grant) {
+		return func(g *v1alpha1.Grant) { g.Spec.Override = o }
+	}
+	for name, tc := range map[string]struct {
+		grant *v1alpha1.Grant
+		at    time.Time
+		want  End
+	}{
+		"an end that was known when it fell due": {grant: ending(0), want: End{Standing: Entitled, Held: true}},
+		"an end that was known later still": {
+			grant: ending(-time.Hour), want: End{Standing: Entitled, Held: true}},
+		"an end that was known for a second less than a day": {
+			grant: ending(day - time.Second), want: End{Standing: Entitled, Held: true}},
+		"an end that was known for a day": {
+			grant: ending(day), want: End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+		"an end of which nobody knows since when it was known": {
+			grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.EndKnownAt = nil }), want: End{Standing: Entitled, Held: true}},
+		"an end that is yet to come": {grant: ending(0), at: brakeNoon.Add(-time.Second),
+			want: End{Standing: Entitled, Next: brakeNoon}},
+		"an end long ago": {grant: ending(0), at: brakeNoon.Add(1000 * day), want: End{Standing: Entitled, Held: true}},
+		"an end that was let through": {
+			grant: ending(0, func(g *v1alpha1.Grant) { Admit(g, EndRevocation(g), brakeNoon, "") }),
+			want:  End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+		"another end than the one that was let through": {
+			grant: ending(0, func(g *v1alpha1.Grant) {
+				Admit(g, EndRevocation(g), brakeNoon, "")
+				g.Spec.AccessEndsAt = new(metav1.NewTime(brakeNoon.Add(-time.Second)))
+			}),
+			want: End{Standing: Entitled, Held: true}},
+		"something else that was let through": {
+			grant: ending(0, func(g *v1alpha1.Grant) {
+				r := EndRevocation(g)
+				r.Type = v1alpha1.RevocationNamespacesTaken
+				Admit(g, r, brakeNoon, "")
+			}),
+			want: End{Standing: Entitled, Held: true}},
+		"a person revoked it": {grant: ending(0, override(v1alpha1.GrantOverride{Revoked: new(true)})),
+			want: End{Standing: AccessOver, Revoked: true, Next: brakeNoon.Add(30 * day)}},
+		"a person said until when": {
+			grant: ending(0, override(v1alpha1.GrantOverride{Until: new(metav1.NewTime(brakeNoon))})),
+			want:  End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+		"a person approved it, which is no order to end it": {
+			grant: ending(0, override(v1alpha1.GrantOverride{Approved: new(true)})), want: End{Standing: Entitled, Held: true}},
+		"nobody has approved it": {
+			grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.Approval = v1alpha1.ApprovalManual }),
+			want:  End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+		"a person made it": {grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.Policy = "" }),
+			want: End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+		"its access was taken before, for another end": {
+			grant: ending(0, func(g *v1alpha1.Grant) { g.Status.AccessEndedAt = new(metav1.NewTime(brakeNoon.Add(-day))) }),
+			want:  End{Standing: AccessOver, Next: brakeNoon.Add(29 * day)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := tc.at
+			if at.IsZero() {
+				at = brakeNoon
+			}
+			if diff := cmp.Diff(tc.want, EndOf(tc.grant, at)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The moment from which an end is known stays for as long as the end does, and no longer.
+func TestSinceWhenAnEndIsKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, namespacePolicy())
+	known := func() time.Time {
+		t.Helper()
+		w.plan()
+		if w.grants[0].Spec.EndKnownAt == nil {
+			return time.Time{}
+		}
+		return w.grants[0].Spec.EndKnownAt.Time
+	}
+	expect := func(want time.Time) {
+		t.Helper()
+		if got := known(); !got.Equal(want) {
+			t.Errorf("known since %v, want %v", got, want)
+		}
+	}
+	w.deliver(delivered("2024-01-10 10:00:00"))
+	expect(time.Time{})
+	w.now = w.now.Add(time.Hour)
+	first := w.now
+	w.deliver(delivered("2024-01-10 11:00:00", expires("2024-06-30")))
+	expect(first)
+	w.now = w.now.Add(100 * day)
+	expect(first)
+	w.deliver(delivered("2024-01-10 12:00:00", expires("2024-07-31")))
+	expect(w.now)
+	w.now = w.now.Add(time.Minute)
+	w.policies["graduates"].Spec.Lifetime.MaxDays = 30
+	expect(w.now)
+	w.policies["graduates"].Spec.Lifetime.MaxDays = 0
+	w.now = w.now.Add(time.Minute)
+	expect(w.now)
+	w.deliver(delivered("2024-01-10 13:00:00"))
+	expect(time.Time{})
+}
+
+// asked is one revocation that is put to the brake, and what it answers.
+type asked struct {
+	after time.Duration
+	grant string
+	of    string
+	// known is how long before it was asked the revocation was known.
+	known time.Duration
+	want  Answer
+}
+
+func TestBrake(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		budget int32
+		before func(b *Brake)
+		asks   []asked
+	}{
+		"as many as the budget, and no more": {budget: 2, asks: []asked{
+			{grant: "a", want: Counted}, {grant: "b", want: Counted}, {grant: "c", want: Exhausted}}},
+		"the same one again is not counted again": {budget: 1, asks: []asked{
+			{grant: "a", of: "x", want: Counted}, {grant: "a", of: "x", want: Counted}, {grant: "b", want: Exhausted}}},
+		"the same one again goes on while the brake holds": {budget: 1, asks: []asked{
+			{grant: "a", of: "x", want: Counted}, {grant: "b", want: Exhausted}, {grant: "a", of: "x", want: Counted}}},
+		"another end of the same grant is the same grant": {budget: 1, asks: []asked{
+			{grant: "a", of: "x", want: Counted}, {grant: "a", of: "y", want: Counted}, {grant: "b", want: Exhausted}}},
+		"another end of the same grant waits while the brake holds": {budget: 1, asks: []asked{
+			{grant: "a", of: "x", want: Counted}, {grant: "b", want: Exhausted}, {grant: "a", of: "y", want: Paused}}},
+		"a second less than an hour still counts": {budget: 1, asks: []asked{
+			{grant: "a", want: Counted}, {after: time.Hour - time.Second, grant: "b", want: Exhausted}}},
+		"an hour later it does not": {budget: 1, asks: []asked{
+			{grant: "a", want: Counted}, {after: time.Hour, grant: "b", want: Counted},
+			{after: time.Hour - time.Second, grant: "c", want: Exhausted}}},
+		"an hour later what is paused stays paused": {budget: 1, asks: []asked{
+			{grant: "a", want: Counted}, {grant: "b", want: Exhausted}, {after: 2 * time.Hour, grant: "b", want: Paused}}},
+		"no budget lets nothing through": {budget: 0, asks: []asked{
+			{grant: "a", want: Exhausted}, {grant: "a", want: Paused}}},
+		"what the grants record counts": {
+			budget: 2, before: func(b *Brake) {
+				b.Note("a", []v1alpha1.RevocationAdmission{{Type: v1alpha1.RevocationAccessEnd, Of: "x",
+					At: metav1.NewMicroTime(brakeNoon.Add(-time.Minute))}}, brakeNoon)
+			},
+			asks: []asked{{grant: "b", want: Counted}, {grant: "c", want: Exhausted}}},
+		"what was recorded over an hour ago, or was released, does not": {
+			budget: 1, before: func(b *Brake) {
+				b.Note("a", []v1alpha1.RevocationAdmission{{Type: v1alpha1.RevocationAccessEnd, Of: "x",
+					At: metav1.NewMicroTime(brakeNoon.Add(-time.Hour))}}, brakeNoon)
+				b.Note("b", []v1alpha1.RevocationAdmission{{Type: v1alpha1.RevocationAccessEnd, Of: "x",
+					At: metav1.NewMicroTime(brakeNoon), ReleasedTrip: "trip-0"}}, brakeNoon)
+			},
+			asks: []asked{{grant: "c", want: Counted}}},
+		"what was known at the release is free, what came after it counts from nought": {
+			budget: 1, before: func(b *Brake) {
+				b.Note("a", []v1alpha1.RevocationAdmission{{Type: v1alpha1.RevocationAccessEnd, Of: "x",
+					At: metav1.NewMicroTime(brakeNoon.Add(-time.Minute))}}, brakeNoon)
+				b.BrakeState = BrakeState{Released: "trip-1", ReleasedAt: brakeNoon}
+			},
+			asks: []asked{{grant: "b", known: 0, want: Free},
+				{after: time.Minute, grant: "c", known: time.Minute, want: Free},
+				{grant: "d", known: time.Minute - time.Microsecond, want: Counted}, {grant: "e", want: Exhausted},
+				{grant: "f", known: time.Hour, want: Free}, {grant: "g", want: Paused}}},
+		"after a restart while it holds nothing goes": {
+			budget: 5, before: func(b *Brake) { b.BrakeState = BrakeState{Trip: "trip-1"} },
+			asks: []asked{{grant: "a", want: Paused}}},
+		"what was counted and not written down is taken back": {
+			budget: 1, before: func(b *Brake) {
+				r := Revocation{Type: v1alpha1.RevocationAccessEnd, Of: "x"}
+				b.Ask("a", r, 1, brakeNoon)
+				b.TakeBack("a", r)
+			},
+			asks: []asked{{grant: "b", want: Counted}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, now := &Brake{}, brakeNoon
+			if tc.before != nil {
+				tc.before(b)
+			}
+			for i, ask := range tc.asks {
+				now = now.Add(ask.after)
+				r := Revocation{Type: v1alpha1.RevocationAccessEnd, Of: ask.of, Known: now.Add(-ask.known)}
+				got := b.Ask(ask.grant, r, tc.budget, now)
+				if got != ask.want {
+					t.Errorf("%d, grant %s: got %v, want %v", i, ask.grant, got, ask.want)
+				}
+				if got == Exhausted {
+					b.Trips("trip", now)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatBecomesOfATrip(t *testing.T) {
+	t.Parallel()
+	tripped := BrakeState{Trip: "two", TrippedAt: brakeNoon, Released: "one", ReleasedAt: brakeNoon.Add(-time.Hour)}
+	for name, tc := range map[string]struct {
+		state   BrakeState
+		held    int32
+		release string
+		want    BrakeState
+		change  BrakeChange
+	}{
+		"nothing":                  {state: tripped, held: 3, want: tripped},
+		"another trip is released": {state: tripped, held: 3, release: "one", want: tripped},
+		"half a name":              {state: tripped, held: 3, release: "tw", want: tripped},
+		"nothing is held any more": {state: tripped, change: BrakeOver,
+			want: BrakeState{Released: "one", ReleasedAt: tripped.ReleasedAt}},
+		"it is released": {state: tripped, held: 3, release: "two", change: BrakeReleased,
+			want: BrakeState{Released: "two", ReleasedAt: brakeNoon}},
+		"nothing holds":                {release: "two"},
+		"nothing holds and no release": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, change := tc.state.Next(tc.held, tc.release, brakeNoon)
+			if got != tc.want || change != tc.change {
+				t.Errorf("got %+v (%v), want %+v (%v)", got, change, tc.want, tc.change)
+			}
+		})
+	}
+}
