@@ -17,12 +17,15 @@ limitations under the License.
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -94,7 +97,7 @@ func (r *GrantReconciler) passed(tenant *tenant, grant *v1alpha1.Grant, kind v1a
 func (r *GrantReconciler) hold(ctx context.Context, grant *v1alpha1.Grant, tenant *tenant) (outcome, error) {
 	verdict := paused("the end of access, " + plan.EndRevocation(grant).Of + ", waits: " + errPaused.Error())
 	if len(grant.Status.Inventory) == 0 && len(grant.Spec.Namespaces)+len(grant.Spec.Objects) > 0 {
-		return outcome{cmp.Or(grant.Status.Phase, v1alpha1.GrantPending), verdict, 0}, nil
+		return outcome{phaseOrPending(grant), verdict, 0}, nil
 	}
 	kept, err := r.provision(ctx, grant, tenant)
 	if err != nil {
@@ -131,4 +134,58 @@ func (r *GrantReconciler) admitAbandoned(ctx context.Context, grant *v1alpha1.Gr
 		return errPaused
 	}
 	return err
+}
+
+// beginToTake writes down that the taking away of namespaces begins, in the status that is about to be written, unless
+// somebody would lose something by it and the brake holds that back, which it then returns.
+func (r *GrantReconciler) beginToTake(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
+) (takingAway, error) {
+	now := r.Clock.Now()
+	names, revocation := plan.TakesToBegin(grant)
+	loses, err := r.loses(ctx, grant, names)
+	if err != nil {
+		return takingAway{}, err
+	}
+	if loses {
+		admitted, err := r.admit(ctx, grant, tenant, revocation)
+		if err != nil {
+			return takingAway{}, err
+		}
+		if !admitted {
+			grant.Status.Took = plan.TookBefore(grant, names, now)
+			return takingAway{reason: v1alpha1.ReasonRevocationPaused,
+				message: "the taking away of namespace " + strings.Join(names, ", ") + " waits: " + errPaused.Error()}, nil
+		}
+	}
+	r.passed(tenant, grant, v1alpha1.RevocationNamespacesTaken)
+	grant.Status.Took = plan.Took(grant, now)
+	return takingAway{}, nil
+}
+
+// loses reports whether anybody loses something when these namespaces are taken away: another Grant of the holder has
+// one, or there is one that is labelled to be taken. Where there is none, completing a course takes nothing away.
+func (r *GrantReconciler) loses(ctx context.Context, grant *v1alpha1.Grant, names []string) (bool, error) {
+	if len(names) == 0 {
+		return false, nil
+	}
+	beside, err := r.grantsBesideOf(ctx, grant, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return false, err
+	}
+	if plan.TakesFromHolder(grant, beside, names, r.Clock.Now()) {
+		return true, nil
+	}
+	for _, name := range names {
+		namespace := &metav1.PartialObjectMetadata{}
+		namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+		err := r.Live.Get(ctx, client.ObjectKey{Name: name}, namespace)
+		if client.IgnoreNotFound(err) != nil {
+			return false, fmt.Errorf("look at namespace %s: %w", name, err)
+		}
+		if err == nil && namespace.Labels[v1alpha1.LabelRevocable] == grant.Spec.Holder.InstitutionID.String() {
+			return true, nil
+		}
+	}
+	return false, nil
 }

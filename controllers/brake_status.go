@@ -19,6 +19,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -100,7 +101,9 @@ func (b *brakes) count(
 
 // waitsForBrake reports whether a Grant waits for the brake, by what it records.
 func waitsForBrake(grant *v1alpha1.Grant, now time.Time) bool {
-	return plan.EndOf(grant, now).Held || readyReason(grant.Status.Conditions) == v1alpha1.ReasonRevocationPaused
+	return plan.EndOf(grant, now).Held || slices.ContainsFunc(grant.Status.Conditions, func(c metav1.Condition) bool {
+		return c.Reason == v1alpha1.ReasonRevocationPaused
+	})
 }
 
 // show puts how the brake stands into the status of the institution.

@@ -54,13 +54,16 @@ func (r *GrantReconciler) takeNamespaces(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
 ) (time.Duration, error) {
 	if !plan.Takes(grant) || len(grant.Spec.Takes.Namespaces) == 0 {
+		r.passed(tenant, grant, v1alpha1.RevocationNamespacesTaken)
 		grant.Status.Took = nil
 		meta.RemoveStatusCondition(&grant.Status.Conditions, v1alpha1.ConditionTaken)
 		return 0, nil
 	}
 	recorded := grant.DeepCopy()
-	grant.Status.Took = plan.Took(grant, r.Clock.Now())
-	var worst takingAway
+	worst, err := r.beginToTake(ctx, grant, tenant)
+	if err != nil {
+		return 0, err
+	}
 	var after time.Duration
 	var failed error
 	for _, took := range grant.Status.Took {

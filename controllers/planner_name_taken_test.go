@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -58,10 +59,12 @@ func TestHandmadeGrantInTheWayOfAPlannedOne(t *testing.T) {
 	g.Expect(byHand.UID).To(Equal(uid))
 	g.Expect(byHand.Spec).To(BeComparableTo(*spec))
 
-	// The planner looks again by itself, but a delivery does not wait for that.
+	// Once it has gone, the planned one takes its name.
 	w.delete(byHand)
-	w.awaitGone(byHand)
-	w.change(completion, func() { sendAt(completion, "2026-03-05 10:00:00") })
+	w.eventually(func(g Gomega) {
+		err := admin.Get(t.Context(), keyOf(planned), planned)
+		g.Expect(apierrors.IsNotFound(err) || planned.UID != uid).To(BeTrue())
+	})
 	w.awaitActive(planned)
 	g.Expect(planned.Spec.Policy).To(BeEquivalentTo("lab"))
 	w.awaitReason(completion, v1alpha1.ReasonGranted)

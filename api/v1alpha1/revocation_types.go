@@ -117,6 +117,11 @@ type GrantTakes struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +optional
 	Namespaces []TakenNamespace `json:"namespaces,omitempty"`
+
+	// knownAt is since when the operator knows of these namespaces, for the brake on revocations.
+	//
+	// +optional
+	KnownAt *metav1.MicroTime `json:"knownAt,omitempty"`
 }
 
 // TookNamespace is a namespace whose taking away has begun. It is written before anything is taken.

@@ -17,6 +17,10 @@ limitations under the License.
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,10 +59,12 @@ func EndRevocation(grant *v1alpha1.Grant) Revocation {
 	return Revocation{Type: v1alpha1.RevocationAccessEnd, Of: at.UTC().Format(time.RFC3339), Known: known}
 }
 
-// gives reports whether a Grant gives access: what has ended, or was never approved, gives none. It does not look at
-// what is recorded to be in place, which is lost where a backup was restored: that is when the brake is needed most.
+// gives reports whether a Grant gives access: what has ended, was never approved or says nothing gives none. What is
+// recorded to be in place does not decide that: it is lost where a backup was restored, which is when the brake is
+// needed most.
 func gives(grant *v1alpha1.Grant) bool {
-	return grant.Status.AccessEndedAt == nil && entitledOr(grant) == Entitled
+	says := len(grant.Spec.Namespaces) + len(grant.Spec.Seats) + len(grant.Spec.Objects) + len(grant.Status.Inventory)
+	return says > 0 && grant.Status.AccessEndedAt == nil && entitledOr(grant) == Entitled
 }
 
 // held reports whether the end of a Grant's access, which has come, waits for the brake. What a person ordered in the
@@ -104,6 +110,80 @@ func (p *planning) knownSince(end *metav1.Time, existing *v1alpha1.Grant) *metav
 		return existing.Spec.EndKnownAt.DeepCopy()
 	}
 	return new(metav1.NewMicroTime(p.Now.UTC().Truncate(time.Microsecond)))
+}
+
+// knowTakes notes since when the namespaces that a Grant takes away are known: since now, unless it records already
+// that it takes them because of the same delivery.
+func (p *planning) knowTakes(takes *v1alpha1.GrantTakes, existing *v1alpha1.Grant) {
+	takes.KnownAt = nil
+	if len(takes.Namespaces) == 0 {
+		return
+	}
+	takes.KnownAt = new(metav1.NewMicroTime(p.Now.UTC().Truncate(time.Microsecond)))
+	if existing == nil {
+		return
+	}
+	before := &existing.Spec.Takes
+	unknown := func(ns v1alpha1.TakenNamespace) bool { return !slices.Contains(before.Namespaces, ns) }
+	if before.KnownAt != nil && before.Completion == takes.Completion && before.SendAt == takes.SendAt &&
+		!slices.ContainsFunc(takes.Namespaces, unknown) {
+		takes.KnownAt = before.KnownAt.DeepCopy()
+	}
+}
+
+// TakesToBegin returns the names of the namespaces that a Grant takes away and has not begun to, and the revocation
+// that this is. Another list is another revocation: what was let through before lets no edit of the policy pass.
+func TakesToBegin(grant *v1alpha1.Grant) ([]string, Revocation) {
+	takes := &grant.Spec.Takes
+	var names []string
+	for _, ns := range takes.Namespaces {
+		if before := tookOf(grant, ns.Name); before == nil || before.SendAt != takes.SendAt {
+			names = append(names, ns.Name)
+		}
+	}
+	slices.Sort(names)
+	sum := sha256.Sum256([]byte(strings.Join(names, ",")))
+	r := Revocation{
+		Type: v1alpha1.RevocationNamespacesTaken, Of: takes.SendAt + " " + hex.EncodeToString(sum[:8]),
+		Known: grant.CreationTimestamp.Time,
+	}
+	if takes.KnownAt != nil {
+		r.Known = takes.KnownAt.Time
+	}
+	return names, r
+}
+
+// TakesFromHolder reports whether a Grant, once it begins to take these namespaces away, takes something from the
+// Grants beside it. What has ended and what has gone is taken from nobody.
+func TakesFromHolder(grant *v1alpha1.Grant, beside []v1alpha1.Grant, names []string, now time.Time) bool {
+	taker := grant.DeepCopy()
+	taker.Status.Took = Took(grant, now)
+	for i := range beside {
+		other := &beside[i]
+		taken := TakenFrom(other, []v1alpha1.Grant{*taker}, now)
+		for _, name := range names {
+			_, takes := taken.Namespaces[name]
+			has := slices.ContainsFunc(other.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.Name == name })
+			if takes && (has || gives(other)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TookBefore returns what the status of a Grant is to say while these namespaces wait for the brake: what has begun
+// already, and is still to be taken.
+func TookBefore(grant *v1alpha1.Grant, names []string, now time.Time) []v1alpha1.TookNamespace {
+	var took []v1alpha1.TookNamespace
+	for _, entry := range Took(grant, now) {
+		if !slices.Contains(names, entry.Name) {
+			took = append(took, entry)
+		} else if before := tookOf(grant, entry.Name); before != nil {
+			took = append(took, *before)
+		}
+	}
+	return took
 }
 
 // BrakeState is what has to outlast a restart, beside the admissions, which are in the Grants.

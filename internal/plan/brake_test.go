@@ -40,7 +40,7 @@ var brakeNoon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 // ending makes a planned Grant whose access ended at noon, which was known for so long.
 func ending(known time.Duration, edit ...func(*v1alpha1.Grant)) *v1alpha1.Grant {
 	grant := &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{
-		Policy: "lab", Approval: v1alpha1.ApprovalAutomatic,
+		Policy: "lab", Approval: v1alpha1.ApprovalAutomatic, Seats: []v1alpha1.GrantedSeat{{Pool: "room"}},
 		AccessEndsAt: new(metav1.NewTime(brakeNoon)), EndKnownAt: new(metav1.NewMicroTime(brakeNoon.Add(-known))),
 	}}
 	for _, e := range edit {
@@ -97,6 +97,12 @@ func TestWhichEndsWaitForTheBrake(t *testing.T) {
 		"nobody has approved it": {
 			grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.Approval = v1alpha1.ApprovalManual }),
 			want:  End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+		"it gives nothing, and only takes away": {grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.Seats = nil }),
+			want: End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+		"it says nothing any more, and still has something": {
+			grant: ending(0, func(g *v1alpha1.Grant) {
+				g.Spec.Seats, g.Status.Inventory = nil, []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "grad-5"}}
+			}), want: End{Standing: Entitled, Held: true}},
 		"a person made it": {grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.Policy = "" }),
 			want: End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
 		"its access was taken before, for another end": {

@@ -230,6 +230,7 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 		return nil
 	}
 	p.ends(&spec, existing)
+	p.knowTakes(&spec.Takes, existing)
 	return &Planned{Name: name, Spec: spec, Existing: existing}
 }
 

@@ -41,6 +41,8 @@ type GrantTakesApplyConfiguration struct {
 	Seats []RevokedSeatApplyConfiguration `json:"seats,omitempty"`
 	// namespaces that the holder loses, once the status says so.
 	Namespaces []TakenNamespaceApplyConfiguration `json:"namespaces,omitempty"`
+	// knownAt is since when the operator knows of these namespaces, for the brake on revocations.
+	KnownAt *v1.MicroTime `json:"knownAt,omitempty"`
 }
 
 // GrantTakesApplyConfiguration constructs a declarative configuration of the GrantTakes type for use with
@@ -104,5 +106,13 @@ func (b *GrantTakesApplyConfiguration) WithNamespaces(values ...*TakenNamespaceA
 		}
 		b.Namespaces = append(b.Namespaces, *values[i])
 	}
+	return b
+}
+
+// WithKnownAt sets the KnownAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the KnownAt field is set to the value of the last call.
+func (b *GrantTakesApplyConfiguration) WithKnownAt(value v1.MicroTime) *GrantTakesApplyConfiguration {
+	b.KnownAt = &value
 	return b
 }
