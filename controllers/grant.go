@@ -248,13 +248,15 @@ func (r *GrantReconciler) pending(grant *v1alpha1.Grant, err error) (outcome, er
 func (r *GrantReconciler) provision(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
 ) (outcome, error) {
-	if faults := r.Limits.CheckGrant(&grant.Spec, tenant.Spec.NamespacePrefix); len(faults) > 0 {
-		return outcome{v1alpha1.GrantPending, plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
-			Message: faults[0].Error()}, 0}, nil
-	}
 	taken, err := r.taken(ctx, grant)
 	if err != nil {
 		return r.pending(grant, err)
+	}
+	if faults := r.Limits.CheckGrant(&grant.Spec, tenant.Spec.NamespacePrefix); len(faults) > 0 {
+		// What it had before it was refused stays, but for what is taken away.
+		_, err := r.take(ctx, grant, taken)
+		return outcome{v1alpha1.GrantPending, plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
+			Message: faults[0].Error()}, 0}, err
 	}
 	return r.provisionLeft(ctx, grant, taken)
 }

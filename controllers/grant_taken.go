@@ -107,11 +107,11 @@ func (r *GrantReconciler) provisionLeft(
 	result, err := r.take(ctx, left, taken)
 	if err == nil && result.phase == "" {
 		result, err = r.putInPlace(ctx, left)
+		if result.verdict.Reason == v1alpha1.ReasonActive && !taken.Nothing() {
+			result = tellTaken(result, left, taken)
+		}
 	}
 	grant.Status, grant.ResourceVersion = left.Status, left.ResourceVersion
-	if err == nil && result.phase == v1alpha1.GrantActive && !taken.Nothing() {
-		result = tellTaken(result, left, taken)
-	}
 	if !taken.Next.IsZero() {
 		result.after = sooner(result.after, max(time.Second, taken.Next.Sub(r.Clock.Now())))
 	}

@@ -221,6 +221,9 @@ func (r *GrantReconciler) takenFromOther(
 	if other.Namespace != grant.Namespace || other.Spec.Holder != grant.Spec.Holder {
 		return refuse(name, "it belongs to grant "+found[0].String()+" of somebody else"), nil
 	}
+	if !plan.Revocable(other, name) {
+		return refuse(name, "grant "+other.Name+" does not say the label "+v1alpha1.LabelRevocable), nil
+	}
 	now := r.Clock.Now()
 	taking, until := plan.NamespaceTaken(other, grant, name, now)
 	switch {

@@ -249,7 +249,7 @@ func TestRevokedSeatFollowsThePolicy(t *testing.T) {
 			w.awaitReason(has, tc.want)
 			w.consistently(func(g Gomega) {
 				w.get(has)
-				g.Expect(ready(has).Reason).To(Equal(tc.want))
+				g.Expect(ready(has).Reason).To(Equal(tc.want), ready(has).Message)
 			})
 		})
 	}

@@ -36,6 +36,7 @@ type world struct {
 	policies    map[string]*v1alpha1.CompletionPolicy
 	completions map[string]v1alpha1.CourseCompletion
 	grants      []v1alpha1.Grant
+	handmade    []v1alpha1.Grant
 	last        Plan
 }
 
@@ -112,7 +113,7 @@ func (w *world) plan() {
 
 func (w *world) person() Person {
 	person := Person{Holder: v1alpha1.GrantHolder{InstitutionID: 1, UserID: 5}, Prefix: "grad-", Zone: time.UTC,
-		Grants: w.grants, Now: w.now, Gone: map[string]bool{}}
+		Grants: w.grants, Handmade: w.handmade, Now: w.now, Gone: map[string]bool{}}
 	for _, completion := range w.completions {
 		person.Completions = append(person.Completions, completion)
 	}

@@ -19,7 +19,6 @@ package plan
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 
@@ -33,7 +32,7 @@ import (
 type Taken struct {
 	// Seats are the seats taken, by pool.
 	Seats map[v1alpha1.LocalName]Taking
-	// Namespaces are the namespaces taken, by name: those that the Grant says, and those that it still has.
+	// Namespaces are the namespaces taken, by name.
 	Namespaces map[string]Taking
 	// Next is when a cause that keeps something ends, so that it is taken then; zero if none does.
 	Next time.Time
@@ -77,7 +76,8 @@ func (t *Taken) seats(grant, taker *v1alpha1.Grant, now time.Time) {
 }
 
 func (t *Taken) namespaces(grant, taker *v1alpha1.Grant, now time.Time) {
-	for _, name := range NamespacesOf(grant) {
+	for i := range grant.Spec.Namespaces {
+		name := grant.Spec.Namespaces[i].Name
 		taking, until := NamespaceTaken(grant, taker, name, now)
 		t.sooner(until)
 		other, found := t.Namespaces[name]
@@ -94,18 +94,12 @@ func (t *Taken) sooner(at time.Time) {
 	}
 }
 
-// NamespacesOf returns the names of the namespaces that a Grant says or still has, ordered.
-func NamespacesOf(grant *v1alpha1.Grant) []string {
-	names := map[string]bool{}
-	for i := range grant.Spec.Namespaces {
-		names[grant.Spec.Namespaces[i].Name] = true
-	}
-	for _, entry := range grant.Status.Inventory {
-		if entry.Kind == "Namespace" && *entry.Group == "" && entry.ServiceAccountName == "" {
-			names[entry.Name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
+// Revocable reports whether a Grant lets completions take a namespace away, by the label that it says for it. What it
+// no longer says stays until the Grant ends.
+func Revocable(grant *v1alpha1.Grant, name string) bool {
+	return slices.ContainsFunc(grant.Spec.Namespaces, func(ns v1alpha1.GrantedNamespace) bool {
+		return ns.Name == name && ns.Labels[v1alpha1.LabelRevocable] == grant.Spec.Holder.InstitutionID.String()
+	})
 }
 
 // NamespaceTaken works out whether one Grant takes a namespace away from another, nil if it does not; and when a cause
@@ -113,7 +107,8 @@ func NamespacesOf(grant *v1alpha1.Grant) []string {
 func NamespaceTaken(grant, taker *v1alpha1.Grant, name string, now time.Time) (*Taking, time.Time) {
 	takes := &taker.Spec.Takes
 	took := tookOf(taker, name)
-	if took == nil || !slices.Contains(takes.Namespaces, v1alpha1.TakenNamespace{Name: name}) {
+	said := slices.Contains(takes.Namespaces, v1alpha1.TakenNamespace{Name: name})
+	if took == nil || !said || !Revocable(grant, name) {
 		return nil, time.Time{}
 	}
 	// A later delivery takes anew, and has not begun to before the status says so.

@@ -1,0 +1,222 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// meddling changes the world right before the first deletion of a namespace reaches the API server.
+type meddling struct {
+	next   http.RoundTripper
+	once   *sync.Once
+	meddle func()
+}
+
+func (m *meddling) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Method == http.MethodDelete && strings.HasPrefix(request.URL.Path, "/api/v1/namespaces/") {
+		m.once.Do(m.meddle)
+	}
+	return m.next.RoundTrip(request)
+}
+
+// What changed between the look and the deletion is looked at again: somebody kept the namespace at the last moment.
+func TestRevokedNamespaceThatIsKeptAtTheLastMomentStays(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	namespace := w.labelled(w.prefix+"1", w.id.String())
+	meddled, once := make(chan struct{}), &sync.Once{}
+	w.wrap = func(next http.RoundTripper) http.RoundTripper {
+		return &meddling{next, once, func() {
+			delete(namespace.Labels, v1alpha1.LabelRevocable)
+			if err := admin.Update(t.Context(), namespace); err != nil {
+				t.Errorf("take the label away: %v", err)
+			}
+			close(meddled)
+		}}
+	}
+	w.create(MakeInstitution(w).Obj(), taking(w).Grace(0).Obj(), finish(w).Obj())
+	w.start()
+	NewWithT(t).Eventually(meddled, soon).Should(BeClosed())
+	w.awaitTakenReason(w.grantOf("done", finish(w).Obj()), v1alpha1.ReasonNotRevocable)
+	w.stays(namespace, namespace.UID)
+}
+
+// The label of a granted namespace is the policy's to say: without it neither access nor data goes.
+func TestRevokedNamespaceOfAPolicyThatDoesNotSayTheLabelStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	enrolled := MakeCompletion(w, 1).Obj()
+	w.create(MakeLab(w, "lab").Obj(), taking(w).Grace(0).Obj(), enrolled)
+	grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
+	w.awaitActive(grant)
+	w.get(namespace)
+	w.create(finish(w).Obj())
+	taker := w.grantOf("done", finish(w).Obj())
+	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	w.stays(namespace, namespace.UID)
+	w.get(w.accessOf(1))
+	w.awaitActive(grant)
+
+	// Nor does a label help that somebody else put on it: the Grant would make it again.
+	w.change(namespace, func() { namespace.Labels[v1alpha1.LabelRevocable] = w.id.String() })
+	w.nudge()
+	w.eventually(func(g Gomega) {
+		g.Expect(w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)).To(ContainSubstring("does not say the label"))
+	})
+	w.stays(namespace, namespace.UID)
+}
+
+// A hand-made Grant loses its namespace too, and one that is made after the completion has a new one.
+func TestRevokedNamespaceOfAHandmadeGrant(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := NewWithT(t)
+	made := func(name string) *GrantWrapper {
+		grant := MakeGrant(w, name, 1).Namespace(w.prefix + "1")
+		grant.Spec.Namespaces[0].Labels = map[string]string{v1alpha1.LabelRevocable: w.id.String()}
+		return grant
+	}
+	hand := made("hand").Obj()
+	w.create(hand)
+	w.awaitActive(hand)
+	w.get(w.accessOf(1))
+	// The time of a Grant is that of the API server, of which the test has no other.
+	sent := hand.CreationTimestamp.Time
+	completion := finish(w).SendAt(sent.In(time.FixedZone("-03", -3*3600)).Format(time.DateTime)).Obj()
+	w.create(taking(w).Grace(0).Obj(), completion)
+	w.awaitReason(hand, v1alpha1.ReasonTaken)
+	w.awaitGone(w.learner(1))
+	w.eventually(func(g Gomega) {
+		w.get(hand)
+		g.Expect(hand.Status.Inventory).To(BeEmpty())
+	})
+	w.eventually(func(g Gomega) { g.Expect(time.Since(sent)).To(BeNumerically(">", time.Second)) })
+	later := made("later").Obj()
+	w.create(later)
+	w.awaitActive(later)
+	namespace := w.learner(1)
+	w.get(namespace)
+	g.Expect(namespace.Labels).To(HaveKeyWithValue(v1alpha1.LabelGrant, later.OwnerDigest()))
+	w.nudge()
+	w.stays(namespace, namespace.UID)
+}
+
+// Objects in a namespace that is taken away are data: they stay with it, and go with it.
+func TestRevokedNamespaceTakesItsObjectsAlong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.allow("", rule("", "configmaps"))
+	lab := revocableLab(w).Object("welcome", w.fill(welcome)).Object("note", w.fill(note))
+	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
+	w.create(w.account(), lab.Obj(), taking(w).Obj(), enrolled)
+	grant := w.grantOf("lab", enrolled)
+	w.awaitActive(grant)
+	inside, outside := w.configMap(w.prefix+"1", "welcome"), w.configMap(w.namespace, "note-1")
+	w.get(inside)
+	w.get(outside)
+
+	w.create(completion)
+	w.awaitGone(w.accessOf(1))
+	w.eventually(func(g Gomega) {
+		w.get(grant)
+		g.Expect(ready(grant).Message).To(ContainSubstring("took away namespace"))
+		g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantActive), "the note is left")
+	})
+	w.stays(inside, inside.UID)
+	w.step(31 * oneDay)
+	w.awaitGone(w.learner(1))
+	w.eventually(func(g Gomega) {
+		w.get(grant)
+		g.Expect(grant.Status.Inventory).To(HaveLen(1))
+		g.Expect(entryOf(grant, w.namespace, "note-1").UID).To(BeEquivalentTo(outside.UID))
+	})
+
+	// A withdrawal gives all of it back, though empty.
+	w.delete(completion)
+	w.awaitGone(completion)
+	w.awaitActive(grant)
+	w.awaitData(inside, map[string]string{"text": "Welcome, Graciliano Ramos!"})
+	w.get(w.accessOf(1))
+}
+
+// What was to be taken before a suspension has its grace days from when it really is.
+func TestRevokedNamespaceHasItsGraceAfterASuspension(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	institution := MakeInstitution(w).Obj()
+	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
+	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
+	grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
+	w.awaitActive(grant)
+	w.get(namespace)
+	w.change(institution, func() { institution.Spec.Suspend = new(true) })
+	w.awaitReason(grant, v1alpha1.ReasonSuspended)
+	w.create(completion)
+	w.step(40 * oneDay)
+	w.stays(namespace, namespace.UID)
+	w.get(w.accessOf(1))
+	w.change(institution, func() { institution.Spec.Suspend = nil })
+	w.awaitReason(grant, v1alpha1.ReasonTaken)
+	w.step(29 * oneDay)
+	w.stays(namespace, namespace.UID)
+	w.step(2 * oneDay)
+	w.awaitGone(namespace)
+}
+
+// A cause that kept the namespace for a while, and ends: the grace days of both count from then.
+func TestRevokedNamespaceThatWasKeptForAWhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const other = v1alpha1.PlatformID(7)
+	labs := MakePolicy(w, "labs").PerUser().Courses(course, other).Grace(5).
+		Namespace(v1alpha1.Template(w.prefix + "${user.id}"))
+	labs.Spec.Namespaces[0].Labels = map[string]v1alpha1.Template{v1alpha1.LabelRevocable: "${institution.id}"}
+	w.create(labs.Obj(), MakeCompletion(w, 1).Obj())
+	grant, namespace := w.grant("labs."+w.id.String()+"-1"), w.learner(1)
+	w.awaitActive(grant)
+	w.get(namespace)
+	// It is withdrawn, and so ends, after the one that takes has fallen due.
+	later := MakeCompletion(w, 1).Course(other).SendAt("2030-06-02 10:00:00").Obj()
+	w.create(later)
+	w.awaitReason(later, v1alpha1.ReasonGranted)
+	w.create(taking(w).Obj(), finish(w).Obj())
+	taker := w.grantOf("done", finish(w).Obj())
+	w.awaitTakenReason(taker, v1alpha1.ReasonAccessEnded)
+	w.step(31 * oneDay)
+	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	w.stays(namespace, namespace.UID)
+
+	w.delete(later)
+	w.awaitReason(grant, v1alpha1.ReasonTaken)
+	w.step(29 * oneDay)
+	w.stays(namespace, namespace.UID)
+	w.step(2 * oneDay)
+	w.eventually(func(g Gomega) {
+		g.Expect(apierrors.IsNotFound(admin.Get(t.Context(), keyOf(namespace), namespace))).To(BeTrue())
+	})
+	w.awaitTakenReason(taker, v1alpha1.ReasonTaken)
+}

@@ -1,0 +1,342 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// digestOf makes a digest whose order is that of the letter.
+func digestOf(letter string) string { return strings.Repeat(letter, 64) }
+
+// takenAt is the moment of the completion that takes: noon, as its text says.
+const takenAt = "2026-03-01 12:00:00"
+
+// taker is a Grant that takes the pool lab and the namespace lab-5, and has begun to a day ago.
+func taker(edit ...func(*v1alpha1.Grant)) v1alpha1.Grant {
+	grant := v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Name: "done.c"}, Spec: v1alpha1.GrantSpec{
+		Policy: "done", Holder: v1alpha1.GrantHolder{InstitutionID: 1, UserID: 5},
+		Lifetime: v1alpha1.Lifetime{GraceDays: new(int32(30))},
+		Takes: v1alpha1.GrantTakes{
+			Completion: "c", SendAt: takenAt, SentAt: metav1.NewTime(noon), Digest: digestOf("m"),
+			Seats:      []v1alpha1.RevokedSeat{{Pool: "lab"}},
+			Namespaces: []v1alpha1.TakenNamespace{{Name: "lab-5"}},
+		},
+	}}
+	grant.Status.Took = []v1alpha1.TookNamespace{
+		{Name: "lab-5", SendAt: takenAt, Digest: digestOf("m"), At: metav1.NewTime(noon.Add(-day))}}
+	for _, e := range edit {
+		e(&grant)
+	}
+	return grant
+}
+
+// losing is a planned Grant of the same person with the seat and the namespace, of one older completion.
+func losing(edit ...func(*v1alpha1.Grant)) v1alpha1.Grant {
+	grant := v1alpha1.Grant{
+		ObjectMeta: metav1.ObjectMeta{Name: "lab.e", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+		Spec: v1alpha1.GrantSpec{
+			Policy: "lab", Holder: v1alpha1.GrantHolder{InstitutionID: 1, UserID: 5},
+			Lifetime: v1alpha1.Lifetime{GraceDays: new(int32(90))},
+			Causes:   []v1alpha1.GrantCause{{Completion: "e", SendAt: "2026-02-01 12:00:00", Digest: digestOf("a")}},
+			Seats:    []v1alpha1.GrantedSeat{{Pool: "lab"}, {Pool: "library"}},
+			Namespaces: []v1alpha1.GrantedNamespace{
+				{Name: "lab-5", Labels: map[string]string{v1alpha1.LabelRevocable: "1"}}},
+		},
+	}
+	for _, e := range edit {
+		e(&grant)
+	}
+	return grant
+}
+
+// causedAlso adds a cause; it ends so long after noon, or not at all where that is zero.
+func causedAlso(sendAt, digest string, ends time.Duration) func(*v1alpha1.Grant) {
+	return func(g *v1alpha1.Grant) {
+		cause := v1alpha1.GrantCause{Completion: "later", SendAt: sendAt, Digest: digestOf(digest)}
+		if ends != 0 {
+			cause.EndsAt, cause.End = new(metav1.NewTime(noon.Add(ends))), v1alpha1.CauseMaximumReached
+		}
+		g.Spec.Causes = append(g.Spec.Causes, cause)
+	}
+}
+
+func made(at time.Duration) func(*v1alpha1.Grant) {
+	return func(g *v1alpha1.Grant) {
+		handMade(g)
+		g.CreationTimestamp = metav1.NewTime(noon.Add(at))
+	}
+}
+
+func manual(override v1alpha1.GrantOverride) func(*v1alpha1.Grant) {
+	return func(g *v1alpha1.Grant) { g.Spec.Approval, g.Spec.Override = v1alpha1.ApprovalManual, override }
+}
+
+func TestTakenFrom(t *testing.T) {
+	t.Parallel()
+	const after = "2026-03-01 12:00:01"
+	due := noon.Add(29 * day)
+	for name, tc := range map[string]struct {
+		taker, grant v1alpha1.Grant
+		// wantSeat and wantNamespace are the completions that take, empty for none.
+		wantSeat, wantNamespace string
+		wantDue, wantNext       time.Time
+	}{
+		"an older completion loses": {
+			taker: taker(), grant: losing(), wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"somebody else loses nothing": {
+			taker: taker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Holder.UserID = 6 }),
+		},
+		"the same person at another institution loses nothing": {
+			taker: taker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Holder.InstitutionID = 2 }),
+		},
+		"the same ids in another namespace lose nothing": {
+			taker: taker(), grant: losing(func(g *v1alpha1.Grant) { g.Namespace = "elsewhere" }),
+		},
+		"a later completion keeps": {taker: taker(), grant: losing(causedAlso(after, "a", 0))},
+		"the time decides before the digest": {
+			taker: taker(), grant: losing(causedAlso("2026-03-01 11:59:59", "z", 0)),
+			wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"at the same second the digest decides: later": {taker: taker(), grant: losing(causedAlso(takenAt, "n", 0))},
+		"at the same second the digest decides: earlier": {
+			taker: taker(), grant: losing(causedAlso(takenAt, "l", 0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"what the same completion gave is taken": {
+			taker: taker(), grant: losing(causedAlso(takenAt, "m", 0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"a later completion keeps until it ends": {
+			taker: taker(), grant: losing(causedAlso(after, "a", time.Hour)), wantNext: noon.Add(time.Hour),
+		},
+		"a later completion that has ended keeps nothing, and the grace days count from then": {
+			taker: taker(), grant: losing(causedAlso(after, "a", -time.Minute)),
+			wantSeat: "c", wantNamespace: "c", wantDue: noon.Add(90*day - time.Minute),
+		},
+		"a grant made by hand before loses": {
+			taker: taker(), grant: losing(made(-time.Hour)), wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"a grant made by hand in the same second loses": {
+			taker: taker(), grant: losing(made(0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"a grant made by hand later keeps": {taker: taker(), grant: losing(made(time.Second))},
+		"a namespace that does not say that it may be taken stays": {
+			taker: taker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Namespaces[0].Labels = nil }), wantSeat: "c",
+		},
+		"a namespace for another institution to take stays": {
+			taker: taker(), wantSeat: "c",
+			grant: losing(func(g *v1alpha1.Grant) { g.Spec.Namespaces[0].Labels[v1alpha1.LabelRevocable] = "2" }),
+		},
+		"a namespace stays until the status says that taking it has begun": {
+			taker: taker(func(g *v1alpha1.Grant) { g.Status.Took = nil }), grant: losing(), wantSeat: "c",
+		},
+		"what a status says and the spec no longer does is not taken": {
+			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Takes.Namespaces = nil }), grant: losing(), wantSeat: "c",
+		},
+		"a later delivery has to begin first, and an earlier one goes on": {
+			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Takes.SendAt = "2026-03-09 12:00:00" }), grant: losing(),
+			wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"a later delivery that has not begun takes nothing that came between": {
+			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Takes.SendAt = "2026-03-09 12:00:00" }),
+			grant: losing(causedAlso(after, "a", 0)), wantSeat: "c",
+		},
+		"a grant that waits for approval takes nothing": {
+			taker: taker(manual(v1alpha1.GrantOverride{})), grant: losing(),
+		},
+		"an approved one takes": {
+			taker: taker(manual(v1alpha1.GrantOverride{Approved: new(true)})), grant: losing(),
+			wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"one that a person revoked has taken all the same": {
+			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Override.Revoked = new(true) }), grant: losing(),
+			wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"one that has ended has taken all the same": {
+			taker: taker(endedBefore), grant: losing(), wantSeat: "c", wantNamespace: "c", wantDue: due,
+		},
+		"an end that a person put off gives nothing back": {
+			taker: taker(), wantSeat: "c", wantNamespace: "c", wantDue: due,
+			grant: losing(func(g *v1alpha1.Grant) { g.Spec.Override.Until = new(metav1.NewTime(noon.Add(time.Hour))) }),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := TakenFrom(&tc.grant, []v1alpha1.Grant{tc.grant, tc.taker}, noon)
+			for what, diff := range map[string]string{
+				"seat":      cmp.Diff(tc.wantSeat, string(got.Seats["lab"].Completion)),
+				"library":   cmp.Diff("", string(got.Seats["library"].Completion)),
+				"namespace": cmp.Diff(tc.wantNamespace, string(got.Namespaces["lab-5"].Completion)),
+				"due":       cmp.Diff(tc.wantDue, got.Namespaces["lab-5"].DataEndsAt),
+				"next":      cmp.Diff(tc.wantNext, got.Next),
+			} {
+				if diff != "" {
+					t.Errorf("%s differs (-want +got):\n%s", what, diff)
+				}
+			}
+		})
+	}
+}
+
+// Of two that take the same, the sooner end counts, whatever the order in which they are listed.
+func TestTakenFromByTwo(t *testing.T) {
+	t.Parallel()
+	second := taker(func(g *v1alpha1.Grant) {
+		g.Name, g.Spec.Takes.Completion = "also.c", "d"
+		g.Status.Took[0].At = metav1.NewTime(noon.Add(-2 * day))
+	})
+	grant := losing()
+	for _, beside := range [][]v1alpha1.Grant{{taker(), second}, {second, taker()}} {
+		got := TakenFrom(&grant, beside, noon)
+		want := Taking{Grant: "also.c", Completion: "d", DataEndsAt: noon.Add(28 * day)}
+		if diff := cmp.Diff(want, got.Namespaces["lab-5"]); diff != "" {
+			t.Errorf("namespace differs (-want +got):\n%s", diff)
+		}
+		if got.Seats["lab"].Grant != "also.c" {
+			t.Errorf("the seat is taken by %s, want the first by name", got.Seats["lab"].Grant)
+		}
+	}
+}
+
+func TestTook(t *testing.T) {
+	t.Parallel()
+	begun := metav1.NewTime(noon.Add(-day))
+	for name, tc := range map[string]struct {
+		edit func(*v1alpha1.Grant)
+		want map[string]metav1.Time
+	}{
+		"what has begun goes on": {edit: func(*v1alpha1.Grant) {}, want: map[string]metav1.Time{"lab-5": begun}},
+		"another namespace begins now": {
+			edit: func(g *v1alpha1.Grant) {
+				g.Spec.Takes.Namespaces = append(g.Spec.Takes.Namespaces, v1alpha1.TakenNamespace{Name: "two-5"})
+			}, want: map[string]metav1.Time{"lab-5": begun, "two-5": metav1.NewTime(noon)},
+		},
+		"a later delivery begins anew": {
+			edit: func(g *v1alpha1.Grant) { g.Spec.Takes.SendAt = "2026-03-02 12:00:00" },
+			want: map[string]metav1.Time{"lab-5": metav1.NewTime(noon)},
+		},
+		"another digest of the same delivery changes nothing": {
+			edit: func(g *v1alpha1.Grant) { g.Spec.Takes.Digest = digestOf("x") }, want: map[string]metav1.Time{"lab-5": begun},
+		},
+		"what is no longer taken is forgotten": {
+			edit: func(g *v1alpha1.Grant) { g.Spec.Takes.Namespaces = nil }, want: map[string]metav1.Time{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			grant, got := taker(tc.edit), map[string]metav1.Time{}
+			for _, took := range Took(&grant, noon) {
+				got[took.Name] = took.At
+				if took.SendAt != grant.Spec.Takes.SendAt || took.Digest != grant.Spec.Takes.Digest {
+					t.Errorf("it names the delivery %s %s", took.SendAt, took.Digest)
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("begun differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is left is without what is taken, and without the objects in it.
+func TestTakenLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	object := func(name, namespace string) v1alpha1.GrantedObject {
+		return v1alpha1.GrantedObject{Name: v1alpha1.EntryName(name), Object: runtime.RawExtension{Raw: []byte(
+			`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"` + namespace + `"}}`)}}
+	}
+	grant := losing(func(g *v1alpha1.Grant) {
+		g.Spec.Namespaces = append(g.Spec.Namespaces, v1alpha1.GrantedNamespace{Name: "home-5"})
+		g.Spec.Objects = []v1alpha1.GrantedObject{
+			object("inside", "lab-5"), object("outside", "home-5"), object("nowhere", "")}
+	})
+	before := grant.DeepCopy()
+	taken := TakenFrom(&grant, []v1alpha1.Grant{taker()}, noon)
+	left := taken.Left(&grant)
+	var got []string
+	for _, seat := range left.Spec.Seats {
+		got = append(got, string(seat.Pool))
+	}
+	for _, ns := range left.Spec.Namespaces {
+		got = append(got, ns.Name)
+	}
+	for _, o := range left.Spec.Objects {
+		got = append(got, string(o.Name))
+	}
+	if diff := cmp.Diff([]string{"library", "home-5", "outside", "nowhere"}, got); diff != "" {
+		t.Errorf("what is left differs (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(before, &grant); diff != "" {
+		t.Errorf("the grant itself has changed:\n%s", diff)
+	}
+}
+
+// A pool frees a taken seat, gives it on, and looks again when what keeps one ends.
+func TestSeatsThatAreTakenAway(t *testing.T) {
+	t.Parallel()
+	after := "2026-03-01 12:00:01"
+	other := asking("other", 5)
+	other.Spec.Holder.UserID = 9
+	for name, tc := range map[string]struct {
+		grant    v1alpha1.Grant
+		seats    []v1alpha1.Seat
+		wantFree []string
+		wantLine []v1alpha1.LocalName
+		wantGive string
+		wantNext time.Time
+	}{
+		"a seat is freed": {
+			grant: losing(), seats: []v1alpha1.Seat{seatOf(0, "lab.e")},
+			wantFree: []string{"lab-0"}, wantLine: []v1alpha1.LocalName{"other"},
+		},
+		"who has none stands in no line": {grant: losing(), wantGive: "other"},
+		"a kept seat stays until what keeps it ends": {
+			grant: losing(causedAlso(after, "a", time.Hour)), seats: []v1alpha1.Seat{seatOf(0, "lab.e")},
+			wantLine: []v1alpha1.LocalName{"other"}, wantNext: noon.Add(time.Hour),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := SeatsOf(Pool{Name: "lab", Pool: seatPoolOf(1), Seats: tc.seats,
+				Grants: []v1alpha1.Grant{tc.grant, other}, Takers: []v1alpha1.Grant{taker()}, Now: noon})
+			var freed []string
+			for _, seat := range got.Free {
+				freed = append(freed, seat.Name)
+			}
+			gave := ""
+			for _, seat := range got.Give {
+				gave = string(seat.Grant)
+			}
+			for what, diff := range map[string]string{
+				"free": cmp.Diff(tc.wantFree, freed), "line": cmp.Diff(tc.wantLine, got.Line),
+				"give": cmp.Diff(tc.wantGive, gave), "next": cmp.Diff(tc.wantNext, got.Next),
+			} {
+				if diff != "" {
+					t.Errorf("%s differs (-want +got):\n%s", what, diff)
+				}
+			}
+		})
+	}
+}
