@@ -55,6 +55,7 @@ func (s *session) demonstrate(ctx context.Context) error {
 		{"the graduate may work there, and not widen the bounds", s.checkAccess},
 		{"a namespace that was there before is never taken over", s.checkConflict},
 		{"withdrawing the completion removes the namespace", s.checkWithdrawal},
+		{"completing another course takes the desk and the lab of its student away", s.checkRevocation},
 	} {
 		if err := step.check(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)

@@ -54,7 +54,7 @@ func TestPoliciesInTheDocsAreReady(t *testing.T) {
 	s := openSchool(t, func(spec *v1alpha1.InstitutionSpec) { spec.NamespacePrefix = "grad-" })
 	root, err := cluster.RepositoryRoot()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	for document, want := range map[string]int{"README.md": 1, "docs/user-guide.md": 7} {
+	for document, want := range map[string]int{"README.md": 1, "docs/user-guide.md": 9} {
 		text, err := os.ReadFile(filepath.Join(root, document))
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 		blocks := yamlBlock.FindAllStringSubmatch(string(text), -1)
