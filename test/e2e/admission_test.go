@@ -122,10 +122,14 @@ func TestAdmissionPlannedGrantsBelongToTheControllerManager(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	later := metav1.NewTime(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))
 	for name, edit := range map[string]func(*v1alpha1.GrantSpec){
-		"causes":          func(s *v1alpha1.GrantSpec) { s.Causes[0].SendAt = "2099-01-01 00:00:00" },
-		"namespaces":      func(s *v1alpha1.GrantSpec) { s.Namespaces[0].PodSecurity = v1alpha1.PodSecurityPrivileged },
-		"access":          func(s *v1alpha1.GrantSpec) { s.Namespaces[0].Access[0].Subjects[0].Name = "eve@example.com" },
-		"seats":           func(s *v1alpha1.GrantSpec) { s.Seats = []v1alpha1.GrantedSeat{{Pool: "desks"}} },
+		"causes":     func(s *v1alpha1.GrantSpec) { s.Causes[0].SendAt = "2099-01-01 00:00:00" },
+		"namespaces": func(s *v1alpha1.GrantSpec) { s.Namespaces[0].PodSecurity = v1alpha1.PodSecurityPrivileged },
+		"access":     func(s *v1alpha1.GrantSpec) { s.Namespaces[0].Access[0].Subjects[0].Name = "eve@example.com" },
+		"seats":      func(s *v1alpha1.GrantSpec) { s.Seats = []v1alpha1.GrantedSeat{{Pool: "desks"}} },
+		"takes": func(s *v1alpha1.GrantSpec) {
+			s.Takes = v1alpha1.GrantTakes{Completion: s.Causes[0].Completion, SendAt: s.Causes[0].SendAt,
+				SentAt: s.Causes[0].SentAt, Digest: s.Causes[0].Digest, Seats: []v1alpha1.RevokedSeat{{Pool: "desks"}}}
+		},
 		"lifetime":        func(s *v1alpha1.GrantSpec) { s.Lifetime.GraceDays = new(int32(7)) },
 		"onRevoke":        func(s *v1alpha1.GrantSpec) { s.OnRevoke = v1alpha1.RemovalRetain },
 		"onPolicyRemoval": func(s *v1alpha1.GrantSpec) { s.OnPolicyRemoval = v1alpha1.RemovalDelete },
@@ -233,4 +237,22 @@ func TestAdmissionTheControllerManagerTouchesOnlyWhatIsMarked(t *testing.T) {
 	g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(foreign), foreign)).To(Succeed())
 	g.Expect(foreign.DeletionTimestamp.IsZero()).To(BeTrue())
 	g.Expect(foreign.Labels).NotTo(HaveKey(v1alpha1.LabelGrant))
+
+	// What its owners let completions take away may be deleted, and not changed.
+	t.Run("a namespace that may be taken away", func(t *testing.T) {
+		g := NewWithT(t)
+		foreign.Labels[v1alpha1.LabelRevocable] = "12345"
+		g.Expect(admin.Update(t.Context(), foreign)).To(Succeed())
+		refused(mark(t.Context(), foreign.Name), policy)(g)
+		refused(manager.Create(t.Context(), binding(foreign.Name, marked)), policy)(g)
+		g.Expect(manager.Delete(t.Context(), foreign)).To(Succeed())
+	})
+	t.Run("a system namespace that may be taken away", func(t *testing.T) {
+		g := NewWithT(t)
+		own := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "kube-revocable-", Labels: map[string]string{v1alpha1.LabelRevocable: "12345"}}}
+		g.Expect(admin.Create(t.Context(), own)).To(Succeed())
+		refused(manager.Delete(t.Context(), own), policy)(g)
+		g.Expect(admin.Delete(t.Context(), own)).To(Succeed())
+	})
 }
