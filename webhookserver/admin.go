@@ -41,8 +41,6 @@ type InboxStatus struct {
 	Failure string `json:"failure,omitempty"`
 	// APIAway tells that the API is known not to take anything.
 	APIAway bool `json:"apiAway"`
-	// Settled tells that there is nothing to drain now: the inbox is empty, or what it has must wait.
-	Settled bool `json:"settled"`
 }
 
 // InboxRecord is what the administration says of a record.
@@ -97,7 +95,7 @@ func (a *admin) status(w http.ResponseWriter, _ *http.Request) {
 	away, _ := a.drainer.circuit.away()
 	status := InboxStatus{
 		Records: stats.Records, DeadLetters: stats.DeadLetters, Bytes: stats.Bytes, MaxBytes: stats.MaxBytes,
-		APIAway: away, Settled: a.drainer.settled(),
+		APIAway: away,
 	}
 	if !stats.Oldest.IsZero() {
 		status.Oldest = &stats.Oldest

@@ -39,16 +39,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
 // Registry takes the server's metrics and hands out what is in it.
@@ -165,47 +159,17 @@ func newDeliveryID() string {
 func (s *Server) connect(ctx context.Context) (client.Client, cache.Informer, error) {
 	config := rest.CopyConfig(s.options.Config)
 	config.UserAgent = s.options.UserAgent
-	// The API server's priority and fairness knows how much it can take; a limit of the client's own would hold
-	// deliveries back, by default at five a second, while senders wait.
-	config.QPS = -1
-	// Warnings of the API server may quote what was sent.
-	config.WarningHandlerWithContext = rest.NoWarnings{}
-	httpClient, err := rest.HTTPClientFor(config)
+	api, err := newAPIConnection(config)
 	if err != nil {
-		return nil, nil, fmt.Errorf("connecting to the API: %w", err)
+		return nil, nil, err
 	}
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, nil, fmt.Errorf("registering the API types: %w", err)
-	}
-	// The two kinds are known, so nothing has to be discovered and the server starts while the API is away.
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
-	mapper.Add(v1alpha1.GroupVersion.WithKind("Institution"), meta.RESTScopeNamespace)
-	mapper.Add(v1alpha1.GroupVersion.WithKind("CourseCompletion"), meta.RESTScopeNamespace)
-
-	s.cache, err = cache.New(config, cache.Options{
-		HTTPClient:       httpClient,
-		Scheme:           scheme,
-		Mapper:           mapper,
-		DefaultTransform: cache.TransformStripManagedFields(),
-	})
+	completions, err := api.completions()
 	if err != nil {
-		return nil, nil, fmt.Errorf("preparing the cache of institutions: %w", err)
+		return nil, nil, err
 	}
-	if err := s.cache.IndexField(ctx, &v1alpha1.Institution{}, indexAcceptedDigest, acceptedDigests); err != nil {
-		return nil, nil, fmt.Errorf("indexing the institutions: %w", err)
-	}
-	informer, err := s.cache.GetInformer(ctx, &v1alpha1.Institution{}, cache.BlockUntilSynced(false))
-	if err != nil {
-		return nil, nil, fmt.Errorf("preparing the informer of institutions: %w", err)
-	}
-	direct, err := client.New(config, client.Options{HTTPClient: httpClient, Scheme: scheme, Mapper: mapper})
-	if err != nil {
-		return nil, nil, fmt.Errorf("preparing the client: %w", err)
-	}
-	// Strict: where the installed CRD is older than this program, it must not quietly lose a field.
-	strict := client.WithFieldValidation(direct, metav1.FieldValidationStrict)
-	return client.WithFieldOwner(strict, fieldOwner), informer, nil
+	var informer cache.Informer
+	s.cache, informer, err = api.institutions(ctx)
+	return completions, informer, err
 }
 
 // listen opens the sockets.

@@ -38,6 +38,9 @@ var version = "dev"
 // The log of client-go (klog) is left as it is, at its least verbosity, and no logger is put into the contexts of
 // deliveries: at a high verbosity client-go shows request bodies, which --zap-log-level must not be able to ask for.
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "inbox" {
+		os.Exit(runInbox(ctrl.SetupSignalHandler(), os.Args[2:], os.Stdout, os.Stderr))
+	}
 	options := webhookserver.Options{
 		UserAgent: "completion-webhook-server/" + version,
 		Registry:  metrics.Registry,

@@ -62,6 +62,8 @@ type Replica struct {
 	*Program
 	// URL is its address without a path, Metrics the URL of its metrics.
 	URL, Metrics string
+	// Inbox is the file of its inbox, and Socket what the command inbox speaks to.
+	Inbox, Socket string
 }
 
 // Start installs config/default and starts both programs. The workloads stay without pods, since the control plane
@@ -117,13 +119,16 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 	s := &System{Cluster: c}
 	for i := range o.Replicas {
 		server, health, metrics := addresses[3*i], addresses[3*i+1], addresses[3*i+2]
+		inbox := filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.db", i))
+		socket := filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.sock", i))
 		s.Replicas = append(s.Replicas, Replica{
 			Program: newProgram(o, WebhookServer, i, health,
 				"--listen-address="+server, "--health-address="+health, "--metrics-address="+metrics,
-				fmt.Sprintf("--inbox-file=%s", filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.db", i))),
-				fmt.Sprintf("--inbox-socket=%s", filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.sock", i)))),
+				"--inbox-file="+inbox, "--inbox-socket="+socket),
 			URL:     "http://" + server,
 			Metrics: "http://" + metrics + "/metrics",
+			Inbox:   inbox,
+			Socket:  socket,
 		})
 	}
 	s.WebhookServer, s.URL, s.WebhookServerMetrics = s.Replicas[0].Program, s.Replicas[0].URL, s.Replicas[0].Metrics

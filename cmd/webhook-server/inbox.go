@@ -1,0 +1,298 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver"
+)
+
+const inboxUsage = `Usage: webhook-server inbox <command> [flags] [record...]
+
+Looks after the deliveries that the API has not taken. It speaks to the running server through its socket; with --file
+it opens the inbox itself, such as one on a volume that was left behind, which no server may have open.
+
+Commands:
+  status                what the inbox has
+  list                  the records, oldest first (--state waiting, dead or all)
+  show RECORD           one record; --with-data adds the delivery, which holds personal data
+  retry RECORD...       try dead letters again (--all: every one)
+  drop RECORD...        remove records for good
+  drain                 try everything now and wait until the inbox is empty, for as long as --timeout says; dead
+                        letters stay. With --file it uses the kubeconfig or the ServiceAccount of its pod.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 drain left records behind.
+
+Flags:
+`
+
+// Exit codes of the command inbox.
+const (
+	exitDone = iota
+	exitFailed
+	exitUsage
+	exitLeft
+)
+
+var (
+	errUsage = errors.New("wrong usage")
+	errLeft  = errors.New("records are left in the inbox")
+)
+
+// inboxCommand is one call of the command inbox.
+type inboxCommand struct {
+	file, socket string
+	state        string
+	all          bool
+	withData     bool
+	json         bool
+	timeout      time.Duration
+	apiTimeout   time.Duration
+	concurrency  int
+
+	out    io.Writer
+	clock  clock.WithTicker
+	client *inboxClient
+}
+
+// runInbox runs the command inbox and returns its exit code.
+func runInbox(ctx context.Context, args []string, out, errOut io.Writer) int {
+	c := &inboxCommand{out: out, clock: clock.RealClock{}}
+	flags := flag.NewFlagSet("inbox", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	flags.Usage = func() {
+		fmt.Fprint(errOut, inboxUsage)
+		flags.PrintDefaults()
+	}
+	c.bind(flags)
+	if len(args) == 0 {
+		flags.Usage()
+		return exitUsage
+	}
+	command := args[0]
+	switch err := flags.Parse(args[1:]); {
+	case command == "help" || command == "-h" || command == "--help":
+		flags.Usage()
+		return exitDone
+	case errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case err != nil:
+		return exitUsage
+	}
+	err := c.run(ctx, command, flags.Args())
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(errOut, "webhook-server inbox: %v; see webhook-server inbox help\n", err)
+		return exitUsage
+	case errors.Is(err, errLeft):
+		fmt.Fprintf(errOut, "webhook-server inbox: %v\n", err)
+		return exitLeft
+	default:
+		fmt.Fprintf(errOut, "webhook-server inbox: %v\n", err)
+		return exitFailed
+	}
+}
+
+func (c *inboxCommand) bind(flags *flag.FlagSet) {
+	flags.StringVar(&c.file, "file", "", "The inbox to open, instead of asking the running server.")
+	flags.StringVar(&c.socket, "inbox-socket", socketOf("", defaultInbox), "The socket of the running server.")
+	flags.StringVar(&c.state, "state", "all", "Which records list shows: waiting, dead or all.")
+	flags.BoolVar(&c.all, "all", false, "Retry every dead letter.")
+	flags.BoolVar(&c.withData, "with-data", false, "Show the delivery too, which holds personal data.")
+	flags.BoolVar(&c.json, "json", false, "Print JSON, for list one record a line.")
+	flags.DurationVar(&c.timeout, "timeout", time.Minute, "How long drain waits for the inbox to be empty.")
+	flags.DurationVar(&c.apiTimeout, "api-timeout", 10*time.Second,
+		"How long drain with --file waits for the API for one delivery.")
+	flags.IntVar(&c.concurrency, "api-concurrency", 16, "How many deliveries drain with --file stores at a time.")
+	bindKubeconfig(flags)
+}
+
+// run does what a command asks for.
+func (c *inboxCommand) run(ctx context.Context, command string, args []string) error {
+	do, takes := map[string]func(context.Context, []uint64) error{
+		"status": c.status, "list": c.list, "show": c.show, "retry": c.retry, "drop": c.drop, "drain": c.drain,
+	}[command], command == "show" || command == "retry" || command == "drop"
+	if do == nil {
+		return fmt.Errorf("%w: there is no command %q", errUsage, command)
+	}
+	if len(args) > 0 && !takes {
+		return fmt.Errorf("%w: %s takes no records", errUsage, command)
+	}
+	var records []uint64
+	for _, arg := range args {
+		record, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%w: %q is no number of a record (flags come before records)", errUsage, arg)
+		}
+		records = append(records, record)
+	}
+	stop, err := c.connect(ctx, command == "drain")
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(ctx, records), stop())
+}
+
+func (c *inboxCommand) status(ctx context.Context, _ []uint64) error {
+	var s webhookserver.InboxStatus
+	if err := c.client.get(ctx, "/status", &s); err != nil {
+		return err
+	}
+	if c.json {
+		return json.NewEncoder(c.out).Encode(s)
+	}
+	oldest := "-"
+	if s.Oldest != nil {
+		oldest = s.Oldest.Format(time.RFC3339)
+	}
+	fmt.Fprintf(c.out, "waiting:       %d\ndead letters:  %d\noldest:        %s\nin use:        %d of %d bytes\n",
+		s.Records, s.DeadLetters, oldest, s.Bytes, s.MaxBytes)
+	if s.APIAway {
+		fmt.Fprintln(c.out, "API:           away")
+	}
+	if s.Failure != "" {
+		fmt.Fprintf(c.out, "failing:       %s\n", s.Failure)
+	}
+	return nil
+}
+
+func (c *inboxCommand) list(ctx context.Context, _ []uint64) error {
+	states := []string{c.state}
+	switch c.state {
+	case "all":
+		states = []string{"dead", "waiting"}
+	case "dead", "waiting":
+	default:
+		return fmt.Errorf("%w: --state is waiting, dead or all", errUsage)
+	}
+	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	if !c.json {
+		fmt.Fprintln(table, "RECORD\tSTATE\tRECEIVED\tREASON\tATTEMPTS\tCOMPLETION\tDELIVERY")
+	}
+	for _, state := range states {
+		err := c.client.each(ctx, state, func(r webhookserver.InboxRecord) error {
+			if c.json {
+				return json.NewEncoder(c.out).Encode(r)
+			}
+			_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Record, r.State,
+				r.Received.Format(time.RFC3339), r.Reason, r.Attempts, r.Completion, r.DeliveryID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}
+
+func (c *inboxCommand) show(ctx context.Context, records []uint64) error {
+	if len(records) != 1 {
+		return fmt.Errorf("%w: show takes one record", errUsage)
+	}
+	path := fmt.Sprintf("/records/%d", records[0])
+	if c.withData {
+		path += "?data=true"
+	}
+	var r webhookserver.InboxRecord
+	if err := c.client.get(ctx, path, &r); err != nil {
+		return err
+	}
+	if c.json {
+		return json.NewEncoder(c.out).Encode(r)
+	}
+	fmt.Fprintf(c.out, "record:      %d\nstate:       %s\nreceived:    %s\nreason:      %s\nattempts:    %d\n"+
+		"completion:  %s\ndelivery:    %s\n", r.Record, r.State, r.Received.Format(time.RFC3339Nano), r.Reason,
+		r.Attempts, r.Completion, r.DeliveryID)
+	if c.withData {
+		fmt.Fprintf(c.out, "data:        %s\n", r.Data)
+	}
+	return nil
+}
+
+func (c *inboxCommand) retry(ctx context.Context, records []uint64) error {
+	if c.all == (len(records) > 0) {
+		return fmt.Errorf("%w: name the records to retry, or use --all", errUsage)
+	}
+	if c.all {
+		err := c.client.each(ctx, "dead", func(r webhookserver.InboxRecord) error {
+			records = append(records, r.Record)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return c.change(ctx, records, http.MethodPost, "/retry", "waits again")
+}
+
+func (c *inboxCommand) drop(ctx context.Context, records []uint64) error {
+	if len(records) == 0 {
+		return fmt.Errorf("%w: name the records to drop", errUsage)
+	}
+	return c.change(ctx, records, http.MethodDelete, "", "is removed")
+}
+
+func (c *inboxCommand) change(ctx context.Context, records []uint64, method, suffix, done string) error {
+	for _, record := range records {
+		if err := c.client.do(ctx, method, fmt.Sprintf("/records/%d%s", record, suffix), nil); err != nil {
+			return fmt.Errorf("record %d: %w", record, err)
+		}
+		fmt.Fprintf(c.out, "record %d %s\n", record, done)
+	}
+	return nil
+}
+
+// drain has everything tried and waits until the inbox is empty.
+func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if err := c.client.do(ctx, http.MethodPost, "/drain", nil); err != nil {
+		return err
+	}
+	tick := c.clock.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var s webhookserver.InboxStatus
+	for {
+		if err := c.client.get(ctx, "/status", &s); err != nil && ctx.Err() == nil {
+			return err
+		}
+		if s.Records == 0 && ctx.Err() == nil {
+			fmt.Fprintf(c.out, "the inbox is empty, %d dead letters stay\n", s.DeadLetters)
+			return nil
+		}
+		select {
+		case <-tick.C():
+		case <-ctx.Done():
+			return fmt.Errorf("%w after %s: %d wait, the list says why, and %d are dead letters", errLeft, c.timeout,
+				s.Records, s.DeadLetters)
+		}
+	}
+}

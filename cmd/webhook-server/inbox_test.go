@@ -1,0 +1,134 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+// leftBehind is an inbox that no server has open, with a waiting record and two dead letters.
+func leftBehind(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "inbox.db")
+	i, err := inbox.Open(path, inbox.Options{MaxBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, keep := range []func(*inbox.Record) error{
+		func(r *inbox.Record) error { return i.Put(t.Context(), r) },
+		func(r *inbox.Record) error { return i.Hold(t.Context(), r) },
+		func(r *inbox.Record) error { return i.Hold(t.Context(), r) },
+	} {
+		err := keep(&inbox.Record{
+			Received:   time.Date(2026, 11, 23, 21, 0, n, 0, time.UTC),
+			DeliveryID: fmt.Sprintf("delivery-%d", n+1), Namespace: "school", Name: fmt.Sprintf("1-2-%d-4", n+1),
+			Reason: "api-invalid", Attempts: 1, Data: []byte(`{"user":{"name":"Student"}}`),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := i.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestInboxCommandOnAFile(t *testing.T) {
+	const (
+		table   = "RECORD  STATE    RECEIVED              REASON       ATTEMPTS  COMPLETION      DELIVERY\n"
+		two     = "2       dead     2026-11-23T21:00:01Z  api-invalid  1         school/1-2-2-4  delivery-2\n"
+		three   = "3       dead     2026-11-23T21:00:02Z  api-invalid  1         school/1-2-3-4  delivery-3\n"
+		waiting = "1       waiting  2026-11-23T21:00:00Z  api-invalid  1         school/1-2-1-4  delivery-1\n"
+	)
+	path := leftBehind(t)
+	for _, tc := range []struct {
+		name     string
+		args     string
+		wantCode int
+		want     string
+	}{
+		{"what there is", "list", exitDone, table + two + three + waiting},
+		{"one", "show 2", exitDone, "record:      2\nstate:       dead\nreceived:    2026-11-23T21:00:01Z\n" +
+			"reason:      api-invalid\nattempts:    1\ncompletion:  school/1-2-2-4\ndelivery:    delivery-2\n"},
+		{"one with what it says", "show --with-data --json 2", exitDone, `{"record":2,"state":"dead",` +
+			`"received":"2026-11-23T21:00:01Z","deliveryID":"delivery-2","completion":"school/1-2-2-4",` +
+			`"reason":"api-invalid","attempts":1,"data":{"user":{"name":"Student"}}}` + "\n"},
+		{"retry", "retry 2", exitDone, "record 2 waits again\n"},
+		{"retry what waits", "retry 2", exitFailed, ""},
+		{"drop", "drop 1 2", exitDone, "record 1 is removed\nrecord 2 is removed\n"},
+		{"show what is gone", "show 1", exitFailed, ""},
+		{"what is left", "list --json", exitDone, `{"record":3,"state":"dead","received":"2026-11-23T21:00:02Z",` +
+			`"deliveryID":"delivery-3","completion":"school/1-2-3-4","reason":"api-invalid","attempts":1}` + "\n"},
+		{"retry all", "retry --all", exitDone, "record 3 waits again\n"},
+		{"no dead letters", "list --state dead", exitDone,
+			"RECORD  STATE  RECEIVED  REASON  ATTEMPTS  COMPLETION  DELIVERY\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			args := strings.Fields(tc.args)
+			args = append([]string{args[0], "--file=" + path}, args[1:]...)
+			var out, errOut strings.Builder
+			if got := runInbox(t.Context(), args, &out, &errOut); got != tc.wantCode {
+				t.Errorf("exit code %d, want %d: %s", got, tc.wantCode, errOut.String())
+			}
+			if out.String() != tc.want {
+				t.Errorf("printed:\n%s\nwant:\n%s", out.String(), tc.want)
+			}
+			if (tc.wantCode == exitDone) != (errOut.Len() == 0) {
+				t.Errorf("standard error: %q", errOut.String())
+			}
+		})
+	}
+}
+
+func TestInboxCommandUsedWrongly(t *testing.T) {
+	path := leftBehind(t)
+	for _, tc := range []struct {
+		name     string
+		args     []string
+		wantCode int
+		want     string
+	}{
+		{"nothing", nil, exitUsage, "Usage: webhook-server inbox"},
+		{"no such command", []string{"empty"}, exitUsage, `there is no command "empty"`},
+		{"no such flag", []string{"list", "--dead"}, exitUsage, "flag provided but not defined"},
+		{"no such state", []string{"list", "--file", path, "--state", "lost"}, exitUsage, "--state is waiting, dead or all"},
+		{"no record", []string{"show", "--file", path}, exitUsage, "show takes one record"},
+		{"no number", []string{"drop", "--file", path, "1-2-3-4"}, exitUsage, `"1-2-3-4" is no number of a record`},
+		{"drop nothing", []string{"drop", "--file", path}, exitUsage, "name the records to drop"},
+		{"retry some and all", []string{"retry", "--file", path, "--all", "1"}, exitUsage, "or use --all"},
+		{"records for status", []string{"status", "1"}, exitUsage, "status takes no records"},
+		{"no server", []string{"status", "--inbox-socket", path + ".sock"}, exitFailed, "does it run? --file opens"},
+		{"no file", []string{"status", "--file", path + ".other"}, exitFailed, "no such file"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var out, errOut strings.Builder
+			if got := runInbox(t.Context(), tc.args, &out, &errOut); got != tc.wantCode {
+				t.Errorf("exit code %d, want %d", got, tc.wantCode)
+			}
+			if !strings.Contains(errOut.String(), tc.want) || out.Len() > 0 {
+				t.Errorf("standard error %q has no %q; standard output %q", errOut.String(), tc.want, out.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,182 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver"
+)
+
+// requestTimeout bounds one request to a server, which may have to wait for its disk.
+const requestTimeout = 30 * time.Second
+
+// inboxClient speaks to what administers an inbox: a server, or this program itself.
+type inboxClient struct {
+	http *http.Client
+}
+
+// bindKubeconfig declares --kubeconfig, which ctrl.GetConfig reads.
+func bindKubeconfig(flags *flag.FlagSet) { config.RegisterFlags(flags) }
+
+// connect prepares the client. With a file it opens that, and drains it if asked to; what it returns ends that.
+func (c *inboxCommand) connect(ctx context.Context, drain bool) (stop func() error, err error) {
+	if c.file == "" {
+		c.client = newInboxClient(func(ctx context.Context) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, "unix", c.socket)
+			if err != nil {
+				return nil, fmt.Errorf("asking the server: %w (does it run? --file opens an inbox without one)", err)
+			}
+			return conn, nil
+		})
+		return func() error { return nil }, nil
+	}
+	offline, err := webhookserver.OpenOffline(c.file, logr.Discard())
+	if err != nil {
+		return nil, err
+	}
+	return c.serve(ctx, offline, drain)
+}
+
+// serve has this program administer the file in the way of a server.
+func (c *inboxCommand) serve(
+	ctx context.Context, offline *webhookserver.Offline, drain bool,
+) (stop func() error, err error) {
+	listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: offline.Handler(), ReadHeaderTimeout: c.timeout}
+	ctx, cancel := context.WithCancel(ctx)
+	var (
+		running sync.WaitGroup
+		drained error
+	)
+	if drain {
+		kubeconfig, err := ctrl.GetConfig()
+		if err != nil {
+			cancel()
+			return nil, errors.Join(err, offline.Close())
+		}
+		kubeconfig.UserAgent = "completion-webhook-server/" + version
+		running.Go(func() { drained = offline.Drain(ctx, kubeconfig, c.apiTimeout, c.concurrency) })
+	}
+	running.Go(func() { _ = server.Serve(listener) })
+	c.client = newInboxClient(listener.dial)
+	return func() error {
+		cancel()
+		err := server.Close()
+		running.Wait()
+		return errors.Join(err, drained, offline.Close())
+	}, nil
+}
+
+func newInboxClient(dial func(context.Context) (net.Conn, error)) *inboxClient {
+	return &inboxClient{http: &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}}}
+}
+
+func (c *inboxClient) get(ctx context.Context, path string, into any) error {
+	return c.do(ctx, http.MethodGet, path, into)
+}
+
+// do sends a request and reads its answer; into is nil where it has no body.
+func (c *inboxClient) do(ctx context.Context, method, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, "http://inbox"+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusBadRequest {
+		text, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+		return errors.Join(errors.New(strings.TrimSpace(string(text))), err)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.NewDecoder(response.Body).Decode(into)
+}
+
+// each calls do for every record of a state, oldest first.
+func (c *inboxClient) each(ctx context.Context, state string, do func(webhookserver.InboxRecord) error) error {
+	for after := uint64(0); ; {
+		var page webhookserver.InboxPage
+		if err := c.get(ctx, fmt.Sprintf("/records?state=%s&after=%d", state, after), &page); err != nil {
+			return err
+		}
+		for _, record := range page.Records {
+			if err := do(record); err != nil {
+				return err
+			}
+		}
+		if page.Next <= after {
+			return nil
+		}
+		after = page.Next
+	}
+}
+
+// pipes is a listener inside of this program.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		return here, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "inbox", Net: "unix"} }

@@ -1,0 +1,95 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// apiConnection is how the API is reached. Nothing has to be asked for to make one, so it can be made while the API is
+// away.
+type apiConnection struct {
+	config *rest.Config
+	http   *http.Client
+	scheme *runtime.Scheme
+	mapper meta.RESTMapper
+}
+
+func newAPIConnection(config *rest.Config) (*apiConnection, error) {
+	config = rest.CopyConfig(config)
+	// The API server's priority and fairness knows how much it can take; a limit of the client's own would hold
+	// deliveries back, by default at five a second, while senders wait.
+	config.QPS = -1
+	// Warnings of the API server may quote what was sent.
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the API: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("registering the API types: %w", err)
+	}
+	// The two kinds are known, so nothing has to be discovered.
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	mapper.Add(v1alpha1.GroupVersion.WithKind("Institution"), meta.RESTScopeNamespace)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("CourseCompletion"), meta.RESTScopeNamespace)
+	return &apiConnection{config: config, http: httpClient, scheme: scheme, mapper: mapper}, nil
+}
+
+// completions returns the client for CourseCompletions.
+func (c *apiConnection) completions() (client.Client, error) {
+	direct, err := client.New(c.config, client.Options{HTTPClient: c.http, Scheme: c.scheme, Mapper: c.mapper})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the client: %w", err)
+	}
+	// Strict: where the installed CRD is older than this program, it must not quietly lose a field.
+	return client.WithFieldOwner(client.WithFieldValidation(direct, metav1.FieldValidationStrict), fieldOwner), nil
+}
+
+// institutions returns a cache of Institutions and its informer.
+func (c *apiConnection) institutions(ctx context.Context) (cache.Cache, cache.Informer, error) {
+	institutions, err := cache.New(c.config, cache.Options{
+		HTTPClient:       c.http,
+		Scheme:           c.scheme,
+		Mapper:           c.mapper,
+		DefaultTransform: cache.TransformStripManagedFields(),
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("preparing the cache of institutions: %w", err)
+	}
+	if err := institutions.IndexField(ctx, &v1alpha1.Institution{}, indexAcceptedDigest, acceptedDigests); err != nil {
+		return nil, nil, fmt.Errorf("indexing the institutions: %w", err)
+	}
+	informer, err := institutions.GetInformer(ctx, &v1alpha1.Institution{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, nil, fmt.Errorf("preparing the informer of institutions: %w", err)
+	}
+	return institutions, informer, nil
+}
