@@ -21,6 +21,9 @@ MODULES := . hack/tools hack/controlplane
 # A package whose tests start a control plane takes a while to start and much memory: two at once, no more.
 TEST_PARALLEL ?= 2
 TEST_TIMEOUT ?= 40m
+# Arguments for the benchmark and the fault tests, see docs/benchmark.md and docs/faults.md.
+BENCH_ARGS ?=
+FAULTS_ARGS ?= --duration 10m
 # More arguments for go test, such as TEST_ARGS='-run TestGrant -v'.
 TEST_ARGS ?=
 
@@ -123,6 +126,14 @@ FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME, one after the other.
 	@FUZZTIME=$(FUZZTIME) hack/tools/fuzz.sh
+
+.PHONY: bench
+bench: controlplane ## Measure the intake against references of the same run; BENCH_ARGS=--short only shows that it works.
+	@go run ./test/bench $(BENCH_ARGS)
+
+.PHONY: faults
+faults: controlplane ## Let everything fail under load and check that nothing is lost; FAULTS_ARGS='--rounds 100 --seed 1'.
+	@go run ./test/faults $(FAULTS_ARGS)
 
 ##@ Build
 

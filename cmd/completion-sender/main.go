@@ -251,7 +251,7 @@ func (o *options) checkCluster(ctx context.Context, plan sender.Plan, ledger *se
 		return fmt.Errorf("reaching the cluster for --check: %w", err)
 	}
 	for _, institution := range plan.Institutions {
-		if err := ledger.Await(ctx, reader, institution.ID, true, o.checkFor); err != nil {
+		if err := ledger.Await(ctx, reader, institution.ID, "", true, o.checkFor); err != nil {
 			return err
 		}
 		deliveries, completions := ledger.Acknowledged(institution.ID)

@@ -34,29 +34,31 @@ const (
 	maxProblems = 5
 )
 
-// Stored returns every completion of an institution, whatever its namespace.
+// Stored returns every completion of an institution in a namespace, or in all where the namespace is empty.
 func Stored(
-	ctx context.Context, reader client.Reader, institution v1alpha1.PlatformID,
+	ctx context.Context, reader client.Reader, institution v1alpha1.PlatformID, namespace string,
 ) ([]v1alpha1.CourseCompletion, error) {
 	var stored []v1alpha1.CourseCompletion
-	page := v1alpha1.CourseCompletionList{}
+	next := ""
 	for {
-		err := reader.List(ctx, &page, client.Limit(pageSize), client.Continue(page.Continue),
+		var page v1alpha1.CourseCompletionList
+		err := reader.List(ctx, &page, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next),
 			client.MatchingFields{"spec.institution.id": institution.String()})
 		if err != nil {
 			return nil, fmt.Errorf("listing the completions of institution %d: %w", institution, err)
 		}
 		stored = append(stored, page.Items...)
-		if page.Continue == "" {
+		if next = page.Continue; next == "" {
 			return stored, nil
 		}
 	}
 }
 
 // Await checks an institution against the ledger until nothing is wrong, since what is queued is stored later. After
-// the timeout it returns an error with the first problems. Others is as for Check.
+// the timeout it returns an error with the first problems. Others is as for Check, the namespace as for Stored.
 func (l *Ledger) Await(
-	ctx context.Context, reader client.Reader, institution v1alpha1.PlatformID, others bool, timeout time.Duration,
+	ctx context.Context, reader client.Reader, institution v1alpha1.PlatformID, namespace string, others bool,
+	timeout time.Duration,
 ) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -64,7 +66,7 @@ func (l *Ledger) Await(
 	defer tick.Stop()
 	var last error
 	for {
-		stored, err := Stored(ctx, reader, institution)
+		stored, err := Stored(ctx, reader, institution, namespace)
 		if err == nil {
 			err = problemsError(institution, l.Check(institution, stored, others))
 		}

@@ -81,7 +81,8 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return h.most
 }
 
-func (h *Histogram) merge(other *Histogram) {
+// Merge adds what another one has counted.
+func (h *Histogram) Merge(other *Histogram) {
 	for at, n := range other.counts {
 		h.counts[at] += n
 	}

@@ -36,7 +36,7 @@ func TestHistogramQuantiles(t *testing.T) {
 			half.Add(d)
 		}
 	}
-	both.merge(&half)
+	both.Merge(&half)
 	slices.Sort(all)
 	for _, q := range []float64{0.01, 0.5, 0.9, 0.99, 0.999, 1} {
 		want := all[min(int(q*float64(len(all))), len(all)-1)]

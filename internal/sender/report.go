@@ -91,7 +91,7 @@ func (r *Report) add(other *Report) {
 	for _, text := range other.Examples {
 		r.example(text)
 	}
-	r.Latency.merge(&other.Latency)
+	r.Latency.Merge(&other.Latency)
 }
 
 // PerSecond returns how many deliveries were acknowledged a second.

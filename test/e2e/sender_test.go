@@ -77,16 +77,16 @@ func TestLedgerMissesWhatIsLost(t *testing.T) {
 		sender.Options{Connections: 4, Count: 50, Timeout: eventually, Ledger: ledger})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(report.Err()).NotTo(HaveOccurred())
-	g.Expect(ledger.Await(t.Context(), admin, s.id, false, soon)).To(Succeed())
+	g.Expect(ledger.Await(t.Context(), admin, s.id, "", false, soon)).To(Succeed())
 
-	stored, err := sender.Stored(t.Context(), admin, s.id)
+	stored, err := sender.Stored(t.Context(), admin, s.id, "")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(stored).To(HaveLen(50))
 	g.Expect(admin.Delete(t.Context(), &stored[3])).To(Succeed())
 	changed := stored[7].DeepCopy()
 	changed.Spec.Course.Name = "something else"
 	g.Expect(admin.Patch(t.Context(), changed, client.MergeFrom(&stored[7]))).To(Succeed())
-	after, err := sender.Stored(t.Context(), admin, s.id)
+	after, err := sender.Stored(t.Context(), admin, s.id, "")
 	g.Expect(err).NotTo(HaveOccurred())
 	var found []string
 	for _, problem := range ledger.Check(s.id, after, false) {

@@ -28,6 +28,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/lxp-dev/course-completion-operator/internal/clockoffset"
 )
 
 const (
@@ -51,10 +53,11 @@ type Program struct {
 	Log string
 
 	// account is the ServiceAccount that the program runs as.
-	account  string
-	path     string
-	args     []string
-	env      []string
+	account string
+	path    string
+	args    []string
+	// clock is the path of the file that sets the program's clock.
+	clock    string
 	readyURL string
 	// kubeconfig is all that the program knows of the cluster.
 	kubeconfig string
@@ -85,7 +88,7 @@ func newProgram(o Options, executable string, replica int, healthAddress string,
 		Log:        filepath.Join(o.Dir, name+".log"),
 		account:    "completion-" + executable,
 		path:       filepath.Join(o.Bin, executable),
-		env:        o.Env,
+		clock:      filepath.Join(o.ClockDir, name),
 		args:       append(args, o.Args...),
 		readyURL:   "http://" + healthAddress + "/readyz",
 		kubeconfig: filepath.Join(o.Dir, name+".kubeconfig"),
@@ -107,7 +110,7 @@ func (p *Program) Launch() error {
 		done:     make(chan struct{}),
 		expected: make(chan struct{}),
 	}
-	run.cmd.Env = append(append(os.Environ(), p.env...), "KUBECONFIG="+p.kubeconfig)
+	run.cmd.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, clockoffset.FileVariable+"="+p.clock)
 	run.cmd.Stdout, run.cmd.Stderr = log, log
 	if err := spawn(run.cmd); err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)

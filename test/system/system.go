@@ -17,6 +17,7 @@ limitations under the License.
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,8 +38,13 @@ type Options struct {
 	Dir string
 	// Bin is the folder with the programs, see Build.
 	Bin string
-	// Args are further arguments for both programs, and Env further environment variables.
-	Args, Env []string
+	// Args are further arguments for both programs.
+	Args []string
+	// ClockDir is where a file with the name of a program sets its clock, see internal/clockoffset. For programs that
+	// were built for it.
+	ClockDir string
+	// InboxDir has the folders of the inboxes, Dir when it is empty. What is there is kept.
+	InboxDir string
 	// Replicas is how many webhook servers there are, 1 when it is 0.
 	Replicas int
 }
@@ -55,6 +61,14 @@ type System struct {
 	URL string
 	// ControllerManagerMetrics and WebhookServerMetrics are the URLs of the metrics of the programs.
 	ControllerManagerMetrics, WebhookServerMetrics string
+}
+
+// inboxFile is the name of the file of an inbox.
+const inboxFile = "inbox.db"
+
+// InboxPath returns the path of the file of a replica's inbox, in a folder of its own.
+func InboxPath(dir string, replica int) string {
+	return filepath.Join(dir, fmt.Sprintf("inbox-%d", replica), inboxFile)
 }
 
 // Replica is one of several webhook servers.
@@ -119,7 +133,10 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 	s := &System{Cluster: c}
 	for i := range o.Replicas {
 		server, health, metrics := addresses[3*i], addresses[3*i+1], addresses[3*i+2]
-		inbox := filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.db", i))
+		inbox := InboxPath(cmp.Or(o.InboxDir, o.Dir), i)
+		if err := os.MkdirAll(filepath.Dir(inbox), 0o700); err != nil {
+			return nil, fmt.Errorf("making the folder of an inbox: %w", err)
+		}
 		socket := filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.sock", i))
 		s.Replicas = append(s.Replicas, Replica{
 			Program: newProgram(o, WebhookServer, i, health,

@@ -1,0 +1,68 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(groupCommitVariable); path != "" {
+		os.Exit(serveGroupCommits(path))
+	}
+	os.Exit(m.Run())
+}
+
+// TestBenchmarkWorks takes a few deliveries of every figure: nothing may be refused or lost, how fast it is does not
+// matter.
+func TestBenchmarkWorks(t *testing.T) {
+	g := NewWithT(t)
+	var said, shown strings.Builder
+	table, err := bench(t.Context(), short, "", &said)
+	g.Expect(err).NotTo(HaveOccurred(), said.String())
+	table.print(&shown)
+	t.Log(shown.String())
+	g.Expect(shown.String()).To(And(
+		ContainSubstring("stored, API up"), ContainSubstring("acknowledged, API away"),
+		ContainSubstring("stored from the burst's begin to its end"), ContainSubstring("anonymous memory"),
+	))
+	for _, r := range table.rows {
+		if r.ratio != "-" {
+			g.Expect(r.got).NotTo(HavePrefix("0/s"), r.figure)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, tc := range []struct {
+		values []float64
+		want   float64
+	}{
+		{nil, 0},
+		{[]float64{3}, 3},
+		{[]float64{9, 1, 5}, 5},
+		{[]float64{4, 1, 9, 2}, 3},
+	} {
+		if got := median(tc.values); got != tc.want {
+			t.Errorf("the median of %v is %g, want %g", tc.values, got, tc.want)
+		}
+	}
+}

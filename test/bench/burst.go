@@ -1,0 +1,109 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// overload is how much more than the API takes is offered.
+const overload = 5
+
+// measureBurst measures what becomes of far more deliveries than the API can take.
+func (w *world) measureBurst(ctx context.Context, s size, t *table) error {
+	runs := min(s.runs, burstRuns)
+	w.say("%d deliveries at %d times what the API takes, %d runs", s.burst, overload, runs)
+	if _, err := w.store(ctx, s.raw); err != nil {
+		return err
+	}
+	objects, err := w.samples(ctx, s.raw)
+	if err != nil {
+		return err
+	}
+	w.memory.enter("burst")
+	var whole, drains, references []float64
+	for run := range runs {
+		before, err := w.createRaw(ctx, objects)
+		if err != nil {
+			return err
+		}
+		b, err := w.burst(ctx, s.burst, overload*before)
+		if err != nil {
+			return err
+		}
+		after, err := w.createRaw(ctx, objects)
+		if err != nil {
+			return err
+		}
+		references = append(references, (before+after)/2)
+		whole = append(whole, b.whole)
+		if b.waiting > 0 {
+			drains = append(drains, b.drain)
+		}
+		t.note("burst %d: offered at %.0f/s, acknowledged in %s (p99 %s), %s; raw creates %.0f/s before, %.0f/s after",
+			run+1, overload*before, b.offered.Round(time.Millisecond), b.p99.Round(10*time.Microsecond), b.answers,
+			before, after)
+		w.say("run %d: drained at %.0f a second, %.0f over all; raw creates %.0f", run+1, b.drain, b.whole,
+			references[run])
+	}
+	if len(drains) > 0 {
+		t.compare("drained after the burst", "raw creates", drains, references, 0.9)
+	}
+	t.compare("stored from the burst's begin to its end", "raw creates", whole, references, 0.9)
+	t.bound(fmt.Sprintf("refused or lost of %d", runs*s.burst), "0", "0", true)
+	return nil
+}
+
+// burst is what came of one.
+type burst struct {
+	// drain is how many a second were stored from the last acknowledgement on, whole from the first delivery on.
+	drain, whole float64
+	// waiting is how many were in the inbox at the last acknowledgement.
+	waiting      int
+	offered, p99 time.Duration
+	answers      string
+}
+
+// burst sends deliveries at a rate, waits until all are stored, and checks that none is missing. A delivery that was
+// refused is an error.
+func (w *world) burst(ctx context.Context, n int, rate float64) (burst, error) {
+	began := time.Now()
+	report, err := w.send(ctx, n, rate)
+	if err != nil {
+		return burst{}, errors.Join(fmt.Errorf("answers %v", report.Answers), err)
+	}
+	waiting, err := w.queued(ctx)
+	if err != nil {
+		return burst{}, err
+	}
+	acknowledged := time.Now()
+	if err := w.awaitDrained(ctx); err != nil {
+		return burst{}, err
+	}
+	ended := time.Now()
+	if err := w.check(ctx); err != nil {
+		return burst{}, err
+	}
+	return burst{
+		waiting: waiting, drain: float64(waiting) / ended.Sub(acknowledged).Seconds(),
+		whole: float64(n) / ended.Sub(began).Seconds(), offered: report.Elapsed, p99: report.Latency.Quantile(0.99),
+		answers: fmt.Sprintf("%v, %d in the inbox at the end of it", report.Answers, waiting),
+	}, nil
+}

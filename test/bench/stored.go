@@ -1,0 +1,84 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// measureStored measures how fast deliveries get into the API while nothing else wants it.
+func (w *world) measureStored(ctx context.Context, s size, t *table) error {
+	w.say("deliveries stored a second against raw creates, %d runs of %d", s.runs, s.stored)
+	// Connections are opened and caches filled before anything counts, for both.
+	if _, err := w.store(ctx, s.stored); err != nil {
+		return err
+	}
+	objects, err := w.samples(ctx, s.stored)
+	if err != nil {
+		return err
+	}
+	if _, err := w.createRaw(ctx, objects); err != nil {
+		return err
+	}
+	var figures, references []float64
+	cost := w.newCosts()
+	for run := range s.runs {
+		// Who begins takes turns, too.
+		for _, figure := range []bool{run%2 == 0, run%2 != 0} {
+			var rate float64
+			before := w.cpu(ctx)
+			if figure {
+				rate, err = w.store(ctx, s.stored)
+				figures = append(figures, rate)
+			} else {
+				rate, err = w.createRaw(ctx, objects)
+				references = append(references, rate)
+			}
+			if err != nil {
+				return err
+			}
+			cost.add(figure, before, w.cpu(ctx), s.stored)
+		}
+		w.say("run %d: %.0f stored, %.0f raw creates a second", run+1, figures[run], references[run])
+	}
+	t.compare("stored, API up", "raw creates", figures, references, 0.9)
+	t.note("stored, API up: %d connections, new completions only, controller-manager stopped; raw creates: the same "+
+		"objects in another namespace, client-go's typed client (JSON), %d in flight, no rate limit, same ServiceAccount",
+		connections, connections)
+	cost.note(t, "stored, API up", "raw creates")
+	w.say("checking that everything is stored")
+	return w.check(ctx)
+}
+
+// store sends new deliveries and returns how many a second were stored. What was only queued counts once it is stored.
+func (w *world) store(ctx context.Context, n int) (float64, error) {
+	began := time.Now()
+	report, err := w.send(ctx, n, 0)
+	if err != nil {
+		return 0, err
+	}
+	if report.Answers["201 created"] != n {
+		w.say("not all were stored at once: %v", report.Answers)
+		if err := w.awaitDrained(ctx); err != nil {
+			return 0, fmt.Errorf("answers %v: %w", report.Answers, err)
+		}
+		return float64(n) / time.Since(began).Seconds(), nil
+	}
+	return float64(n) / report.Elapsed.Seconds(), nil
+}

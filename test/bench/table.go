@@ -1,0 +1,106 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// table is what is printed at the end.
+type table struct {
+	began time.Time
+	rows  []row
+	notes []string
+}
+
+// row is one figure.
+type row struct {
+	figure    string
+	got       string
+	reference string
+	ratio     string
+	target    string
+	met       bool
+}
+
+// compare adds a figure that is measured in deliveries a second, by the medians of its runs and of its reference.
+func (t *table) compare(figure, reference string, got, want []float64, least float64) {
+	ratio := median(got) / median(want)
+	t.rows = append(t.rows, row{
+		figure:    figure,
+		got:       fmt.Sprintf("%.0f/s", median(got)),
+		reference: fmt.Sprintf("%.0f/s %s", median(want), reference),
+		ratio:     fmt.Sprintf("%.2f", ratio),
+		target:    fmt.Sprintf(">= %.2f", least),
+		met:       ratio >= least,
+	})
+	t.note("%s: %s; %s: %s", figure, rates(got), reference, rates(want))
+}
+
+// bound adds a figure that stands alone.
+func (t *table) bound(figure, got, target string, met bool) {
+	t.rows = append(t.rows, row{figure: figure, got: got, reference: "-", ratio: "-", target: target, met: met})
+}
+
+func (t *table) note(format string, args ...any) {
+	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+}
+
+func (t *table) print(out io.Writer) {
+	fmt.Fprintln(out)
+	columns := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(columns, "FIGURE\tMEASURED\tREFERENCE OF THE SAME RUN\tRATIO\tWANTED\t")
+	for _, r := range t.rows {
+		verdict := "met"
+		if !r.met {
+			verdict = "MISSED"
+		}
+		fmt.Fprintf(columns, "%s\t%s\t%s\t%s\t%s\t%s\n", r.figure, r.got, r.reference, r.ratio, r.target, verdict)
+	}
+	_ = columns.Flush()
+	fmt.Fprintf(out, "\nHow it came about, in %s, load generator on the same machine:\n",
+		time.Since(t.began).Round(time.Second))
+	for _, text := range t.notes {
+		fmt.Fprintf(out, "- %s\n", text)
+	}
+}
+
+// median returns the middle of some values, 0 of none.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	switch n := len(sorted); {
+	case n == 0:
+		return 0
+	case n%2 == 1:
+		return sorted[n/2]
+	default:
+		return (sorted[n/2-1] + sorted[n/2]) / 2
+	}
+}
+
+func rates(values []float64) string {
+	texts := []string{"runs"}
+	for _, value := range values {
+		texts = append(texts, fmt.Sprintf("%.0f", value))
+	}
+	return strings.Join(texts, " ") + " a second"
+}

@@ -1,0 +1,200 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/sender"
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+const (
+	// connections is how many deliveries, and how many raw creates, are under way at the same time.
+	connections = 64
+	// deliveryTimeout is far above what any delivery may take.
+	deliveryTimeout = time.Minute
+	// drainTimeout bounds how long an inbox may take to empty.
+	drainTimeout = 5 * time.Minute
+	// queueMetric is how many deliveries wait in the inbox.
+	queueMetric = "completion_inbox_records"
+)
+
+// world is everything that runs.
+type world struct {
+	dir     string
+	plane   *cluster.Cluster
+	system  *system.System
+	admin   client.WithWatch
+	memory  *memory
+	say     func(format string, args ...any)
+	school  *system.Institution
+	account *rest.Config
+	// seeds and references count, so that every run has people and a namespace of its own.
+	seeds, references int
+	ledger            sender.Ledger
+}
+
+// startWorld starts a control plane and the webhook server, and leaves the controller-manager stopped once it has made
+// the institution known, as the figures want it.
+func startWorld(ctx context.Context) (w *world, err error) {
+	w = &world{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.stop())
+		}
+	}()
+	if w.dir, err = os.MkdirTemp("", "bench-"); err != nil {
+		return nil, err
+	}
+	bin := filepath.Join(w.dir, "bin")
+	if err := system.Build(ctx, bin, os.Stderr); err != nil {
+		return nil, err
+	}
+	if w.plane, err = cluster.Start(ctx, cluster.Options{}); err != nil {
+		return nil, err
+	}
+	if w.admin, err = system.NewClient(w.plane.AdminConfig()); err != nil {
+		return nil, err
+	}
+	if w.system, err = system.Start(ctx, w.plane, system.Options{Dir: w.dir, Bin: bin}); err != nil {
+		return nil, err
+	}
+	if w.school, err = w.system.OpenInstitution(ctx, w.admin, 7001); err != nil {
+		return nil, err
+	}
+	if err := w.system.ControllerManager.Stop(); err != nil {
+		return nil, err
+	}
+	w.account, err = w.plane.ServiceAccountConfig(ctx, system.Namespace, "completion-webhook-server")
+	if err != nil {
+		return nil, err
+	}
+	w.memory = watchMemory(w.system.WebhookServer)
+	return w, nil
+}
+
+// stop ends everything and returns what was left undone.
+func (w *world) stop() error {
+	var failures []error
+	if w.memory != nil {
+		w.memory.stop()
+	}
+	if w.system != nil {
+		failures = append(failures, w.system.Stop())
+	}
+	if w.plane != nil {
+		failures = append(failures, w.plane.Stop())
+	}
+	if w.dir != "" {
+		failures = append(failures, os.RemoveAll(w.dir))
+	}
+	return errors.Join(failures...)
+}
+
+// deliveries makes n new deliveries of people that no other run has. They are made before the clock starts.
+func (w *world) deliveries(n int) (func() sender.Delivery, error) {
+	w.seeds++
+	generator, err := sender.NewGenerator(sender.Plan{
+		Institutions: []sender.Institution{{ID: w.school.ID, URLs: w.school.URLs}},
+		Courses:      []v1alpha1.PlatformID{123456},
+		Seed:         uint64(w.seeds),
+		Mix:          sender.Mix{sender.KindNew: 1},
+		Start:        time.Now().UTC().AddDate(0, 0, -2),
+	})
+	if err != nil {
+		return nil, err
+	}
+	made := make([]sender.Delivery, n)
+	for i := range made {
+		made[i] = generator.Next()
+		made[i].Index += w.seeds * 10_000_000
+	}
+	at := 0
+	return func() sender.Delivery {
+		at++
+		return made[at-1]
+	}, nil
+}
+
+// send sends n new deliveries over all connections, at a rate or as fast as they go. That any of them is not
+// acknowledged is an error.
+func (w *world) send(ctx context.Context, n int, rate float64) (*sender.Report, error) {
+	next, err := w.deliveries(n)
+	if err != nil {
+		return nil, err
+	}
+	report, err := sender.Run(ctx, next, sender.Options{
+		Connections: connections, Count: n, Rate: rate, Timeout: deliveryTimeout, Ledger: &w.ledger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return report, report.Err()
+}
+
+// check compares everything that is stored with everything that was ever acknowledged.
+func (w *world) check(ctx context.Context) error {
+	return w.ledger.Await(ctx, w.admin, w.school.ID, w.school.Namespace, false, drainTimeout)
+}
+
+// awaitDrained waits until the inbox is empty.
+func (w *world) awaitDrained(ctx context.Context) error {
+	return system.WaitFor(ctx, drainTimeout, func(ctx context.Context) error {
+		n, err := w.queued(ctx)
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%d deliveries wait in the inbox", n)
+		}
+		return err
+	})
+}
+
+// queued returns how many deliveries wait in the inbox.
+func (w *world) queued(ctx context.Context) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.system.WebhookServerMetrics, nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(response.Body)
+	if err != nil {
+		return 0, fmt.Errorf("reading the metrics: %w", err)
+	}
+	family := families[queueMetric]
+	if family == nil || len(family.GetMetric()) != 1 {
+		return 0, fmt.Errorf("the webhook server has no metric %s", queueMetric)
+	}
+	return int(family.GetMetric()[0].GetGauge().GetValue()), nil
+}

@@ -1,0 +1,59 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+)
+
+// TestNothingIsLost is a short campaign with the same faults every time. `make faults` runs longer ones.
+func TestNothingIsLost(t *testing.T) {
+	g := NewWithT(t)
+	c := &campaign{seed: 20260101, rounds: 5, grantsEvery: 5, schoolsEvery: 10, out: t.Output()}
+	err := execute(t.Context(), c, t.TempDir())
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(c.tally.rounds).To(Equal(5))
+	g.Expect(c.tally.answers["201 created"]).To(BeNumerically(">", 100))
+	g.Expect(c.tally.faults).NotTo(BeEmpty())
+	g.Expect(c.tally.grants).To(BeNumerically(">", 0))
+}
+
+// TestShippedProgramsHaveTheClockOfTheMachine looks for what only fault tests may be built with.
+func TestShippedProgramsHaveTheClockOfTheMachine(t *testing.T) {
+	for _, tc := range []struct {
+		tags string
+		want bool
+	}{
+		{"", false},
+		{"clockoffset", true},
+	} {
+		g := NewWithT(t)
+		root, err := cluster.RepositoryRoot()
+		g.Expect(err).NotTo(HaveOccurred())
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", tc.tags, "./cmd/...")
+		list.Dir = root
+		packages, err := list.Output()
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(strings.Contains(string(packages), "/internal/clockoffset\n")).To(Equal(tc.want), "tags %q", tc.tags)
+	}
+}
