@@ -26,7 +26,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -63,7 +62,9 @@ const lockTimeout = 10 * time.Second
 
 // openIntake opens the inbox. Nothing runs yet.
 func openIntake(options *Options, completions client.Client) (*intake, error) {
-	kept, err := inbox.Open(options.InboxFile, inbox.Options{MaxBytes: options.InboxMaxBytes, LockTimeout: lockTimeout})
+	kept, err := inbox.Open(options.InboxFile, inbox.Options{
+		MaxBytes: options.InboxMaxBytes, LockTimeout: lockTimeout, Clock: options.Clock,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +80,11 @@ func (i *intake) prepare(options *Options, completions client.Client) error {
 	if err != nil {
 		return err
 	}
-	machine := clock.RealClock{}
 	i.store = &store{
-		log: options.Log, clock: machine, inbox: i.inbox,
+		log: options.Log, clock: options.Clock, inbox: i.inbox,
 		recorder: recorder{client: completions, timeout: options.APITimeout},
 		slots:    newSlots(options.APIConcurrency),
-		circuit:  newCircuit(machine),
+		circuit:  newCircuit(options.Clock),
 	}
 	i.drainer = newDrainer(i.store, measured)
 	if i.socket, err = listenSocket(i.path); err != nil {
