@@ -102,12 +102,14 @@ type GrantedNamespace struct {
 	// labels of the namespace.
 	//
 	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(key, self[key].size() <= 63)",message="a label value has at most 63 characters"
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
 
 	// annotations of the namespace.
 	//
 	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(key, self[key].size() <= 16384)",message="an annotation has at most 16384 characters"
 	// +optional
 	Annotations map[string]string `json:"annotations,omitempty"`
 
