@@ -299,7 +299,7 @@ func (r *GrantReconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, er
 			Message: going.Error()}, r.patience(grant)}, nil
 	}
 	if errors.Is(err, errPaused) {
-		return outcome{phaseOrPending(grant), paused(err.Error()), 0}, nil
+		return outcome{phaseOrPending(grant), paused(err.Error()), r.patience(grant)}, nil
 	}
 	if lacking, ok := errors.AsType[*apply.AccountError](err); ok {
 		return r.lacking(grant, lacking), nil
