@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -70,6 +71,8 @@ type PlannerReconciler struct {
 	Clock    clock.PassiveClock
 
 	plans *plans
+	// tracing is nil where nothing is traced.
+	tracing trace.TracerProvider
 
 	// unsettled holds since when the completions of a person wait for their Grants.
 	mu        sync.Mutex

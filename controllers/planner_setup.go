@@ -52,5 +52,5 @@ func (r *PlannerReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 			return log.WithValues("namespace", person.Namespace,
 				"institutionID", person.InstitutionID, "userID", person.UserID)
 		}).
-		Complete(discreet[Person]{r})
+		Complete(discreet[Person]{r.traced()})
 }

@@ -23,6 +23,7 @@ import (
 	"context"
 	"fmt"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -44,6 +45,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Workers is how many persons, and how many Grants, are worked on at the same time.
 	Workers int
+	// Tracing makes the spans; nil is no tracing.
+	Tracing trace.TracerProvider
 }
 
 // NewScheme returns the scheme with every kind that the loops work with.
@@ -83,7 +86,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return (&CompletionPolicyReconciler{c, compiler, recorder, options.Clock, accounts}).SetupWithManager(mgr)
 		}},
 		{"planner", func() error {
-			planner := &PlannerReconciler{Client: c, Live: live, Compiler: compiler, Clock: options.Clock, plans: noted}
+			planner := &PlannerReconciler{
+				Client: c, Live: live, Compiler: compiler, Clock: options.Clock, plans: noted, tracing: options.Tracing}
 			return planner.SetupWithManager(mgr, options.Workers)
 		}},
 		{"grant", func() error {

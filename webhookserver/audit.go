@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -42,6 +43,8 @@ type call struct {
 	// spec and completion are those of a delivery that was found to be one.
 	spec       *v1alpha1.CourseCompletionSpec
 	completion types.NamespacedName
+	// span is nil where the call is not traced.
+	span trace.Span
 }
 
 // auditRecord is the one line that the audit log has of a call. Members are added to it and never change their meaning.

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,7 +52,9 @@ type handler struct {
 	store         *store
 	instruments   *instruments
 	auditLog      *AuditLog
-	maxBodyBytes  int64
+	// tracer is nil where nothing is traced.
+	tracer       trace.Tracer
+	maxBodyBytes int64
 }
 
 // answer is what a call gets, and what the audit record and the metrics say of it.
@@ -71,6 +74,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{id: h.newDeliveryID(), received: h.clock.Now(), origin: h.proxies.originOf(r)}
 	a := h.handleSafely(w, r, c)
 	duration := h.clock.Since(c.received)
+	c.endSpan(a)
 	h.instruments.observe(a, duration)
 	// Before the answer: what a sender knows to be done is on record.
 	h.audit(newAuditRecord(r, c, a, duration))
@@ -90,7 +94,7 @@ const lingering = time.Second
 // as for one that it wants, and somebody without a token could hold every connection that way.
 func (h *handler) hangUp(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
-	if err := http.NewResponseController(w).SetReadDeadline(h.clock.Now().Add(lingering)); err != nil {
+	if err := http.NewResponseController(w).SetReadDeadline(clock.RealClock{}.Now().Add(lingering)); err != nil {
 		h.log.V(1).Info("Connection cannot be hurried", "reason", err.Error())
 	}
 }
@@ -124,6 +128,7 @@ func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answe
 	if refused := h.admit(r.Context(), c, credentials); refused != nil {
 		return refused
 	}
+	h.startSpan(r, c)
 	if check {
 		return checked(c.institution)
 	}
@@ -196,7 +201,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answ
 	if fault = ahead(spec.Event.SentAt, c.received); fault != nil {
 		return invalidDelivery([]Fault{*fault})
 	}
-	spec.Delivery.ID = c.id
+	spec.Delivery.ID, spec.Delivery.Traceparent = c.id, c.traceparent()
 	spec.Delivery.Warnings = warningsOf(&spec, doc.unknown)
 	spec.User = minimise(spec.User, c.institution.Spec.Privacy)
 	h.instruments.unknownFields.Add(float64(doc.unknown))

@@ -39,6 +39,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -51,7 +52,7 @@ type Registry interface {
 	prometheus.Gatherer
 }
 
-// Options are what a Server needs. Every field must be set.
+// Options are what a Server needs. Every field must be set but Exposure and Tracing.
 type Options struct {
 	// Config is how to reach the API, with rights to get, list and watch Institutions and to create, get and update
 	// CourseCompletions.
@@ -81,6 +82,8 @@ type Options struct {
 	Log      logr.Logger
 	Audit    *AuditLog
 	Registry Registry
+	// Tracing makes the spans; nil is no tracing.
+	Tracing trace.TracerProvider
 }
 
 // Server is the webhook server with all its listeners.
@@ -142,6 +145,9 @@ func (s *Server) prepare(ctx context.Context) error {
 		instruments:   measured,
 		auditLog:      options.Audit,
 		maxBodyBytes:  options.MaxBodyBytes,
+	}
+	if options.Tracing != nil {
+		webhook.tracer = options.Tracing.Tracer("webhook-server")
 	}
 	if err := s.listen(ctx, webhook); err != nil {
 		return err

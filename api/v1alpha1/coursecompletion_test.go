@@ -93,6 +93,10 @@ func TestCourseCompletionRules(t *testing.T) {
 		{"no personal data", []edit{{"spec.user", object{"id": int64(4)}}}, nil},
 
 		{"no delivery", []edit{{"spec.delivery", nil}}, nil},
+		{"a delivery with an odd trace", []edit{{"spec.delivery.traceparent", "00-" + strings.Repeat("abc", 16) + "--01"}},
+			[]string{"spec.delivery.traceparent", "should match"}},
+		{"a delivery that is traced", []edit{
+			{"spec.delivery.traceparent", "00-" + strings.Repeat("ab", 16) + "-" + strings.Repeat("cd", 8) + "-01"}}, nil},
 		{"a delivery with an odd id", []edit{{"spec.delivery.id", "a b"}}, []string{"spec.delivery.id", "should match"}},
 		{"a delivery id of 65", []edit{{"spec.delivery.id", strings.Repeat("a", 65)}}, []string{"spec.delivery.id", "more than 64"}},
 		{"sixteen warnings", []edit{{warnings, list(16, warning)}}, nil},

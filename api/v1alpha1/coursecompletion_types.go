@@ -226,6 +226,15 @@ type CompletionDelivery struct {
 	// +required
 	ID string `json:"id,omitempty"`
 
+	// traceparent is the span of the delivery in the form of W3C Trace Context, which the planner continues; only where
+	// the delivery was traced.
+	//
+	// +kubebuilder:validation:MinLength=55
+	// +kubebuilder:validation:MaxLength=55
+	// +kubebuilder:validation:Pattern=`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`
+	// +optional
+	Traceparent string `json:"traceparent,omitempty"`
+
 	// warnings are what was odd about the delivery.
 	//
 	// +listType=set

@@ -40,6 +40,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/controllers"
 	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/tracing"
 )
 
 // version is set by the linker.
@@ -62,6 +63,7 @@ type options struct {
 	podSecurityCap       string
 	allowGroupSubjects   bool
 	allowWorkloadObjects bool
+	otlpEndpoint         string
 
 	log zap.Options
 }
@@ -83,6 +85,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.allowGroupSubjects, "allow-group-subjects", false, "Let policies and grants give access to groups.")
 	flags.BoolVar(&o.allowWorkloadObjects, "allow-workload-objects", false,
 		"Let the objects of policies and grants be pods, and kinds that make pods.")
+	flags.StringVar(&o.otlpEndpoint, "otlp-endpoint", "",
+		"The URL of a collector that takes traces as OTLP over gRPC, such as http://collector:4317. Empty: no tracing.")
 	o.log.BindFlags(flags)
 }
 
@@ -113,10 +117,16 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, o options) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
+	provider, stopTracing, err := tracing.Start(ctrl.LoggerInto(ctx, ctrl.Log), o.otlpEndpoint,
+		tracing.Program{Name: "completion-controller-manager", Version: version})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopTracing(ctx)) }()
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
@@ -147,6 +157,7 @@ func run(ctx context.Context, o options) error {
 		},
 		Clock:   machineclock.New(),
 		Workers: o.workers,
+		Tracing: provider,
 	})
 	if err != nil {
 		return err

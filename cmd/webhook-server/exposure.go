@@ -17,11 +17,7 @@ limitations under the License.
 package main
 
 import (
-	"context"
 	"flag"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
 )
@@ -41,25 +37,4 @@ func bindExposure(flags *flag.FlagSet, e *webhookserver.Exposure) {
 	flags.StringVar(&e.TLSCertFile, "tls-cert-file", "",
 		"The certificate of the webhook with its chain, in PEM; read again when it changes. Empty: HTTP, without TLS.")
 	flags.StringVar(&e.TLSKeyFile, "tls-key-file", "", "The key of that certificate, in PEM.")
-}
-
-// reopenOnHangup opens the audit log again whenever the program gets SIGHUP, for those who rotate it.
-func reopenOnHangup(ctx context.Context, o *webhookserver.Options) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		defer signal.Stop(hangups)
-		for {
-			select {
-			case <-hangups:
-				if err := o.Audit.Reopen(); err != nil {
-					o.Log.Error(err, "Audit log could not be opened again; the one before stays in use")
-					continue
-				}
-				o.Log.Info("Audit log opened again")
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
 }

@@ -50,8 +50,8 @@ func main() {
 	bindFlags(flag.CommandLine, &options)
 	bindStorage(flag.CommandLine, &options.Storage)
 	bindExposure(flag.CommandLine, &options.Exposure)
-	auditLog := flag.String("audit-log", webhookserver.AuditToStdout,
-		"The file that gets the audit record of each call, as lines of JSON, opened again on SIGHUP; - is standard output.")
+	var sinks sinks
+	sinks.bind(flag.CommandLine)
 	logging.BindFlags(flag.CommandLine)
 	limitMemory := bindMemory(flag.CommandLine)
 	flag.Parse()
@@ -62,7 +62,7 @@ func main() {
 	ctrl.SetLogger(log)
 	options.Log = log.WithName("webhook-server")
 	options.Log.Info("Webhook server starting", "version", version)
-	if err := run(ctrl.SetupSignalHandler(), options, *auditLog); err != nil {
+	if err := run(ctrl.SetupSignalHandler(), options, sinks); err != nil {
 		log.Error(err, "Webhook server failed", "version", version)
 		os.Exit(1)
 	}
@@ -79,13 +79,12 @@ func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, options webhookserver.Options, auditLog string) (err error) {
-	if options.Audit, err = webhookserver.OpenAuditLog(auditLog); err != nil {
+func run(ctx context.Context, options webhookserver.Options, sinks sinks) (err error) {
+	closeSinks, err := sinks.open(ctx, &options)
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, options.Audit.Close()) }()
-	reopenOnHangup(ctx, &options)
-
+	defer func() { err = errors.Join(err, closeSinks(ctx)) }()
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return err

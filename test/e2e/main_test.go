@@ -20,6 +20,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -31,6 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/otlp"
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
@@ -48,8 +50,11 @@ const (
 
 // What all tests share. They run one after the other, since some of them take things away.
 var (
-	operator *system.System
-	plane    *cluster.Cluster
+	operator  *system.System
+	collector *otlp.Collector
+	plane     *cluster.Cluster
+	// auditLog is the file with the audit records of the webhook server.
+	auditLog string
 	admin    client.WithWatch
 )
 
@@ -98,21 +103,29 @@ func run(m *testing.M) int {
 
 func start(ctx context.Context, dir string) (stop func() error, err error) {
 	bin := filepath.Join(dir, "bin")
+	auditLog = filepath.Join(dir, "audit.jsonl")
 	if err := system.Build(ctx, bin, os.Stderr); err != nil {
+		return nil, err
+	}
+	if collector, err = otlp.Start(); err != nil {
 		return nil, err
 	}
 	if plane, err = cluster.Start(ctx, cluster.Options{AuditLevel: cluster.AuditMetadata}); err != nil {
 		return nil, err
 	}
 	if admin, err = system.NewClient(plane.AdminConfig()); err == nil {
-		operator, err = system.Start(ctx, plane, system.Options{Dir: dir, Bin: bin, Args: []string{logEverything}})
+		operator, err = system.Start(ctx, plane, system.Options{
+			Dir: dir, Bin: bin, Args: []string{logEverything, "--otlp-endpoint=" + collector.URL()},
+			// All tests together fail more often than an address may.
+			WebhookServerArgs: []string{"--failed-authentications-per-minute=0", "--audit-log=" + auditLog},
+		})
 	}
 	if err != nil {
 		_ = plane.Stop()
 		return nil, err
 	}
 	return func() error {
-		stopped := operator.Stop()
+		stopped := errors.Join(operator.Stop(), collector.Stop())
 		if err := plane.Stop(); err != nil {
 			return err
 		}

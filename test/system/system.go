@@ -45,6 +45,8 @@ type Options struct {
 	ClockDir string
 	// InboxDir has the folders of the inboxes, Dir when it is empty. What is there is kept.
 	InboxDir string
+	// WebhookServerArgs are further arguments for the webhook servers alone.
+	WebhookServerArgs []string
 	// Replicas is how many webhook servers there are, 1 when it is 0.
 	Replicas int
 }
@@ -139,9 +141,10 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 		}
 		socket := filepath.Join(o.Dir, fmt.Sprintf("inbox-%d.sock", i))
 		s.Replicas = append(s.Replicas, Replica{
-			Program: newProgram(o, WebhookServer, i, health,
-				"--listen-address="+server, "--health-address="+health, "--metrics-address="+metrics,
-				"--inbox-file="+inbox, "--inbox-socket="+socket),
+			Program: newProgram(o, WebhookServer, i, health, append([]string{
+				"--listen-address=" + server, "--health-address=" + health, "--metrics-address=" + metrics,
+				"--inbox-file=" + inbox, "--inbox-socket=" + socket,
+			}, o.WebhookServerArgs...)...),
 			URL:     "http://" + server,
 			Metrics: "http://" + metrics + "/metrics",
 			Inbox:   inbox,

@@ -108,6 +108,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: id
       type:
         scalar: string
+    - name: traceparent
+      type:
+        scalar: string
     - name: warnings
       type:
         list:

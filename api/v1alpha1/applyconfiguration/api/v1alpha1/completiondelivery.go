@@ -29,6 +29,9 @@ import (
 type CompletionDeliveryApplyConfiguration struct {
 	// id is the delivery id that the sender was answered, and that the logs and the audit records carry.
 	ID *string `json:"id,omitempty"`
+	// traceparent is the span of the delivery in the form of W3C Trace Context, which the planner continues; only where
+	// the delivery was traced.
+	Traceparent *string `json:"traceparent,omitempty"`
 	// warnings are what was odd about the delivery.
 	Warnings []apiv1alpha1.DeliveryWarning `json:"warnings,omitempty"`
 }
@@ -44,6 +47,14 @@ func CompletionDelivery() *CompletionDeliveryApplyConfiguration {
 // If called multiple times, the ID field is set to the value of the last call.
 func (b *CompletionDeliveryApplyConfiguration) WithID(value string) *CompletionDeliveryApplyConfiguration {
 	b.ID = &value
+	return b
+}
+
+// WithTraceparent sets the Traceparent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Traceparent field is set to the value of the last call.
+func (b *CompletionDeliveryApplyConfiguration) WithTraceparent(value string) *CompletionDeliveryApplyConfiguration {
+	b.Traceparent = &value
 	return b
 }
 

@@ -1,0 +1,78 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/go-logr/logr"
+
+	"github.com/lxp-dev/course-completion-operator/internal/tracing"
+	"github.com/lxp-dev/course-completion-operator/webhookserver"
+)
+
+// sinks are where the program tells what it did, besides its log and its metrics.
+type sinks struct{ auditLog, otlpEndpoint string }
+
+func (s *sinks) bind(flags *flag.FlagSet) {
+	flags.StringVar(&s.auditLog, "audit-log", webhookserver.AuditToStdout,
+		"The file that gets the audit record of each call, as lines of JSON, opened again on SIGHUP; - is standard output.")
+	flags.StringVar(&s.otlpEndpoint, "otlp-endpoint", "",
+		"The URL of a collector that takes traces as OTLP over gRPC, such as http://collector:4317. Empty: no tracing.")
+}
+
+// open sets them in the options and returns what closes them.
+func (s *sinks) open(ctx context.Context, o *webhookserver.Options) (func(context.Context) error, error) {
+	audit, err := webhookserver.OpenAuditLog(s.auditLog)
+	if err != nil {
+		return nil, err
+	}
+	provider, stopTracing, err := tracing.Start(logr.NewContext(ctx, o.Log), s.otlpEndpoint,
+		tracing.Program{Name: "completion-webhook-server", Version: version})
+	if err != nil {
+		return nil, errors.Join(err, audit.Close())
+	}
+	o.Audit, o.Tracing = audit, provider
+	reopenOnHangup(ctx, o)
+	return func(ctx context.Context) error { return errors.Join(stopTracing(ctx), audit.Close()) }, nil
+}
+
+// reopenOnHangup opens the audit log again whenever the program gets SIGHUP, for those who rotate it.
+func reopenOnHangup(ctx context.Context, o *webhookserver.Options) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(hangups)
+		for {
+			select {
+			case <-hangups:
+				if err := o.Audit.Reopen(); err != nil {
+					o.Log.Error(err, "Audit log could not be opened again; the one before stays in use")
+					continue
+				}
+				o.Log.Info("Audit log opened again")
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}

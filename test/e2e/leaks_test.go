@@ -1,0 +1,248 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+// odd is somebody whose every personal field is unlike any other text there is, and awkward besides.
+func (s *school) odd() *student {
+	u := s.student()
+	marker := func(what string) string { return what + strings.ToLower(rand.Text()) }
+	u.values["user.name"] = `Zózimo "` + marker("name") + `"}: {` + "\n${user.email} 👩‍🎓 <b>"
+	u.values["user.email"] = marker("mail") + "@" + marker("host") + ".example"
+	u.values["user.cpf"] = marker("cpf")[:14]
+	u.values["user.nickname"] = marker("nick") + "\u202e"
+	u.values["user.uuid"] = marker("uuid")
+	return u
+}
+
+// markers are the parts of a person's data that nothing else contains, by what they are, and the school's token in
+// the forms in which it was sent.
+func (u *student) markers() map[string]string {
+	email := u.values["user.email"].(string)
+	name := u.values["user.name"].(string)
+	return map[string]string{
+		"name": name[strings.Index(name, "name"):][:20], "email": email[:20],
+		"host": email[strings.Index(email, "@")+1:][:20], "cpf": u.values["user.cpf"].(string), "nickname": u.values["user.nickname"].(string)[:20],
+		"uuid": u.values["user.uuid"].(string), "token": u.school.token,
+		"token as basic":  base64.StdEncoding.EncodeToString([]byte("platform:" + u.school.token))[12:],
+		"misplaced token": strings.ToLower(u.school.token),
+	}
+}
+
+// misbehave sends what is wrong in every way, with the person's data where it does not belong.
+func (u *student) misbehave(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	good := string(u.delivery(t))
+	email, _ := json.Marshal(u.values["user.email"])
+	for _, body := range []string{
+		"{", good + good, good[:len(good)/2], strings.Replace(good, `"user":`, string(email)+`:1,"user":`, 1),
+		strings.Replace(good, `"id":`, `"id":`+string(email)+`,"x":`, 1),
+		strings.Replace(good, `"activities.course.completed"`, string(email), 1),
+		strings.Replace(good, `"2023-07-03 12:53:41"`, string(email), 1),
+		strings.Replace(good, `"user":{`, `"user":{"email":`+string(email)+`,`, 1),
+		string(email), "[" + string(email) + "]",
+	} {
+		answer, err := system.Deliver(t.Context(), u.school.url(), []byte(body))
+		g.Expect(err).NotTo(HaveOccurred())
+		expectNone(t, "an answer", answer.Body, u.markers())
+	}
+	token := u.school.token
+	for _, url := range []string{
+		u.school.url() + "x", operator.WebhookURL(4, token), operator.URL + "/" + token, u.school.url() + "/more",
+		operator.URL + "/webhooks/" + token, u.school.url() + "?token=" + token, operator.URL + "/?" + token,
+	} {
+		answer, err := system.Deliver(t.Context(), url, []byte(good))
+		g.Expect(err).NotTo(HaveOccurred())
+		expectNone(t, "an answer", answer.Body, u.markers())
+	}
+	for _, header := range [][2]string{
+		{"Authorization", "Bearer " + token}, {"Authorization", "Bearer " + token + "x"}, {"Authorization", token},
+		{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte("platform:"+token))},
+		{"User-Agent", u.values["user.email"].(string)}, {"X-Forwarded-For", u.values["user.email"].(string)},
+		{"Traceparent", u.values["user.email"].(string)}, {"Baggage", "user=" + u.values["user.email"].(string)},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			strings.TrimSuffix(u.school.url(), "/"+token), strings.NewReader(good))
+		g.Expect(err).NotTo(HaveOccurred())
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set(header[0], header[1])
+		response, err := http.DefaultClient.Do(request)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(response.Body.Close()).To(Succeed())
+	}
+}
+
+// A full run of people who are odd, at institutions that keep, mask and drop, with much that goes wrong. What was not
+// to be stored is found nowhere at all; what was to be stored is found in specs only.
+func TestNothingLeaks(t *testing.T) {
+	g := NewWithT(t)
+	everything := func(handling v1alpha1.DataHandling) func(*v1alpha1.InstitutionSpec) {
+		return func(spec *v1alpha1.InstitutionSpec) {
+			spec.Privacy = v1alpha1.PrivacySpec{
+				Name: handling, Email: handling, CPF: handling, Nickname: handling, UUID: handling,
+			}
+		}
+	}
+	var kept *student
+	var minimised []*student
+	for _, handling := range []v1alpha1.DataHandling{v1alpha1.DataKeep, v1alpha1.DataMask, v1alpha1.DataDrop} {
+		s := openSchool(t, everything(handling))
+		policy := s.labPolicy()
+		if handling != v1alpha1.DataKeep {
+			// Not Ready, since it needs what is not kept; and one that does not need it.
+			g.Expect(admin.Create(t.Context(), policy)).To(Succeed())
+			policy = s.labPolicy()
+			policy.Name = "impersonal"
+			policy.Spec.Namespaces[0].Access = nil
+		}
+		s.apply(t, policy)
+		u := s.odd()
+		u.misbehave(t)
+		u.deliver(t)
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+		u.deliver(t, "event.send_at", "2023-07-05 00:00:00", "enrollment.status", 0)
+		u.awaitGrant(t, v1alpha1.ReasonEnded)
+		u.deliver(t, "event.send_at", "2023-07-06 00:00:00", "enrollment.status", 1)
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+		if handling == v1alpha1.DataKeep {
+			kept = u
+		} else {
+			minimised = append(minimised, u)
+		}
+	}
+	everyone := append(minimised, kept)
+	for where, text := range told(t, kept.school) {
+		for _, u := range everyone {
+			expectNone(t, where, text, u.markers())
+		}
+	}
+	whole, outside := stored(t)
+	g.Expect(whole).To(ContainSubstring(kept.markers()["email"]), "where what is kept stands is looked at")
+	expectNone(t, "what is stored outside of specs", outside, kept.markers())
+	for n, u := range minimised {
+		secrets := u.markers()
+		if n == 0 {
+			// A mask keeps the domain of an address.
+			delete(secrets, "host")
+		}
+		g.Expect(whole).To(ContainSubstring(u.completion.Name))
+		expectNone(t, "what is stored", whole, secrets)
+	}
+}
+
+// told is everything that the programs say to anybody, by where: logs, audit records and whatever else they keep in
+// files, metrics, and spans.
+func told(t *testing.T, s *school) map[string]string {
+	t.Helper()
+	g := NewWithT(t)
+	texts := map[string]string{"the spans": collector.Text()}
+	err := filepath.WalkDir(filepath.Dir(auditLog), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && entry.Name() == "bin" {
+			return filepath.SkipDir
+		}
+		if !entry.Type().IsRegular() || strings.HasSuffix(path, ".kubeconfig") {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		texts[entry.Name()] = string(content)
+		return err
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(texts).To(And(HaveKey("audit.jsonl"), HaveKey("webhook-server.log"), HaveKey("controller-manager.log")))
+	requests, err := os.ReadFile(plane.AuditLog())
+	g.Expect(err).NotTo(HaveOccurred())
+	texts["the audit log of the API server"] = string(requests)
+	texts["the metrics of the webhook server"], err = fetch(t, operator.WebhookServerMetrics)
+	g.Expect(err).NotTo(HaveOccurred())
+	texts["the metrics of the controller-manager"] = s.controllerMetrics(t)
+	g.Expect(texts["the metrics of the controller-manager"]).To(ContainSubstring("controller_runtime_reconcile_total"))
+	return texts
+}
+
+// controllerMetrics reads them as somebody who may.
+func (s *school) controllerMetrics(t *testing.T) string {
+	t.Helper()
+	g, ctx := NewWithT(t), t.Context()
+	g.Expect(admin.Create(ctx, &corev1.ServiceAccount{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "metrics"}})).To(Succeed())
+	g.Expect(admin.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: s.namespace + "-metrics"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "completion-metrics-reader"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: s.namespace, Name: "metrics"}},
+	})).To(Succeed())
+	config, err := plane.ServiceAccountConfig(ctx, s.namespace, "metrics")
+	g.Expect(err).NotTo(HaveOccurred())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, operator.ControllerManagerMetrics, http.NoBody)
+	g.Expect(err).NotTo(HaveOccurred())
+	request.Header.Set("Authorization", "Bearer "+config.BearerToken)
+	// The program makes its own certificate at every start.
+	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer insecure.CloseIdleConnections()
+	text, err := read(insecure, request)
+	g.Expect(err).NotTo(HaveOccurred())
+	return text
+}
+
+// stored is everything in the API that deliveries led to, whole, and without the fields where what is kept may stand:
+// the specs of completions and Grants, and the subjects of RoleBindings.
+func stored(t *testing.T) (whole, outside string) {
+	t.Helper()
+	g := NewWithT(t)
+	whole, err := plane.Kubectl(t.Context(), "get", "-A", "-o", "json",
+		"cc,grants,cpol,inst,seatpools,seats,namespaces,events,events.v1.events.k8s.io,rolebindings,configmaps,"+
+			"resourcequotas,limitranges,networkpolicies,leases,serviceaccounts")
+	g.Expect(err).NotTo(HaveOccurred())
+	var list struct {
+		Items []map[string]any `json:"items"`
+	}
+	g.Expect(json.Unmarshal([]byte(whole), &list)).To(Succeed())
+	for _, item := range list.Items {
+		switch item["kind"] {
+		case "CourseCompletion", "Grant":
+			delete(item, "spec")
+		case "RoleBinding":
+			delete(item, "subjects")
+		}
+	}
+	text, err := json.Marshal(list)
+	g.Expect(err).NotTo(HaveOccurred())
+	return whole, string(text)
+}
