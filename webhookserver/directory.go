@@ -38,10 +38,10 @@ import (
 )
 
 const (
-	// snapshotDelay is how long changes of Institutions gather before they are saved.
-	snapshotDelay = 500 * time.Millisecond
-	// snapshotRetry is how long to wait after a snapshot that could not be saved.
-	snapshotRetry = 10 * time.Second
+	// snapshotDelay is how long changes of Institutions gather before they are saved, and snapshotInterval how long it is
+	// between two times that they are saved.
+	snapshotDelay    = 50 * time.Millisecond
+	snapshotInterval = 2 * time.Second
 )
 
 // directory knows the Institutions: from the API, and as long as it has not told them, from the snapshot of the last
@@ -133,8 +133,10 @@ func (d *directory) observe(informer interface {
 func (d *directory) run(ctx context.Context) {
 	patience := d.clock.NewTimer(d.patience)
 	defer patience.Stop()
-	delay := d.clock.NewTimer(snapshotDelay)
-	defer delay.Stop()
+	// What is new is saved soon, and what keeps changing not all the time.
+	due := d.clock.NewTimer(snapshotDelay)
+	defer due.Stop()
+	armed, lastSaved := true, time.Time{}
 	for {
 		select {
 		case <-patience.C():
@@ -142,23 +144,34 @@ func (d *directory) run(ctx context.Context) {
 			if !d.synced() {
 				d.log.Info("API does not tell the institutions", "tokensInSnapshot", len(d.snapshot))
 			}
-			continue
 		case <-d.changed:
-			delay.Reset(snapshotDelay)
-			continue
-		case <-delay.C():
+			if !armed {
+				armed = true
+				due.Reset(max(snapshotDelay, snapshotInterval-d.clock.Since(lastSaved)))
+			}
+		case <-due.C():
+			if !d.synced() {
+				due.Reset(snapshotDelay)
+				continue
+			}
+			lastSaved = d.clock.Now()
+			armed = !d.saveNow(ctx)
+			if armed {
+				due.Reset(snapshotInterval)
+			}
 		case <-ctx.Done():
 			return
 		}
-		if !d.synced() {
-			delay.Reset(snapshotDelay)
-			continue
-		}
-		if err := d.save(ctx); err != nil && ctx.Err() == nil {
-			d.log.Error(err, "Snapshot of the institutions cannot be saved")
-			delay.Reset(snapshotRetry)
-		}
 	}
+}
+
+// saveNow reports whether that need not be tried again.
+func (d *directory) saveNow(ctx context.Context) bool {
+	if err := d.save(ctx); err != nil && ctx.Err() == nil {
+		d.log.Error(err, "Snapshot of the institutions cannot be saved")
+		return false
+	}
+	return true
 }
 
 // save writes a snapshot, if it differs from the last one.

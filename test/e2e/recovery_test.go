@@ -17,8 +17,11 @@ limitations under the License.
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
+	"os"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -89,6 +92,40 @@ func TestAPIServerKilled(t *testing.T) {
 	// What was accepted needs no repetition.
 	revive(t)
 	for _, u := range []*student{before, during} {
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+	}
+}
+
+// What was accepted while the API was away survives the end of the webhook server at any instant.
+func TestWebhookServerKilledWithAnInbox(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	before := s.student()
+	before.complete(t)
+	var students []*student
+	sum := sha256.Sum256([]byte(s.token))
+	g.Eventually(func() (string, error) {
+		kept, err := os.ReadFile(operator.Replicas[0].Inbox)
+		return string(kept), err
+	}, soon, often).Should(ContainSubstring(hex.EncodeToString(sum[:])), "the institution is not in the snapshot")
+	g.Expect(plane.Kill(t.Context(), cluster.APIServer)).To(Succeed())
+	for range 5 {
+		u := s.student()
+		g.Expect(u.deliver(t).Status).To(Equal(http.StatusAccepted))
+		students = append(students, u)
+	}
+	g.Expect(operator.WebhookServer.Kill()).To(Succeed())
+	g.Expect(operator.WebhookServer.Launch()).To(Succeed())
+	// It knows the institution from the last time.
+	g.Expect(operator.WebhookServer.WaitReady(t.Context())).To(Succeed())
+	late := s.student()
+	g.Expect(late.deliver(t).Status).To(Equal(http.StatusAccepted))
+	g.Expect(operator.WebhookServer.Kill()).To(Succeed())
+	g.Expect(plane.StartPart(t.Context(), cluster.APIServer)).To(Succeed())
+	revive(t)
+	g.Expect(operator.WebhookServer.Start(t.Context())).To(Succeed())
+	for _, u := range append(students, before, late) {
 		u.awaitGrant(t, v1alpha1.ReasonActive)
 	}
 }

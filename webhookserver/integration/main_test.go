@@ -159,8 +159,14 @@ func digest(token string) string {
 // completion returns what is stored of the contract's example.
 func (i institution) completion(t *testing.T) *v1alpha1.CourseCompletion {
 	t.Helper()
+	return i.completionOf(t, exampleName)
+}
+
+// completionOf returns a stored completion.
+func (i institution) completionOf(t *testing.T, name string) *v1alpha1.CourseCompletion {
+	t.Helper()
 	stored := &v1alpha1.CourseCompletion{}
-	key := client.ObjectKey{Namespace: i.namespace, Name: exampleName}
+	key := client.ObjectKey{Namespace: i.namespace, Name: name}
 	NewWithT(t).Expect(admin.Get(t.Context(), key, stored)).To(Succeed())
 	return stored
 }
