@@ -69,7 +69,7 @@ func wait(ctx context.Context, d time.Duration) {
 func (w *world) begin(ctx context.Context, f fault) (undo func(context.Context) error, err error) {
 	switch {
 	case f.kind == powerLoss:
-		return w.startEverything, w.killEverything(ctx)
+		return w.startEverything, w.killEverything(ctx, f.apart)
 	case f.target == apiServer || f.target == etcd:
 		return w.beginPlane(ctx, f)
 	case f.kind == kill:
@@ -131,16 +131,14 @@ func limitRunning(pid int, size uint64) error {
 	return limitFiles(pid, size)
 }
 
-// killEverything is what the end of the power does: nothing has time for anything.
-func (w *world) killEverything(ctx context.Context) error {
-	var failures []error
+// killEverything is what the end of the power does, machine by machine: nothing has time for anything.
+func (w *world) killEverything(ctx context.Context, apart time.Duration) error {
+	failures := []error{w.plane.Kill(ctx, cluster.APIServer)}
+	wait(ctx, apart)
 	for _, u := range w.units {
 		failures = append(failures, u.kill())
 	}
-	for _, part := range []cluster.Part{cluster.APIServer, cluster.Etcd} {
-		failures = append(failures, w.plane.Kill(ctx, part))
-	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, w.plane.Kill(ctx, cluster.Etcd))...)
 }
 
 // startEverything starts the programs first, since they have to bear it that there is no API yet.

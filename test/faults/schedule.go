@@ -41,7 +41,7 @@ const (
 	diskFull kind = "disk full"
 	// clockStep sets the clock of a program, and sets it right at the end.
 	clockStep kind = "clock step"
-	// powerLoss kills everything at once.
+	// powerLoss kills everything: the API server first, and all the rest a little later.
 	powerLoss kind = "power loss"
 )
 
@@ -63,12 +63,17 @@ type fault struct {
 	at, lasts time.Duration
 	// step is how far a clock is set, in seconds.
 	step int64
+	// apart is how much later than the API server the rest dies.
+	apart time.Duration
 }
 
 func (f fault) String() string {
 	text := fmt.Sprintf("%s of %s at %s for %s", f.kind, f.target, f.at, f.lasts)
 	if f.kind == clockStep {
 		text += fmt.Sprintf(" by %s", time.Duration(f.step)*time.Second)
+	}
+	if f.kind == powerLoss {
+		text += fmt.Sprintf(", the API server %s before the rest", f.apart)
 	}
 	return text
 }
@@ -78,8 +83,6 @@ const (
 	sending = 4 * time.Second
 	// longest is how long a fault lasts at most.
 	longest = 2500 * time.Millisecond
-	// powerLossEvery is how rarely everything dies at once: it takes the place of all other faults of its round.
-	powerLossEvery = 15
 	// furthest is how far a clock is set. The server refuses what lies two days ahead of its clock, and what is sent lies
 	// a day behind the right one.
 	furthest = 20 * time.Hour
@@ -92,48 +95,96 @@ type capabilities struct {
 	limits, smallDisks bool
 }
 
+// planner makes the faults of one round.
+type planner struct {
+	random *rand.Rand
+	can    capabilities
+}
+
 // schedule returns the faults of a round, in the order in which they begin: always the same for a seed, a round and
 // what can be done. No target has two at the same time, and of the API server and etcd only one has any, since neither
 // starts without the other.
 func schedule(seed uint64, round int, can capabilities) []fault {
-	random := rand.New(rand.NewPCG(seed, uint64(round)))
-	moment := func() time.Duration { return time.Duration(random.Int64N(int64(sending))).Round(time.Millisecond) }
-	length := func() time.Duration {
-		return (50*time.Millisecond + time.Duration(random.Int64N(int64(longest)))).Round(time.Millisecond)
-	}
-	if random.IntN(powerLossEvery) == 0 {
-		return []fault{{kind: powerLoss, target: all, at: moment(), lasts: length()}}
-	}
-	var possible []fault
-	add := func(target string, kinds ...kind) {
-		possible = append(possible, fault{target: target, kind: kinds[random.IntN(len(kinds))]})
-	}
-	for i := range can.servers {
-		kinds := []kind{kill, kill, pause}
-		if can.limits {
-			kinds = append(kinds, filesStop, filesFull)
-		}
-		if can.smallDisks {
-			kinds = append(kinds, diskFull, diskFull)
-		}
-		add(server(i), kinds...)
-		possible = append(possible, fault{target: server(i), kind: clockStep})
-	}
-	add(manager, kill, pause)
-	possible = append(possible, fault{target: manager, kind: clockStep})
-	// Twice, since it is when the API is away that the inbox works.
-	add([]string{apiServer, etcd}[random.IntN(2)], kill, pause)
-	random.Shuffle(len(possible), func(i, j int) { possible[i], possible[j] = possible[j], possible[i] })
-
-	faults := possible[:1+random.IntN(4)]
-	for i := range faults {
-		faults[i].at, faults[i].lasts = moment(), length()
-		if faults[i].kind == clockStep {
-			faults[i].step = random.Int64N(int64(2*furthest/time.Second)) - int64(furthest/time.Second)
-		}
+	p := planner{random: rand.New(rand.NewPCG(seed, uint64(round))), can: can}
+	var faults []fault
+	switch shape := p.random.IntN(16); {
+	case shape < 2:
+		// What came after the API server died is in the inboxes alone when the rest dies.
+		faults = []fault{{
+			kind: powerLoss, target: all, at: p.between(0, sending/2), lasts: p.between(0, longest),
+			apart: p.between(0, sending/3),
+		}}
+	case shape < 10:
+		faults = p.away()
+	default:
+		faults = p.mixed()
 	}
 	slices.SortFunc(faults, func(a, b fault) int { return cmp.Compare(a.at, b.at) })
 	return faults
+}
+
+// between returns a moment or a length.
+func (p planner) between(least, most time.Duration) time.Duration {
+	return (least + time.Duration(p.random.Int64N(int64(most-least)))).Round(time.Millisecond)
+}
+
+// away takes the API away, and harms the webhook servers meanwhile: that is when the inboxes have what nobody else has.
+func (p planner) away() []fault {
+	plane := p.plane()
+	plane.at, plane.lasts = p.between(0, sending/4), p.between(sending/2, sending*3/4)
+	faults := []fault{plane}
+	for _, i := range p.random.Perm(p.can.servers)[:1+p.random.IntN(p.can.servers)] {
+		f := p.server(i)
+		f.at, f.lasts = p.between(plane.at+plane.lasts/4, plane.at+plane.lasts), p.between(50*time.Millisecond, longest)
+		faults = append(faults, f)
+	}
+	if p.random.IntN(4) == 0 {
+		faults = append(faults, p.clock())
+	}
+	return faults
+}
+
+// mixed has one to four faults of anything.
+func (p planner) mixed() []fault {
+	possible := []fault{p.plane(), p.clock(), {target: manager, kind: p.one(kill, pause)}}
+	for i := range p.can.servers {
+		possible = append(possible, p.server(i))
+	}
+	p.random.Shuffle(len(possible), func(i, j int) { possible[i], possible[j] = possible[j], possible[i] })
+	faults := possible[:1+p.random.IntN(min(4, len(possible)))]
+	for i := range faults {
+		faults[i].at, faults[i].lasts = p.between(0, sending), p.between(50*time.Millisecond, longest)
+	}
+	return faults
+}
+
+func (p planner) one(kinds ...kind) kind { return kinds[p.random.IntN(len(kinds))] }
+
+func (p planner) plane() fault {
+	return fault{target: []string{apiServer, etcd}[p.random.IntN(2)], kind: p.one(kill, pause)}
+}
+
+func (p planner) server(i int) fault {
+	kinds := []kind{kill, kill, kill, pause}
+	if p.can.limits {
+		kinds = append(kinds, filesStop, filesFull)
+	}
+	if p.can.smallDisks {
+		kinds = append(kinds, diskFull)
+	}
+	return fault{target: server(i), kind: p.one(kinds...)}
+}
+
+func (p planner) clock() fault {
+	targets := []string{manager}
+	for i := range p.can.servers {
+		targets = append(targets, server(i))
+	}
+	step := p.between(-furthest, furthest).Round(time.Second)
+	return fault{
+		target: targets[p.random.IntN(len(targets))], kind: clockStep, step: int64(step / time.Second),
+		at: p.between(0, sending), lasts: p.between(50*time.Millisecond, longest),
+	}
 }
 
 func describe(faults []fault) string {

@@ -48,7 +48,7 @@ func TestSchedulesReachEverything(t *testing.T) {
 		plane := 0
 		for _, f := range schedule(1, round, can) {
 			reached[string(f.kind)+" of "+f.target]++
-			if f.at < 0 || f.at >= sending || f.lasts <= 0 || f.lasts > longest*2 {
+			if f.at < 0 || f.at >= sending || f.lasts <= 0 || f.lasts > sending {
 				t.Errorf("round %d: %s is not within the round", round, f)
 			}
 			key := f.target
