@@ -307,7 +307,10 @@ func TestSeatsUnderRandomClaims(t *testing.T) {
 	watched := w.watchSeats()
 	h := &seatHistory{Rand: rand.New(rand.NewPCG(seed, 9)), w: w, pools: []*v1alpha1.SeatPool{
 		MakePool(w, "lab", 2).Obj(), MakePool(w, "room", 3).Obj()}}
-	w.create(MakeInstitution(w).Obj(), h.pools[0], h.pools[1], MakePolicy(w, "seat").Seat("lab").Seat("room").Obj())
+	institution := MakeInstitution(w).Obj()
+	// What is braked is another test's.
+	institution.Spec.RevocationBudget = new(int32(100000))
+	w.create(institution, h.pools[0], h.pools[1], MakePolicy(w, "seat").Seat("lab").Seat("room").Obj())
 	h.rivals = []*rival{w.rival(), w.rival()}
 	for range 6 {
 		for range 20 {
