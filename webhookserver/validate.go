@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -250,9 +251,16 @@ func zoneOf(institution *v1alpha1.Institution) (*time.Location, error) {
 	if name == "" || strings.EqualFold(name, "local") {
 		return nil, fmt.Errorf("spec.timeZone of the institution is %q, which names no zone: set an IANA name", name)
 	}
+	if zone, ok := zones.Load(name); ok {
+		return zone.(*time.Location), nil
+	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
 		return nil, fmt.Errorf("spec.timeZone of the institution: %w", err)
 	}
+	zones.Store(name, zone)
 	return zone, nil
 }
+
+// zones are those that institutions had, by name: finding one reads a file. There are no more than the database has.
+var zones sync.Map
