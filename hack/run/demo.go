@@ -51,6 +51,7 @@ func (s *session) demonstrate(ctx context.Context) error {
 	}{
 		{"the example is taken, and Ready within a second", s.checkCreated},
 		{"the same again changes nothing", s.checkDuplicate},
+		{"deliveries new, repeated, overtaken and wrong get what is due to them", s.checkStream},
 		{"the namespace has all that the policy grants", s.checkNamespace},
 		{"the graduate may work there, and not widen the bounds", s.checkAccess},
 		{"a namespace that was there before is never taken over", s.checkConflict},

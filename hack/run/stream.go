@@ -1,0 +1,71 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/sender"
+)
+
+// streamCourse is one that no sample policy grants anything for.
+const streamCourse v1alpha1.PlatformID = 314159
+
+const (
+	streamLength = 500
+	// streamSeed makes the same deliveries every time.
+	streamSeed = 1
+)
+
+// checkStream sends what a platform sends in the course of a day, and checks that every delivery got its due.
+func (s *session) checkStream(ctx context.Context) error {
+	institutions, err := sender.ParseInstitutions([]string{s.url})
+	if err != nil {
+		return err
+	}
+	generator, err := sender.NewGenerator(sender.Plan{
+		Institutions: institutions, Courses: []v1alpha1.PlatformID{streamCourse}, Seed: streamSeed,
+		Mix: sender.DefaultMix(), Start: time.Now().UTC().AddDate(0, 0, -1),
+	})
+	if err != nil {
+		return err
+	}
+	ledger := &sender.Ledger{}
+	report, err := sender.Run(ctx, generator.Next, sender.Options{
+		Connections: 8, Count: streamLength, Timeout: settles, Ledger: ledger,
+	})
+	if err != nil {
+		return err
+	}
+	if err := report.Err(); err != nil {
+		report.Print(os.Stdout)
+		return err
+	}
+	institution := institutions[0].ID
+	// The example is there too.
+	if err := ledger.Await(ctx, s.client, institution, sampleName, true, settles); err != nil {
+		return err
+	}
+	deliveries, completions := ledger.Acknowledged(institution)
+	fmt.Printf("    %d deliveries: %d taken, of %d completions, each stored once as its newest; %d wrong ones refused\n",
+		report.Sent, deliveries, completions, report.Verdicts[sender.VerdictRejected])
+	return nil
+}
