@@ -120,6 +120,14 @@ func (p *Program) Launch() error {
 	return nil
 }
 
+// Command prepares the executable with other arguments, for one of its commands. It is not started, and has the
+// credentials of the program.
+func (p *Program) Command(ctx context.Context, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, p.path, args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig)
+	return command
+}
+
 // watch waits for the end of a run and tells Ended when nobody asked for it.
 func (p *Program) watch(run *process) {
 	run.err = run.cmd.Wait()

@@ -1,0 +1,75 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+)
+
+// inbox runs the command inbox of the webhook server and returns what it prints.
+func inbox(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var errOut strings.Builder
+	command := operator.WebhookServer.Command(t.Context(), append([]string{"inbox"}, args...)...)
+	command.Stderr = &errOut
+	out, err := command.Output()
+	t.Log(args, "printed", string(out), errOut.String())
+	return string(out), err
+}
+
+// An inbox that no server has any more is emptied into the API by the command alone.
+func TestAnInboxThatIsLeftBehindIsDrained(t *testing.T) {
+	g := NewWithT(t)
+	s := openSchool(t)
+	socket, file := "--inbox-socket="+operator.Replicas[0].Socket, "--file="+operator.Replicas[0].Inbox
+	g.Expect(plane.Kill(t.Context(), cluster.APIServer)).To(Succeed())
+	u := s.student()
+	answer := u.deliver(t)
+	g.Expect(answer.Status).To(Equal(http.StatusAccepted), answer.String())
+	out, err := inbox(t, "list", socket)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(out).To(And(ContainSubstring(answer.DeliveryID), ContainSubstring("api-unreachable")))
+	_, err = inbox(t, "status", file)
+	g.Expect(err).To(HaveOccurred(), "a server has it open")
+
+	g.Expect(operator.WebhookServer.Kill()).To(Succeed())
+	_, err = inbox(t, "drain", file, "--timeout=2s")
+	g.Expect(err).To(MatchError("exit status 3"), "the API is away")
+	g.Expect(plane.StartPart(t.Context(), cluster.APIServer)).To(Succeed())
+	revive(t)
+	_, err = inbox(t, "drain", file)
+	g.Expect(err).NotTo(HaveOccurred())
+	var stored v1alpha1.CourseCompletion
+	g.Expect(admin.Get(t.Context(), u.completion, &stored)).To(Succeed())
+	g.Expect(stored.Spec.Delivery.ID).To(Equal(answer.DeliveryID))
+	out, err = inbox(t, "status", file)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(out).To(ContainSubstring("waiting:       0\n"))
+
+	g.Expect(operator.WebhookServer.Start(t.Context())).To(Succeed())
+	var list v1alpha1.CourseCompletionList
+	g.Expect(admin.List(t.Context(), &list, client.InNamespace(s.namespace))).To(Succeed())
+	g.Expect(list.Items).To(HaveLen(1))
+}

@@ -1,0 +1,126 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	testingclock "k8s.io/utils/clock/testing"
+)
+
+func TestLiveDeliveriesHaveTheirTurnsFirst(t *testing.T) {
+	s := newSlots(1)
+	if !s.acquire(t.Context(), 0) {
+		t.Fatal("no slot of one")
+	}
+	if s.acquire(t.Context(), time.Millisecond) {
+		t.Fatal("two slots of one")
+	}
+	// The drainer has one of its own, however busy the others are.
+	own := s.borrow()
+	if own == nil {
+		t.Fatal("the drainer is starved")
+	}
+	if s.borrow() != nil {
+		t.Fatal("the drainer has a slot that is taken")
+	}
+	waiting := make(chan bool)
+	go func() { waiting <- s.acquire(t.Context(), time.Minute) }()
+	for queued := false; !queued; {
+		s.mu.Lock()
+		queued = s.waiting.Len() == 1
+		s.mu.Unlock()
+	}
+	s.release()
+	if !<-waiting {
+		t.Fatal("who waited did not get the slot")
+	}
+	if s.borrow() != nil {
+		t.Fatal("the drainer came before who waited")
+	}
+	own()
+	s.release()
+	borrowed := 0
+	for s.borrow() != nil {
+		borrowed++
+	}
+	if borrowed != 2 {
+		t.Errorf("the drainer gets %d slots, want what is left and its own", borrowed)
+	}
+}
+
+func TestTheCircuitLetsProbesThrough(t *testing.T) {
+	now := testingclock.NewFakePassiveClock(time.Unix(1_700_000_000, 0))
+	c := newCircuit(now)
+	allowed := func() (pass, bool) {
+		leave, _, ok := c.allow()
+		return leave, ok
+	}
+	usual, ok := allowed()
+	if !ok || usual.probe {
+		t.Fatal("closed at first")
+	}
+	other, _ := allowed()
+	c.settle(usual, true, 0)
+	if _, ok := allowed(); ok {
+		t.Fatal("let through at once after a failure")
+	}
+	// What was under way says nothing new.
+	c.settle(other, true, 0)
+	var pauses []time.Duration
+	for range 8 {
+		pauses = append(pauses, c.pause)
+		now.SetTime(now.Now().Add(2 * maxAPIWait))
+		probe, ok := allowed()
+		if !ok || !probe.probe {
+			t.Fatal("no probe although it is due")
+		}
+		if _, ok := allowed(); ok {
+			t.Fatal("two probes at once")
+		}
+		c.settle(probe, true, 0)
+	}
+	var want []time.Duration
+	for _, ms := range []int{100, 200, 400, 800, 1600, 3200, 5000, 5000} {
+		want = append(want, time.Duration(ms)*time.Millisecond)
+	}
+	if diff := cmp.Diff(want, pauses); diff != "" {
+		t.Errorf("pauses (-want +got):\n%s", diff)
+	}
+	_, back := c.away()
+	// The API may ask for more.
+	now.SetTime(now.Now().Add(2 * maxAPIWait))
+	probe, _ := allowed()
+	c.settle(probe, true, time.Minute)
+	now.SetTime(now.Now().Add(2 * maxAPIWait))
+	if _, ok := allowed(); ok {
+		t.Fatal("probed before the API wants to be asked")
+	}
+	now.SetTime(now.Now().Add(time.Minute))
+	probe, _ = allowed()
+	c.settle(probe, false, 0)
+	if _, ok := allowed(); !ok {
+		t.Fatal("not let through although the API is back")
+	}
+	select {
+	case <-back:
+	default:
+		t.Error("nobody is told that the API is back")
+	}
+}
