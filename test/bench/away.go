@@ -174,6 +174,8 @@ func startReference(ctx context.Context, path string) (*reference, error) {
 	return r, nil
 }
 
+func (r *reference) pid() int { return r.cmd.Process.Pid }
+
 func (r *reference) stop() error { return errors.Join(r.stdin.Close(), r.cmd.Wait()) }
 
 // measureAway measures how fast deliveries are acknowledged while the API does not answer.
@@ -188,12 +190,14 @@ func (w *world) measureAway(ctx context.Context, s size, t *table) (err error) {
 		return err
 	}
 	w.memory.enter("away")
-	figures, references, latency, err := w.runAway(ctx, s, bare)
+	cost := &costs{}
+	figures, references, latency, err := w.runAway(ctx, s, bare, cost)
 	if resumed := w.plane.Resume(ctx, cluster.APIServer); err != nil || resumed != nil {
 		return errors.Join(err, resumed)
 	}
 	t.compare("acknowledged, API away", "bare group commits", figures, references, 0.7)
 	p99 := latency.Quantile(0.99)
+	cost.note(t, "acknowledged, API away", "bare group commits")
 	t.bound("acknowledged, API away: p99", p99.Round(10*time.Microsecond).String(), "< 50ms", p99 < 50*time.Millisecond)
 	t.note("acknowledged, API away: API server stopped by SIGSTOP, %d connections, p50 %s, longest %s; bare group "+
 		"commits: net/http and one bbolt file in a process of their own, one commit for all that has come, same load",
@@ -208,7 +212,7 @@ func (w *world) measureAway(ctx context.Context, s size, t *table) (err error) {
 
 // runAway takes the figure and its reference in turns.
 func (w *world) runAway(
-	ctx context.Context, s size, bare *reference,
+	ctx context.Context, s size, bare *reference, cost *costs,
 ) (figures, references []float64, latency *sender.Histogram, err error) {
 	// The server has to notice that the API is away, which is no part of the figure; both get their files grown.
 	for range 2 {
@@ -222,20 +226,23 @@ func (w *world) runAway(
 	latency = &sender.Histogram{}
 	for run := range s.runs {
 		for _, figure := range []bool{run%2 == 0, run%2 != 0} {
-			if !figure {
-				report, err := w.sendBare(ctx, bare, s.away)
-				if err != nil {
-					return nil, nil, nil, err
-				}
-				references = append(references, report.PerSecond())
-				continue
+			before := w.cpu(ctx, bare.pid())
+			var report *sender.Report
+			if figure {
+				report, err = w.send(ctx, s.away, 0)
+			} else {
+				report, err = w.sendBare(ctx, bare, s.away)
 			}
-			report, err := w.send(ctx, s.away, 0)
 			if err != nil {
 				return nil, nil, nil, err
 			}
-			figures = append(figures, report.PerSecond())
-			latency.Merge(&report.Latency)
+			cost.add(figure, before, w.cpu(ctx, bare.pid()), s.away)
+			if figure {
+				figures = append(figures, report.PerSecond())
+				latency.Merge(&report.Latency)
+			} else {
+				references = append(references, report.PerSecond())
+			}
 		}
 		w.say("run %d: %.0f acknowledged, %.0f bare group commits a second", run+1, figures[run], references[run])
 	}

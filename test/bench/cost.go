@@ -34,17 +34,17 @@ import (
 const ticksPerSecond = 100
 
 // cpuTimes are the CPU seconds that each process has used, in the order of processes.
-type cpuTimes [4]float64
+type cpuTimes [5]float64
 
 // processes are those whose CPU time says what a figure is limited by.
-var processes = []string{"API server", "etcd", "webhook server", "this program"}
+var processes = []string{"API server", "etcd", "webhook server", "this program", "bare server"}
 
 // cpu reads the CPU times. A process that cannot be read has none.
-func (w *world) cpu(ctx context.Context) cpuTimes {
+func (w *world) cpu(ctx context.Context, bare int) cpuTimes {
 	api, _ := w.plane.PID(ctx, cluster.APIServer)
 	etcd, _ := w.plane.PID(ctx, cluster.Etcd)
 	var times cpuTimes
-	for i, pid := range []int{api, etcd, w.system.WebhookServer.PID(), os.Getpid()} {
+	for i, pid := range []int{api, etcd, w.system.WebhookServer.PID(), os.Getpid(), bare} {
 		times[i] = cpuSeconds(pid)
 	}
 	return times
@@ -73,8 +73,6 @@ type costs struct {
 	count [2]int
 }
 
-func (w *world) newCosts() *costs { return &costs{} }
-
 func (c *costs) add(figure bool, before, after cpuTimes, n int) {
 	at := 0
 	if !figure {
@@ -94,6 +92,9 @@ func (c *costs) note(t *table, figure, reference string) {
 		}
 		var parts []string
 		for i, process := range processes {
+			if c.spent[at][i] == 0 {
+				continue
+			}
 			parts = append(parts, fmt.Sprintf("%s %.2f", process, c.spent[at][i]*1000/float64(c.count[at])))
 		}
 		t.note("CPU of one, %s, in ms: %s", name, strings.Join(parts, ", "))
