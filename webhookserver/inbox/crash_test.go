@@ -36,7 +36,7 @@ const (
 	pathEnv  = "INBOX_TEST_PATH"
 )
 
-var children = map[string]func() int{"write": writeForEver, "limited": writeLimited}
+var children = map[string]func() int{"write": writeForEver, "limited": writeLimited, "use": useFile}
 
 func child(t *testing.T, role, path string) *exec.Cmd {
 	t.Helper()

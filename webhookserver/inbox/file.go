@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
@@ -200,13 +201,17 @@ type state struct {
 	dead     int
 	lastSeq  uint64
 	snapshot bool
+	// buckets are those there are.
+	buckets []string
 	// fault is what is wrong with what the file holds. It counts only where the file is an inbox of this format.
 	fault error
 }
 
-// visit looks at one key with its value.
+// visit looks at a bucket, or at one key with its value.
 func (s *state) visit(bucket, key, value []byte) error {
 	switch {
+	case key == nil:
+		s.buckets = append(s.buckets, string(bucket))
 	case bytes.Equal(bucket, bucketMeta):
 		switch {
 		case bytes.Equal(key, keyMagic):
@@ -261,9 +266,13 @@ func (s *state) complete() error {
 	case binary.BigEndian.Uint32(s.format) != format:
 		return fmt.Errorf("%w: its format is %d, this version knows %d", ErrNewer,
 			binary.BigEndian.Uint32(s.format), format)
-	default:
-		return s.fault
 	}
+	for _, bucket := range [][]byte{bucketQueue, bucketDead, bucketInstitutions} {
+		if !slices.Contains(s.buckets, string(bucket)) {
+			return fmt.Errorf("%w: a part of it is missing: %s", ErrCorrupt, bucket)
+		}
+	}
+	return s.fault
 }
 
 // guarded turns a fault in reading the mapped file (the disk fails, somebody cuts the file off) and a panic of bbolt

@@ -71,7 +71,8 @@ type verifier struct {
 	seen []uint64
 	// pages are used again: a walk has one page in its hands at each depth.
 	pages [maxDepth + 1][]byte
-	// visit gets each key and value with the path of its bucket. They are valid during the call only.
+	// visit gets each bucket by its path, without a key, and then each key and value in it. They are valid during the
+	// call only.
 	visit func(bucket, key, value []byte) error
 }
 
@@ -260,6 +261,9 @@ func (v *verifier) elements(page []byte, p place) error {
 
 // leaf looks at one key with its value.
 func (v *verifier) leaf(flags uint32, key, value []byte, p place) error {
+	if flags&^leafIsBucket != 0 {
+		return fmt.Errorf("%w: a key in page %d is marked as what there is not", ErrCorrupt, p.page)
+	}
 	if flags&leafIsBucket == 0 {
 		return v.visit(p.bucket, key, value)
 	}
@@ -268,6 +272,9 @@ func (v *verifier) leaf(flags uint32, key, value []byte, p place) error {
 	}
 	inner := place{
 		bucket: append(bytes.Clone(p.bucket), key...), depth: p.depth + 1, last: new([]byte), page: p.page,
+	}
+	if err := v.visit(inner.bucket, nil, nil); err != nil {
+		return err
 	}
 	if root := order.Uint64(value); root != 0 {
 		return v.tree(root, inner)
