@@ -216,10 +216,21 @@ func TestAttacksOfAPolicyAuthor(t *testing.T) {
 			u := s.student()
 			u.values["user.name"] = "system:masters"
 			u.complete(t)
-			g.Eventually(func() (string, error) { return u.ready(t.Context()) }, eventually, often).
-				ShouldNot(BeElementOf("no condition Ready", v1alpha1.ReasonGranted))
-			g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, "500ms", often).
-				ShouldNot(Equal(v1alpha1.ReasonActive))
+			// Refused for good by the policy's check, the plan or the Grant's check, not merely late.
+			var policyReason, planReason, grantReason string
+			g.Eventually(func(g Gomega) {
+				g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(policy), policy)).To(Succeed())
+				policyReason = reasonOf(policy.Status.Conditions)
+				var err error
+				planReason, err = u.ready(t.Context())
+				g.Expect(err).NotTo(HaveOccurred())
+				grantReason, err = u.grantReason(t.Context())
+				g.Expect(err).NotTo(HaveOccurred())
+				refusedBefore := policyReason == v1alpha1.ReasonInvalidPolicy || planReason == v1alpha1.ReasonPolicyFailed
+				g.Expect(refusedBefore && grantReason == "0 grants" || grantReason == v1alpha1.ReasonForbidden ||
+					grantReason == v1alpha1.ReasonRefused).To(BeTrue(),
+					"policy %s, plan %s, grant %s", policyReason, planReason, grantReason)
+			}, eventually, often).Should(Succeed())
 		})
 	}
 }
