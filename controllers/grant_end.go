@@ -162,10 +162,18 @@ func (r *GrantReconciler) doubt(ctx context.Context, grant *v1alpha1.Grant, tena
 	if err != nil {
 		return "", fmt.Errorf("look at the completions: %w", err)
 	}
+	withdrawn := plan.TakesBecauseOf(&now)
 	for i := range completions.Items {
-		if completion := &completions.Items[i]; completion.Status.ObservedGeneration != completion.Generation {
+		completion := &completions.Items[i]
+		if completion.Status.ObservedGeneration != completion.Generation {
 			return "completion " + completion.Name + " is about to be planned", nil
 		}
+		if completion.Name == withdrawn {
+			withdrawn = ""
+		}
+	}
+	if withdrawn != "" {
+		return "the withdrawal of completion " + withdrawn + " is about to be planned", nil
 	}
 	return "", nil
 }

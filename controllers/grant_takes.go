@@ -149,7 +149,7 @@ func (r *GrantReconciler) takeNamespace(
 		return takingAway{v1alpha1.ReasonTerminating,
 			fmt.Sprintf("namespace %s is being deleted", took.Name), minWait}, nil
 	}
-	away, err := r.takenFromOther(ctx, grant, tenant, namespace)
+	away, err := r.takenFromOther(ctx, grant, tenant, namespace, took)
 	if err != nil || away.reason != "" {
 		return away, err
 	}
@@ -199,14 +199,17 @@ func (r *GrantReconciler) untouchable(
 }
 
 // takenFromOther looks whose a namespace is, and whether it is taken from that one: of a namespace that a Grant made,
-// the Grant has to be the same holder's and have it taken; any other has to be older than the completion.
+// the Grant has to be the same holder's and have it taken; any other has to be older than the completion, and has only
+// the label to say which institution may take it.
 func (r *GrantReconciler) takenFromOther(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, namespace *metav1.PartialObjectMetadata,
+	took v1alpha1.TookNamespace,
 ) (takingAway, error) {
 	mark, name := namespace.Labels[v1alpha1.LabelGrant], namespace.Name
 	if mark == "" {
-		if !namespace.CreationTimestamp.Before(&grant.Spec.Takes.SentAt) {
-			return refuse(name, "it was made after the completion"), nil
+		why, err := r.keptFromAll(ctx, grant, namespace, took)
+		if err != nil || why != "" {
+			return refuse(name, why), err
 		}
 		return takingAway{}, nil
 	}
@@ -237,6 +240,31 @@ func (r *GrantReconciler) takenFromOther(
 		return takingAway{}, nil
 	}
 	return r.inDoubt(ctx, other, tenant, name)
+}
+
+// keptFromAll returns why a namespace that no Grant made is not taken; empty if it is. An id is a number that anybody
+// who makes an Institution may choose: one that two claim is the label of neither.
+func (r *GrantReconciler) keptFromAll(
+	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata, took v1alpha1.TookNamespace,
+) (string, error) {
+	switch {
+	case took.SendAt != grant.Spec.Takes.SendAt:
+		// What was begun because of an older delivery is not what the newer one takes, which may still wait for the brake.
+		return "taking it away has not begun because of the newest delivery", nil
+	case !namespace.CreationTimestamp.Before(&grant.Spec.Takes.SentAt):
+		return "it was made after the completion", nil
+	}
+	id := grant.Spec.Holder.InstitutionID.String()
+	var claimants v1alpha1.InstitutionList
+	if err := r.Live.List(ctx, &claimants, client.MatchingFields{"spec.id": id}); err != nil {
+		return "", fmt.Errorf("look who else has the institution id %s: %w", id, err)
+	}
+	for i := range claimants.Items {
+		if claimants.Items[i].Namespace != grant.Namespace {
+			return "an Institution in another namespace has the id " + id + " too: only one may have it", nil
+		}
+	}
+	return "", nil
 }
 
 // inDoubt tells of what may change the plan that a namespace is deleted under.

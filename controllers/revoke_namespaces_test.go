@@ -238,6 +238,26 @@ func TestRevokedNamespaceThatOthersMade(t *testing.T) {
 	}
 }
 
+// Who makes an Institution in a namespace of their own chooses its id: it takes nothing of the one that has it already.
+func TestRevokedNamespaceOfAnIDThatTwoClaimStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	namespace, other := w.labelled(w.prefix+"1", w.id.String()), MakeInstitution(w).Obj()
+	other.Namespace = w.namespace + "-claimed"
+	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: other.Namespace}}, other)
+	completion := finish(w).Obj()
+	w.create(taking(w).Grace(0).Obj(), completion)
+	taker := w.grantOf("done", completion)
+	says := w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	NewWithT(t).Expect(says).To(ContainSubstring("an Institution in another namespace has the id " + w.id.String()))
+	w.stays(namespace, namespace.UID)
+
+	w.delete(other)
+	w.awaitGone(other)
+	w.nudge()
+	w.awaitGone(namespace)
+}
+
 // It is not what was finished: it came afterwards.
 func TestRevokedNamespaceThatWasMadeAfterTheCompletionStays(t *testing.T) {
 	t.Parallel()

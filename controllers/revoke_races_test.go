@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +65,67 @@ func TestRevokedNamespaceThatIsKeptAtTheLastMomentStays(t *testing.T) {
 	NewWithT(t).Eventually(meddled, soon).Should(BeClosed())
 	w.awaitTakenReason(w.grantOf("done", finish(w).Obj()), v1alpha1.ReasonNotRevocable)
 	w.stays(namespace, namespace.UID)
+}
+
+// withdrawing lets a person withdraw a completion right before the manager looks, live, at those that are there.
+type withdrawing struct {
+	next     http.RoundTripper
+	armed    *atomic.Bool
+	withdraw func()
+}
+
+func (m *withdrawing) RoundTrip(request *http.Request) (*http.Response, error) {
+	selects := strings.Contains(request.URL.Query().Get("fieldSelector"), "spec.user.id")
+	if selects && strings.HasSuffix(request.URL.Path, "/coursecompletions") && m.armed.CompareAndSwap(true, false) {
+		m.withdraw()
+	}
+	return m.next.RoundTrip(request)
+}
+
+// A withdrawal that the planner has yet to hear of is one all the same: no data goes against it.
+func TestRevokedNamespaceOfAWithdrawalThatIsNotPlannedYetStays(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	namespace, completion, armed := w.labelled(w.prefix+"1", w.id.String()), finish(w).Obj(), &atomic.Bool{}
+	w.wrap = func(next http.RoundTripper) http.RoundTripper {
+		return &withdrawing{next, armed, func() {
+			if err := admin.Delete(t.Context(), completion.DeepCopy()); err != nil {
+				t.Errorf("withdraw the completion: %v", err)
+			}
+		}}
+	}
+	w.create(MakeInstitution(w).Obj(), taking(w).Obj(), completion)
+	w.start()
+	taker := w.grantOf("done", completion)
+	w.awaitTakenReason(taker, v1alpha1.ReasonAccessEnded)
+	w.awaitReason(completion, v1alpha1.ReasonGranted)
+	armed.Store(true)
+	w.step(31 * oneDay)
+	w.awaitGone(completion)
+	w.eventually(func(g Gomega) {
+		w.get(taker)
+		g.Expect(taker.Spec.Takes).To(BeZero(), "the withdrawal has been planned")
+	})
+	w.stays(namespace, namespace.UID)
+}
+
+// A newer delivery that waits for the brake does not go on under what the older one had begun: the namespace that it
+// would take was made in between.
+func TestRevokedNamespaceOfANewerDeliveryWaitsForTheBrake(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	institution, completion := MakeInstitution(w).Obj(), finish(w).SendAt("2026-03-01 10:00:00").Obj()
+	institution.Spec.RevocationBudget = new(int32(0))
+	w.create(institution, taking(w).Grace(0).Obj(), completion)
+	w.start()
+	taker := w.grantOf("done", completion)
+	w.awaitTakenReason(taker, v1alpha1.ReasonTaken)
+	namespace := w.labelled(w.prefix+"1", w.id.String())
+	w.change(completion, func() { sendAt(completion, finished) })
+	w.awaitTakenReason(taker, v1alpha1.ReasonRevocationPaused)
+	w.nudge()
+	w.stays(namespace, namespace.UID)
+	w.awaitTakenReason(taker, v1alpha1.ReasonRevocationPaused)
 }
 
 // The label of a granted namespace is the policy's to say: without it neither access nor data goes.

@@ -157,6 +157,16 @@ func newestThatTakes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []cand
 	return newest
 }
 
+// TakesBecauseOf returns the name of the completion that a Grant takes something away because of, if it has to be there
+// for that: empty where the Grant takes nothing, and where retention has removed the completion.
+func TakesBecauseOf(grant *v1alpha1.Grant) string {
+	name := string(grant.Spec.Takes.Completion)
+	if cause := causeNamed(&grant.Spec, name); cause == nil || cause.ArchivedAt != nil {
+		return ""
+	}
+	return name
+}
+
 // stillTakes returns what the policy still says of what was recorded because of a completion that is no longer there.
 func (p *Policy) stillTakes(recorded v1alpha1.GrantTakes) v1alpha1.GrantTakes {
 	recorded.Seats = slices.DeleteFunc(slices.Clone(recorded.Seats), func(seat v1alpha1.RevokedSeat) bool {
