@@ -26,15 +26,20 @@ import (
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
 
+// testSeed has, in its first five rounds, everything that needs no root: kills of each program, alone and while the API
+// is away, pauses, files that cannot grow, a wrong clock and a loss of power.
+const testSeed = 7
+
 // TestNothingIsLost is a short campaign with the same faults every time. `make faults` runs longer ones.
 func TestNothingIsLost(t *testing.T) {
 	g := NewWithT(t)
-	c := &campaign{seed: 20260101, rounds: 5, grantsEvery: 5, schoolsEvery: 10, out: t.Output()}
+	c := &campaign{seed: testSeed, rounds: 5, grantsEvery: 5, schoolsEvery: 10, out: t.Output()}
 	err := execute(t.Context(), c, t.TempDir())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.tally.rounds).To(Equal(5))
-	g.Expect(c.tally.answers["201 created"]).To(BeNumerically(">", 100))
-	g.Expect(c.tally.faults).NotTo(BeEmpty())
+	g.Expect(c.tally.answers["201 created"]).To(BeNumerically(">", 0))
+	g.Expect(c.tally.answers["202 queued"]).To(BeNumerically(">", 0))
+	g.Expect(c.tally.faults).To(HaveKey("power loss of everything"))
 	g.Expect(c.tally.grants).To(BeNumerically(">", 0))
 }
 
