@@ -183,7 +183,8 @@ func TestAttacksOfAPolicyAuthor(t *testing.T) {
 		"makes a grant":        creates(&v1alpha1.Grant{ObjectMeta: named}),
 		"takes a seat":         creates(&v1alpha1.Seat{ObjectMeta: named}),
 		"lets accounts be used by policies": creates(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.namespace, Name: "evil", Labels: map[string]string{"completions.lxp.dev/policy-service-account": "true"},
+			Namespace: s.namespace, Name: "evil",
+			Labels: map[string]string{"completions.lxp.dev/policy-service-account": "true"},
 		}}),
 		"writes policies elsewhere": creates(&v1alpha1.CompletionPolicy{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "evil"}, Spec: s.labPolicy().Spec}),
@@ -198,11 +199,13 @@ func TestAttacksOfAPolicyAuthor(t *testing.T) {
 		"a reserved label": func(n *v1alpha1.NamespaceTemplate) {
 			n.Labels["pod-security.kubernetes.io/enforce"] = "privileged"
 		},
-		"privileged pods":          func(n *v1alpha1.NamespaceTemplate) { n.PodSecurity = v1alpha1.PodSecurityPrivileged },
-		"a subject of the system":  func(n *v1alpha1.NamespaceTemplate) { n.Access[0].Subjects[0].Name = "system:kube-proxy" },
-		"a subject by its data":    func(n *v1alpha1.NamespaceTemplate) { n.Access[0].Subjects[0].Name = "${user.name}" },
-		"a role of the system":     func(n *v1alpha1.NamespaceTemplate) { n.Access[0].ClusterRole = "system:node" },
-		"the role of the operator": func(n *v1alpha1.NamespaceTemplate) { n.Access[0].ClusterRole = "completion-controller-manager" },
+		"privileged pods":         func(n *v1alpha1.NamespaceTemplate) { n.PodSecurity = v1alpha1.PodSecurityPrivileged },
+		"a subject of the system": func(n *v1alpha1.NamespaceTemplate) { n.Access[0].Subjects[0].Name = "system:kube-proxy" },
+		"a subject by its data":   func(n *v1alpha1.NamespaceTemplate) { n.Access[0].Subjects[0].Name = "${user.name}" },
+		"a role of the system":    func(n *v1alpha1.NamespaceTemplate) { n.Access[0].ClusterRole = "system:node" },
+		"the role of the operator": func(n *v1alpha1.NamespaceTemplate) {
+			n.Access[0].ClusterRole = "completion-controller-manager"
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -56,8 +56,9 @@ func (u *student) markers() map[string]string {
 	name := u.values["user.name"].(string)
 	return map[string]string{
 		"name": name[strings.Index(name, "name"):][:20], "email": email[:20],
-		"host": email[strings.Index(email, "@")+1:][:20], "cpf": u.values["user.cpf"].(string), "nickname": u.values["user.nickname"].(string)[:20],
-		"uuid": u.values["user.uuid"].(string), "token": u.school.token,
+		"host": email[strings.Index(email, "@")+1:][:20], "cpf": u.values["user.cpf"].(string),
+		"nickname": u.values["user.nickname"].(string)[:20],
+		"uuid":     u.values["user.uuid"].(string), "token": u.school.token,
 		"token as basic":  base64.StdEncoding.EncodeToString([]byte("platform:" + u.school.token))[12:],
 		"misplaced token": strings.ToLower(u.school.token),
 	}
