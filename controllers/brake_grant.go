@@ -115,17 +115,11 @@ func paused(message string) plan.Verdict {
 }
 
 // admitAbandoned puts to the brake what nobody ordered when a planned Grant was deleted that nobody plans again: its
-// access goes with it. Where there is no institution there is no brake either.
-func (r *GrantReconciler) admitAbandoned(ctx context.Context, grant *v1alpha1.Grant) error {
-	if plan.EndOf(grant, r.Clock.Now()).Standing != plan.Entitled {
+// access goes with it. Where there is no institution there is no brake either, nor where nobody loses anything.
+func (r *GrantReconciler) admitAbandoned(ctx context.Context, grant *v1alpha1.Grant, tenant *tenant) error {
+	entitled := plan.EndOf(grant, r.Clock.Now()).Standing == plan.Entitled
+	if tenant == nil || !entitled || !plan.HasAccess(grant) {
 		return nil
-	}
-	tenant, err := institutionOf(ctx, r.Client, grant.Namespace, grant.Spec.Holder.InstitutionID)
-	if _, ok := errors.AsType[*institutionProblem](err); ok {
-		return nil
-	}
-	if err != nil {
-		return err
 	}
 	deleted := grant.DeletionTimestamp.UTC()
 	admitted, err := r.admit(ctx, grant, tenant, plan.Revocation{Type: v1alpha1.RevocationAccessEnd,

@@ -301,6 +301,10 @@ func (r *GrantReconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, er
 	if errors.Is(err, errPaused) {
 		return outcome{phaseOrPending(grant), paused(err.Error()), r.patience(grant)}, nil
 	}
+	if problem, ok := errors.AsType[*institutionProblem](err); ok {
+		return outcome{phaseOrPending(grant), plan.Verdict{
+			Reconciling: true, Reason: problem.reason, Message: problem.message}, r.patience(grant)}, nil
+	}
 	if lacking, ok := errors.AsType[*apply.AccountError](err); ok {
 		return r.lacking(grant, lacking), nil
 	}

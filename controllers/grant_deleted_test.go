@@ -35,10 +35,6 @@ func TestDeletedGrantThatNobodyPlansAgainLosesItsAccess(t *testing.T) {
 		rows   int
 	}{
 		{"the policy has gone", func(w *world, policy *v1alpha1.CompletionPolicy) { w.delete(policy) }, 0},
-		{"the policy is suspended", func(w *world, policy *v1alpha1.CompletionPolicy) {
-			w.change(policy, func() { policy.Spec.Suspend = new(true) })
-			w.awaitReason(policy, v1alpha1.ReasonSuspended)
-		}, 1},
 		{"the policy is faulty", func(w *world, policy *v1alpha1.CompletionPolicy) {
 			w.change(policy, func() { policy.Spec.Match.Expression = "nonsense(" })
 			w.awaitReason(policy, v1alpha1.ReasonInvalidPolicy)

@@ -18,6 +18,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -244,11 +245,15 @@ func (r *GrantReconciler) revokeForGood(ctx context.Context, grant *v1alpha1.Gra
 
 // abandon takes the access of a planned Grant that will not be planned again.
 func (r *GrantReconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) error {
+	tenant, err := r.letsTake(ctx, grant)
+	if err != nil {
+		return err
+	}
 	again, err := r.plannedAgain(ctx, grant)
 	if err != nil || again {
 		return err
 	}
-	if err := r.admitAbandoned(ctx, grant); err != nil {
+	if err := r.admitAbandoned(ctx, grant, tenant); err != nil {
 		return err
 	}
 	left, err := r.applier().EndAccess(ctx, grant)
@@ -263,8 +268,31 @@ func (r *GrantReconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) er
 	return nil
 }
 
+// letsTake returns the institution of a planned Grant that is being deleted, nil where there is none, or, as an
+// institutionProblem, why neither its access may be taken now nor the Grant be let go of: nobody would make it again
+// for as long as that lasts, and its seat would go to somebody else.
+func (r *GrantReconciler) letsTake(ctx context.Context, grant *v1alpha1.Grant) (*tenant, error) {
+	tenant, err := institutionOf(ctx, r.Client, grant.Namespace, grant.Spec.Holder.InstitutionID)
+	problem, ok := errors.AsType[*institutionProblem](err)
+	switch {
+	case err != nil && !ok:
+		return nil, err
+	case !ok && tenant.suspended() && plan.HasAccess(grant):
+		return nil, &institutionProblem{v1alpha1.ReasonSuspended,
+			"the grant is being deleted; the institution is suspended: nothing is given and nothing is taken"}
+	case !ok:
+		return tenant, nil
+	case problem.reason == v1alpha1.ReasonInstitutionMissing || !plan.HasAccess(grant):
+		return nil, nil
+	case plan.EndOf(grant, r.Clock.Now()).Revoked:
+		return nil, nil
+	}
+	return nil, problem
+}
+
 // plannedAgain reports whether the planner makes a Grant again that is being deleted: its policy is there and works,
-// and one of its completions still entitles.
+// and one of its completions still entitles. While the policy is suspended that is not known, and an institutionProblem
+// says so where something would be lost.
 func (r *GrantReconciler) plannedAgain(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
 	// Live, since a policy is often deleted together with its Grants; by a list, which needs no other right.
 	var policies v1alpha1.CompletionPolicyList
@@ -277,8 +305,10 @@ func (r *GrantReconciler) plannedAgain(ctx context.Context, grant *v1alpha1.Gran
 		return false, nil
 	}
 	policy := &policies.Items[0]
-	suspended := policy.Spec.Suspend != nil && *policy.Spec.Suspend
-	if suspended || !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady) {
+	if suspended := policy.Spec.Suspend != nil && *policy.Spec.Suspend; suspended && plan.HasAccess(grant) {
+		return false, &institutionProblem{v1alpha1.ReasonSuspended, fmt.Sprintf(
+			"the grant is being deleted; policy %s is suspended: nothing is given and nothing is taken", policy.Name)}
+	} else if suspended || !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady) {
 		return false, nil
 	}
 	for _, cause := range grant.Spec.Causes {

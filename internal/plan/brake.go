@@ -63,8 +63,13 @@ func EndRevocation(grant *v1alpha1.Grant) Revocation {
 // recorded to be in place does not decide that: it is lost where a backup was restored, which is when the brake is
 // needed most.
 func gives(grant *v1alpha1.Grant) bool {
+	return HasAccess(grant) && entitledOr(grant) == Entitled
+}
+
+// HasAccess reports whether there may be access of a Grant to be taken: it says or has something, and none was taken.
+func HasAccess(grant *v1alpha1.Grant) bool {
 	says := len(grant.Spec.Namespaces) + len(grant.Spec.Seats) + len(grant.Spec.Objects) + len(grant.Status.Inventory)
-	return says > 0 && grant.Status.AccessEndedAt == nil && entitledOr(grant) == Entitled
+	return says > 0 && grant.Status.AccessEndedAt == nil
 }
 
 // held reports whether the end of a Grant's access, which has come, waits for the brake. What a person ordered in the
