@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -100,7 +101,17 @@ func finished(grant *v1alpha1.Grant) bool {
 	grants := len(grant.Spec.Namespaces)+len(grant.Spec.Seats)+len(grant.Spec.Objects) > 0
 	return (over || grant.TakesAway() && !grants) && grant.DeletionTimestamp.IsZero() &&
 		(len(left) == 0 || grant.Spec.OnRevoke == v1alpha1.RemovalRetain) && len(grant.Status.Seats) == 0 &&
-		grant.Status.ObservedGeneration == grant.Generation
+		grant.Status.ObservedGeneration == grant.Generation && hasTaken(grant)
+}
+
+// hasTaken reports whether nothing that a Grant takes away is still to go: the namespaces that no Grant made too, and
+// those that wait for their grace days, for the brake or for people.
+func hasTaken(grant *v1alpha1.Grant) bool {
+	if len(grant.Spec.Takes.Namespaces) == 0 || !Takes(grant) {
+		return true
+	}
+	taken := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionTaken)
+	return taken != nil && taken.Status == metav1.ConditionTrue && taken.ObservedGeneration == grant.Generation
 }
 
 // stillTakes reports whether a Grant takes something away from another one of the person, which would come back.

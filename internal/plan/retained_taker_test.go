@@ -1,0 +1,66 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// A Grant that is to take namespaces away is not forgotten before they have gone, whoever made them.
+func TestAGrantThatHasYetToTakeOutstaysItsHistory(t *testing.T) {
+	t.Parallel()
+	taken := func(status metav1.ConditionStatus, reason string, behind int64) func(*v1alpha1.Grant) {
+		return func(g *v1alpha1.Grant) {
+			g.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionTaken, Status: status, Reason: reason,
+				ObservedGeneration: g.Generation - behind}}
+		}
+	}
+	for name, tc := range map[string]struct {
+		edit func(*v1alpha1.Grant)
+		want bool
+	}{
+		"nothing is said":        {func(*v1alpha1.Grant) {}, false},
+		"in its grace days":      {taken(metav1.ConditionFalse, v1alpha1.ReasonAccessEnded, 0), false},
+		"held by the brake":      {taken(metav1.ConditionFalse, v1alpha1.ReasonRevocationPaused, 0), false},
+		"gone":                   {taken(metav1.ConditionTrue, v1alpha1.ReasonTaken, 0), true},
+		"gone, by what it was":   {taken(metav1.ConditionTrue, v1alpha1.ReasonTaken, 1), false},
+		"it waits for approval":  {func(g *v1alpha1.Grant) { g.Spec.Approval = v1alpha1.ApprovalManual }, true},
+		"it takes no namespaces": {func(g *v1alpha1.Grant) { g.Spec.Takes.Namespaces = nil }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, namespacePolicy())
+			w.deliver(delivered("2024-01-10 10:00:00"))
+			w.retained()
+			clear(w.completions)
+			w.retained()
+			grant := &w.grants[0]
+			grant.Generation, grant.Status.ObservedGeneration = 2, 2
+			grant.Status.Phase = v1alpha1.GrantEnded
+			grant.Spec.Takes.SendAt, grant.Spec.Takes.Completion = "2024-01-10 10:00:00", "1-7-11-5"
+			grant.Spec.Takes.Namespaces = []v1alpha1.TakenNamespace{{Name: "lab-5"}}
+			tc.edit(grant)
+			if got := finished(grant); got != tc.want {
+				t.Errorf("finished: got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
