@@ -138,6 +138,7 @@ func (b *brakes) ask(
 func (b *brakes) unrefuse(l *lane, institution *v1alpha1.Institution, refused refusal) {
 	if l.refused[refused] {
 		delete(l.refused, refused)
+		l.Passes(string(refused.grant), refused.kind)
 		b.tell(institution, countInterval)
 	}
 }

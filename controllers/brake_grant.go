@@ -95,7 +95,8 @@ func (r *GrantReconciler) passed(tenant *tenant, grant *v1alpha1.Grant, kind v1a
 // hold keeps what the holder has of a Grant whose end waits for the brake, and corrects what drifts. What is recorded
 // to have nothing gets nothing.
 func (r *GrantReconciler) hold(ctx context.Context, grant *v1alpha1.Grant, tenant *tenant) (outcome, error) {
-	verdict := paused("the end of access, " + plan.EndRevocation(grant).Of + ", waits: " + errPaused.Error())
+	ends := grant.Spec.AccessEndsAt.UTC().Format(time.RFC3339)
+	verdict := paused("the end of access, " + ends + ", waits: " + errPaused.Error())
 	if len(grant.Status.Inventory) == 0 && len(grant.Spec.Namespaces)+len(grant.Spec.Objects) > 0 {
 		return outcome{phaseOrPending(grant), verdict, 0}, nil
 	}

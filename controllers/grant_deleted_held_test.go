@@ -24,7 +24,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// Where nothing is taken, deleting a planned Grant takes nothing either: it waits, and its holder keeps access and seat.
+// Where nothing is taken, deleting a planned Grant takes nothing either: it waits, and its holder keeps what it has.
 func TestDeletedGrantWaitsWhileNothingIsTaken(t *testing.T) {
 	t.Parallel()
 	suspend := func(c *crowd) { c.change(c.institution, func() { c.institution.Spec.Suspend = new(true) }) }

@@ -46,17 +46,19 @@ type Revocation struct {
 	Known time.Time
 }
 
-// EndRevocation returns the revocation that the end of a Grant's access is. It is meant for an end that is held.
+// EndRevocation returns the revocation that the end of a Grant's access is. It is meant for an end that is held. The
+// same end is another one where it was taken back meanwhile: what was let through before lets no repeated edit pass.
 func EndRevocation(grant *v1alpha1.Grant) Revocation {
 	at := grant.Spec.AccessEndsAt
 	if at == nil {
 		return Revocation{Type: v1alpha1.RevocationAccessEnd}
 	}
-	known := at.Time
+	r := Revocation{Type: v1alpha1.RevocationAccessEnd, Of: at.UTC().Format(time.RFC3339), Known: at.Time}
 	if grant.Spec.EndKnownAt != nil {
-		known = grant.Spec.EndKnownAt.Time
+		r.Known = grant.Spec.EndKnownAt.Time
+		r.Of += " known " + r.Known.UTC().Format(metav1.RFC3339Micro)
 	}
-	return Revocation{Type: v1alpha1.RevocationAccessEnd, Of: at.UTC().Format(time.RFC3339), Known: known}
+	return r
 }
 
 // gives reports whether a Grant gives access: what has ended, was never approved or says nothing gives none. What is
@@ -109,12 +111,19 @@ func Admit(grant *v1alpha1.Grant, r Revocation, at time.Time, releasedTrip strin
 	grant.Status.Admissions = append(grant.Status.Admissions, admission)
 }
 
-// knownSince returns since when an end of access is known: since now, unless the Grant records the same end already.
+// knownSince returns since when an end of access is known: since now, unless the Grant records the same end already. If
+// it records no more than the end, it is from a version that noted nothing else, and as good as always knew.
 func (p *planning) knownSince(end *metav1.Time, existing *v1alpha1.Grant) *metav1.MicroTime {
-	if existing != nil && existing.Spec.EndKnownAt != nil && existing.Spec.AccessEndsAt.Equal(end) {
-		return existing.Spec.EndKnownAt.DeepCopy()
+	known := p.Now
+	if existing != nil && existing.Spec.AccessEndsAt.Equal(end) {
+		if existing.Spec.EndKnownAt != nil {
+			return existing.Spec.EndKnownAt.DeepCopy()
+		}
+		if made := existing.CreationTimestamp; !made.IsZero() && made.Time.Before(known) {
+			known = made.Time
+		}
 	}
-	return new(metav1.NewMicroTime(p.Now.UTC().Truncate(time.Microsecond)))
+	return new(metav1.NewMicroTime(known.UTC().Truncate(time.Microsecond)))
 }
 
 // knowTakes notes since when the namespaces that a Grant takes away are known: since now, unless it records already
@@ -205,6 +214,8 @@ type BrakeState struct {
 type Brake struct {
 	BrakeState
 	counted map[countedKey]counted
+	// waiting is what had to wait, and since when: a clock that was ahead may have dated it after a release.
+	waiting map[countedKey]counted
 }
 
 type countedKey struct {
@@ -239,9 +250,11 @@ func (b *Brake) Ask(grant string, r Revocation, budget int32, now time.Time) Ans
 	switch {
 	case again && before.of == r.Of:
 		return Counted
-	case b.Released != "" && !r.Known.After(b.ReleasedAt):
+	case b.released(b.knownSince(key, r), now):
+		delete(b.waiting, key)
 		return Free
 	case b.Trip != "":
+		b.waits(key, r, now)
 		return Paused
 	}
 	b.prune(now)
@@ -250,10 +263,41 @@ func (b *Brake) Ask(grant string, r Revocation, budget int32, now time.Time) Ans
 		others--
 	}
 	if others >= int(budget) {
+		b.waits(key, r, now)
 		return Exhausted
 	}
 	b.note(key, counted{r.Of, now})
+	delete(b.waiting, key)
 	return Counted
+}
+
+// waits notes that a revocation had to wait, the first time.
+func (b *Brake) waits(key countedKey, r Revocation, now time.Time) {
+	if b.waiting == nil {
+		b.waiting = map[countedKey]counted{}
+	}
+	if before, found := b.waiting[key]; !found || before.of != r.Of || now.Before(before.at) {
+		b.waiting[key] = counted{r.Of, now}
+	}
+}
+
+// knownSince returns since when a revocation is known: since it had to wait at the latest.
+func (b *Brake) knownSince(key countedKey, r Revocation) time.Time {
+	if waited, found := b.waiting[key]; found && waited.of == r.Of && waited.at.Before(r.Known) {
+		return waited.at
+	}
+	return r.Known
+}
+
+// released reports whether a moment is not after the last release. One that is yet to come was dated by a clock that
+// was ahead, and would let everything go until then.
+func (b *Brake) released(at, now time.Time) bool {
+	return b.Released != "" && !b.ReleasedAt.After(now) && !at.After(b.ReleasedAt)
+}
+
+// Passes forgets that a revocation of a Grant waits: it is wanted no more.
+func (b *Brake) Passes(grant string, kind v1alpha1.RevocationType) {
+	delete(b.waiting, countedKey{grant, kind})
 }
 
 // TakeBack forgets a revocation that was counted and then, for certain, not recorded.
@@ -287,7 +331,7 @@ func (b *Brake) note(key countedKey, c counted) {
 
 // outside reports whether an admission no longer counts: an hour has passed, or a person looked and released since.
 func (b *Brake) outside(at, now time.Time) bool {
-	return now.Sub(at) >= brakeWindow || b.Released != "" && !at.After(b.ReleasedAt)
+	return now.Sub(at) >= brakeWindow || b.released(at, now)
 }
 
 func (b *Brake) prune(now time.Time) {
