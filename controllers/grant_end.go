@@ -294,17 +294,10 @@ func (r *GrantReconciler) letsTake(ctx context.Context, grant *v1alpha1.Grant) (
 // and one of its completions still entitles. While the policy is suspended that is not known, and an institutionProblem
 // says so where something would be lost.
 func (r *GrantReconciler) plannedAgain(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
-	// Live, since a policy is often deleted together with its Grants; by a list, which needs no other right.
-	var policies v1alpha1.CompletionPolicyList
-	err := r.Live.List(ctx, &policies, client.InNamespace(grant.Namespace),
-		client.MatchingFields{"metadata.name": string(grant.Spec.Policy)})
-	if err != nil {
-		return false, fmt.Errorf("look at the policy: %w", err)
+	policy, err := livePolicy(ctx, r.Live, grant.Namespace, string(grant.Spec.Policy))
+	if err != nil || policy == nil {
+		return false, err
 	}
-	if len(policies.Items) == 0 {
-		return false, nil
-	}
-	policy := &policies.Items[0]
 	if suspended := policy.Spec.Suspend != nil && *policy.Spec.Suspend; suspended && plan.HasAccess(grant) {
 		return false, &institutionProblem{v1alpha1.ReasonSuspended, fmt.Sprintf(
 			"the grant is being deleted; policy %s is suspended: nothing is given and nothing is taken", policy.Name)}
@@ -322,4 +315,20 @@ func (r *GrantReconciler) plannedAgain(ctx context.Context, grant *v1alpha1.Gran
 		}
 	}
 	return false, nil
+}
+
+// livePolicy returns a policy, nil if there is none. It is read live, since a policy is often deleted together with its
+// Grants; by a list, which needs no other right.
+func livePolicy(
+	ctx context.Context, live client.Reader, namespace, name string,
+) (*v1alpha1.CompletionPolicy, error) {
+	var policies v1alpha1.CompletionPolicyList
+	err := live.List(ctx, &policies, client.InNamespace(namespace), client.MatchingFields{"metadata.name": name})
+	if err != nil {
+		return nil, fmt.Errorf("look at the policy: %w", err)
+	}
+	if len(policies.Items) == 0 {
+		return nil, nil
+	}
+	return &policies.Items[0], nil
 }

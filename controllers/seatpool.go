@@ -42,6 +42,8 @@ type SeatPoolReconciler struct {
 	Client client.Client
 	Live   client.Reader
 	Clock  clock.PassiveClock
+
+	absent absences
 }
 
 // SetupWithManager registers the loop.
@@ -92,6 +94,10 @@ func (r *SeatPoolReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	kept, err := r.gone(ctx, req.Namespace, gathered)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	planned := plan.SeatsOf(*gathered)
 	err = errors.Join(r.free(ctx, planned.Free), r.give(ctx, req.Namespace, planned.Give))
 	if apierrors.IsAlreadyExists(err) {
@@ -101,9 +107,9 @@ func (r *SeatPoolReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 	if gathered.Pool != nil {
 		err = errors.Join(err, r.tell(ctx, gathered.Pool, planned))
 	}
-	result := reconcile.Result{}
+	result := reconcile.Result{RequeueAfter: kept}
 	if !planned.Next.IsZero() {
-		result.RequeueAfter = max(time.Second, planned.Next.Sub(gathered.Now))
+		result.RequeueAfter = sooner(kept, max(time.Second, planned.Next.Sub(gathered.Now)))
 	}
 	return result, err
 }
@@ -128,7 +134,7 @@ func (r *SeatPoolReconciler) gather(ctx context.Context, req reconcile.Request) 
 		return nil, fmt.Errorf("list grants that take seats away: %w", err)
 	}
 	gathered.Seats, gathered.Grants, gathered.Takers = seats.Items, grants.Items, takers.Items
-	return gathered, errors.Join(r.freeze(ctx, req.Namespace, gathered), r.gone(ctx, req.Namespace, gathered))
+	return gathered, r.freeze(ctx, req.Namespace, gathered)
 }
 
 // freeze marks the Grants of institutions that are suspended or missing, unless a person revoked them.
@@ -155,31 +161,41 @@ func (r *SeatPoolReconciler) freeze(ctx context.Context, namespace string, gathe
 	return nil
 }
 
-// gone looks live for the Grants of seats that the cache does not show to ask for one.
-func (r *SeatPoolReconciler) gone(ctx context.Context, namespace string, gathered *plan.Pool) error {
-	known := map[string]bool{}
+// gone looks live for the Grants of seats that the cache does not show to ask for one. It returns when to look again
+// for those that are not there and that the planner is about to make again; zero if there are none.
+func (r *SeatPoolReconciler) gone(
+	ctx context.Context, namespace string, gathered *plan.Pool,
+) (time.Duration, error) {
+	known, after := map[string]bool{}, time.Duration(0)
 	for i := range gathered.Grants {
 		known[gathered.Grants[i].Name] = true
 	}
 	for i := range gathered.Seats {
-		name := string(gathered.Seats[i].Spec.Grant)
-		if known[name] {
+		key := client.ObjectKey{Namespace: namespace, Name: string(gathered.Seats[i].Spec.Grant)}
+		if known[key.Name] {
+			r.absent.end(key)
 			continue
 		}
-		known[name] = true
 		grant := &v1alpha1.Grant{}
-		err := r.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, grant)
+		err := r.Live.Get(ctx, key, grant)
 		switch {
 		case apierrors.IsNotFound(err):
-			gathered.Gone[name] = true
+			returns, err := r.returns(ctx, key, gathered.Now)
+			if err != nil {
+				return 0, err
+			}
+			if gathered.Gone[key.Name] = !returns; returns {
+				after = absentInterval
+			}
 		case err != nil:
-			return fmt.Errorf("look for grant %s: %w", name, err)
+			return 0, fmt.Errorf("look for grant %s: %w", key.Name, err)
 		default:
+			r.absent.end(key)
 			// It may have stopped asking for this pool.
-			gathered.Gone[name] = !asks(grant, gathered.Name)
+			gathered.Gone[key.Name] = !asks(grant, gathered.Name)
 		}
 	}
-	return nil
+	return after, nil
 }
 
 func asks(grant *v1alpha1.Grant, pool string) bool {

@@ -96,7 +96,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 				Accounts: accounts, plans: noted, brakes: braking}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
-		{"seatpool", func() error { return (&SeatPoolReconciler{c, live, options.Clock}).SetupWithManager(mgr) }},
+		{"seatpool", func() error {
+			return (&SeatPoolReconciler{Client: c, Live: live, Clock: options.Clock}).SetupWithManager(mgr)
+		}},
 	}
 	for _, loop := range loops {
 		if err := loop.setup(); err != nil {

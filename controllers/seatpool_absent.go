@@ -1,0 +1,118 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+const (
+	// absentTime is for how long a seat is kept for a Grant that was deleted and is to be made again: long enough for a
+	// planner that has thousands to make again. Should it never be, others wait for so much longer.
+	absentTime = 5 * time.Minute
+	// absentInterval is how often it is looked whether it still is to be.
+	absentInterval = 5 * time.Second
+)
+
+// absences remember since when the Grant of a seat is not there. The zero value is ready to use. A restart begins anew,
+// and so keeps a seat for longer.
+type absences struct {
+	mu    sync.Mutex
+	since map[client.ObjectKey]time.Time
+}
+
+// begin notes that a Grant is not there, and returns since when.
+func (a *absences) begin(grant client.ObjectKey, now time.Time) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if since, found := a.since[grant]; found {
+		return since
+	}
+	if a.since == nil {
+		a.since = map[client.ObjectKey]time.Time{}
+	}
+	// Those that were never made again are forgotten once their seats have long gone.
+	maps.DeleteFunc(a.since, func(_ client.ObjectKey, since time.Time) bool { return now.Sub(since) > 2*absentTime })
+	a.since[grant] = now
+	return now
+}
+
+func (a *absences) end(grant client.ObjectKey) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.since, grant)
+}
+
+// returns reports whether a Grant that has a seat and is not there is about to be made again: deleting a planned Grant
+// is no order to take anything, and the next in line is not to get the seat in between.
+func (r *SeatPoolReconciler) returns(ctx context.Context, grant client.ObjectKey, now time.Time) (bool, error) {
+	again, err := r.remade(ctx, grant)
+	if err != nil {
+		return false, err
+	}
+	if !again {
+		r.absent.end(grant)
+		return false, nil
+	}
+	return now.Sub(r.absent.begin(grant, now)) < absentTime, nil
+}
+
+// remade reports whether a policy and a completion are there of which the planner makes a Grant of this name.
+func (r *SeatPoolReconciler) remade(ctx context.Context, grant client.ObjectKey) (bool, error) {
+	name, cause, planned := strings.Cut(grant.Name, ".")
+	if !planned {
+		return false, nil
+	}
+	policy, err := livePolicy(ctx, r.Live, grant.Namespace, name)
+	if err != nil || policy == nil {
+		return false, err
+	}
+	suspended := policy.Spec.Suspend != nil && *policy.Spec.Suspend
+	if !suspended && !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady) {
+		return false, nil
+	}
+	if institution, user, perUser := strings.Cut(cause, "-"); perUser && !strings.Contains(user, "-") {
+		return r.completed(ctx, grant.Namespace, institution, user)
+	}
+	err = r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: cause}, &v1alpha1.CourseCompletion{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("look for completion %s: %w", cause, err)
+	}
+	return err == nil, nil
+}
+
+// completed reports whether a user has a completion left; both are given by their numbers.
+func (r *SeatPoolReconciler) completed(ctx context.Context, namespace, institution, user string) (bool, error) {
+	var completions v1alpha1.CourseCompletionList
+	err := r.Client.List(ctx, &completions, client.InNamespace(namespace), client.Limit(1),
+		client.MatchingFields{indexHolder: institution + "/" + user})
+	if err != nil {
+		return false, fmt.Errorf("look for completions: %w", err)
+	}
+	return len(completions.Items) > 0, nil
+}
