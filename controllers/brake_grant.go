@@ -131,56 +131,89 @@ func (r *GrantReconciler) admitAbandoned(ctx context.Context, grant *v1alpha1.Gr
 	return err
 }
 
-// beginToTake writes down that the taking away of namespaces begins, in the status that is about to be written, unless
-// somebody would lose something by it and the brake holds that back, which it then returns.
+// beginToTake writes down that the taking away of namespaces begins, in the status that is about to be written. It does
+// not begin for what is kept, nor for what somebody would lose while the brake holds that back: it returns what is to
+// be told of those.
 func (r *GrantReconciler) beginToTake(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
 ) (takingAway, error) {
-	now := r.Clock.Now()
-	names, revocation := plan.TakesToBegin(grant)
-	loses, err := r.loses(ctx, grant, names)
+	beside, err := r.grantsBesideOf(ctx, grant, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return takingAway{}, err
 	}
-	if loses {
+	var loses, kept []string
+	var told takingAway
+	for _, ns := range grant.Spec.Takes.Namespaces {
+		loss, away, err := r.loss(ctx, grant, beside, ns.Name)
+		if err != nil {
+			return takingAway{}, err
+		}
+		switch loss {
+		case plan.Kept:
+			kept = append(kept, ns.Name)
+			told = worse(told, away)
+		case plan.Loses:
+			loses = append(loses, ns.Name)
+		}
+	}
+	now := r.Clock.Now()
+	if len(loses) > 0 {
+		revocation := plan.TakesRevocation(grant, loses, now)
 		admitted, err := r.admit(ctx, grant, tenant, revocation)
 		if err != nil {
 			return takingAway{}, err
 		}
 		if !admitted {
-			grant.Status.Took = plan.TookBefore(grant, names, now)
-			return takingAway{reason: v1alpha1.ReasonRevocationPaused,
-				message: "the taking away of namespace " + strings.Join(names, ", ") + " waits: " + errPaused.Error()}, nil
+			grant.Status.TakesKnownAt = new(metav1.NewMicroTime(revocation.Known))
+			grant.Status.Took = plan.TookBefore(grant, loses, kept, now)
+			return takingAway{v1alpha1.ReasonRevocationPaused, "the taking away of namespace " +
+				strings.Join(loses, ", ") + " waits: " + errPaused.Error(), told.after}, nil
 		}
 	}
 	r.passed(tenant, grant, v1alpha1.RevocationNamespacesTaken)
-	grant.Status.Took = plan.Took(grant, now)
-	return takingAway{}, nil
+	grant.Status.Took, grant.Status.TakesKnownAt = plan.Took(grant, now, kept...), nil
+	return told, nil
 }
 
-// loses reports whether anybody loses something when these namespaces are taken away: another Grant of the holder has
-// one, or there is one that is labelled to be taken. Where there is none, completing a course takes nothing away.
-func (r *GrantReconciler) loses(ctx context.Context, grant *v1alpha1.Grant, names []string) (bool, error) {
-	if len(names) == 0 {
-		return false, nil
+// loss looks what becomes of a namespace once taking it away begins, and what is to be told of one that is kept. What
+// has begun is looked at by the cache alone before it is due.
+func (r *GrantReconciler) loss(
+	ctx context.Context, grant *v1alpha1.Grant, beside []v1alpha1.Grant, name string,
+) (plan.Loss, takingAway, error) {
+	now := r.Clock.Now()
+	loss, keeper := plan.LossOf(grant, beside, name, now)
+	if loss == plan.Kept {
+		return loss, keptBy(keeper, name, now), nil
 	}
-	beside, err := r.grantsBesideOf(ctx, grant, client.UnsafeDisableDeepCopy)
+	if plan.Begun(grant, name) {
+		return plan.LosesNothing, takingAway{}, nil
+	}
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Live.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	if apierrors.IsNotFound(err) {
+		return loss, takingAway{}, nil
+	}
 	if err != nil {
-		return false, err
+		return loss, takingAway{}, fmt.Errorf("look at namespace %s: %w", name, err)
 	}
-	if plan.TakesFromHolder(grant, beside, names, r.Clock.Now()) {
-		return true, nil
+	if why, err := r.untouchable(ctx, grant, namespace); err != nil || why != "" {
+		return plan.Kept, refuse(name, why), err
 	}
-	for _, name := range names {
-		namespace := &metav1.PartialObjectMetadata{}
-		namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-		err := r.Live.Get(ctx, client.ObjectKey{Name: name}, namespace)
-		if client.IgnoreNotFound(err) != nil {
-			return false, fmt.Errorf("look at namespace %s: %w", name, err)
+	if !namespace.DeletionTimestamp.IsZero() {
+		return loss, takingAway{}, nil
+	}
+	begun := plan.AsIfBegun(grant, name, now)
+	claim, err := r.claim(ctx, begun, namespace, begun.Status.Took[0])
+	switch {
+	case err != nil || claim.kept.reason != "":
+		return plan.Kept, claim.kept, err
+	case claim.from == nil && plan.TookOlder(grant, name, namespace.CreationTimestamp.Time):
+		return plan.LosesNothing, takingAway{}, nil
+	case claim.from != nil:
+		if taking, _ := plan.NamespaceTaken(claim.from, grant, name, now); taking != nil {
+			return plan.LosesNothing, takingAway{}, nil
 		}
-		if err == nil && namespace.Labels[v1alpha1.LabelRevocable] == grant.Spec.Holder.InstitutionID.String() {
-			return true, nil
-		}
 	}
-	return false, nil
+	return plan.Loses, takingAway{}, nil
 }

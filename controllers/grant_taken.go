@@ -70,8 +70,10 @@ func standingChanged() predicate.Funcs {
 				}
 				return ""
 			}
+			// That a generation was observed says that its labels are in place.
 			return before.Generation != after.Generation || before.Status.Phase != after.Status.Phase ||
-				said(before) != said(after) || !equality.Semantic.DeepEqual(before.Status.Took, after.Status.Took)
+				before.Status.ObservedGeneration != after.Status.ObservedGeneration || said(before) != said(after) ||
+				!equality.Semantic.DeepEqual(before.Status.Took, after.Status.Took)
 		},
 	}
 }

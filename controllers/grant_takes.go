@@ -19,6 +19,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -55,7 +56,7 @@ func (r *GrantReconciler) takeNamespaces(
 ) (time.Duration, error) {
 	if !plan.Takes(grant) || len(grant.Spec.Takes.Namespaces) == 0 {
 		r.passed(tenant, grant, v1alpha1.RevocationNamespacesTaken)
-		grant.Status.Took = nil
+		grant.Status.Took, grant.Status.TakesKnownAt = nil, nil
 		meta.RemoveStatusCondition(&grant.Status.Conditions, v1alpha1.ConditionTaken)
 		return 0, nil
 	}
@@ -64,8 +65,9 @@ func (r *GrantReconciler) takeNamespaces(
 	if err != nil {
 		return 0, err
 	}
-	var after time.Duration
+	after := worst.after
 	var failed error
+	var refused []string
 	for _, took := range grant.Status.Took {
 		away := takingAway{after: plan.TakenDataEnds(grant, took).Sub(r.Clock.Now())}
 		switch {
@@ -78,13 +80,24 @@ func (r *GrantReconciler) takeNamespaces(
 				failed = err
 			}
 		}
-		after = sooner(after, away.after)
-		if rankOf(away) > rankOf(worst) {
-			worst = away
+		if away.reason == v1alpha1.ReasonNotRevocable {
+			refused = append(refused, took.Name)
 		}
+		after, worst = sooner(after, away.after), worse(worst, away)
 	}
+	// What may not be taken begins anew once it may.
+	grant.Status.Took = slices.DeleteFunc(grant.Status.Took, func(took v1alpha1.TookNamespace) bool {
+		return slices.Contains(refused, took.Name)
+	})
 	r.setTaken(grant, worst)
 	return after, failed
+}
+
+func worse(a, b takingAway) takingAway {
+	if rankOf(b) > rankOf(a) {
+		return b
+	}
+	return a
 }
 
 // alreadyTook reports whether the status as it was read says that the taking away has begun.
@@ -198,48 +211,73 @@ func (r *GrantReconciler) untouchable(
 	return "", nil
 }
 
-// takenFromOther looks whose a namespace is, and whether it is taken from that one: of a namespace that a Grant made,
-// the Grant has to be the same holder's and have it taken; any other has to be older than the completion, and has only
-// the label to say which institution may take it.
-func (r *GrantReconciler) takenFromOther(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, namespace *metav1.PartialObjectMetadata,
-	took v1alpha1.TookNamespace,
-) (takingAway, error) {
+// claim is whose a namespace is, and whether it is taken from that one.
+type claim struct {
+	// kept says why it is not taken; it has no reason where it is.
+	kept takingAway
+	// from is the Grant that it is taken from, nil if no Grant made it, and until when the data stays.
+	from  *v1alpha1.Grant
+	until time.Time
+}
+
+// claim looks whose a namespace is, and whether it is taken from that one: of a namespace that a Grant made, the Grant
+// has to be the same holder's and have it taken; any other has to be older than the completion, and has only the label
+// to say which institution may take it.
+func (r *GrantReconciler) claim(
+	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata, took v1alpha1.TookNamespace,
+) (claim, error) {
 	mark, name := namespace.Labels[v1alpha1.LabelGrant], namespace.Name
 	if mark == "" {
 		why, err := r.keptFromAll(ctx, grant, namespace, took)
 		if err != nil || why != "" {
-			return refuse(name, why), err
+			return claim{kept: refuse(name, why)}, err
 		}
-		return takingAway{}, nil
+		return claim{}, nil
 	}
 	found := r.requests(ctx, client.MatchingFields{indexOwnerDigest: mark})
 	if len(found) == 0 {
-		return refuse(name, "it carries the mark of a grant that is not there"), nil
+		return claim{kept: refuse(name, "it carries the mark of a grant that is not there")}, nil
 	}
 	other := &v1alpha1.Grant{}
 	if err := r.Live.Get(ctx, found[0].NamespacedName, other); err != nil {
-		return takingAway{}, fmt.Errorf("look at grant %s: %w", found[0].Name, err)
+		return claim{}, fmt.Errorf("look at grant %s: %w", found[0].Name, err)
 	}
 	if other.Namespace != grant.Namespace || other.Spec.Holder != grant.Spec.Holder {
-		return refuse(name, "it belongs to grant "+found[0].String()+" of somebody else"), nil
+		return claim{kept: refuse(name, "it belongs to grant "+found[0].String()+" of somebody else")}, nil
 	}
-	if !plan.Revocable(other, name) {
-		return refuse(name, "grant "+other.Name+" does not say the label "+v1alpha1.LabelRevocable), nil
+	taking, until := plan.NamespaceTaken(other, grant, name, r.Clock.Now())
+	if taking == nil {
+		return claim{kept: keptBy(plan.Keeper{Grant: other, Until: until}, name, r.Clock.Now())}, nil
 	}
-	now := r.Clock.Now()
-	taking, until := plan.NamespaceTaken(other, grant, name, now)
+	return claim{from: other, until: taking.DataEndsAt}, nil
+}
+
+func keptBy(keeper plan.Keeper, name string, now time.Time) takingAway {
 	switch {
-	case taking == nil && until.IsZero():
-		return refuse(name, "grant "+other.Name+" has a later reason to keep it"), nil
-	case taking == nil:
-		return waits(name, until, now), nil
-	case taking.DataEndsAt.After(now):
-		return waits(name, taking.DataEndsAt, now), nil
-	case !other.Planned() || other.UID == grant.UID:
+	case !plan.Revocable(keeper.Grant, name):
+		return refuse(name, "grant "+keeper.Grant.Name+" does not say the label "+v1alpha1.LabelRevocable)
+	case keeper.Until.IsZero():
+		return refuse(name, "grant "+keeper.Grant.Name+" has a later reason to keep it")
+	}
+	return waits(name, keeper.Until, now)
+}
+
+// takenFromOther looks whether a namespace is taken from whoever has it, and whether that is certain by now.
+func (r *GrantReconciler) takenFromOther(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, namespace *metav1.PartialObjectMetadata,
+	took v1alpha1.TookNamespace,
+) (takingAway, error) {
+	claim, err := r.claim(ctx, grant, namespace, took)
+	now := r.Clock.Now()
+	switch {
+	case err != nil || claim.kept.reason != "":
+		return claim.kept, err
+	case claim.from != nil && claim.until.After(now):
+		return waits(namespace.Name, claim.until, now), nil
+	case claim.from == nil || !claim.from.Planned() || claim.from.UID == grant.UID:
 		return takingAway{}, nil
 	}
-	return r.inDoubt(ctx, other, tenant, name)
+	return r.inDoubt(ctx, claim.from, tenant, namespace.Name)
 }
 
 // keptFromAll returns why a namespace that no Grant made is not taken; empty if it is. An id is a number that anybody

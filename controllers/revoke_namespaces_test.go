@@ -270,21 +270,6 @@ func TestRevokedNamespaceThatWasMadeAfterTheCompletionStays(t *testing.T) {
 	w.stays(namespace, namespace.UID)
 }
 
-// People label it later; nobody has to tell the Grant.
-func TestRevokedNamespaceGoesOnceItIsLabelled(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	namespace := w.labelled(w.prefix+"1", "")
-	completion := finish(w).Obj()
-	w.create(taking(w).Grace(0).Obj(), completion)
-	taker := w.grantOf("done", completion)
-	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
-	w.change(namespace, func() { namespace.Labels[v1alpha1.LabelRevocable] = w.id.String() })
-	w.nudge()
-	w.awaitGone(namespace)
-	w.awaitTakenReason(taker, v1alpha1.ReasonTaken)
-}
-
 // A finalizer of others holds it: that is told, and repeated until it has gone.
 func TestRevokedNamespaceThatDoesNotGoIsTold(t *testing.T) {
 	t.Parallel()

@@ -405,13 +405,19 @@ type GrantStatus struct {
 	// +optional
 	Seats []HeldSeat `json:"seats,omitempty"`
 
-	// took are the namespaces of spec.takes whose taking away has begun.
+	// took are the namespaces of spec.takes whose taking away has begun. It does not begin while one is kept.
 	//
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=8
 	// +optional
 	Took []TookNamespace `json:"took,omitempty"`
+
+	// takesKnownAt is since when somebody would lose namespaces of spec.takes by their taking away, which waits for the
+	// brake.
+	//
+	// +optional
+	TakesKnownAt *metav1.MicroTime `json:"takesKnownAt,omitempty"`
 
 	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
 	// spec.accessEndsAt.

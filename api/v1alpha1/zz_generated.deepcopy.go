@@ -706,6 +706,10 @@ func (in *GrantStatus) DeepCopyInto(out *GrantStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.TakesKnownAt != nil {
+		in, out := &in.TakesKnownAt, &out.TakesKnownAt
+		*out = (*in).DeepCopy()
+	}
 	if in.AccessEndedAt != nil {
 		in, out := &in.AccessEndedAt, &out.AccessEndedAt
 		*out = (*in).DeepCopy()

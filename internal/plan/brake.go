@@ -17,10 +17,7 @@ limitations under the License.
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -143,61 +140,6 @@ func (p *planning) knowTakes(takes *v1alpha1.GrantTakes, existing *v1alpha1.Gran
 		!slices.ContainsFunc(takes.Namespaces, unknown) {
 		takes.KnownAt = before.KnownAt.DeepCopy()
 	}
-}
-
-// TakesToBegin returns the names of the namespaces that a Grant takes away and has not begun to, and the revocation
-// that this is. Another list is another revocation: what was let through before lets no edit of the policy pass.
-func TakesToBegin(grant *v1alpha1.Grant) ([]string, Revocation) {
-	takes := &grant.Spec.Takes
-	var names []string
-	for _, ns := range takes.Namespaces {
-		if before := tookOf(grant, ns.Name); before == nil || before.SendAt != takes.SendAt {
-			names = append(names, ns.Name)
-		}
-	}
-	slices.Sort(names)
-	sum := sha256.Sum256([]byte(strings.Join(names, ",")))
-	r := Revocation{
-		Type: v1alpha1.RevocationNamespacesTaken, Of: takes.SendAt + " " + hex.EncodeToString(sum[:8]),
-		Known: grant.CreationTimestamp.Time,
-	}
-	if takes.KnownAt != nil {
-		r.Known = takes.KnownAt.Time
-	}
-	return names, r
-}
-
-// TakesFromHolder reports whether a Grant, once it begins to take these namespaces away, takes something from the
-// Grants beside it. What has ended and what has gone is taken from nobody.
-func TakesFromHolder(grant *v1alpha1.Grant, beside []v1alpha1.Grant, names []string, now time.Time) bool {
-	taker := grant.DeepCopy()
-	taker.Status.Took = Took(grant, now)
-	for i := range beside {
-		other := &beside[i]
-		taken := TakenFrom(other, []v1alpha1.Grant{*taker}, now)
-		for _, name := range names {
-			_, takes := taken.Namespaces[name]
-			has := slices.ContainsFunc(other.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.Name == name })
-			if takes && (has || gives(other)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// TookBefore returns what the status of a Grant is to say while these namespaces wait for the brake: what has begun
-// already, and is still to be taken.
-func TookBefore(grant *v1alpha1.Grant, names []string, now time.Time) []v1alpha1.TookNamespace {
-	var took []v1alpha1.TookNamespace
-	for _, entry := range Took(grant, now) {
-		if !slices.Contains(names, entry.Name) {
-			took = append(took, entry)
-		} else if before := tookOf(grant, entry.Name); before != nil {
-			took = append(took, *before)
-		}
-	}
-	return took
 }
 
 // BrakeState is what has to outlast a restart, beside the admissions, which are in the Grants.

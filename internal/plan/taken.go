@@ -152,7 +152,7 @@ func judge(grant, taker *v1alpha1.Grant, key order.Key, now time.Time) judgement
 		return judgement{}
 	}
 	if !grant.Planned() {
-		return judgement{taken: !grant.CreationTimestamp.After(taker.Spec.Takes.SentAt.Time)}
+		return judgement{taken: !grant.CreationTimestamp.After(sentAtOf(&taker.Spec.Takes, key.SendAt))}
 	}
 	verdict := judgement{taken: true}
 	for i := range grant.Spec.Causes {
@@ -192,11 +192,15 @@ func TakesFrom(taker, grant *v1alpha1.Grant, now time.Time) bool {
 }
 
 // Took returns what the status of a Grant is to say of the namespaces whose taking away has begun. The grace days count
-// anew where a later delivery takes, and not where only the institution's privacy, and so the digest, has changed.
-func Took(grant *v1alpha1.Grant, now time.Time) []v1alpha1.TookNamespace {
+// anew where a later delivery takes, and not where only the institution's privacy, and so the digest, has changed. Of
+// what is kept nothing has begun.
+func Took(grant *v1alpha1.Grant, now time.Time, kept ...string) []v1alpha1.TookNamespace {
 	takes := &grant.Spec.Takes
 	took := make([]v1alpha1.TookNamespace, 0, len(takes.Namespaces))
 	for _, ns := range takes.Namespaces {
+		if slices.Contains(kept, ns.Name) {
+			continue
+		}
 		at := metav1.NewTime(now.UTC().Truncate(time.Second))
 		if before := tookOf(grant, ns.Name); before != nil && before.SendAt == takes.SendAt {
 			at = before.At

@@ -40,8 +40,11 @@ type GrantStatusApplyConfiguration struct {
 	Inventory []InventoryEntryApplyConfiguration `json:"inventory,omitempty"`
 	// seats are the seats that the holder has.
 	Seats []HeldSeatApplyConfiguration `json:"seats,omitempty"`
-	// took are the namespaces of spec.takes whose taking away has begun.
+	// took are the namespaces of spec.takes whose taking away has begun. It does not begin while one is kept.
 	Took []TookNamespaceApplyConfiguration `json:"took,omitempty"`
+	// takesKnownAt is since when somebody would lose namespaces of spec.takes by their taking away, which waits for the
+	// brake.
+	TakesKnownAt *metav1.MicroTime `json:"takesKnownAt,omitempty"`
 	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
 	// spec.accessEndsAt.
 	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
@@ -121,6 +124,14 @@ func (b *GrantStatusApplyConfiguration) WithTook(values ...*TookNamespaceApplyCo
 		}
 		b.Took = append(b.Took, *values[i])
 	}
+	return b
+}
+
+// WithTakesKnownAt sets the TakesKnownAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TakesKnownAt field is set to the value of the last call.
+func (b *GrantStatusApplyConfiguration) WithTakesKnownAt(value metav1.MicroTime) *GrantStatusApplyConfiguration {
+	b.TakesKnownAt = &value
 	return b
 }
 
