@@ -226,7 +226,7 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 	if existing == nil && (!took || !entitles && spec.Takes.Completion == "") {
 		return nil
 	}
-	if rendered := p.render(policy, &spec, candidates); existing == nil && entitles && !rendered {
+	if rendered := p.render(policy, &spec, existing, candidates); existing == nil && entitles && !rendered {
 		return nil
 	}
 	p.ends(&spec, existing)
@@ -315,7 +315,9 @@ func (p *planning) bounded(causes []v1alpha1.GrantCause) []v1alpha1.GrantCause {
 
 // render fills the resources of a Grant from the newest completion that matches and entitles. Where there is none, or
 // it cannot be rendered, the Grant keeps what it has. It reports whether it rendered.
-func (p *planning) render(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) bool {
+func (p *planning) render(
+	policy *Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant, candidates []candidate,
+) bool {
 	if policy == nil || !policy.Ready() {
 		return false
 	}
@@ -342,11 +344,8 @@ func (p *planning) render(policy *Policy, spec *v1alpha1.GrantSpec, candidates [
 		}
 		return false
 	}
-	spec.Namespaces, spec.Seats = rendered.namespaces, nil
+	spec.Namespaces, spec.Seats = rendered.namespaces, policy.seats(existing)
 	spec.Objects, spec.ServiceAccountName = rendered.objects, policy.Spec.ServiceAccountName
-	for _, seat := range policy.Spec.Seats {
-		spec.Seats = append(spec.Seats, v1alpha1.GrantedSeat(seat))
-	}
 	return true
 }
 

@@ -1,0 +1,57 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// A policy that grants less takes no seat from whoever has one, unless it is to take back what it no longer says. That
+// is what the edit says, and does not count for the brake.
+func TestNarrowedPolicyKeepsSeats(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t, new(int32(0)), 2)
+	g := NewWithT(t)
+	seats := c.taken(g)
+	g.Expect(seats).To(HaveLen(2))
+	c.change(c.policy, func() { c.policy.Spec.Seats = []v1alpha1.SeatTemplate{{Pool: "desk"}} })
+	grant := c.grantOf("lab", c.completions[0])
+	c.awaitReason(grant, v1alpha1.ReasonPoolMissing)
+	c.create(MakePool(c.world, "desk", 2).Obj())
+	for _, completion := range c.completions {
+		grant := c.grantOf("lab", completion)
+		c.awaitActive(grant)
+		g.Expect(grant.Status.Seats).To(HaveLen(2))
+	}
+	for seat, holder := range seats {
+		g.Expect(c.taken(g)).To(HaveKeyWithValue(seat, holder))
+	}
+
+	c.change(c.policy, func() { c.policy.Spec.OnPolicyRemoval = v1alpha1.RemovalDelete })
+	c.eventually(func(g Gomega) {
+		taken := c.taken(g)
+		g.Expect(taken).To(HaveLen(2))
+		g.Expect(taken).NotTo(HaveKey("room-0"))
+		g.Expect(taken).NotTo(HaveKey("room-1"))
+	})
+	c.await(2, 0, 0)
+	c.neverTripped()
+}
