@@ -71,6 +71,7 @@ func (d *drainer) run(ctx context.Context) {
 	var workers, removing sync.WaitGroup
 	finished := make(chan struct{})
 	removing.Go(func() { d.removeStored(finished) })
+	workers.Go(func() { d.watch(ctx) })
 	for ctx.Err() == nil {
 		record := d.next()
 		if record == nil {
@@ -172,12 +173,17 @@ func (d *drainer) rest(ctx context.Context) {
 	case <-d.waits.changed:
 		// A record that failed may be due earlier than what this was waiting for.
 	case <-d.woken:
-		d.mu.Lock()
-		d.waits.forget()
-		d.mu.Unlock()
-		d.restart()
+		d.anew()
 	case <-ctx.Done():
 	}
+}
+
+// anew begins with the oldest record again, and lets none wait.
+func (d *drainer) anew() {
+	d.mu.Lock()
+	d.waits.forget()
+	d.mu.Unlock()
+	d.restart()
 }
 
 // restart begins with the oldest record again.
@@ -213,7 +219,8 @@ func (d *drainer) leave(ctx context.Context) (leave pass, giveBack func()) {
 }
 
 // awaitProbe waits until a probe of the API is due. It is false once the API is back: those that were tried as probes
-// are the oldest, and have been passed over.
+// are the oldest, and have been passed over. It is false too where everything is to be tried at once: what was retried
+// has its old place, which has been passed.
 func (d *drainer) awaitProbe(ctx context.Context, wait time.Duration, away bool, back <-chan struct{}) bool {
 	d.mu.Lock()
 	d.resting, d.idle = true, 1
@@ -231,7 +238,8 @@ func (d *drainer) awaitProbe(ctx context.Context, wait time.Duration, away bool,
 		return false
 	case <-d.woken:
 		d.circuit.now()
-		return true
+		d.anew()
+		return false
 	case <-ctx.Done():
 		return false
 	}
@@ -241,7 +249,7 @@ func (d *drainer) awaitProbe(ctx context.Context, wait time.Duration, away bool,
 func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass) {
 	completion, err := completionOf(record)
 	if err != nil {
-		d.circuit.settle(leave, leave.probe, 0)
+		d.circuit.abandon(leave)
 		d.log.Error(err, "Record cannot be drained", "record", record.Seq, "deliveryID", record.DeliveryID)
 		d.bury(ctx, record, "record-unreadable")
 		return

@@ -142,9 +142,12 @@ func newCircuit(c clock.PassiveClock) *circuit {
 // pass is the leave to try.
 type pass struct {
 	probe bool
+	// question marks a probe that stores nothing. Its answer does not show that the API stores anything.
+	question bool
 }
 
-// allow gives leave to try, or tells when to ask again. Every leave has to be given back by settle.
+// allow gives leave to try, or tells when to ask again. Every leave has to be given back by settle
+// or abandon.
 func (c *circuit) allow() (leave pass, wait time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,19 +169,45 @@ func (c *circuit) settle(leave pass, away bool, wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case !away && c.open:
-		c.open, c.probing, c.pause = false, false, 0
-		close(c.changed)
-		c.changed = make(chan struct{})
 	case !away:
+		if !leave.question {
+			c.pause = 0
+		}
+		if c.open {
+			c.open, c.probing = false, false
+			close(c.changed)
+			c.changed = make(chan struct{})
+		}
 	case !c.open:
-		c.open, c.pause = true, minAPIWait
+		c.open, c.pause = true, min(max(2*c.pause, minAPIWait), maxAPIWait)
 		c.schedule(wait)
 	case leave.probe:
 		c.probing = false
 		c.pause = min(2*c.pause, maxAPIWait)
 		c.schedule(wait)
 	}
+}
+
+// abandon gives back a leave that was not used. It says nothing of the API.
+func (c *circuit) abandon(leave pass) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if leave.probe && c.open && c.probing {
+		c.probing = false
+		c.schedule(0)
+	}
+}
+
+// question gives leave for a probe that stores nothing, where one has been due for longer than late and nobody has
+// made it.
+func (c *circuit) question(late time.Duration) (leave pass, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.open || c.probing || c.clock.Since(c.probeAt) < late {
+		return pass{}, false
+	}
+	c.probing = true
+	return pass{probe: true, question: true}, true
 }
 
 // schedule sets when the next probe is due, not for all servers at the same moment.

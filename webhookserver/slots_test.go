@@ -124,3 +124,58 @@ func TestTheCircuitLetsProbesThrough(t *testing.T) {
 		t.Error("nobody is told that the API is back")
 	}
 }
+
+// Where the API answers questions and stores nothing, the circuit must not begin with short pauses again and again.
+func TestAnAnsweredQuestionDoesNotShortenThePauses(t *testing.T) {
+	now := testingclock.NewFakePassiveClock(time.Unix(1_700_000_000, 0))
+	c := newCircuit(now)
+	var pauses []time.Duration
+	for range 4 {
+		c.settle(pass{}, true, 0)
+		pauses = append(pauses, c.pause)
+		c.now()
+		if _, ok := c.question(probeLate); ok {
+			t.Fatal("asked at the moment when a delivery may be tried")
+		}
+		now.SetTime(now.Now().Add(probeLate))
+		leave, ok := c.question(probeLate)
+		if !ok {
+			t.Fatal("not asked although nobody else does")
+		}
+		c.settle(leave, false, 0)
+		if away, _ := c.away(); away {
+			t.Fatal("away although it has answered")
+		}
+	}
+	var want []time.Duration
+	for _, ms := range []int{100, 200, 400, 800} {
+		want = append(want, time.Duration(ms)*time.Millisecond)
+	}
+	if diff := cmp.Diff(want, pauses); diff != "" {
+		t.Errorf("pauses (-want +got):\n%s", diff)
+	}
+	c.settle(pass{}, false, 0)
+	c.settle(pass{}, true, 0)
+	if c.pause != minAPIWait {
+		t.Errorf("the pause is %s after a delivery was stored, want %s", c.pause, minAPIWait)
+	}
+}
+
+// A delivery that gets no turn says nothing of the API.
+func TestALeaveThatIsNotUsedLeavesTheCircuitAsItIs(t *testing.T) {
+	now := testingclock.NewFakePassiveClock(time.Unix(1_700_000_000, 0))
+	c := newCircuit(now)
+	unused, _, _ := c.allow()
+	c.settle(pass{}, true, 0)
+	c.abandon(unused)
+	if away, _ := c.away(); !away {
+		t.Error("not away any more")
+	}
+	c.now()
+	probe, _, _ := c.allow()
+	c.abandon(probe)
+	c.now()
+	if leave, _, ok := c.allow(); !ok || !leave.probe {
+		t.Error("no probe although one is due")
+	}
+}

@@ -80,8 +80,10 @@ func (s *store) take(ctx context.Context, completion *v1alpha1.CourseCompletion,
 
 // tryAPI has the API record a delivery, unless it is known to be away or has its hands full.
 func (s *store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletion) (outcome, *refusal) {
-	// The drainer probes as long as it has something to probe with.
-	if away, _ := s.circuit.away(); away && s.inbox.Stats().Records > 0 {
+	// The drainer probes as long as it has something to probe with, and a delivery that may probe has nothing to lose
+	// where it cannot be kept.
+	stats := s.inbox.Stats()
+	if away, _ := s.circuit.away(); away && stats.Records > 0 && stats.Failure == nil && !stats.Full() {
 		return "", &refusal{reason: reasonAPIAway, scope: scopeAPI}
 	}
 	leave, _, ok := s.circuit.allow()
@@ -89,7 +91,7 @@ func (s *store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletio
 		return "", &refusal{reason: reasonAPIAway, scope: scopeAPI}
 	}
 	if !s.slots.acquire(ctx, slotWait) {
-		s.circuit.settle(leave, leave.probe, 0)
+		s.circuit.abandon(leave)
 		return "", &refusal{reason: reasonAPIBusy, scope: scopeAPI}
 	}
 	defer s.slots.release()
@@ -98,7 +100,15 @@ func (s *store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletio
 
 // record asks the API, and tells the circuit what came of it.
 func (s *store) record(ctx context.Context, completion *v1alpha1.CourseCompletion, leave pass) (outcome, *refusal) {
+	answered := false
+	defer func() {
+		if !answered {
+			// After a panic. A probe that is never given back would be the last one.
+			s.circuit.abandon(leave)
+		}
+	}()
 	out, err := s.recorder.record(ctx, completion)
+	answered = true
 	if err == nil {
 		s.circuit.settle(leave, false, 0)
 		return out, nil

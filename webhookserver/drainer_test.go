@@ -1,0 +1,164 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+// newDrainerOf returns a drainer of an inbox on the disk, with nothing in it and no API.
+func newDrainerOf(t *testing.T, maxBytes int64) *drainer {
+	t.Helper()
+	kept, err := inbox.Open(filepath.Join(t.TempDir(), "inbox.db"), inbox.Options{MaxBytes: maxBytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := kept.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	measured, err := newInboxInstruments(prometheus.NewRegistry(), kept.Stats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine := clock.RealClock{}
+	return newDrainer(&store{
+		log: logr.Discard(), clock: machine, inbox: kept, slots: newSlots(1), circuit: newCircuit(machine),
+	}, measured)
+}
+
+// kept returns a record of a delivery.
+func kept(t *testing.T, n int64) *inbox.Record {
+	t.Helper()
+	completion := &v1alpha1.CourseCompletion{}
+	completion.Namespace, completion.Name = "a", fmt.Sprintf("1-2-%d-4", n)
+	record, err := newRecord(completion, time.Unix(1_700_000_000+n, 0), "api-timeout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
+}
+
+func keep(t *testing.T, d *drainer, n int64) *inbox.Record {
+	t.Helper()
+	record := kept(t, n)
+	if err := d.inbox.Put(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	return record
+}
+
+// What is retried has its old place, which a drainer that waits for the API has passed.
+func TestADeadLetterThatIsRetriedDuringAnOutageIsTried(t *testing.T) {
+	d := newDrainerOf(t, 64<<20)
+	dead := keep(t, d, 1)
+	if err := d.inbox.Bury(t.Context(), dead); err != nil {
+		t.Fatal(err)
+	}
+	waiting := keep(t, d, 2)
+	inHand := d.next()
+	if inHand == nil || inHand.Seq != waiting.Seq {
+		t.Fatalf("chose %+v, want record %d", inHand, waiting.Seq)
+	}
+	d.circuit.settle(pass{}, true, 0)
+	away, back := d.circuit.away()
+	if err := d.inbox.Retry(t.Context(), dead.Seq); err != nil {
+		t.Fatal(err)
+	}
+	d.wake()
+	if d.awaitProbe(t.Context(), time.Hour, away, back) {
+		t.Error("goes on with what it has in its hands")
+	}
+	d.release(inHand)
+	if got := d.next(); got == nil || got.Seq != dead.Seq {
+		t.Errorf("chose %+v, want record %d", got, dead.Seq)
+	}
+}
+
+// A delivery that cannot be kept is tried, whatever the drainer could try.
+func TestAFullInboxLetsDeliveriesAskTheAPI(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := newAPIConnection(&rest.Config{Host: "https://" + listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	completions, err := api.completions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name     string
+		maxBytes int64
+		want     string
+	}{
+		{"with room", 64 << 20, reasonAPIAway},
+		{"full", 14 << 10, "api-unreachable"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newDrainerOf(t, tc.maxBytes)
+			d.recorder = recorder{client: completions, timeout: time.Minute}
+			keep(t, d, 1)
+			if got := d.inbox.Stats().Full(); got != (tc.name == "full") {
+				t.Fatalf("full: %v with %+v", got, d.inbox.Stats())
+			}
+			d.circuit.settle(pass{}, true, 0)
+			d.circuit.now()
+			completion := &v1alpha1.CourseCompletion{}
+			completion.Namespace, completion.Name = "a", "1-2-3-4"
+			if _, refused := d.tryAPI(t.Context(), completion); refused == nil || refused.reason != tc.want {
+				t.Errorf("refused: %+v, want %s", refused, tc.want)
+			}
+		})
+	}
+}
+
+func TestAProbeThatPanicsIsNotTheLast(t *testing.T) {
+	d := newDrainerOf(t, 64<<20)
+	d.circuit.settle(pass{}, true, 0)
+	d.circuit.now()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("asked the API without a client and did not panic")
+			}
+		}()
+		_, _ = d.tryAPI(t.Context(), &v1alpha1.CourseCompletion{})
+	}()
+	d.circuit.now()
+	if leave, _, ok := d.circuit.allow(); !ok || !leave.probe {
+		t.Error("no probe although one is due")
+	}
+}
