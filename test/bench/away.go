@@ -216,7 +216,7 @@ func (w *world) runAway(
 ) (figures, references []float64, latency *sender.Histogram, err error) {
 	// The server has to notice that the API is away, which is no part of the figure; both get their files grown.
 	for range 2 {
-		if _, err := w.send(ctx, s.away/4, 0); err != nil {
+		if _, err := w.send(ctx, s.away/4, connections, 0); err != nil {
 			return nil, nil, nil, err
 		}
 		if _, err := w.sendBare(ctx, bare, s.away/4); err != nil {
@@ -229,7 +229,7 @@ func (w *world) runAway(
 			before := w.cpu(ctx, bare.pid())
 			var report *sender.Report
 			if figure {
-				report, err = w.send(ctx, s.away, 0)
+				report, err = w.send(ctx, s.away, connections, 0)
 			} else {
 				report, err = w.sendBare(ctx, bare, s.away)
 			}

@@ -23,8 +23,12 @@ import (
 	"time"
 )
 
-// overload is how much more than the API takes is offered.
-const overload = 5
+const (
+	// overload is how much more than the API takes is offered.
+	overload = 5
+	// burstConnections are enough to offer that: as many as the API takes wait for it, and the others do not.
+	burstConnections = 4 * connections
+)
 
 // measureBurst measures what becomes of far more deliveries than the API can take.
 func (w *world) measureBurst(ctx context.Context, s size, t *table) error {
@@ -58,9 +62,9 @@ func (w *world) measureBurst(ctx context.Context, s size, t *table) error {
 		if b.waiting > 0 {
 			drains, besides = append(drains, b.drain), append(besides, (before+after)/2)
 		}
-		t.note("burst %d: offered at %.0f/s, acknowledged in %s (p99 %s), %s; raw creates %.0f/s before, %.0f/s after",
-			run+1, overload*before, b.offered.Round(time.Millisecond), b.p99.Round(10*time.Microsecond), b.answers,
-			before, after)
+		t.note("burst %d: %d connections, %.0f/s wanted, %.0f/s acknowledged (p99 %s), %s; raw creates %.0f/s before, "+
+			"%.0f/s after", run+1, burstConnections, overload*before, float64(s.burst)/b.offered.Seconds(),
+			b.p99.Round(10*time.Microsecond), b.answers, before, after)
 		w.say("run %d: drained at %.0f a second, %.0f over all; raw creates %.0f", run+1, b.drain, b.whole,
 			references[run])
 		if deadline, ok := ctx.Deadline(); ok && run+1 < runs && time.Until(deadline) < time.Since(began)*5/4 {
@@ -91,7 +95,7 @@ type burst struct {
 // refused is an error.
 func (w *world) burst(ctx context.Context, n int, rate float64) (burst, error) {
 	began := time.Now()
-	report, err := w.send(ctx, n, rate)
+	report, err := w.send(ctx, n, burstConnections, rate)
 	if err != nil {
 		return burst{}, errors.Join(fmt.Errorf("answers %v", report.Answers), err)
 	}

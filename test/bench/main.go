@@ -57,6 +57,7 @@ func main() {
 	}
 	quick := flag.Bool("short", false, "take a few deliveries of everything: shows that it works, not how fast it is")
 	only := flag.String("only", "", "measure one figure: stored, away or burst")
+	runs := flag.Int("runs", 0, "how often each figure is taken; 0 for the usual number")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -64,6 +65,9 @@ func main() {
 	chosen := full
 	if *quick {
 		chosen = short
+	}
+	if *runs > 0 {
+		chosen.runs = *runs
 	}
 	table, err := bench(ctx, chosen, *only, os.Stdout)
 	if table != nil {

@@ -69,7 +69,7 @@ func (w *world) measureStored(ctx context.Context, s size, t *table) error {
 // store sends new deliveries and returns how many a second were stored. What was only queued counts once it is stored.
 func (w *world) store(ctx context.Context, n int) (float64, error) {
 	began := time.Now()
-	report, err := w.send(ctx, n, 0)
+	report, err := w.send(ctx, n, connections, 0)
 	if err != nil {
 		return 0, err
 	}

@@ -144,15 +144,15 @@ func (w *world) deliveries(n int) (func() sender.Delivery, error) {
 	}, nil
 }
 
-// send sends n new deliveries over all connections, at a rate or as fast as they go. That any of them is not
+// send sends n new deliveries over so many connections, at a rate or as fast as they go. That any of them is not
 // acknowledged is an error.
-func (w *world) send(ctx context.Context, n int, rate float64) (*sender.Report, error) {
+func (w *world) send(ctx context.Context, n, over int, rate float64) (*sender.Report, error) {
 	next, err := w.deliveries(n)
 	if err != nil {
 		return nil, err
 	}
 	report, err := sender.Run(ctx, next, sender.Options{
-		Connections: connections, Count: n, Rate: rate, Timeout: deliveryTimeout, Ledger: &w.ledger,
+		Connections: over, Count: n, Rate: rate, Timeout: deliveryTimeout, Ledger: &w.ledger,
 	})
 	if err != nil {
 		return nil, err
