@@ -103,6 +103,6 @@ func newQueueing(b *testing.B) *handler {
 		store: &store{
 			log: logr.Discard(), clock: machine, slots: newSlots(1), circuit: away, inbox: kept,
 		},
-		auditLog: NewAuditLog(io.Discard), maxBodyBytes: 1 << 20,
+		auditLog: NewAuditLog(io.Discard), bodies: newBodies(64 << 10),
 	}
 }

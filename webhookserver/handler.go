@@ -53,8 +53,8 @@ type handler struct {
 	instruments   *instruments
 	auditLog      *AuditLog
 	// tracer is nil where nothing is traced.
-	tracer       trace.Tracer
-	maxBodyBytes int64
+	tracer trace.Tracer
+	bodies *bodies
 }
 
 // answer is what a call gets, and what the audit record and the metrics say of it.
@@ -176,7 +176,12 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answ
 	if refused := checkMediaType(r.Header); refused != nil {
 		return refused
 	}
-	body, refused := readBody(w, r, h.maxBodyBytes)
+	free, refused := h.bodies.reserve(r, c.institution.UID)
+	if refused != nil {
+		return refused
+	}
+	defer free()
+	body, refused := h.bodies.read(w, r)
 	c.bytes, c.bodyRead = len(body), refused == nil
 	if refused != nil {
 		return refused

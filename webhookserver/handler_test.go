@@ -85,7 +85,7 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 				gate:          newGate(0, 0),
 				auditLog:      NewAuditLog(&log),
 				instruments:   measured,
-				maxBodyBytes:  1,
+				bodies:        newBodies(1),
 			}
 			recorded := httptest.NewRecorder()
 			h.ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), tc.method, tc.path, strings.NewReader(planted)))

@@ -66,7 +66,8 @@ type Options struct {
 	HealthAddress  string
 	MetricsAddress string
 
-	// MaxBodyBytes is the greatest body taken.
+	// MaxBodyBytes is the greatest body taken. All that are in memory at a time may have 32 MiB together, or twice this
+	// where it is more; those of one institution half of that.
 	MaxBodyBytes int64
 	// ShutdownTimeout bounds how long accepted requests may take to finish once the server is to stop, and the inbox to
 	// be emptied after that.
@@ -144,7 +145,7 @@ func (s *Server) prepare(ctx context.Context) error {
 		store:         s.intake.store,
 		instruments:   measured,
 		auditLog:      options.Audit,
-		maxBodyBytes:  options.MaxBodyBytes,
+		bodies:        newBodies(options.MaxBodyBytes),
 	}
 	if options.Tracing != nil {
 		webhook.tracer = options.Tracing.Tracer("webhook-server")

@@ -73,7 +73,8 @@ func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
 	flags.StringVar(&o.ListenAddress, "listen-address", ":8080", "Where the webhook listens.")
 	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "Where /healthz and /readyz are served.")
 	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8082", "Where /metrics is served.")
-	flags.Int64Var(&o.MaxBodyBytes, "max-body-bytes", 1<<20, "The greatest body taken, in bytes.")
+	flags.Int64Var(&o.MaxBodyBytes, "max-body-bytes", 64<<10,
+		"The greatest body taken, in bytes. A delivery has about a thousand.")
 	flags.DurationVar(&o.ShutdownTimeout, "shutdown-timeout", 30*time.Second,
 		"How long accepted requests may take to finish once the program is to stop, and the inbox to be emptied then.")
 }
