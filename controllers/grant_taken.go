@@ -141,7 +141,7 @@ func (r *GrantReconciler) take(ctx context.Context, left *v1alpha1.Grant, taken 
 			return outcome{phaseOrPending(left), plan.Verdict{Reconciling: true,
 				Reason:  v1alpha1.ReasonTerminating,
 				Message: fmt.Sprintf("the seat of SeatPool %s, which %s took away, is being freed", pool, by(taken.Seats[pool]))},
-				minWait}, nil
+				r.patience(left)}, nil
 		}
 	}
 	return outcome{}, nil

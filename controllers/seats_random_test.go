@@ -84,23 +84,50 @@ func (r *rival) crash() {
 	r.stop()
 }
 
-// seatWatch collects every version of the seats and pools of a world.
+// seatWatch collects every version of the seats and pools of a world. It reads all the time: the API server ends a
+// watch that does not.
 type seatWatch struct {
-	seats, pools watch.Interface
+	seats, pools <-chan watch.Event
+}
+
+// collect reads a watch to its end, and hands on what it read whenever somebody asks.
+func collect(watched watch.Interface) <-chan watch.Event {
+	events := make(chan watch.Event)
+	go func() {
+		defer close(events)
+		var unread []watch.Event
+		coming := watched.ResultChan()
+		for coming != nil || len(unread) > 0 {
+			var next watch.Event
+			var asked chan<- watch.Event
+			if len(unread) > 0 {
+				next, asked = unread[0], events
+			}
+			select {
+			case event, more := <-coming:
+				if !more {
+					coming = nil
+					continue
+				}
+				unread = append(unread, event)
+			case asked <- next:
+				unread = unread[1:]
+			}
+		}
+	}()
+	return events
 }
 
 func (w *world) watchSeats() *seatWatch {
 	w.t.Helper()
 	g := NewWithT(w.t)
-	s := &seatWatch{}
-	var err error
 	// The namespace is new: from the first version on is everything.
 	from := &client.ListOptions{Namespace: w.namespace, Raw: &metav1.ListOptions{ResourceVersion: w.version()}}
-	s.seats, err = admin.Watch(w.t.Context(), &v1alpha1.SeatList{}, from)
+	seats, err := admin.Watch(w.t.Context(), &v1alpha1.SeatList{}, from)
 	g.Expect(err).NotTo(HaveOccurred())
-	s.pools, err = admin.Watch(w.t.Context(), &v1alpha1.SeatPoolList{}, from)
+	pools, err := admin.Watch(w.t.Context(), &v1alpha1.SeatPoolList{}, from)
 	g.Expect(err).NotTo(HaveOccurred())
-	return s
+	return &seatWatch{collect(seats), collect(pools)}
 }
 
 // version returns the present version of the store.
@@ -115,8 +142,11 @@ func (w *world) version() string {
 func (s *seatWatch) check(t *testing.T, last string) int {
 	t.Helper()
 	capacities := map[string]int32{}
-	for event := range s.pools.ResultChan() {
-		pool := event.Object.(*v1alpha1.SeatPool)
+	for event := range s.pools {
+		pool, ok := event.Object.(*v1alpha1.SeatPool)
+		if !ok {
+			t.Fatalf("the watch of pools failed: %+v", event.Object)
+		}
 		if pool.Name == last {
 			break
 		}
@@ -124,8 +154,11 @@ func (s *seatWatch) check(t *testing.T, last string) int {
 	}
 	given := 0
 	holders := map[string]v1alpha1.LocalName{}
-	for event := range s.seats.ResultChan() {
-		seat := event.Object.(*v1alpha1.Seat)
+	for event := range s.seats {
+		seat, ok := event.Object.(*v1alpha1.Seat)
+		if !ok {
+			t.Fatalf("the watch of seats failed: %+v", event.Object)
+		}
 		if string(seat.Spec.Pool) == last {
 			return given
 		}
