@@ -160,8 +160,11 @@ func completionOf(record *inbox.Record) (*v1alpha1.CourseCompletion, error) {
 
 // reasonOfInbox says in a word why a delivery could not be kept.
 func reasonOfInbox(err error) string {
-	if errors.Is(err, inbox.ErrFull) {
+	switch {
+	case errors.Is(err, inbox.ErrFull):
 		return "inbox-full"
+	case errors.Is(err, inbox.ErrShare):
+		return "inbox-share-full"
 	}
 	return "inbox-failing"
 }

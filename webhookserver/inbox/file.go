@@ -201,6 +201,8 @@ type state struct {
 	dead     int
 	lastSeq  uint64
 	snapshot bool
+	// shares are how many bytes the records of each namespace have, dead letters included.
+	shares map[string]int64
 	// buckets are those there are.
 	buckets []string
 	// fault is what is wrong with what the file holds. It counts only where the file is an inbox of this format.
@@ -247,12 +249,17 @@ func (s *state) record(key, value []byte) error {
 	}
 	seq := binary.BigEndian.Uint64(key)
 	s.lastSeq = max(s.lastSeq, seq)
-	if _, err := decodeHead(value); err != nil {
+	h, err := decodeHead(value)
+	if err != nil {
 		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
 	}
 	if err := checkSum(value); err != nil {
 		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
 	}
+	if s.shares == nil {
+		s.shares = make(map[string]int64)
+	}
+	s.shares[string(h.texts[1])] += sizeOf(value)
 	return nil
 }
 

@@ -37,6 +37,8 @@ import (
 var (
 	// ErrFull says that the inbox has reached its bound.
 	ErrFull = errors.New("the inbox is full")
+	// ErrShare says that the records of one namespace take as much of the inbox as they may: half of its bound.
+	ErrShare = errors.New("the inbox has no more room for the namespace")
 	// ErrClosed says that the inbox has been closed.
 	ErrClosed = errors.New("the inbox is closed")
 	// ErrNoRecord says that there is no such record, or that it is not where it would have to be.

@@ -257,7 +257,10 @@ func (i *Inbox) used(tx *bbolt.Tx) int64 {
 // applyAll makes the changes of a batch. What is wrong with one request concerns nobody else; its error is for the
 // disk's.
 func (i *Inbox) applyAll(tx *bbolt.Tx, batch []*request) error {
-	b := &change{tx: tx, queue: tx.Bucket(bucketQueue), dead: tx.Bucket(bucketDead), counted: i.counted}
+	b := &change{
+		tx: tx, queue: tx.Bucket(bucketQueue), dead: tx.Bucket(bucketDead), counted: i.counted,
+		share: i.options.MaxBytes / 2, grown: make(map[string]int64),
+	}
 	// Records are appended, so that a page can be filled up before the next one is begun.
 	b.queue.FillPercent, b.dead.FillPercent = 1, 1
 	b.free = i.options.MaxBytes - i.used(tx)
@@ -275,11 +278,16 @@ func (i *Inbox) applyAll(tx *bbolt.Tx, batch []*request) error {
 			return err
 		}
 	}
-	tx.OnCommit(func() { i.counted = b.counted })
+	tx.OnCommit(func() {
+		i.counted = b.counted
+		i.counted.shares = b.shares()
+	})
 	return nil
 }
 
-func isForCaller(err error) bool { return errors.Is(err, ErrFull) || errors.Is(err, ErrNoRecord) }
+func isForCaller(err error) bool {
+	return errors.Is(err, ErrFull) || errors.Is(err, ErrShare) || errors.Is(err, ErrNoRecord)
+}
 
 // change is one transaction.
 type change struct {
@@ -288,6 +296,9 @@ type change struct {
 	counted     state
 	// free is how many bytes may still be added.
 	free int64
+	// share is how many bytes a namespace may have, grown how many each gets by this transaction.
+	share int64
+	grown map[string]int64
 }
 
 func (b *change) apply(r *request) error {
@@ -312,8 +323,16 @@ func (b *change) apply(r *request) error {
 
 // add appends a record to those that wait or to the dead letters.
 func (b *change) add(r *request) error {
-	const overhead = 8 + elementBytes
-	if b.free -= int64(len(r.value)) + overhead; b.free < 0 {
+	size := sizeOf(r.value)
+	h, err := decodeHead(r.value)
+	if err != nil {
+		return err
+	}
+	namespace := string(h.texts[1])
+	if b.counted.shares[namespace]+b.grown[namespace]+size > b.share {
+		return ErrShare
+	}
+	if b.free -= size; b.free < 0 {
 		b.free = 0
 		return ErrFull
 	}
@@ -322,6 +341,7 @@ func (b *change) add(r *request) error {
 		return err
 	}
 	r.seqs = []uint64{seq}
+	b.grown[namespace] += size
 	b.counted.lastSeq = seq
 	if r.what == opHold {
 		b.counted.dead++
@@ -334,8 +354,12 @@ func (b *change) add(r *request) error {
 func (b *change) remove(seqs []uint64) error {
 	for _, seq := range seqs {
 		k := key(seq)
-		if b.queue.Get(k) == nil {
+		value := b.queue.Get(k)
+		if value == nil {
 			continue
+		}
+		if err := b.shrink(value); err != nil {
+			return err
 		}
 		if err := b.queue.Delete(k); err != nil {
 			return err
@@ -347,9 +371,18 @@ func (b *change) remove(seqs []uint64) error {
 
 func (b *change) bury(r *request) error {
 	k := key(r.seqs[0])
-	if b.queue.Get(k) == nil {
+	value := b.queue.Get(k)
+	if value == nil {
 		return ErrNoRecord
 	}
+	if err := b.shrink(value); err != nil {
+		return err
+	}
+	h, err := decodeHead(r.value)
+	if err != nil {
+		return err
+	}
+	b.grown[string(h.texts[1])] += sizeOf(r.value)
 	if err := errors.Join(b.queue.Delete(k), b.dead.Put(k, r.value)); err != nil {
 		return err
 	}
@@ -388,7 +421,10 @@ func (b *change) drop(seqs []uint64) error {
 	}
 	for _, seq := range seqs {
 		k := key(seq)
-		if b.dead.Get(k) != nil {
+		if value := b.dead.Get(k); value != nil {
+			if err := b.shrink(value); err != nil {
+				return err
+			}
 			if err := b.dead.Delete(k); err != nil {
 				return err
 			}
@@ -397,6 +433,33 @@ func (b *change) drop(seqs []uint64) error {
 	}
 	return b.remove(seqs)
 }
+
+// shrink counts that a record goes.
+func (b *change) shrink(value []byte) error {
+	h, err := decodeHead(value)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	b.grown[string(h.texts[1])] -= sizeOf(value)
+	return nil
+}
+
+// shares returns what the namespaces have after the transaction.
+func (b *change) shares() map[string]int64 {
+	after := b.counted.shares
+	if after == nil {
+		after = make(map[string]int64)
+	}
+	for namespace, by := range b.grown {
+		if after[namespace] += by; after[namespace] <= 0 {
+			delete(after, namespace)
+		}
+	}
+	return after
+}
+
+// sizeOf returns how many bytes a record takes in a page.
+func sizeOf(value []byte) int64 { return int64(len(value)) + 8 + elementBytes }
 
 // seqOf returns the number that a key stands for.
 func seqOf(k []byte) uint64 { return binary.BigEndian.Uint64(k) }

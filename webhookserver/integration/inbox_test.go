@@ -196,11 +196,14 @@ func TestAFullInboxIsUnavailable(t *testing.T) {
 		o.APITimeout, o.InboxMaxBytes = time.Second, 96<<10
 	})
 	url := server.knows(t, i)
+	// One institution alone gets half of it.
+	other := newInstitution(t)
+	urls := []string{url, server.knows(t, other)}
 	g.Expect(controlPlane.Pause(t.Context(), cluster.APIServer)).To(Succeed())
 	var refused reply
 	accepted := 0
 	for n := range 500 {
-		refused = post(t, url, edited(t, `"id": 11,`, fmt.Sprintf(`"id": %d,`, 1000+n)))
+		refused = post(t, urls[n%2], edited(t, `"id": 11,`, fmt.Sprintf(`"id": %d,`, 1000+n)))
 		if refused.status != 202 {
 			break
 		}
@@ -212,7 +215,7 @@ func TestAFullInboxIsUnavailable(t *testing.T) {
 	g.Expect(ready).To(Equal(503))
 	server.emptied(t)
 	g.Expect(accepted).To(BeNumerically(">", 20))
-	g.Expect(i.completions(t)).To(Equal(accepted))
+	g.Expect(i.completions(t) + other.completions(t)).To(Equal(accepted))
 	g.Expect(get(t, server.HealthAddress(), "/readyz")).To(Equal(200))
 	g.Expect(post(t, url, example).status).To(Equal(201))
 }
