@@ -124,7 +124,7 @@ func (a *admin) list(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := InboxPage{Records: []InboxRecord{}}
 	for _, record := range page.Records {
-		answer.Records = append(answer.Records, shown(record, place, false))
+		answer.Records = append(answer.Records, a.shown(record, place, false))
 	}
 	if page.More {
 		answer.Next = page.Last
@@ -143,7 +143,7 @@ func (a *admin) show(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), statusOf(err))
 		return
 	}
-	respond(w, shown(record, place, r.FormValue("data") == "true"))
+	respond(w, a.shown(record, place, r.FormValue("data") == "true"))
 }
 
 // change answers a request that changes one record.
@@ -171,7 +171,11 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-func shown(record *inbox.Record, place inbox.Place, data bool) InboxRecord {
+func (a *admin) shown(record *inbox.Record, place inbox.Place, data bool) InboxRecord {
+	if place == inbox.Waiting {
+		// The file has what was the matter when it came.
+		a.drainer.update(record)
+	}
 	s := InboxRecord{
 		Record: record.Seq, State: string(place), Received: record.Received, DeliveryID: record.DeliveryID,
 		Completion: record.Namespace + "/" + record.Name, Reason: record.Reason, Attempts: record.Attempts,

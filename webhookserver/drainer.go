@@ -18,6 +18,7 @@ package webhookserver
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -247,6 +248,13 @@ func (d *drainer) awaitProbe(ctx context.Context, wait time.Duration, away bool,
 
 // try has the API record what the inbox has kept.
 func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass) {
+	// It may have been in the drainer's hands for as long as the API was away, and been dropped meanwhile.
+	_, place, err := d.inbox.Get(record.Seq)
+	if errors.Is(err, inbox.ErrNoRecord) || err == nil && place != inbox.Waiting {
+		d.circuit.abandon(leave)
+		d.gone(record)
+		return
+	}
 	completion, err := completionOf(record)
 	if err != nil {
 		d.circuit.abandon(leave)
@@ -287,6 +295,24 @@ func (d *drainer) bury(ctx context.Context, record *inbox.Record, reason string)
 	delete(d.inFlight, record.Seq)
 	d.trying--
 	d.waits.succeeded(record.Seq, record.Namespace)
+}
+
+// gone lets go of a record that was removed by somebody else.
+func (d *drainer) gone(record *inbox.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.inFlight, record.Seq)
+	d.trying--
+	d.waits.gone(record.Seq, record.Namespace, d.clock.Now())
+}
+
+// update has a record say what came of the last time that it was tried.
+func (d *drainer) update(record *inbox.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if past, tried := d.waits.past[record.Seq]; tried {
+		record.Reason, record.Attempts = past.reason, past.tries
+	}
 }
 
 func (d *drainer) succeeded(record *inbox.Record) {

@@ -17,9 +17,13 @@ limitations under the License.
 package webhookserver
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,5 +164,48 @@ func TestAProbeThatPanicsIsNotTheLast(t *testing.T) {
 	d.circuit.now()
 	if leave, _, ok := d.circuit.allow(); !ok || !leave.probe {
 		t.Error("no probe although one is due")
+	}
+}
+
+// Whoever drops a record while the API is away must not find it stored when the API is back.
+func TestARecordThatWasDroppedIsNotStored(t *testing.T) {
+	d := newDrainerOf(t, 64<<20)
+	for _, change := range []func(context.Context, *inbox.Record) error{
+		func(ctx context.Context, r *inbox.Record) error { return d.inbox.Drop(ctx, r.Seq) },
+		d.inbox.Bury,
+	} {
+		keep(t, d, 1)
+		d.ended = false
+		inHand := d.next()
+		if err := change(t.Context(), inHand); err != nil {
+			t.Fatal(err)
+		}
+		leave, _, _ := d.circuit.allow()
+		// There is no client: asking the API would panic.
+		d.try(t.Context(), inHand, leave)
+		if d.trying != 0 || len(d.inFlight) != 0 || len(d.waits.past) != 0 {
+			t.Errorf("still known: %d, %v, %v", d.trying, d.inFlight, d.waits.past)
+		}
+	}
+}
+
+// The reason that a record has in the file is that of the moment when it came.
+func TestTheListSaysWhyARecordFailedLast(t *testing.T) {
+	d := newDrainerOf(t, 64<<20)
+	keep(t, d, 1)
+	for range 2 {
+		d.mu.Lock()
+		d.waits.forget()
+		d.mu.Unlock()
+		d.restart()
+		d.failed(d.next(), refusal{reason: "api-forbidden", scope: scopeNamespace})
+	}
+	for _, path := range []string{"/records?state=waiting&after=0", "/records/1"} {
+		answer := httptest.NewRecorder()
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+		(&admin{inbox: d.inbox, drainer: d}).handler().ServeHTTP(answer, request)
+		if got := answer.Body.String(); !strings.Contains(got, `"reason":"api-forbidden","attempts":2`) {
+			t.Errorf("%s: %s", path, got)
+		}
 	}
 }

@@ -45,6 +45,9 @@ type refusal struct {
 	// reason says it in a word. The error itself is never shown: it may quote values.
 	reason string
 	scope  scope
+	// slow tells that there was no answer in time. That may be the fault of one namespace alone, as where an admission
+	// webhook for it hangs.
+	slow bool
 	// wait is how long the API asks to be left alone; 0 where it does not.
 	wait time.Duration
 }
@@ -61,7 +64,7 @@ func refusalOf(err error) refusal {
 	case errors.Is(err, errTerminating):
 		r.reason, r.scope = "completion-terminating", scopeCompletion
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):
-		r.reason, r.scope = "api-timeout", scopeAPI
+		r.reason, r.scope, r.slow = "api-timeout", scopeAPI, true
 	case apierrors.IsTooManyRequests(err):
 		r.reason, r.scope = "api-throttled", scopeAPI
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):

@@ -76,7 +76,7 @@ func TestAPIErrorsBecomeWords(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := fmt.Errorf("creating the completion: %w", tc.err)
-			want := refusal{reason: tc.want, scope: tc.wantScope, wait: tc.wantWait}
+			want := refusal{reason: tc.want, scope: tc.wantScope, wait: tc.wantWait, slow: tc.want == "api-timeout"}
 			if got := refusalOf(err); got != want {
 				t.Errorf("refusal %+v, want %+v", got, want)
 			}

@@ -25,6 +25,9 @@ import (
 const (
 	minRetry = time.Second
 	maxRetry = time.Minute
+	// maxSlowRetry is that of a namespace whose deliveries take too long. Where the API itself is away, it must not be
+	// what everybody waits for.
+	maxSlowRetry = 5 * time.Second
 )
 
 // waits say which records have to wait, and for how long. A namespace that takes nothing holds up nobody else: its
@@ -32,12 +35,20 @@ const (
 type waits struct {
 	namespaces map[string]*wait
 	records    map[uint64]*wait
-	// tries counts how often records failed on their own.
-	tries map[uint64]uint32
+	// past is what came of the tries of those that wait.
+	past map[uint64]past
 	// next is when something is due that was passed over; zero where nothing was.
 	next time.Time
 	// changed has something in it after next has become earlier.
 	changed chan struct{}
+}
+
+// past is what came of the tries of one record.
+type past struct {
+	// tries counts how often it failed where the API was there.
+	tries uint32
+	// reason is that of the last time.
+	reason string
 }
 
 // wait is that of one record or namespace.
@@ -60,8 +71,8 @@ func newWaits() *waits {
 // forget makes everything due. What was tried how often stays known.
 func (w *waits) forget() {
 	w.namespaces, w.records, w.next = make(map[string]*wait), make(map[uint64]*wait), time.Time{}
-	if w.tries == nil {
-		w.tries = make(map[uint64]uint32)
+	if w.past == nil {
+		w.past = make(map[uint64]past)
 	}
 }
 
@@ -137,7 +148,7 @@ func (w *waits) release(namespace string, now time.Time) {
 // succeeded ends all waiting of a namespace.
 func (w *waits) succeeded(seq uint64, namespace string) {
 	delete(w.records, seq)
-	delete(w.tries, seq)
+	delete(w.past, seq)
 	if _, waited := w.namespaces[namespace]; waited {
 		delete(w.namespaces, namespace)
 		// Those that were passed over.
@@ -147,44 +158,64 @@ func (w *waits) succeeded(seq uint64, namespace string) {
 
 // failed lets wait whom a refusal concerns.
 func (w *waits) failed(seq uint64, namespace string, refused refusal, now time.Time) {
-	waiting := w.namespaces[namespace]
-	if waiting != nil {
+	if waiting := w.namespaces[namespace]; waiting != nil {
 		waiting.probing = false
 	}
+	before := w.past[seq]
+	before.reason = refused.reason
+	if refused.scope != scopeAPI {
+		before.tries++
+	}
+	w.past[seq] = before
 	switch refused.scope {
 	case scopeNamespace:
-		w.tries[seq]++
-		if waiting == nil {
-			waiting = &wait{}
-			w.namespaces[namespace] = waiting
-		} else if now.Before(waiting.until) {
-			// Tried at the same time as the one that made it wait.
-			w.again(waiting.until)
-			return
-		}
-		waiting.tried = seq
-		waiting.extend(refused, now)
-		w.again(waiting.until)
+		w.hold(seq, namespace, refused, maxRetry, now)
 	case scopeAPI:
+		if refused.slow {
+			// Others have their turn first: if they fare better, it is not the API.
+			w.hold(seq, namespace, refused, maxSlowRetry, now)
+		}
 		// The circuit lets nobody through before the next probe is due.
 		w.again(now)
 	default:
-		w.tries[seq]++
 		alone := w.records[seq]
 		if alone == nil {
 			alone = &wait{}
 			w.records[seq] = alone
 		}
-		alone.extend(refused, now)
+		alone.extend(refused, maxRetry, now)
 		w.again(alone.until)
 	}
 }
 
-// extend doubles the pause. Not everybody comes back at the same moment.
-func (w *wait) extend(refused refusal, now time.Time) {
-	w.pause = min(max(2*w.pause, minRetry), maxRetry)
+// hold lets a namespace wait after one of its records failed.
+func (w *waits) hold(seq uint64, namespace string, refused refusal, longest time.Duration, now time.Time) {
+	waiting := w.namespaces[namespace]
+	if waiting == nil {
+		waiting = &wait{}
+		w.namespaces[namespace] = waiting
+	} else if now.Before(waiting.until) {
+		// Tried at the same time as the one that made it wait.
+		w.again(waiting.until)
+		return
+	}
+	waiting.tried = seq
+	waiting.extend(refused, longest, now)
+	w.again(waiting.until)
+}
+
+// gone forgets a record that was removed before it was tried.
+func (w *waits) gone(seq uint64, namespace string, now time.Time) {
+	delete(w.records, seq)
+	delete(w.past, seq)
+	w.release(namespace, now)
+}
+
+// extend doubles the pause up to the longest. Not everybody comes back at the same moment.
+func (w *wait) extend(refused refusal, longest time.Duration, now time.Time) {
+	w.pause = min(max(2*w.pause, minRetry), longest)
 	w.until = now.Add(max(w.pause/2+rand.N(w.pause), refused.wait))
 }
 
-// attempts returns how often a record failed on its own.
-func (w *waits) attempts(seq uint64) uint32 { return w.tries[seq] }
+// attempts returns how often a record failed where the API was there.
+func (w *waits) attempts(seq uint64) uint32 { return w.past[seq].tries }

@@ -17,6 +17,7 @@ limitations under the License.
 package webhookserver
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -94,11 +95,39 @@ func TestAnAPIThatIsAwayMakesNoRecordWait(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	w := newWaits()
 	w.claim(1, "a", now)
-	w.failed(1, "a", refusal{reason: "api-timeout", scope: scopeAPI}, now)
+	w.failed(1, "a", refusal{reason: "api-unreachable", scope: scopeAPI}, now)
 	if !w.claim(1, "a", now) {
 		t.Error("the record waits, although it is for the circuit to say when the API is asked again")
 	}
 	if w.due() != now {
 		t.Errorf("due %s, want at once", w.due())
+	}
+}
+
+// A time-out may be the fault of one namespace: the others have their turns before it has another one.
+func TestANamespaceThatIsSlowWaitsALittle(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	w := newWaits()
+	slow := refusalOf(context.DeadlineExceeded)
+	for seq := range uint64(10) {
+		if !w.claim(seq, "slow", now) {
+			t.Fatalf("record %d is not tried", seq)
+		}
+		w.failed(seq, "slow", slow, now)
+		if w.due() != now {
+			t.Errorf("due %s, want at once: the others wait for the circuit alone", w.due())
+		}
+		if w.claim(seq+1, "slow", now) || !w.claim(100, "other", now) {
+			t.Fatal("the namespace has its turn before the others")
+		}
+		until := w.namespaces["slow"].until
+		if wait := until.Sub(now); wait < minRetry/2 || wait > maxSlowRetry*3/2 {
+			t.Fatalf("waits %s", wait)
+		}
+		now = until
+		w.newPass(now)
+	}
+	if got := w.attempts(3); got != 0 {
+		t.Errorf("%d attempts, want none: the API may have been away", got)
 	}
 }
