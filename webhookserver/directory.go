@@ -42,6 +42,8 @@ const (
 	// between two times that they are saved.
 	snapshotDelay    = 50 * time.Millisecond
 	snapshotInterval = 2 * time.Second
+	// snapshotRefresh is how often one that has not changed is saved again, since it counts by its age.
+	snapshotRefresh = 10 * time.Minute
 )
 
 // directory knows the Institutions: from the API, and as long as it has not told them, from the snapshot of the last
@@ -54,8 +56,15 @@ type directory struct {
 	inbox  *inbox.Inbox
 	// patience is how long after the start the API may take before the snapshot counts.
 	patience time.Duration
+	// maxAge is how old the snapshot may be that counts; 0 is any age.
+	maxAge time.Duration
+	// away tells that the API does not answer, so that what is known is not confirmed either.
+	away func() bool
 
 	snapshot map[string][]*v1alpha1.Institution
+	// loaded is when that was taken, and taken the same of the one in the inbox, in nanoseconds since 1970; 0 without any.
+	loaded   time.Time
+	taken    atomic.Int64
 	fallback atomic.Bool
 	// changed has something in it after an Institution has changed.
 	changed chan struct{}
@@ -80,12 +89,26 @@ func (d *directory) load() error {
 			d.snapshot[digest] = append(d.snapshot[digest], institution)
 		}
 	}
-	d.saved = digestOf(loaded.Entries)
+	d.saved, d.loaded = digestOf(loaded.Entries), loaded.Taken
+	d.taken.Store(loaded.Taken.UnixNano())
 	return nil
 }
 
 // known tells whether deliveries can be authenticated.
-func (d *directory) known() bool { return d.synced() || d.fallback.Load() && len(d.snapshot) > 0 }
+func (d *directory) known() bool {
+	return d.synced() || d.fallback.Load() && len(d.snapshot) > 0 && d.fresh()
+}
+
+// fresh tells whether the snapshot may still count: a token may have been taken back since.
+func (d *directory) fresh() bool { return d.maxAge == 0 || d.clock.Since(d.loaded) <= d.maxAge }
+
+// refresh is how old a snapshot gets before the same is saved again.
+func (d *directory) refresh() time.Duration {
+	if d.maxAge == 0 {
+		return snapshotRefresh
+	}
+	return max(snapshotInterval, min(snapshotRefresh, d.maxAge/4))
+}
 
 // List finds Institutions by the digest of a token.
 func (d *directory) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
@@ -112,12 +135,7 @@ func (d *directory) List(ctx context.Context, list client.ObjectList, options ..
 func (d *directory) observe(informer interface {
 	AddEventHandler(toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error)
 }) error {
-	touch := func() {
-		select {
-		case d.changed <- struct{}{}:
-		default:
-		}
-	}
+	touch := d.touch
 	_, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { touch() },
 		UpdateFunc: func(any, any) { touch() },
@@ -129,6 +147,14 @@ func (d *directory) observe(informer interface {
 	return nil
 }
 
+// touch has a snapshot saved soon.
+func (d *directory) touch() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
 // run falls back on the snapshot where the API does not come in time, and saves one when Institutions have changed.
 func (d *directory) run(ctx context.Context) {
 	patience := d.clock.NewTimer(d.patience)
@@ -136,13 +162,20 @@ func (d *directory) run(ctx context.Context) {
 	// What is new is saved soon, and what keeps changing not all the time.
 	due := d.clock.NewTimer(snapshotDelay)
 	defer due.Stop()
+	refresh := d.clock.NewTicker(d.refresh())
+	defer refresh.Stop()
 	armed, lastSaved := true, time.Time{}
 	for {
 		select {
 		case <-patience.C():
 			d.fallback.Store(true)
 			if !d.synced() {
-				d.log.Info("API does not tell the institutions", "tokensInSnapshot", len(d.snapshot))
+				d.log.Info("API does not tell the institutions", "tokensInSnapshot", len(d.snapshot), "taken", d.loaded,
+					"tooOld", !d.fresh())
+			}
+		case <-refresh.C():
+			if !d.away() {
+				d.touch()
 			}
 		case <-d.changed:
 			if !armed {
@@ -188,16 +221,18 @@ func (d *directory) save(ctx context.Context) error {
 		}
 		entries[client.ObjectKeyFromObject(&list.Items[i]).String()] = text
 	}
-	digest := digestOf(entries)
-	if digest == d.saved && d.inbox.Stats().Snapshot {
+	digest, now := digestOf(entries), d.clock.Now()
+	recent := now.Sub(time.Unix(0, d.taken.Load())) < d.refresh()/2
+	if digest == d.saved && d.inbox.Stats().Snapshot && (recent || d.away()) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, diskTimeout)
 	defer cancel()
-	if err := d.inbox.SaveSnapshot(ctx, inbox.Snapshot{Taken: d.clock.Now(), Entries: entries}); err != nil {
+	if err := d.inbox.SaveSnapshot(ctx, inbox.Snapshot{Taken: now, Entries: entries}); err != nil {
 		return err
 	}
 	d.saved = digest
+	d.taken.Store(now.UnixNano())
 	d.log.V(1).Info("Snapshot of the institutions saved", "institutions", len(entries))
 	return nil
 }

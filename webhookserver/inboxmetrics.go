@@ -18,6 +18,7 @@ package webhookserver
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -70,4 +71,12 @@ func newInboxInstruments(registry prometheus.Registerer, stats func() inbox.Stat
 		}
 	}
 	return m, nil
+}
+
+// observeSnapshot measures the age of the snapshot of the Institutions.
+func observeSnapshot(registry prometheus.Registerer, taken *atomic.Int64) error {
+	return registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "completion_snapshot_timestamp_seconds",
+		Help: "When the API last confirmed the institutions that the inbox has, in seconds since 1970; 0 without any.",
+	}, func() float64 { return float64(taken.Load()) / 1e9 }))
 }

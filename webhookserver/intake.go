@@ -42,6 +42,9 @@ type Storage struct {
 	InboxFile string
 	// InboxMaxBytes bounds what the inbox may use of the file.
 	InboxMaxBytes int64
+	// SnapshotMaxAge is how old what the inbox knows of the Institutions may be for a server that starts while the API is
+	// away; 0 is any age.
+	SnapshotMaxAge time.Duration
 	// InboxSocket is the path of the socket by which the inbox is administered.
 	InboxSocket string
 }
@@ -98,7 +101,13 @@ func (i *intake) prepare(options *Options, completions client.Client) error {
 func (i *intake) follow(options *Options, reader client.Reader, informer cache.Informer) (*directory, error) {
 	i.directory = &directory{
 		Reader: reader, log: options.Log, clock: i.store.clock, synced: informer.HasSynced, inbox: i.inbox,
-		patience: options.APITimeout,
+		patience: options.APITimeout, maxAge: options.SnapshotMaxAge, away: func() bool {
+			away, _ := i.store.circuit.away()
+			return away
+		},
+	}
+	if err := observeSnapshot(options.Registry, &i.directory.taken); err != nil {
+		return nil, err
 	}
 	if err := i.directory.load(); err != nil {
 		return nil, err
