@@ -146,9 +146,9 @@ func TestOnlyAllowedNetworksMayDeliver(t *testing.T) {
 	NewWithT(t).Expect(i.completions(t)).To(BeZero())
 }
 
-// The time of the answer tells no more than the answer. What a machine takes varies too much for a verdict; the numbers
-// are shown, and a test run prints them: the medians of both kinds, and how often the one took longer than the other,
-// which is about half the time when nothing tells them apart.
+// The time of the answer tells no more than the answer. What a machine takes varies too much for a verdict about times;
+// which of two neighbours takes longer does not: it is the one kind about half the time when nothing tells them apart,
+// however slow the machine. The medians are only shown.
 func TestUnknownInstitutionAndWrongTokenTakeTheSameTime(t *testing.T) {
 	const rounds = 1500
 	g := NewWithT(t)
@@ -183,6 +183,8 @@ func TestUnknownInstitutionAndWrongTokenTakeTheSameTime(t *testing.T) {
 	t.Logf("median of wrong tokens %s, of unknown institutions %s, ratio %.3f; the wrong token took longer in %.1f%% of "+
 		"%d pairs", wrongs[rounds/2], unknowns[rounds/2], float64(wrongs[rounds/2])/float64(unknowns[rounds/2]),
 		100*float64(longer)/rounds, rounds)
+	g.Expect(float64(longer)/rounds).To(And(BeNumerically(">", 0.4), BeNumerically("<", 0.6)),
+		"the share of pairs in which the wrong token took longer")
 }
 
 // The program that faces the internet authenticates without a right to any Secret.
