@@ -77,13 +77,14 @@ type inboxCommand struct {
 	concurrency  int
 
 	out    io.Writer
+	errOut io.Writer
 	clock  clock.WithTicker
 	client *inboxClient
 }
 
 // runInbox runs the command inbox and returns its exit code.
 func runInbox(ctx context.Context, args []string, out, errOut io.Writer) int {
-	c := &inboxCommand{out: out, clock: clock.RealClock{}}
+	c := &inboxCommand{out: out, errOut: errOut, clock: clock.RealClock{}}
 	flags := flag.NewFlagSet("inbox", flag.ContinueOnError)
 	flags.SetOutput(errOut)
 	flags.Usage = func() {

@@ -17,7 +17,10 @@ limitations under the License.
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,6 +101,31 @@ func TestInboxCommandOnAFile(t *testing.T) {
 				t.Errorf("standard error: %q", errOut.String())
 			}
 		})
+	}
+}
+
+// A Job that leaves something in an inbox has only its log to say why.
+func TestDrainingAFileSaysWhyNothingIsStored(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: away\n"+
+		"clusters: [{name: away, cluster: {server: 'https://%s'}}]\n"+
+		"contexts: [{name: away, context: {cluster: away, user: nobody}}]\n", listener.Addr())
+	if err := errors.Join(listener.Close(), os.WriteFile(kubeconfig, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var out, errOut strings.Builder
+	args := []string{"drain", "--file=" + leftBehind(t), "--kubeconfig=" + kubeconfig, "--timeout=5s"}
+	if got := runInbox(t.Context(), args, &out, &errOut); got != exitLeft {
+		t.Errorf("exit code %d, want %d", got, exitLeft)
+	}
+	for _, want := range []string{`"reason":"api-unreachable"`, `"namespace":"school"`} {
+		if !strings.Contains(errOut.String(), want) {
+			t.Errorf("no %s in the log:\n%s", want, errOut.String())
+		}
 	}
 }
 

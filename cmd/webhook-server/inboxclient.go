@@ -32,6 +32,7 @@ import (
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
 )
@@ -59,7 +60,12 @@ func (c *inboxCommand) connect(ctx context.Context, drain bool) (stop func() err
 		})
 		return func() error { return nil }, nil
 	}
-	offline, err := webhookserver.OpenOffline(c.file, logr.Discard())
+	log := logr.Discard()
+	if drain {
+		// Whoever finds out why a Job leaves something has nothing but its log.
+		log = zap.New(zap.WriteTo(c.errOut))
+	}
+	offline, err := webhookserver.OpenOffline(c.file, log)
 	if err != nil {
 		return nil, err
 	}
