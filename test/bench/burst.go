@@ -43,20 +43,25 @@ func (w *world) measureBurst(ctx context.Context, s size, t *table) error {
 	}
 	w.memory.enter("burst")
 	var whole, drains, besides, references []float64
+	cost := &costs{}
 	for run := range runs {
 		began := time.Now()
+		idle := w.cpu(ctx, 0)
 		before, err := w.createRaw(ctx, objects)
 		if err != nil {
 			return err
 		}
-		b, err := w.burst(ctx, s.burst, overload*before)
+		cost.add(false, idle, w.cpu(ctx, 0), s.raw)
+		b, err := w.burst(ctx, s.burst, overload*before, cost)
 		if err != nil {
 			return err
 		}
+		idle = w.cpu(ctx, 0)
 		after, err := w.createRaw(ctx, objects)
 		if err != nil {
 			return err
 		}
+		cost.add(false, idle, w.cpu(ctx, 0), s.raw)
 		references = append(references, (before+after)/2)
 		whole = append(whole, b.whole)
 		if b.waiting > 0 {
@@ -76,6 +81,7 @@ func (w *world) measureBurst(ctx context.Context, s size, t *table) error {
 	if len(drains) > 0 {
 		t.compare("drained after the burst", "raw creates", drains, besides, 0.9)
 	}
+	cost.note(t, "drained after the burst", "raw creates")
 	t.compare("stored from the burst's begin to its end", "raw creates", whole, references, 0.9)
 	t.bound(fmt.Sprintf("refused or lost of %d", runs*s.burst), "0", "0", true)
 	return nil
@@ -93,7 +99,7 @@ type burst struct {
 
 // burst sends deliveries at a rate, waits until all are stored, and checks that none is missing. A delivery that was
 // refused is an error.
-func (w *world) burst(ctx context.Context, n int, rate float64) (burst, error) {
+func (w *world) burst(ctx context.Context, n int, rate float64, cost *costs) (burst, error) {
 	began := time.Now()
 	report, err := w.send(ctx, n, burstConnections, rate)
 	if err != nil {
@@ -103,11 +109,12 @@ func (w *world) burst(ctx context.Context, n int, rate float64) (burst, error) {
 	if err != nil {
 		return burst{}, err
 	}
-	acknowledged := time.Now()
+	acknowledged, before := time.Now(), w.cpu(ctx, 0)
 	if err := w.awaitDrained(ctx); err != nil {
 		return burst{}, err
 	}
 	ended := time.Now()
+	cost.add(true, before, w.cpu(ctx, 0), waiting)
 	if err := w.check(ctx); err != nil {
 		return burst{}, err
 	}
