@@ -280,7 +280,7 @@ type CompletionPolicySpec struct {
 	OnRevoke RemovalAction `json:"onRevoke,omitempty"`
 
 	// onPolicyRemoval says whether grants stay (Retain) or end (Delete) when the policy is deleted, or no longer matches
-	// their completions.
+	// their completions. A seat that somebody has and the policy no longer grants stays or goes likewise.
 	//
 	// +kubebuilder:default=Retain
 	// +optional

@@ -55,7 +55,7 @@ type CompletionPolicySpecApplyConfiguration struct {
 	// ended grant has to go. Access and seats are taken away in both cases.
 	OnRevoke *apiv1alpha1.RemovalAction `json:"onRevoke,omitempty"`
 	// onPolicyRemoval says whether grants stay (Retain) or end (Delete) when the policy is deleted, or no longer matches
-	// their completions.
+	// their completions. A seat that somebody has and the policy no longer grants stays or goes likewise.
 	OnPolicyRemoval *apiv1alpha1.RemovalAction `json:"onPolicyRemoval,omitempty"`
 	// suspend set to true plans nothing: no new grants, and no changes to those there are. Their recorded ends still come.
 	Suspend *bool `json:"suspend,omitempty"`
