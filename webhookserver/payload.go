@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,50 +31,91 @@ import (
 // grows.
 const maxDepth = 32
 
-// Places in a delivery, as JSON pointers (RFC 6901).
-const (
-	atDocument    = ""
-	atEvent       = "/event"
-	atData        = "/data"
-	atInstitution = "/data/institution"
-	atCourse      = "/data/course"
-	atEnrollment  = "/data/enrollment"
-	atUser        = "/data/user"
+// place is one that the contract knows.
+type place int
 
-	atEventName            = "/event/name"
-	atEventSlug            = "/event/slug"
-	atEventSendAt          = "/event/send_at"
-	atInstitutionID        = "/data/institution/id"
-	atCourseID             = "/data/course/id"
-	atCourseName           = "/data/course/name"
-	atEnrollmentID         = "/data/enrollment/id"
-	atEnrollmentDateExpire = "/data/enrollment/date_expire"
-	atEnrollmentCourseID   = "/data/enrollment/course_id"
-	atEnrollmentActived    = "/data/enrollment/actived"
-	atEnrollmentStatus     = "/data/enrollment/status"
-	atUserID               = "/data/user/id"
-	atUserName             = "/data/user/name"
-	atUserEmail            = "/data/user/email"
-	atUserCPF              = "/data/user/cpf"
-	atUserNickname         = "/data/user/nickname"
-	atUserUUID             = "/data/user/uuid"
+const (
+	atDocument place = iota
+	atEvent
+	atData
+	atInstitution
+	atCourse
+	atEnrollment
+	atUser
+
+	atEventName
+	atEventSlug
+	atEventSendAt
+	atInstitutionID
+	atCourseID
+	atCourseName
+	atEnrollmentID
+	atEnrollmentDateExpire
+	atEnrollmentCourseID
+	atEnrollmentActived
+	atEnrollmentStatus
+	atUserID
+	atUserName
+	atUserEmail
+	atUserCPF
+	atUserNickname
+	atUserUUID
+
+	placeCount
 )
 
-// contract knows every place of the contract, and whether it is an object whose members it knows too.
-var contract = map[jsontext.Pointer]bool{
-	atDocument: true, atEvent: true, atData: true,
-	atInstitution: true, atCourse: true, atEnrollment: true, atUser: true,
-	atEventName: false, atEventSlug: false, atEventSendAt: false,
-	atInstitutionID: false,
-	atCourseID:      false, atCourseName: false,
-	atEnrollmentID: false, atEnrollmentDateExpire: false, atEnrollmentCourseID: false,
-	atEnrollmentActived: false, atEnrollmentStatus: false,
-	atUserID: false, atUserName: false, atUserEmail: false,
-	atUserCPF: false, atUserNickname: false, atUserUUID: false,
+// pointers says where the places are, as JSON pointers (RFC 6901).
+var pointers = [placeCount]jsontext.Pointer{
+	atDocument:    "",
+	atEvent:       "/event",
+	atData:        "/data",
+	atInstitution: "/data/institution",
+	atCourse:      "/data/course",
+	atEnrollment:  "/data/enrollment",
+	atUser:        "/data/user",
+
+	atEventName:            "/event/name",
+	atEventSlug:            "/event/slug",
+	atEventSendAt:          "/event/send_at",
+	atInstitutionID:        "/data/institution/id",
+	atCourseID:             "/data/course/id",
+	atCourseName:           "/data/course/name",
+	atEnrollmentID:         "/data/enrollment/id",
+	atEnrollmentDateExpire: "/data/enrollment/date_expire",
+	atEnrollmentCourseID:   "/data/enrollment/course_id",
+	atEnrollmentActived:    "/data/enrollment/actived",
+	atEnrollmentStatus:     "/data/enrollment/status",
+	atUserID:               "/data/user/id",
+	atUserName:             "/data/user/name",
+	atUserEmail:            "/data/user/email",
+	atUserCPF:              "/data/user/cpf",
+	atUserNickname:         "/data/user/nickname",
+	atUserUUID:             "/data/user/uuid",
 }
 
+// parents has the object that each place is in, and members the places of each object by name; nil where the contract
+// knows no member of it.
+var parents, members = func() (up [placeCount]place, down [placeCount]map[string]place) {
+	at := make(map[jsontext.Pointer]place, placeCount)
+	for p, pointer := range pointers {
+		at[pointer] = place(p)
+	}
+	for p, pointer := range pointers {
+		if place(p) == atDocument {
+			continue
+		}
+		parent := at[pointer.Parent()]
+		up[p] = parent
+		if down[parent] == nil {
+			down[parent] = make(map[string]place)
+		}
+		down[parent][pointer.LastToken()] = place(p)
+	}
+	return up, down
+}()
+
 // value is what a delivery has at a place. The kind is that of jsontext: the first byte of the value, with `0` for
-// every number. The text is the content of a string and the literal of a number or boolean.
+// every number, and 0 where there is nothing. The text is the content of a string and the literal of a number or boolean.
 type value struct {
 	kind jsontext.Kind
 	text string
@@ -81,32 +123,28 @@ type value struct {
 
 // document is a delivery as far as the contract knows it.
 type document struct {
-	values map[jsontext.Pointer]value
+	values [placeCount]value
 	// unknown counts the members of the contract's objects that the contract does not know, with all they contain as one.
 	unknown int
 }
+
+// decoders are used again, since what they need for each delivery is more than the delivery itself.
+var decoders = sync.Pool{New: func() any { return &decoder{json: jsontext.NewDecoder(new(bytes.Buffer))} }}
 
 // decode reads a delivery. It refuses what is not exactly one JSON value in UTF-8, names that occur twice in an object,
 // and what nests too deep; it does not judge types or values. Its fault never quotes the delivery, not even a name.
 func decode(body []byte) (*document, *Fault) {
 	if !utf8.Valid(body) {
-		return nil, &Fault{Pointer: atDocument, Detail: "must be UTF-8 throughout"}
+		return nil, &Fault{Pointer: string(pointers[atDocument]), Detail: "must be UTF-8 throughout"}
 	}
-	d := decoder{
-		json: jsontext.NewDecoder(bytes.NewBuffer(body)),
-		doc:  &document{values: make(map[jsontext.Pointer]value, len(contract))},
-	}
-	if err := d.readValue(atDocument); err != nil {
+	d := decoders.Get().(*decoder)
+	defer d.release()
+	d.json.Reset(bytes.NewBuffer(body))
+	d.doc = &document{}
+	if err := d.readDocument(); err != nil {
 		return nil, d.fault(err)
 	}
-	switch _, err := d.json.ReadToken(); {
-	case errors.Is(err, io.EOF):
-		return d.doc, nil
-	case err != nil:
-		return nil, d.fault(err)
-	default:
-		return nil, d.fault(errTrailing)
-	}
+	return d.doc, nil
 }
 
 var (
@@ -118,10 +156,34 @@ var (
 type decoder struct {
 	json *jsontext.Decoder
 	doc  *document
+	// name is room for the name of a member.
+	name []byte
+}
+
+// release lets go of the delivery and leaves the decoder to the next one.
+func (d *decoder) release() {
+	d.json.Reset(new(bytes.Buffer))
+	d.doc = nil
+	decoders.Put(d)
+}
+
+// readDocument reads all there is.
+func (d *decoder) readDocument() error {
+	if err := d.readValue(atDocument); err != nil {
+		return err
+	}
+	switch _, err := d.json.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return errTrailing
+	}
 }
 
 // readValue keeps the value that comes next and belongs to a known place.
-func (d *decoder) readValue(at jsontext.Pointer) error {
+func (d *decoder) readValue(at place) error {
 	token, err := d.json.ReadToken()
 	if err != nil {
 		return err
@@ -130,7 +192,7 @@ func (d *decoder) readValue(at jsontext.Pointer) error {
 	switch v.kind {
 	case jsontext.KindBeginObject:
 		d.doc.values[at] = v
-		if contract[at] {
+		if members[at] != nil {
 			return d.readMembers(at)
 		}
 		return d.skipRest()
@@ -145,14 +207,17 @@ func (d *decoder) readValue(at jsontext.Pointer) error {
 }
 
 // readMembers reads the members of a known object, whose opening brace has been read.
-func (d *decoder) readMembers(at jsontext.Pointer) error {
-	for d.json.PeekKind() != jsontext.KindEndObject {
-		name, err := d.json.ReadToken()
+func (d *decoder) readMembers(at place) error {
+	for d.json.PeekKind() == jsontext.KindString {
+		quoted, err := d.json.ReadValue()
 		if err != nil {
 			return err
 		}
-		member := at.AppendToken(name.String())
-		if _, known := contract[member]; known {
+		// Not as a token, whose text would be another one for each member of each delivery.
+		if d.name, err = jsontext.AppendUnquote(d.name[:0], quoted); err != nil {
+			return err
+		}
+		if member, known := members[at][string(d.name)]; known {
 			err = d.readValue(member)
 		} else {
 			d.doc.unknown++
@@ -162,6 +227,7 @@ func (d *decoder) readMembers(at jsontext.Pointer) error {
 			return err
 		}
 	}
+	// The closing brace, or the error of what is in its place.
 	_, err := d.json.ReadToken()
 	return err
 }
@@ -209,18 +275,18 @@ func (d *decoder) fault(err error) *Fault {
 	case errors.Is(err, errTrailing):
 		what = "is followed by more data; send one JSON object alone"
 	}
-	return &Fault{Pointer: string(knownPlace(at)), Detail: fmt.Sprintf("%s (at byte %d)", what, offset)}
+	return &Fault{Pointer: string(pointers[knownPlace(at)]), Detail: fmt.Sprintf("%s (at byte %d)", what, offset)}
 }
 
 // knownPlace returns the nearest place around p that the contract knows, since the sender's own names may say anything.
-func knownPlace(p jsontext.Pointer) jsontext.Pointer {
-	place := jsontext.Pointer(atDocument)
+func knownPlace(p jsontext.Pointer) place {
+	at := atDocument
 	for token := range p.Tokens() {
-		next := place.AppendToken(token)
-		if _, known := contract[next]; !known {
+		next, known := members[at][token]
+		if !known {
 			break
 		}
-		place = next
+		at = next
 	}
-	return place
+	return at
 }

@@ -19,6 +19,7 @@ package webhookserver
 import (
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -138,7 +139,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		doc, fault := decode(body)
 		if fault != nil {
-			if _, known := contract[jsontext.Pointer(fault.Pointer)]; !known {
+			if !slices.Contains(pointers[:], jsontext.Pointer(fault.Pointer)) {
 				t.Errorf("the fault's pointer %q is not the contract's", fault.Pointer)
 			}
 			return

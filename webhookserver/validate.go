@@ -44,7 +44,7 @@ type Fault struct {
 // a refused delivery may be gone for good, and warnings say what was odd.
 func validate(doc *document, institution v1alpha1.PlatformID) (v1alpha1.CourseCompletionSpec, []Fault) {
 	v := validator{doc: doc}
-	for _, at := range []jsontext.Pointer{
+	for _, at := range []place{
 		atDocument, atEvent, atData, atInstitution, atCourse, atEnrollment, atUser,
 	} {
 		v.object(at)
@@ -85,26 +85,27 @@ type validator struct {
 	faults []Fault
 }
 
-func (v *validator) refuse(at jsontext.Pointer, detail string) {
-	v.faults = append(v.faults, Fault{Pointer: string(at), Detail: detail})
+func (v *validator) refuse(at place, detail string) {
+	v.faults = append(v.faults, Fault{Pointer: string(pointers[at]), Detail: detail})
 }
 
 // expected tells whether there could be a value at a place at all. Where the object around it is missing, that one
 // fault says enough.
-func (v *validator) expected(at jsontext.Pointer) bool {
-	return at == atDocument || v.doc.values[at.Parent()].kind == jsontext.KindBeginObject
+func (v *validator) expected(at place) bool {
+	return at == atDocument || v.doc.values[parents[at]].kind == jsontext.KindBeginObject
 }
 
 // require returns the value at a place and refuses its absence.
-func (v *validator) require(at jsontext.Pointer) (value, bool) {
-	got, ok := v.doc.values[at]
+func (v *validator) require(at place) (value, bool) {
+	got := v.doc.values[at]
+	ok := got.kind != jsontext.KindInvalid
 	if !ok && v.expected(at) {
 		v.refuse(at, "is required")
 	}
 	return got, ok
 }
 
-func (v *validator) object(at jsontext.Pointer) {
+func (v *validator) object(at place) {
 	if got, ok := v.require(at); ok && got.kind != jsontext.KindBeginObject {
 		v.refuse(at, "must be a JSON object")
 	}
@@ -112,7 +113,7 @@ func (v *validator) object(at jsontext.Pointer) {
 
 // id reads a number of the platform. Only an integer literal will do: 1.0, 1e5 and "1" are somebody's rounding or
 // guessing, and an id that is nearly right is another person's.
-func (v *validator) id(at jsontext.Pointer) v1alpha1.PlatformID {
+func (v *validator) id(at place) v1alpha1.PlatformID {
 	got, ok := v.require(at)
 	if !ok {
 		return 0
@@ -126,7 +127,7 @@ func (v *validator) id(at jsontext.Pointer) v1alpha1.PlatformID {
 	return 0
 }
 
-func (v *validator) institution(at jsontext.Pointer, want v1alpha1.PlatformID) v1alpha1.PlatformID {
+func (v *validator) institution(at place, want v1alpha1.PlatformID) v1alpha1.PlatformID {
 	id := v.id(at)
 	if id != 0 && id != want {
 		v.refuse(at, "must be the institution of the webhook URL")
@@ -134,7 +135,7 @@ func (v *validator) institution(at jsontext.Pointer, want v1alpha1.PlatformID) v
 	return id
 }
 
-func (v *validator) slug(at jsontext.Pointer) string {
+func (v *validator) slug(at place) string {
 	got, ok := v.require(at)
 	if ok && (got.kind != jsontext.KindString || got.text != v1alpha1.EventSlug) {
 		v.refuse(at, fmt.Sprintf("must be the string %q", v1alpha1.EventSlug))
@@ -143,7 +144,7 @@ func (v *validator) slug(at jsontext.Pointer) string {
 }
 
 // when reads a date and time without a zone.
-func (v *validator) when(at jsontext.Pointer) string {
+func (v *validator) when(at place) string {
 	got, ok := v.require(at)
 	if ok && (got.kind != jsontext.KindString || !inCalendar(time.DateTime, got.text)) {
 		v.refuse(at, "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 0001 to 9999")
@@ -151,7 +152,7 @@ func (v *validator) when(at jsontext.Pointer) string {
 	return got.text
 }
 
-func (v *validator) dateOrNull(at jsontext.Pointer) string {
+func (v *validator) dateOrNull(at place) string {
 	got, ok := v.require(at)
 	if !ok || got.kind == jsontext.KindNull {
 		return ""
@@ -169,7 +170,7 @@ func inCalendar(layout, text string) bool {
 }
 
 // flag reads a boolean, which the contract's example writes as a number.
-func (v *validator) flag(at jsontext.Pointer) *bool {
+func (v *validator) flag(at place) *bool {
 	got, ok := v.require(at)
 	if !ok {
 		return nil
@@ -187,7 +188,7 @@ func (v *validator) flag(at jsontext.Pointer) *bool {
 	return nil
 }
 
-func (v *validator) status(at jsontext.Pointer) *int32 {
+func (v *validator) status(at place) *int32 {
 	got, ok := v.require(at)
 	if !ok {
 		return nil
@@ -205,10 +206,10 @@ func (v *validator) status(at jsontext.Pointer) *int32 {
 }
 
 // text reads a descriptive string, which may be absent or null, of at most limit characters.
-func (v *validator) text(at jsontext.Pointer, limit int) string {
-	got, ok := v.doc.values[at]
+func (v *validator) text(at place, limit int) string {
+	got := v.doc.values[at]
 	switch {
-	case !ok || got.kind == jsontext.KindNull:
+	case got.kind == jsontext.KindInvalid || got.kind == jsontext.KindNull:
 		return ""
 	case got.kind != jsontext.KindString:
 		v.refuse(at, "must be a string or null")
@@ -227,7 +228,7 @@ func ahead(sentAt metav1.Time, now time.Time) *Fault {
 	if sentAt.Sub(now) <= maxAhead {
 		return nil
 	}
-	return &Fault{Pointer: atEventSendAt, Detail: "must not lie more than 48 hours in the future"}
+	return &Fault{Pointer: string(pointers[atEventSendAt]), Detail: "must not lie more than 48 hours in the future"}
 }
 
 // moment reads the sender's date and time in the zone of the institution. Where a clock was turned, it takes one of the
@@ -237,7 +238,7 @@ func moment(sendAt string, zone *time.Location) (metav1.Time, *Fault) {
 	local, err := time.ParseInLocation(time.DateTime, sendAt, zone)
 	if year := local.UTC().Year(); err != nil || year < 1 || year > 9999 || local.IsZero() {
 		return metav1.Time{}, &Fault{
-			Pointer: atEventSendAt,
+			Pointer: string(pointers[atEventSendAt]),
 			Detail:  "must be of the years 0001 to 9999 in UTC too, after the very first second",
 		}
 	}
