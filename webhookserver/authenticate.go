@@ -161,7 +161,7 @@ type authenticator struct {
 }
 
 // authenticate returns the Institution, or nil where the institution is unknown or the token wrong. An Institution that
-// is being deleted still takes deliveries until it has gone.
+// is being deleted still takes deliveries until it has gone. It is shared with other calls: nobody may change it.
 //
 // The work does not depend on whether the institution exists: one digest of what was presented, one look-up by that
 // digest, which an unknown institution and a wrong token both miss. How far a digest agrees with another says nothing
@@ -171,7 +171,10 @@ func (a *authenticator) authenticate(ctx context.Context, c credentials) (*v1alp
 	sum := sha256.Sum256([]byte(c.token))
 	digest := hex.EncodeToString(sum[:])
 	var found v1alpha1.InstitutionList
-	if err := a.institutions.List(ctx, &found, client.MatchingFields{indexAcceptedDigest: digest}); err != nil {
+	// Each call reads the Institution and none changes it, so that all can share it.
+	err := a.institutions.List(ctx, &found, client.MatchingFields{indexAcceptedDigest: digest},
+		client.UnsafeDisableDeepCopy)
+	if err != nil {
 		return nil, fmt.Errorf("looking for the institution of a token: %w", err)
 	}
 	if len(found.Items) != 1 || c.flaw != "" {

@@ -110,7 +110,7 @@ func (d *directory) refresh() time.Duration {
 	return max(snapshotInterval, min(snapshotRefresh, d.maxAge/4))
 }
 
-// List finds Institutions by the digest of a token.
+// List finds Institutions by the digest of a token. They are shared: nobody may change them.
 func (d *directory) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	if d.synced() {
 		return d.Reader.List(ctx, list, options...)
@@ -126,7 +126,7 @@ func (d *directory) List(ctx context.Context, list client.ObjectList, options ..
 		return errors.New("the snapshot has Institutions by digest only")
 	}
 	for _, institution := range d.snapshot[digest] {
-		found.Items = append(found.Items, *institution.DeepCopy())
+		found.Items = append(found.Items, *institution)
 	}
 	return nil
 }

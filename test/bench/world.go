@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -121,7 +122,8 @@ func (w *world) stop() error {
 	return errors.Join(failures...)
 }
 
-// deliveries makes n new deliveries of people that no other run has. They are made before the clock starts.
+// deliveries makes n new deliveries of people that no other run has. They are made before the clock starts, and what
+// making them leaves behind is collected before it too.
 func (w *world) deliveries(n int) (func() sender.Delivery, error) {
 	w.seeds++
 	generator, err := sender.NewGenerator(sender.Plan{
@@ -139,6 +141,7 @@ func (w *world) deliveries(n int) (func() sender.Delivery, error) {
 		made[i] = generator.Next()
 		made[i].Index += w.seeds * 10_000_000
 	}
+	runtime.GC()
 	at := 0
 	return func() sender.Delivery {
 		at++
