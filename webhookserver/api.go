@@ -63,9 +63,14 @@ func newAPIConnection(config *rest.Config) (*apiConnection, error) {
 	return &apiConnection{config: config, http: httpClient, scheme: scheme, mapper: mapper}, nil
 }
 
-// completions returns the client for CourseCompletions.
+// completions returns the client for CourseCompletions, which asks the API once and tells what it said.
 func (c *apiConnection) completions() (client.Client, error) {
-	direct, err := client.New(c.config, client.Options{HTTPClient: c.http, Scheme: c.scheme, Mapper: c.mapper})
+	once := *c.http
+	if once.Transport == nil {
+		once.Transport = http.DefaultTransport
+	}
+	once.Transport = unrepeated{next: once.Transport}
+	direct, err := client.New(c.config, client.Options{HTTPClient: &once, Scheme: c.scheme, Mapper: c.mapper})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the client: %w", err)
 	}
