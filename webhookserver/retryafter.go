@@ -47,15 +47,13 @@ func (u unrepeated) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || (response.StatusCode != http.StatusTooManyRequests && response.StatusCode < 500) {
 		return response, err
 	}
-	seconds, err := strconv.Atoi(response.Header.Get(retryAfterHeader))
-	if err != nil {
-		// The library sees no number either.
-		return response, nil
+	if seconds, notANumber := strconv.Atoi(response.Header.Get(retryAfterHeader)); notANumber == nil {
+		response.Header.Del(retryAfterHeader)
+		if err := moveWait(r, response, seconds); err != nil {
+			return nil, err
+		}
 	}
-	response.Header.Del(retryAfterHeader)
-	if err := moveWait(r, response, seconds); err != nil {
-		return nil, err
-	}
+	// What is no number is none for the library either.
 	return response, nil
 }
 

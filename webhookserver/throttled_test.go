@@ -45,7 +45,8 @@ func TestAnAPIThatAsksForPatienceIsAskedOnce(t *testing.T) {
 		return string(text)
 	}
 	terminating := apierrors.NewTooManyRequests("", 0)
-	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause, Field: "metadata"}}
+	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	slow := apierrors.NewServerTimeout(resource, "create", 4)
 	bare := apierrors.NewServiceUnavailable("")
 	bare.ErrStatus.Details = nil
 	for _, tc := range []struct {
@@ -70,7 +71,7 @@ func TestAnAPIThatAsksForPatienceIsAskedOnce(t *testing.T) {
 			refusal{reason: "api-unavailable", scope: scopeAPI, wait: time.Second}, metav1.CauseTypeUnexpectedServerResponse},
 		{"going away, in a Status without details", 503, "1", "application/json", structured(bare),
 			refusal{reason: "api-unavailable", scope: scopeAPI, wait: time.Second}, ""},
-		{"too slow behind the API", 500, "4", "application/json", structured(apierrors.NewServerTimeout(resource, "create", 4)),
+		{"too slow behind the API", 500, "4", "application/json", structured(slow),
 			refusal{reason: "api-timeout", scope: scopeAPI, slow: true, wait: 4 * time.Second}, ""},
 		{"broken", 500, "1", "application/json", "{",
 			refusal{reason: "api-internal", scope: scopeNamespace, wait: time.Second}, metav1.CauseTypeUnexpectedServerResponse},
