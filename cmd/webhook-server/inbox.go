@@ -25,12 +25,12 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"k8s.io/utils/clock"
 
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
 )
 
 const inboxUsage = `Usage: webhook-server inbox <command> [flags] [record...]
@@ -40,14 +40,17 @@ it opens the inbox itself, such as one on a volume that was left behind, which n
 
 Commands:
   status                what the inbox has
-  list                  the records, oldest first (--state waiting, dead or all)
+  list                  the records, oldest first (--state waiting, dead or all; at most --limit)
   show RECORD           one record; --with-data adds the delivery, which holds personal data
   retry RECORD...       try dead letters again (--all: every one)
   drop RECORD...        remove records for good
-  drain                 try everything now and wait until the inbox is empty, for as long as --timeout says; dead
-                        letters stay. With --file it uses the kubeconfig or the ServiceAccount of its pod.
+  drain                 try everything now and wait until nothing waits any more, for as long as --timeout says; dead
+                        letters stay. With --file it uses the kubeconfig or the ServiceAccount of its pod, and fails
+                        where dead letters stay, unless --allow-dead-letters is given.
+  set-aside             give the damaged inbox that --file names another name in its folder, so that a server starts
+                        with a new one
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 drain left records behind.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 drain left records that wait, 4 drain left dead letters only.
 
 Flags:
 `
@@ -58,18 +61,22 @@ const (
 	exitFailed
 	exitUsage
 	exitLeft
+	exitDead
 )
 
 var (
 	errUsage = errors.New("wrong usage")
 	errLeft  = errors.New("records are left in the inbox")
+	errDead  = errors.New("dead letters are left in the inbox")
 )
 
 // inboxCommand is one call of the command inbox.
 type inboxCommand struct {
 	file, socket string
 	state        string
+	limit        int
 	all          bool
+	allowDead    bool
 	withData     bool
 	json         bool
 	timeout      time.Duration
@@ -92,6 +99,7 @@ func runInbox(ctx context.Context, args []string, out, errOut io.Writer) int {
 		flags.PrintDefaults()
 	}
 	c.bind(flags)
+	limitMemory := bindMemory(flags)
 	if len(args) == 0 {
 		flags.Usage()
 		return exitUsage
@@ -106,27 +114,32 @@ func runInbox(ctx context.Context, args []string, out, errOut io.Writer) int {
 	case err != nil:
 		return exitUsage
 	}
+	// As kubectl exec runs it, it shares the memory of the pod with the server.
+	limitMemory()
 	err := c.run(ctx, command, flags.Args())
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
+	}
+	fmt.Fprintf(errOut, "webhook-server inbox: %v\n", err)
+	switch {
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(errOut, "webhook-server inbox: %v; see webhook-server inbox help\n", err)
+		fmt.Fprintln(errOut, "See webhook-server inbox help.")
 		return exitUsage
 	case errors.Is(err, errLeft):
-		fmt.Fprintf(errOut, "webhook-server inbox: %v\n", err)
 		return exitLeft
-	default:
-		fmt.Fprintf(errOut, "webhook-server inbox: %v\n", err)
-		return exitFailed
+	case errors.Is(err, errDead):
+		return exitDead
 	}
+	return exitFailed
 }
 
 func (c *inboxCommand) bind(flags *flag.FlagSet) {
 	flags.StringVar(&c.file, "file", "", "The inbox to open, instead of asking the running server.")
 	flags.StringVar(&c.socket, "inbox-socket", socketOf("", defaultInbox), "The socket of the running server.")
 	flags.StringVar(&c.state, "state", "all", "Which records list shows: waiting, dead or all.")
+	flags.IntVar(&c.limit, "limit", 0, "How many records list shows at most. 0: all.")
 	flags.BoolVar(&c.all, "all", false, "Retry every dead letter.")
+	flags.BoolVar(&c.allowDead, "allow-dead-letters", false, "Have drain with --file end well where dead letters stay.")
 	flags.BoolVar(&c.withData, "with-data", false, "Show the delivery too, which holds personal data.")
 	flags.BoolVar(&c.json, "json", false, "Print JSON, for list one record a line.")
 	flags.DurationVar(&c.timeout, "timeout", time.Minute, "How long drain waits for the inbox to be empty.")
@@ -141,7 +154,7 @@ func (c *inboxCommand) run(ctx context.Context, command string, args []string) e
 	do, takes := map[string]func(context.Context, []uint64) error{
 		"status": c.status, "list": c.list, "show": c.show, "retry": c.retry, "drop": c.drop, "drain": c.drain,
 	}[command], command == "show" || command == "retry" || command == "drop"
-	if do == nil {
+	if do == nil && command != "set-aside" {
 		return fmt.Errorf("%w: there is no command %q", errUsage, command)
 	}
 	if len(args) > 0 && !takes {
@@ -154,6 +167,9 @@ func (c *inboxCommand) run(ctx context.Context, command string, args []string) e
 			return fmt.Errorf("%w: %q is no number of a record (flags come before records)", errUsage, arg)
 		}
 		records = append(records, record)
+	}
+	if do == nil {
+		return c.setAside()
 	}
 	stop, err := c.connect(ctx, command == "drain")
 	if err != nil {
@@ -185,35 +201,6 @@ func (c *inboxCommand) status(ctx context.Context, _ []uint64) error {
 	return nil
 }
 
-func (c *inboxCommand) list(ctx context.Context, _ []uint64) error {
-	states := []string{c.state}
-	switch c.state {
-	case "all":
-		states = []string{"dead", "waiting"}
-	case "dead", "waiting":
-	default:
-		return fmt.Errorf("%w: --state is waiting, dead or all", errUsage)
-	}
-	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	if !c.json {
-		fmt.Fprintln(table, "RECORD\tSTATE\tRECEIVED\tREASON\tATTEMPTS\tCOMPLETION\tDELIVERY")
-	}
-	for _, state := range states {
-		err := c.client.each(ctx, state, func(r webhookserver.InboxRecord) error {
-			if c.json {
-				return json.NewEncoder(c.out).Encode(r)
-			}
-			_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Record, r.State,
-				r.Received.Format(time.RFC3339), r.Reason, r.Attempts, r.Completion, r.DeliveryID)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return table.Flush()
-}
-
 func (c *inboxCommand) show(ctx context.Context, records []uint64) error {
 	if len(records) != 1 {
 		return fmt.Errorf("%w: show takes one record", errUsage)
@@ -243,9 +230,11 @@ func (c *inboxCommand) retry(ctx context.Context, records []uint64) error {
 		return fmt.Errorf("%w: name the records to retry, or use --all", errUsage)
 	}
 	if c.all {
-		err := c.client.each(ctx, "dead", func(r webhookserver.InboxRecord) error {
-			records = append(records, r.Record)
-			return nil
+		err := c.client.pages(ctx, "dead", func(page []webhookserver.InboxRecord) (bool, error) {
+			for _, r := range page {
+				records = append(records, r.Record)
+			}
+			return true, nil
 		})
 		if err != nil {
 			return err
@@ -271,7 +260,21 @@ func (c *inboxCommand) change(ctx context.Context, records []uint64, method, suf
 	return nil
 }
 
-// drain has everything tried and waits until the inbox is empty.
+// setAside renames a damaged file: the image has no other program that could.
+func (c *inboxCommand) setAside() error {
+	if c.file == "" {
+		return fmt.Errorf("%w: set-aside takes the inbox by --file", errUsage)
+	}
+	aside, err := inbox.SetAside(c.file, c.clock.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "the damaged inbox is now %s, and may hold acknowledged deliveries; a server starts with a new "+
+		"one\n", aside)
+	return nil
+}
+
+// drain has everything tried and waits until nothing waits any more.
 func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -286,7 +289,11 @@ func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
 			return err
 		}
 		if s.Records == 0 && ctx.Err() == nil {
-			fmt.Fprintf(c.out, "the inbox is empty, %d dead letters stay\n", s.DeadLetters)
+			fmt.Fprintf(c.out, "0 records and %d dead letters are left\n", s.DeadLetters)
+			if s.DeadLetters > 0 && c.file != "" && !c.allowDead {
+				// Whoever deletes the file next deletes them.
+				return fmt.Errorf("%w, which nothing stores any more: list, retry or drop them", errDead)
+			}
 			return nil
 		}
 		select {

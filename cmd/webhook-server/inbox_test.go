@@ -59,10 +59,10 @@ func leftBehind(t *testing.T) string {
 
 func TestInboxCommandOnAFile(t *testing.T) {
 	const (
-		table   = "RECORD  STATE    RECEIVED              REASON       ATTEMPTS  COMPLETION      DELIVERY\n"
-		two     = "2       dead     2026-11-23T21:00:01Z  api-invalid  1         school/1-2-2-4  delivery-2\n"
-		three   = "3       dead     2026-11-23T21:00:02Z  api-invalid  1         school/1-2-3-4  delivery-3\n"
-		waiting = "1       waiting  2026-11-23T21:00:00Z  api-invalid  1         school/1-2-1-4  delivery-1\n"
+		table   = "RECORD  STATE    RECEIVED              REASON           ATTEMPTS  COMPLETION            DELIVERY\n"
+		two     = "2       dead     2026-11-23T21:00:01Z  api-invalid      1         school/1-2-2-4        delivery-2\n"
+		three   = "3       dead     2026-11-23T21:00:02Z  api-invalid      1         school/1-2-3-4        delivery-3\n"
+		waiting = "1       waiting  2026-11-23T21:00:00Z  api-invalid      1         school/1-2-1-4        delivery-1\n"
 	)
 	path := leftBehind(t)
 	for _, tc := range []struct {
@@ -84,8 +84,7 @@ func TestInboxCommandOnAFile(t *testing.T) {
 		{"what is left", "list --json", exitDone, `{"record":3,"state":"dead","received":"2026-11-23T21:00:02Z",` +
 			`"deliveryID":"delivery-3","completion":"school/1-2-3-4","reason":"api-invalid","attempts":1}` + "\n"},
 		{"retry all", "retry --all", exitDone, "record 3 waits again\n"},
-		{"no dead letters", "list --state dead", exitDone,
-			"RECORD  STATE  RECEIVED  REASON  ATTEMPTS  COMPLETION  DELIVERY\n"},
+		{"no dead letters", "list --state dead", exitDone, table},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			args := strings.Fields(tc.args)
@@ -104,8 +103,9 @@ func TestInboxCommandOnAFile(t *testing.T) {
 	}
 }
 
-// A Job that leaves something in an inbox has only its log to say why.
-func TestDrainingAFileSaysWhyNothingIsStored(t *testing.T) {
+// kubeconfigOfNobody is for an API that nothing listens for.
+func kubeconfigOfNobody(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +117,12 @@ func TestDrainingAFileSaysWhyNothingIsStored(t *testing.T) {
 	if err := errors.Join(listener.Close(), os.WriteFile(kubeconfig, []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	return kubeconfig
+}
+
+// A Job that leaves something in an inbox has only its log to say why.
+func TestDrainingAFileSaysWhyNothingIsStored(t *testing.T) {
+	kubeconfig := kubeconfigOfNobody(t)
 	var out, errOut strings.Builder
 	args := []string{"drain", "--file=" + leftBehind(t), "--kubeconfig=" + kubeconfig, "--timeout=5s"}
 	if got := runInbox(t.Context(), args, &out, &errOut); got != exitLeft {
@@ -146,6 +152,10 @@ func TestInboxCommandUsedWrongly(t *testing.T) {
 		{"drop nothing", []string{"drop", "--file", path}, exitUsage, "name the records to drop"},
 		{"retry some and all", []string{"retry", "--file", path, "--all", "1"}, exitUsage, "or use --all"},
 		{"records for status", []string{"status", "1"}, exitUsage, "status takes no records"},
+		{"a limit that is none", []string{"list", "--file", path, "--limit=-1"}, exitUsage, "--limit is a number"},
+		{"set aside what", []string{"set-aside"}, exitUsage, "set-aside takes the inbox by --file"},
+		{"set aside a record", []string{"set-aside", "--file", path, "1"}, exitUsage, "set-aside takes no records"},
+		{"set aside a whole one", []string{"set-aside", "--file", path}, exitFailed, "the inbox is whole"},
 		{"no server", []string{"status", "--inbox-socket", path + ".sock"}, exitFailed, "does it run? --file opens"},
 		{"no file", []string{"status", "--file", path + ".other"}, exitFailed, "no such file"},
 	} {

@@ -133,20 +133,17 @@ func (c *inboxClient) do(ctx context.Context, method, path string, into any) err
 	return json.NewDecoder(response.Body).Decode(into)
 }
 
-// each calls do for every record of a state, oldest first.
-func (c *inboxClient) each(ctx context.Context, state string, do func(webhookserver.InboxRecord) error) error {
+// pages calls do for the records of a state, a page at a time, oldest first, for as long as it wants more.
+func (c *inboxClient) pages(
+	ctx context.Context, state string, do func([]webhookserver.InboxRecord) (more bool, err error),
+) error {
 	for after := uint64(0); ; {
 		var page webhookserver.InboxPage
 		if err := c.get(ctx, fmt.Sprintf("/records?state=%s&after=%d", state, after), &page); err != nil {
 			return err
 		}
-		for _, record := range page.Records {
-			if err := do(record); err != nil {
-				return err
-			}
-		}
-		if page.Next <= after {
-			return nil
+		if more, err := do(page.Records); err != nil || !more || page.Next <= after {
+			return err
 		}
 		after = page.Next
 	}

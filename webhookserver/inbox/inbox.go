@@ -128,14 +128,29 @@ func Open(path string, options Options) (*Inbox, error) {
 		written:  make(chan struct{}),
 	}
 	if err := i.open(false); err != nil {
-		return nil, fmt.Errorf("opening the inbox %s: %w; it was left as it is: move it away and start again, or see "+
-			"docs/operations.md", path, err)
+		return nil, fmt.Errorf("opening the inbox %s: %w", path, advise(err))
 	}
 	if err := i.view(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }); err != nil {
 		return nil, errors.Join(err, i.db.Close())
 	}
 	go i.write()
 	return i, nil
+}
+
+// advise says what to do about a file that is refused. Wrong advice loses deliveries: whoever moves a file away that is
+// only in use has a server that goes on writing to what nobody reads any more.
+func advise(err error) error {
+	switch {
+	case errors.Is(err, ErrLocked):
+		return fmt.Errorf("%w: leave the file where it is; a server that runs answers webhook-server inbox without --file, "+
+			"in its pod", err)
+	case errors.Is(err, ErrNewer):
+		return fmt.Errorf("%w: start the later version again; the file was left as it is", err)
+	case errors.Is(err, ErrCorrupt), errors.Is(err, ErrForeign):
+		return fmt.Errorf("%w; it was left as it is, and may hold acknowledged deliveries: keep it, and set it aside with "+
+			"webhook-server inbox set-aside to start without it; see docs/operations.md, A damaged inbox", err)
+	}
+	return err
 }
 
 // open opens the file and counts what it has.
