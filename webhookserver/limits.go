@@ -39,6 +39,9 @@ func checkMediaType(header http.Header) *answer {
 	if len(declared) != 1 {
 		return unsupportedMediaType("The request must have one Content-Type, " + mediaType + ".")
 	}
+	if declared[0] == mediaType {
+		return nil
+	}
 	got, parameters, err := mime.ParseMediaType(declared[0])
 	if err != nil || got != mediaType {
 		return unsupportedMediaType("The Content-Type must be " + mediaType + ".")

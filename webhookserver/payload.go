@@ -115,7 +115,8 @@ var parents, members = func() (up [placeCount]place, down [placeCount]map[string
 }()
 
 // value is what a delivery has at a place. The kind is that of jsontext: the first byte of the value, with `0` for
-// every number, and 0 where there is nothing. The text is the content of a string and the literal of a number or boolean.
+// every number, and 0 where there is nothing. The text is the content of a string and the literal of a number or
+// boolean.
 type value struct {
 	kind jsontext.Kind
 	text string

@@ -44,12 +44,10 @@ var (
 
 // newCompletion returns the object that holds a delivery.
 func newCompletion(namespace string, spec v1alpha1.CourseCompletionSpec) *v1alpha1.CourseCompletion {
-	completion := &v1alpha1.CourseCompletion{
+	return &v1alpha1.CourseCompletion{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: spec.Name()},
 		Spec:       spec,
 	}
-	setLabels(completion)
-	return completion
 }
 
 // setLabels adds the ids as labels and leaves all others alone.
@@ -77,7 +75,9 @@ func (r *recorder) record(ctx context.Context, completion *v1alpha1.CourseComple
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	for range maxAttempts {
-		err := r.client.Create(ctx, completion.DeepCopy())
+		created := completion.DeepCopy()
+		setLabels(created)
+		err := r.client.Create(ctx, created)
 		if err == nil {
 			return outcomeCreated, nil
 		}
