@@ -44,12 +44,16 @@ const (
 	snapshotInterval = 2 * time.Second
 	// snapshotRefresh is how often one that has not changed is saved again, since it counts by its age.
 	snapshotRefresh = 10 * time.Minute
+	// confirmTimeout bounds how long the API may take to confirm one.
+	confirmTimeout = 10 * time.Second
 )
 
 // directory knows the Institutions: from the API, and as long as it has not told them, from the snapshot of the last
 // time that it had.
 type directory struct {
 	client.Reader
+	// live asks the API itself. What the other one has may be old: a watch can be broken, or no longer be allowed.
+	live   client.Reader
 	log    logr.Logger
 	clock  clock.WithTicker
 	synced func() bool
@@ -63,8 +67,10 @@ type directory struct {
 
 	snapshot map[string][]*v1alpha1.Institution
 	// loaded is when that was taken, and taken the same of the one in the inbox, in nanoseconds since 1970; 0 without any.
-	loaded   time.Time
-	taken    atomic.Int64
+	loaded time.Time
+	taken  atomic.Int64
+	// told is when the API last told a change, in nanoseconds since 1970; 0 where it has not.
+	told     atomic.Int64
 	fallback atomic.Bool
 	// changed has something in it after an Institution has changed.
 	changed chan struct{}
@@ -72,7 +78,8 @@ type directory struct {
 	saved [sha256.Size]byte
 }
 
-// load reads the snapshot.
+// load reads the snapshot. One that this version cannot read, as after going back to it from a later one, is none: the
+// API has all that is in it, and the file has deliveries that nobody else has.
 func (d *directory) load() error {
 	d.changed = make(chan struct{}, 1)
 	d.snapshot = make(map[string][]*v1alpha1.Institution)
@@ -80,18 +87,33 @@ func (d *directory) load() error {
 	if err != nil || loaded == nil {
 		return err
 	}
-	for _, text := range loaded.Entries {
-		institution := &v1alpha1.Institution{}
-		if err := json.Unmarshal(text, institution); err != nil {
-			return errors.New("the snapshot of the institutions in the inbox cannot be read by this version")
-		}
-		for _, digest := range acceptedDigests(institution) {
-			d.snapshot[digest] = append(d.snapshot[digest], institution)
-		}
+	snapshot, readable := institutionsIn(loaded.Entries)
+	if !readable {
+		d.log.Info("Snapshot of the institutions cannot be read by this version, which takes deliveries once the API tells "+
+			"the institutions", "institutions", len(loaded.Entries), "taken", loaded.Taken)
+		return nil
 	}
+	d.snapshot = snapshot
 	d.saved, d.loaded = digestOf(loaded.Entries), loaded.Taken
 	d.taken.Store(loaded.Taken.UnixNano())
 	return nil
+}
+
+// institutionsIn returns the Institutions of a snapshot by the digests of their tokens, or that not all can be read:
+// without those that cannot, their tokens would be taken for wrong ones.
+func institutionsIn(entries map[string][]byte) (byDigest map[string][]*v1alpha1.Institution, readable bool) {
+	byDigest = make(map[string][]*v1alpha1.Institution)
+	for _, text := range entries {
+		institution := &v1alpha1.Institution{}
+		// The error may quote what is in it.
+		if json.Unmarshal(text, institution) != nil {
+			return nil, false
+		}
+		for _, digest := range acceptedDigests(institution) {
+			byDigest[digest] = append(byDigest[digest], institution)
+		}
+	}
+	return byDigest, true
 }
 
 // known tells whether deliveries can be authenticated.
@@ -135,16 +157,32 @@ func (d *directory) List(ctx context.Context, list client.ObjectList, options ..
 func (d *directory) observe(informer interface {
 	AddEventHandler(toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error)
 }) error {
-	touch := d.touch
+	changed := func() {
+		d.told.Store(d.clock.Now().UnixNano())
+		d.touch()
+	}
 	_, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { touch() },
-		UpdateFunc: func(any, any) { touch() },
-		DeleteFunc: func(any) { touch() },
+		AddFunc: func(any) { changed() },
+		UpdateFunc: func(before, after any) {
+			// The cache now and then tells what it has once more, which the API has nothing to do with.
+			if versionOf(before) != versionOf(after) {
+				changed()
+			}
+		},
+		DeleteFunc: func(any) { changed() },
 	})
 	if err != nil {
 		return fmt.Errorf("watching the institutions: %w", err)
 	}
 	return nil
+}
+
+func versionOf(object any) string {
+	institution, ok := object.(*v1alpha1.Institution)
+	if !ok {
+		return ""
+	}
+	return institution.ResourceVersion
 }
 
 // touch has a snapshot saved soon.
@@ -207,34 +245,65 @@ func (d *directory) saveNow(ctx context.Context) bool {
 	return true
 }
 
-// save writes a snapshot, if it differs from the last one.
+// save writes a snapshot, if it differs from the last one, or if that has become old and the API still says the same. A
+// snapshot is as old as what the API last said of it.
 func (d *directory) save(ctx context.Context) error {
-	var list v1alpha1.InstitutionList
-	if err := d.Reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	entries, err := entriesOf(ctx, d.Reader)
+	if err != nil {
 		return err
+	}
+	digest, now, taken := digestOf(entries), d.clock.Now(), time.Unix(0, d.told.Load())
+	if digest == d.saved && d.inbox.Stats().Snapshot || d.told.Load() == 0 {
+		recent := now.Sub(time.Unix(0, d.taken.Load())) < d.refresh()/2
+		if recent || d.away() || !d.confirmed(ctx, digest) {
+			return nil
+		}
+		taken = now
+	}
+	ctx, cancel := context.WithTimeout(ctx, diskTimeout)
+	defer cancel()
+	if err := d.inbox.SaveSnapshot(ctx, inbox.Snapshot{Taken: taken, Entries: entries}); err != nil {
+		return err
+	}
+	d.saved = digest
+	d.taken.Store(taken.UnixNano())
+	d.log.V(1).Info("Snapshot of the institutions saved", "institutions", len(entries), "taken", taken)
+	return nil
+}
+
+// confirmed asks the API whether the Institutions are still those with the digest.
+func (d *directory) confirmed(ctx context.Context, digest [sha256.Size]byte) bool {
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	entries, err := entriesOf(ctx, d.live)
+	if err != nil {
+		d.log.Info("API does not confirm the institutions, whose snapshot gets older", "reason", refusalOf(err).reason)
+		return false
+	}
+	if digestOf(entries) != digest {
+		// One that has just changed is told, and saved, in a moment.
+		d.log.Info("API has other institutions than those known, whose snapshot gets older: where this is said again and "+
+			"again, their watch is broken", "institutions", len(entries))
+		return false
+	}
+	return true
+}
+
+// entriesOf returns the entries of a snapshot.
+func entriesOf(ctx context.Context, reader client.Reader) (map[string][]byte, error) {
+	var list v1alpha1.InstitutionList
+	if err := reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
 	}
 	entries := make(map[string][]byte, len(list.Items))
 	for i := range list.Items {
 		text, err := json.Marshal(remembered(&list.Items[i]))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		entries[client.ObjectKeyFromObject(&list.Items[i]).String()] = text
 	}
-	digest, now := digestOf(entries), d.clock.Now()
-	recent := now.Sub(time.Unix(0, d.taken.Load())) < d.refresh()/2
-	if digest == d.saved && d.inbox.Stats().Snapshot && (recent || d.away()) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, diskTimeout)
-	defer cancel()
-	if err := d.inbox.SaveSnapshot(ctx, inbox.Snapshot{Taken: now, Entries: entries}); err != nil {
-		return err
-	}
-	d.saved = digest
-	d.taken.Store(now.UnixNano())
-	d.log.V(1).Info("Snapshot of the institutions saved", "institutions", len(entries))
-	return nil
+	return entries, nil
 }
 
 // remembered is what of an Institution is needed to take its deliveries.

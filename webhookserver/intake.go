@@ -100,7 +100,8 @@ func (i *intake) prepare(options *Options, completions client.Client) error {
 // follow prepares what knows the Institutions.
 func (i *intake) follow(options *Options, reader client.Reader, informer cache.Informer) (*directory, error) {
 	i.directory = &directory{
-		Reader: reader, log: options.Log, clock: i.store.clock, synced: informer.HasSynced, inbox: i.inbox,
+		Reader: reader, live: i.store.recorder.client, synced: informer.HasSynced,
+		log: options.Log, clock: i.store.clock, inbox: i.inbox,
 		patience: options.APITimeout, maxAge: options.SnapshotMaxAge, away: func() bool {
 			away, _ := i.store.circuit.away()
 			return away

@@ -56,10 +56,11 @@ func TestASnapshotCountsByItsAge(t *testing.T) {
 	away := false
 	started := func(synced bool, maxAge time.Duration) *directory {
 		d := &directory{
-			Reader: listed{institution}, log: logr.Discard(), clock: machine, inbox: kept, maxAge: maxAge,
-			synced: func() bool { return synced }, away: func() bool { return away },
+			Reader: listed{institution}, live: listed{institution}, log: logr.Discard(), clock: machine, inbox: kept,
+			maxAge: maxAge, synced: func() bool { return synced }, away: func() bool { return away },
 		}
 		g.Expect(d.load()).To(Succeed())
+		d.told.Store(machine.Now().UnixNano())
 		d.fallback.Store(true)
 		return d
 	}

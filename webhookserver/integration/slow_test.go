@@ -168,17 +168,22 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	g.Expect(connectionsOf(t, server)).To(BeNumerically("<=", most))
 }
 
-// connectionsOf reads the metric.
-func connectionsOf(t *testing.T, server *running) (n float64) {
+func connectionsOf(t *testing.T, server *running) float64 {
+	t.Helper()
+	return metric(t, server, "completion_connections")
+}
+
+// metric reads a metric without labels.
+func metric(t *testing.T, server *running, name string) (n float64) {
 	t.Helper()
 	for line := range strings.Lines(scrape(t, server)) {
-		if value, ok := strings.CutPrefix(line, "completion_connections "); ok {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
 			_, err := fmt.Sscan(value, &n)
 			NewWithT(t).Expect(err).NotTo(HaveOccurred())
 			return n
 		}
 	}
-	t.Error("there is no metric of the connections")
+	t.Errorf("there is no metric %s", name)
 	return 0
 }
 
