@@ -49,11 +49,11 @@ clean: ## Remove what was built here; the control plane's cache outside the chec
 
 .PHONY: run
 run: ## Start everything on a real control plane and keep it up until ctrl-C.
-	@go run ./hack/run
+	@go build -o $(BIN)/run ./hack/run && exec $(BIN)/run
 
 .PHONY: demo
 demo: ## Start everything, post the example delivery, check what came of it, tear down.
-	@go run ./hack/run --demo
+	@go build -o $(BIN)/run ./hack/run && exec $(BIN)/run --demo
 
 ##@ Development
 

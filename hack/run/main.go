@@ -41,7 +41,7 @@ func main() {
 	defer stop()
 	// A second ctrl-C ends at once; what was started ends with this process.
 	context.AfterFunc(ctx, stop)
-	// go run hands a ctrl-C on and nothing else, so its end is our sign to go.
+	// Whoever started it may hand on nothing but a ctrl-C (make, go run), so that its end is a sign to go too.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go cancelWithParent(ctx, cancel)
