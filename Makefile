@@ -15,8 +15,8 @@ IMG ?= course-completion-operator:$(VERSION)
 CONTAINER_TOOL ?= docker
 KUBECTL ?= kubectl
 
-# Every Go module here; hack/tools and hack/controlplane keep their dependencies out of the product's.
-MODULES := . hack/tools hack/controlplane
+# Every Go module here; those below keep their dependencies out of the product's.
+MODULES := . hack/tools hack/controlplane test/alerts
 
 # A package whose tests start a control plane takes a while to start and much memory: two at once, no more.
 TEST_PARALLEL ?= 2
@@ -115,6 +115,8 @@ test: controlplane ## Run all tests, on a real control plane where they need one
 	@go test -p $(TEST_PARALLEL) -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
 	@echo "==> testing hack/controlplane"
 	@go test -C hack/controlplane -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
+	@echo "==> testing the alerts"
+	@go test -C test/alerts -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
 
 .PHONY: test-unit
 test-unit: ## Run the tests of the packages that start no control plane.
