@@ -45,7 +45,7 @@ type size struct {
 }
 
 var (
-	full  = size{runs: 5, stored: 3000, away: 6000, burst: 50_000, raw: 4000, limit: 15 * time.Minute}
+	full  = size{runs: 5, stored: 3000, away: 6000, burst: 50_000, raw: 8000, limit: 18 * time.Minute}
 	short = size{runs: 1, stored: 64, away: 256, burst: 512, raw: 64, limit: 5 * time.Minute}
 )
 
