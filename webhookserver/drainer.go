@@ -60,11 +60,23 @@ type drainer struct {
 }
 
 func newDrainer(s *store, measured *inboxInstruments) *drainer {
-	return &drainer{
+	d := &drainer{
 		store: s, measured: measured,
 		woken: make(chan struct{}, 1), stored: make(chan struct{}, 1),
 		inFlight: make(map[uint64]bool), waits: newWaits(),
 	}
+	s.took = d.took
+	return d
+}
+
+// took ends the waiting of a namespace that has taken a live delivery.
+func (d *drainer) took(namespace string) {
+	if d.waits.held.Load() == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waits.took(namespace)
 }
 
 // run drains until ctx ends, and then lets those finish that are being tried.
@@ -157,6 +169,7 @@ func (d *drainer) again(at time.Time) {
 func (d *drainer) rest(ctx context.Context) {
 	d.mu.Lock()
 	d.resting, d.idle = true, 0
+	d.waits.endPass(d.clock.Now())
 	at := d.waits.due()
 	d.mu.Unlock()
 	var due <-chan time.Time
@@ -329,7 +342,11 @@ func (d *drainer) failed(record *inbox.Record, refused refusal) {
 	defer d.mu.Unlock()
 	delete(d.inFlight, record.Seq)
 	d.trying--
-	d.waits.failed(record.Seq, record.Namespace, refused, d.clock.Now())
+	longest := maxRetry
+	if d.circuit.settling(settleTime) {
+		longest = maxSlowRetry
+	}
+	d.waits.failed(record.Seq, record.Namespace, refused, longest, d.clock.Now())
 }
 
 // removeStored removes what is stored, many at a time. It ends once finished is closed and everything is removed that

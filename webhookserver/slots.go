@@ -131,12 +131,14 @@ type circuit struct {
 	probing bool
 	pause   time.Duration
 	probeAt time.Time
+	// since is when the API came back, or this began.
+	since time.Time
 	// changed is closed when the API is back, and made anew.
 	changed chan struct{}
 }
 
 func newCircuit(c clock.PassiveClock) *circuit {
-	return &circuit{clock: c, changed: make(chan struct{})}
+	return &circuit{clock: c, since: c.Now(), changed: make(chan struct{})}
 }
 
 // pass is the leave to try.
@@ -174,7 +176,7 @@ func (c *circuit) settle(leave pass, away bool, wait time.Duration) {
 			c.pause = 0
 		}
 		if c.open {
-			c.open, c.probing = false, false
+			c.open, c.probing, c.since = false, false, c.clock.Now()
 			close(c.changed)
 			c.changed = make(chan struct{})
 		}
@@ -221,6 +223,13 @@ func (c *circuit) away() (bool, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.open, c.changed
+}
+
+// settling tells whether the API came back less than a time ago.
+func (c *circuit) settling(within time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clock.Since(c.since) < within
 }
 
 // now makes the next probe due.

@@ -53,6 +53,8 @@ type store struct {
 	slots    *slots
 	circuit  *circuit
 	inbox    *inbox.Inbox
+	// took is told the namespace of every live delivery that the API has taken; nil where nobody wants to know.
+	took func(namespace string)
 }
 
 // result is what came of a delivery.
@@ -95,7 +97,11 @@ func (s *store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletio
 		return "", &refusal{reason: reasonAPIBusy, scope: scopeAPI}
 	}
 	defer s.slots.release()
-	return s.record(ctx, completion, leave)
+	out, refused := s.record(ctx, completion, leave)
+	if refused == nil && s.took != nil {
+		s.took(completion.Namespace)
+	}
+	return out, refused
 }
 
 // record asks the API, and tells the circuit what came of it.

@@ -18,6 +18,7 @@ package webhookserver
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,9 @@ const (
 	// maxSlowRetry is that of a namespace whose deliveries take too long. Where the API itself is away, it must not be
 	// what everybody waits for.
 	maxSlowRetry = 5 * time.Second
+	// settleTime is for how long after the API came back no namespace waits longer than maxSlowRetry. An API server that
+	// has just started refuses everybody until it knows the rights, which says nothing of the namespace.
+	settleTime = time.Minute
 )
 
 // waits say which records have to wait, and for how long. A namespace that takes nothing holds up nobody else: its
@@ -37,6 +41,10 @@ type waits struct {
 	records    map[uint64]*wait
 	// past is what came of the tries of those that wait.
 	past map[uint64]past
+	// freed counts for each namespace how often its waiting ended because it took a delivery.
+	freed map[string]uint64
+	// held is how many namespaces wait, for those who do not want to ask the guard.
+	held atomic.Int32
 	// next is when something is due that was passed over; zero where nothing was.
 	next time.Time
 	// changed has something in it after next has become earlier.
@@ -49,6 +57,10 @@ type past struct {
 	tries uint32
 	// reason is that of the last time.
 	reason string
+	// freed is how often the waiting of its namespace had ended by the last time.
+	freed uint64
+	// alone tells that it failed again after its namespace had taken another delivery.
+	alone bool
 }
 
 // wait is that of one record or namespace.
@@ -58,8 +70,11 @@ type wait struct {
 	// probing is set while one of the namespace's records is being tried.
 	probing bool
 	// tried is the record that was tried last. The next attempt takes a later one, so that a single record which always
-	// fails holds up only itself.
+	// fails holds up only itself. After the last one comes the oldest again.
 	tried uint64
+	// whole tells that this pass began after the wait was over and took no record yet, skipped that it met records up to
+	// tried.
+	whole, skipped bool
 }
 
 func newWaits() *waits {
@@ -71,8 +86,9 @@ func newWaits() *waits {
 // forget makes everything due. What was tried how often stays known.
 func (w *waits) forget() {
 	w.namespaces, w.records, w.next = make(map[string]*wait), make(map[uint64]*wait), time.Time{}
+	w.held.Store(0)
 	if w.past == nil {
-		w.past = make(map[uint64]past)
+		w.past, w.freed = make(map[uint64]past), make(map[string]uint64)
 	}
 }
 
@@ -91,14 +107,26 @@ func (w *waits) again(at time.Time) {
 // due returns when there is something to do; zero where there is not.
 func (w *waits) due() time.Time { return w.next }
 
-// newPass begins with the oldest record again. A namespace whose later records have all been tried begins with its
-// oldest one too.
+// newPass begins with the oldest record again.
 func (w *waits) newPass(now time.Time) {
 	w.next = time.Time{}
 	for _, waiting := range w.namespaces {
-		if !waiting.probing && !now.Before(waiting.until) {
+		waiting.whole, waiting.skipped = !waiting.probing && !now.Before(waiting.until), false
+	}
+}
+
+// endPass is for when all records have been looked at. A namespace whose later records have all been tried begins with
+// its oldest one again.
+func (w *waits) endPass(now time.Time) {
+	for _, waiting := range w.namespaces {
+		if !waiting.skipped {
+			continue
+		}
+		if waiting.whole {
 			waiting.tried = 0
 		}
+		waiting.skipped = false
+		w.again(now)
 	}
 }
 
@@ -119,7 +147,7 @@ func (w *waits) over(seq uint64, namespace string, now time.Time) bool {
 		w.again(waiting.until)
 		return false
 	case seq <= waiting.tried:
-		w.again(now.Add(minRetry))
+		waiting.skipped = true
 		return false
 	default:
 		return true
@@ -132,7 +160,7 @@ func (w *waits) claim(seq uint64, namespace string, now time.Time) bool {
 		return false
 	}
 	if waiting := w.namespaces[namespace]; waiting != nil {
-		waiting.probing = true
+		waiting.probing, waiting.whole, waiting.skipped = true, false, false
 	}
 	return true
 }
@@ -149,43 +177,70 @@ func (w *waits) release(namespace string, now time.Time) {
 func (w *waits) succeeded(seq uint64, namespace string) {
 	delete(w.records, seq)
 	delete(w.past, seq)
-	if _, waited := w.namespaces[namespace]; waited {
-		delete(w.namespaces, namespace)
-		// Those that were passed over.
-		w.again(time.Time{}.Add(1))
-	}
+	w.took(namespace)
 }
 
-// failed lets wait whom a refusal concerns.
-func (w *waits) failed(seq uint64, namespace string, refused refusal, now time.Time) {
+// took ends the waiting of a namespace that has taken a delivery.
+func (w *waits) took(namespace string) {
+	if _, waited := w.namespaces[namespace]; !waited {
+		return
+	}
+	delete(w.namespaces, namespace)
+	w.held.Store(int32(len(w.namespaces)))
+	w.freed[namespace]++
+	// Those that were passed over.
+	w.again(time.Time{}.Add(1))
+}
+
+// failed lets wait whom a refusal concerns, a namespace for not much more than longest.
+func (w *waits) failed(seq uint64, namespace string, refused refusal, longest time.Duration, now time.Time) {
 	if waiting := w.namespaces[namespace]; waiting != nil {
 		waiting.probing = false
 	}
-	before := w.past[seq]
-	before.reason = refused.reason
+	before, again := w.past[seq]
+	alone := again && (before.alone || before.freed < w.freed[namespace])
+	before.reason, before.freed = refused.reason, w.freed[namespace]
 	if refused.scope != scopeAPI {
 		before.tries++
+		before.alone = alone
 	}
 	w.past[seq] = before
 	switch refused.scope {
 	case scopeNamespace:
-		w.hold(seq, namespace, refused, maxRetry, now)
+		w.blame(seq, namespace, refused, alone, longest, now)
 	case scopeAPI:
 		if refused.slow {
 			// Others have their turn first: if they fare better, it is not the API.
-			w.hold(seq, namespace, refused, maxSlowRetry, now)
+			w.blame(seq, namespace, refused, alone, min(longest, maxSlowRetry), now)
 		}
 		// The circuit lets nobody through before the next probe is due.
 		w.again(now)
 	default:
-		alone := w.records[seq]
-		if alone == nil {
-			alone = &wait{}
-			w.records[seq] = alone
-		}
-		alone.extend(refused, maxRetry, now)
-		w.again(alone.until)
+		w.holdAlone(seq, refused, maxRetry, now)
 	}
+}
+
+// blame lets the namespace wait, and the record too where the namespace takes others.
+func (w *waits) blame(
+	seq uint64, namespace string, refused refusal, alone bool, longest time.Duration, now time.Time,
+) {
+	if alone {
+		w.holdAlone(seq, refused, longest, now)
+	}
+	if !alone || w.namespaces[namespace] != nil {
+		w.hold(seq, namespace, refused, longest, now)
+	}
+}
+
+// holdAlone lets a record wait.
+func (w *waits) holdAlone(seq uint64, refused refusal, longest time.Duration, now time.Time) {
+	alone := w.records[seq]
+	if alone == nil {
+		alone = &wait{}
+		w.records[seq] = alone
+	}
+	alone.extend(refused, longest, now)
+	w.again(alone.until)
 }
 
 // hold lets a namespace wait after one of its records failed.
@@ -194,6 +249,7 @@ func (w *waits) hold(seq uint64, namespace string, refused refusal, longest time
 	if waiting == nil {
 		waiting = &wait{}
 		w.namespaces[namespace] = waiting
+		w.held.Store(int32(len(w.namespaces)))
 	} else if now.Before(waiting.until) {
 		// Tried at the same time as the one that made it wait.
 		w.again(waiting.until)

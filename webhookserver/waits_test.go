@@ -34,10 +34,10 @@ func TestANamespaceThatTakesNothingWaitsAlone(t *testing.T) {
 	}
 	try(1, "a", true)
 	try(2, "a", true)
-	w.failed(1, "a", refused, now)
+	w.failed(1, "a", refused, maxRetry, now)
 	first := w.namespaces["a"].until
 	// The second was under way; it makes nobody wait longer.
-	w.failed(2, "a", refused, now)
+	w.failed(2, "a", refused, maxRetry, now)
 	if got := w.namespaces["a"]; got.until != first || got.pause != minRetry {
 		t.Errorf("two failures at once count as %+v", got)
 	}
@@ -49,16 +49,21 @@ func TestANamespaceThatTakesNothingWaitsAlone(t *testing.T) {
 	// Once its wait is over, one is tried, and a later one than the last.
 	now = now.Add(2 * time.Minute)
 	w.newPass(now)
-	w.namespaces["a"].tried = 1
 	try(1, "a", false)
 	try(3, "a", true)
 	try(5, "a", false)
-	w.failed(3, "a", refused, now)
+	w.failed(3, "a", refused, maxRetry, now)
 	if got := w.namespaces["a"]; got.pause != 2*minRetry || got.tried != 3 {
 		t.Errorf("the second failure counts as %+v", got)
 	}
-	// The next pass begins with the oldest again.
+	// After a whole pass without a later one comes the oldest again.
 	now = now.Add(2 * time.Minute)
+	try(1, "a", false)
+	w.endPass(now)
+	try(1, "a", false)
+	w.newPass(now)
+	try(1, "a", false)
+	w.endPass(now)
 	w.newPass(now)
 	try(1, "a", true)
 	w.succeeded(1, "a")
@@ -76,7 +81,7 @@ func TestARecordThatFailsAloneWaitsAlone(t *testing.T) {
 		if !w.claim(1, "a", now) {
 			t.Fatalf("not tried for the %d. time", n+1)
 		}
-		w.failed(1, "a", refusal{reason: "api-contended", scope: scopeCompletion}, now)
+		w.failed(1, "a", refusal{reason: "api-contended", scope: scopeCompletion}, maxRetry, now)
 		if w.claim(1, "a", now) || !w.claim(2, "a", now) {
 			t.Fatal("another record of the namespace waits too, or the record does not")
 		}
@@ -95,7 +100,7 @@ func TestAnAPIThatIsAwayMakesNoRecordWait(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	w := newWaits()
 	w.claim(1, "a", now)
-	w.failed(1, "a", refusal{reason: "api-unreachable", scope: scopeAPI}, now)
+	w.failed(1, "a", refusal{reason: "api-unreachable", scope: scopeAPI}, maxRetry, now)
 	if !w.claim(1, "a", now) {
 		t.Error("the record waits, although it is for the circuit to say when the API is asked again")
 	}
@@ -113,7 +118,7 @@ func TestANamespaceThatIsSlowWaitsALittle(t *testing.T) {
 		if !w.claim(seq, "slow", now) {
 			t.Fatalf("record %d is not tried", seq)
 		}
-		w.failed(seq, "slow", slow, now)
+		w.failed(seq, "slow", slow, maxRetry, now)
 		if w.due() != now {
 			t.Errorf("due %s, want at once: the others wait for the circuit alone", w.due())
 		}
