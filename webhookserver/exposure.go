@@ -34,8 +34,8 @@ type Exposure struct {
 	TrustedProxies TrustedProxies
 	// FailedAuthenticationsPerMinute is how many of them an address may have; more get 429. 0 is any number.
 	FailedAuthenticationsPerMinute int
-	// MaxConnections is how many connections may be open at a time; half of them for deliveries of one institution. 0 is
-	// any number.
+	// MaxConnections is how many connections may be open at a time. Half of them may read deliveries of one institution;
+	// one that has more than that in hand loses connections to others, and no delivery. 0 is any number.
 	MaxConnections int
 	// TLSCertFile and TLSKeyFile are the certificate with its chain and its key, in PEM, which are read again when they
 	// change. Without them the webhook speaks HTTP, for something in front that ends TLS.
@@ -83,7 +83,7 @@ func (t Timeouts) applyTo(server *http.Server, apiTimeout time.Duration) {
 	}
 }
 
-// share is how many deliveries of one institution are handled at a time.
+// share is how many deliveries of one institution are read at a time.
 func (e *Exposure) share() int {
 	if e.MaxConnections == 0 {
 		return 0

@@ -136,13 +136,18 @@ func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answe
 		h.instruments.throttled.WithLabelValues("institution-rate").Inc()
 		return rateLimited(wait)
 	}
-	leave, ok := h.gate.enter(c.institution)
+	visit, ok := h.gate.enter(c.institution)
 	if !ok {
 		h.instruments.throttled.WithLabelValues("institution-places").Inc()
 		return hangUp(rateLimited(time.Second))
 	}
-	defer leave()
-	return h.deliver(w, r, c)
+	defer visit.leave()
+	a := h.deliver(w, r, c, &visit)
+	if visit.crowded {
+		// Its connections make room for those of others.
+		return hangUp(a)
+	}
+	return a
 }
 
 // admit finds the institution that a call speaks for, or refuses the call. The credentials come first: whoever has good
@@ -172,16 +177,17 @@ func (h *handler) admit(ctx context.Context, c *call, presented credentials) *an
 }
 
 // deliver takes the delivery of an authenticated sender.
-func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call) *answer {
+func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit *visit) *answer {
 	if refused := checkMediaType(r.Header); refused != nil {
 		return refused
 	}
-	free, refused := h.bodies.reserve(r, c.institution.UID)
+	room, refused := h.bodies.reserve(r, c.institution.UID)
 	if refused != nil {
 		return refused
 	}
-	defer free()
-	body, refused := h.bodies.read(w, r)
+	defer room.free()
+	body, refused := room.read(w, r)
+	visit.read()
 	c.bytes, c.bodyRead = len(body), refused == nil
 	if refused != nil {
 		return refused

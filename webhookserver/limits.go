@@ -17,8 +17,8 @@ limitations under the License.
 package webhookserver
 
 import (
-	"bytes"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -74,43 +74,86 @@ func newBodies(limit int64) *bodies {
 	return &bodies{limit: limit, room: room, share: room / 2, byInstitution: make(map[types.UID]int64)}
 }
 
-// reserve takes the room for the body of an institution's request, before any of it is read: what is declared, or the
-// limit where nothing is. Free gives it back.
-func (b *bodies) reserve(r *http.Request, institution types.UID) (free func(), refused *answer) {
-	size := r.ContentLength
-	if size > b.limit {
-		return nil, bodyTooLarge(b.limit)
-	}
-	if size < 0 {
-		size = b.limit
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.inUse+size > b.room || b.byInstitution[institution]+size > b.share {
-		return nil, unavailable("bodies-in-memory")
-	}
-	b.inUse += size
-	b.byInstitution[institution] += size
-	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.inUse -= size
-		if b.byInstitution[institution] -= size; b.byInstitution[institution] == 0 {
-			delete(b.byInstitution, institution)
-		}
-	}, nil
+// firstReserve is what a body of unknown length takes before any of it is read, in bytes. Most deliveries fit, and it
+// is doubled as long as more comes.
+const firstReserve = 4 << 10
+
+// room is what a body may use of the memory.
+type room struct {
+	bodies      *bodies
+	institution types.UID
+	size        int64
 }
 
-// read reads a body that there is room for.
-func (b *bodies) read(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
-	// Of the right size from the start: what grows takes several times as much.
-	body := bytes.NewBuffer(make([]byte, 0, max(0, r.ContentLength)+bytes.MinRead))
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, b.limit))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, bodyTooLarge(b.limit)
+// reserve takes the room for the body of an institution's request, before any of it is read: what is declared, or a
+// first step where nothing is. The room has to be given back by free.
+func (b *bodies) reserve(r *http.Request, institution types.UID) (room, *answer) {
+	size := r.ContentLength
+	if size > b.limit {
+		return room{}, bodyTooLarge(b.limit)
 	}
-	if err != nil {
+	if size < 0 {
+		size = min(firstReserve, b.limit)
+	}
+	taken := room{bodies: b, institution: institution}
+	if !taken.grow(size) {
+		return room{}, bodiesInMemory()
+	}
+	return taken, nil
+}
+
+// grow takes more room, or none where there is not enough.
+func (r *room) grow(by int64) bool {
+	b := r.bodies
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.inUse+by > b.room || b.byInstitution[r.institution]+by > b.share {
+		return false
+	}
+	b.inUse += by
+	b.byInstitution[r.institution] += by
+	r.size += by
+	return true
+}
+
+// free gives the room back.
+func (r *room) free() {
+	b := r.bodies
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inUse -= r.size
+	if b.byInstitution[r.institution] -= r.size; b.byInstitution[r.institution] == 0 {
+		delete(b.byInstitution, r.institution)
+	}
+	r.size = 0
+}
+
+// read reads a body, with more room where it turns out to need that.
+func (r *room) read(w http.ResponseWriter, request *http.Request) ([]byte, *answer) {
+	limit := r.bodies.limit
+	from := http.MaxBytesReader(w, request.Body, limit)
+	// A byte more than what may come, to meet the end without having to grow.
+	body := make([]byte, 0, r.size+1)
+	for {
+		if len(body) == cap(body) {
+			if !r.grow(min(r.size, limit-r.size)) {
+				return nil, bodiesInMemory()
+			}
+			body = append(make([]byte, 0, r.size+1), body...)
+		}
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return nil, bodyTooLarge(limit)
+		}
 		return nil, bodyIncomplete()
 	}
-	return body.Bytes(), nil
 }
+
+func bodiesInMemory() *answer { return unavailable("bodies-in-memory") }

@@ -41,15 +41,18 @@ const (
 type gate struct {
 	// failuresPerMinute is how many failed authentications an address may have in a minute; 0 is any number.
 	failuresPerMinute int
-	// share is how many deliveries of one institution may be handled at the same time; 0 is any number.
+	// share is how many deliveries of one institution may be read at the same time; 0 is any number.
 	share int
 
 	addresses    *buckets[netip.Prefix]
 	institutions *buckets[types.UID]
 
-	mu       sync.Mutex
-	inFlight map[types.UID]int
+	mu     sync.Mutex
+	visits map[types.UID]visits
 }
+
+// visits are how many deliveries of an institution are being read, and how many are being handled, those included.
+type visits struct{ reading, handled int }
 
 func newGate(failuresPerMinute, share int) *gate {
 	return &gate{
@@ -57,7 +60,7 @@ func newGate(failuresPerMinute, share int) *gate {
 		share:             share,
 		addresses:         newBuckets[netip.Prefix](maxAddresses),
 		institutions:      newBuckets[types.UID](maxInstitutions),
-		inFlight:          make(map[types.UID]int),
+		visits:            make(map[types.UID]visits),
 	}
 }
 
@@ -91,23 +94,52 @@ func (g *gate) delivery(institution *v1alpha1.Institution, now time.Time) time.D
 	return g.institutions.take(institution.UID, rate.Limit(limits.DeliveriesPerSecond), int(burst), now)
 }
 
-// enter takes one of the institution's places and returns what gives it back; false where it has none left. Without
-// places one institution whose deliveries come slowly could use up all connections.
-func (g *gate) enter(institution *v1alpha1.Institution) (leave func(), ok bool) {
+// visit is a delivery that is being handled.
+type visit struct {
+	gate        *gate
+	institution types.UID
+	reading     bool
+	// crowded tells that the institution has more of them than its share.
+	crowded bool
+}
+
+// enter takes one of the institution's places for reading a delivery; false where it has none left. Without places one
+// institution whose deliveries come slowly could use up all connections. Whoever gets true has to call leave.
+func (g *gate) enter(institution *v1alpha1.Institution) (visit, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	uid := institution.UID
-	if g.share > 0 && g.inFlight[uid] >= g.share {
-		return nil, false
+	now := g.visits[institution.UID]
+	if g.share > 0 && now.reading >= g.share {
+		return visit{}, false
 	}
-	g.inFlight[uid]++
-	return func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.inFlight[uid]--; g.inFlight[uid] == 0 {
-			delete(g.inFlight, uid)
-		}
-	}, true
+	now.reading++
+	now.handled++
+	g.visits[institution.UID] = now
+	return visit{g, institution.UID, true, g.share > 0 && now.handled > g.share}, true
+}
+
+// read gives the place back once all of the delivery is there. What remains to be done takes a bounded time, and is not
+// its sender's fault where that is long: nobody is refused for it.
+func (v *visit) read() { v.end(0) }
+
+// leave ends the visit.
+func (v *visit) leave() { v.end(1) }
+
+func (v *visit) end(handled int) {
+	reading := 0
+	if v.reading {
+		reading, v.reading = 1, false
+	}
+	v.gate.mu.Lock()
+	defer v.gate.mu.Unlock()
+	now := v.gate.visits[v.institution]
+	now.reading -= reading
+	now.handled -= handled
+	if now == (visits{}) {
+		delete(v.gate.visits, v.institution)
+		return
+	}
+	v.gate.visits[v.institution] = now
 }
 
 // buckets are token buckets by key, as many as were used last.

@@ -112,16 +112,35 @@ func TestPlacesOfAnInstitution(t *testing.T) {
 	g := newGate(0, 2)
 	a, b := &v1alpha1.Institution{}, &v1alpha1.Institution{}
 	a.UID, b.UID = "a", "b"
-	leave, ok := g.enter(a)
-	_, second := g.enter(a)
+	first, ok := g.enter(a)
+	second, secondOK := g.enter(a)
 	_, third := g.enter(a)
-	_, other := g.enter(b)
-	if !ok || !second || third || !other {
-		t.Fatalf("entered: %t, %t, %t, other %t", ok, second, third, other)
+	other, otherOK := g.enter(b)
+	if !ok || !secondOK || third || !otherOK {
+		t.Fatalf("entered: %t, %t, %t, other %t", ok, secondOK, third, otherOK)
 	}
-	leave()
-	if _, again := g.enter(a); !again {
-		t.Error("a place that was left stays taken")
+	if first.crowded || second.crowded || other.crowded {
+		t.Error("an institution that has its share is said to have more")
+	}
+	first.read()
+	again, ok := g.enter(a)
+	if !ok || !again.crowded {
+		t.Errorf("entered %t, crowded %t: what has been read keeps its place, or does not count", ok, again.crowded)
+	}
+	if _, ok := g.enter(a); ok {
+		t.Error("more are read than there are places")
+	}
+	first.leave()
+	second.leave()
+	if fresh, ok := g.enter(a); !ok || fresh.crowded {
+		t.Errorf("entered %t, crowded %t: a place that was left stays taken", ok, fresh.crowded)
+	} else {
+		fresh.leave()
+	}
+	again.leave()
+	other.leave()
+	if len(g.visits) > 0 {
+		t.Errorf("still remembered: %v", g.visits)
 	}
 }
 

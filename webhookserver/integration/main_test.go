@@ -260,6 +260,8 @@ type reply struct {
 	header http.Header
 	text   string
 	body   map[string]any
+	// closed tells that the server closes the connection.
+	closed bool
 }
 
 // outcome is the outcome of an accepted call or the token of the problem's type.
@@ -292,7 +294,7 @@ func send(t *testing.T, method, url, body string, header ...string) reply {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	g.Expect(err).NotTo(HaveOccurred())
-	got := reply{status: response.StatusCode, header: response.Header, text: string(text)}
+	got := reply{status: response.StatusCode, header: response.Header, text: string(text), closed: response.Close}
 	if len(text) > 0 {
 		g.Expect(json.Unmarshal(text, &got.body)).To(Succeed())
 	}
