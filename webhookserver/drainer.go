@@ -96,10 +96,7 @@ func (d *drainer) run(ctx context.Context) {
 			d.release(record)
 			continue
 		}
-		workers.Go(func() {
-			defer giveBack()
-			d.try(context.WithoutCancel(ctx), record, leave)
-		})
+		workers.Go(func() { d.try(context.WithoutCancel(ctx), record, leave, giveBack) })
 	}
 	workers.Wait()
 	close(finished)
@@ -259,8 +256,10 @@ func (d *drainer) awaitProbe(ctx context.Context, wait time.Duration, away bool,
 	}
 }
 
-// try has the API record what the inbox has kept.
-func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass) {
+// try has the API record what the inbox has kept. It gives its slot back as soon as it does not ask the API any more.
+func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass, giveBack func()) {
+	giveBack = sync.OnceFunc(giveBack)
+	defer giveBack()
 	// It may have been in the drainer's hands for as long as the API was away, and been dropped meanwhile.
 	_, place, err := d.inbox.Get(record.Seq)
 	if errors.Is(err, inbox.ErrNoRecord) || err == nil && place != inbox.Waiting {
@@ -272,10 +271,12 @@ func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass) {
 	if err != nil {
 		d.circuit.abandon(leave)
 		d.log.Error(err, "Record cannot be drained", "record", record.Seq, "deliveryID", record.DeliveryID)
+		giveBack()
 		d.bury(ctx, record, "record-unreadable")
 		return
 	}
 	out, refused := d.record(ctx, completion, leave)
+	giveBack()
 	switch {
 	case refused == nil:
 		d.log.V(1).Info("Delivery from the inbox is stored", "record", record.Seq, "deliveryID", record.DeliveryID,
@@ -296,6 +297,8 @@ func (d *drainer) bury(ctx context.Context, record *inbox.Record, reason string)
 	record.Attempts = d.waits.attempts(record.Seq) + 1
 	d.mu.Unlock()
 	record.Reason = reason
+	ctx, cancel := context.WithTimeout(ctx, diskTimeout)
+	defer cancel()
 	if err := d.inbox.Bury(ctx, record); err != nil {
 		d.log.Error(err, "Dead letter cannot be written", "record", record.Seq, "deliveryID", record.DeliveryID)
 		d.failed(record, refusal{reason: reason, scope: scopeCompletion})

@@ -31,6 +31,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
@@ -182,7 +183,7 @@ func TestARecordThatWasDroppedIsNotStored(t *testing.T) {
 		}
 		leave, _, _ := d.circuit.allow()
 		// There is no client: asking the API would panic.
-		d.try(t.Context(), inHand, leave)
+		d.try(t.Context(), inHand, leave, func() {})
 		if d.trying != 0 || len(d.inFlight) != 0 || len(d.waits.past) != 0 {
 			t.Errorf("still known: %d, %v, %v", d.trying, d.inFlight, d.waits.past)
 		}
@@ -207,5 +208,29 @@ func TestTheListSaysWhyARecordFailedLast(t *testing.T) {
 		if got := answer.Body.String(); !strings.Contains(got, `"reason":"api-forbidden","attempts":2`) {
 			t.Errorf("%s: %s", path, got)
 		}
+	}
+}
+
+// Nothing but a delivery shows that deliveries can be kept again, and a pod that is not ready gets none.
+func TestADeliveryThatCouldNotBeKeptCountsForAWhile(t *testing.T) {
+	d := newDrainerOf(t, 14<<10)
+	now := testingclock.NewFakeClock(time.Unix(1_700_000_000, 0))
+	d.clock = now
+	if d.needsInbox() {
+		t.Fatal("needs the inbox before anything was refused")
+	}
+	d.unkept.Store(new(now.Now()))
+	now.Step(unkeptTime - 1)
+	if !d.needsInbox() {
+		t.Error("forgotten too early")
+	}
+	now.Step(1)
+	if d.needsInbox() {
+		t.Error("not forgotten")
+	}
+	d.unkept.Store(new(now.Now()))
+	d.works()
+	if d.needsInbox() {
+		t.Error("not forgotten although something was made safe")
 	}
 }

@@ -130,8 +130,7 @@ func (i *intake) start(ctx context.Context, running *sync.WaitGroup, failed chan
 // ready tells whether deliveries can be authenticated, and then kept by the disk or the API.
 func (i *intake) ready() bool {
 	stats := i.inbox.Stats()
-	away, _ := i.store.circuit.away()
-	return i.directory.known() && (!away || stats.Failure == nil && !stats.Full())
+	return i.directory.known() && (stats.Failure == nil && !stats.Full() || !i.store.needsInbox())
 }
 
 // closeSocket ends the administration. Closing what is closed already does nothing.

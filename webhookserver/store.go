@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -37,6 +38,9 @@ const (
 	slotWait = 25 * time.Millisecond
 	// diskTimeout bounds the wait for the disk. Whatever takes longer is not known to be kept.
 	diskTimeout = 5 * time.Second
+	// unkeptTime is for how long a delivery that could not be kept counts. A pod that is not ready gets no others that
+	// might show that it is over.
+	unkeptTime = 30 * time.Second
 )
 
 // Reasons of the server itself for not asking the API.
@@ -55,6 +59,8 @@ type store struct {
 	inbox    *inbox.Inbox
 	// took is told the namespace of every live delivery that the API has taken; nil where nobody wants to know.
 	took func(namespace string)
+	// unkept is when the last delivery came that neither the API nor the inbox took; nil after one was taken.
+	unkept atomic.Pointer[time.Time]
 }
 
 // result is what came of a delivery.
@@ -73,11 +79,31 @@ func (s *store) take(ctx context.Context, completion *v1alpha1.CourseCompletion,
 	}
 	kept, err := s.keep(ctx, completion, received, *refused)
 	if err != nil {
+		if refused.scope == scopeNamespace {
+			s.unkept.Store(new(s.clock.Now()))
+		}
 		s.log.Error(err, "Delivery cannot be kept", "deliveryID", completion.Spec.Delivery.ID,
 			"completion", client.ObjectKeyFromObject(completion), "reason", refused.reason)
 		return result{outcome: outcomeUnavailable, reason: reasonOfInbox(err)}
 	}
+	s.works()
 	return result{outcome: kept, reason: refused.reason}
+}
+
+// works notes that something was made safe.
+func (s *store) works() {
+	if s.unkept.Load() != nil {
+		s.unkept.Store(nil)
+	}
+}
+
+// needsInbox tells whether deliveries cannot do without the inbox: the API is away, or refused the last one.
+func (s *store) needsInbox() bool {
+	if away, _ := s.circuit.away(); away {
+		return true
+	}
+	unkept := s.unkept.Load()
+	return unkept != nil && s.clock.Since(*unkept) < unkeptTime
 }
 
 // tryAPI has the API record a delivery, unless it is known to be away or has its hands full.
@@ -117,6 +143,7 @@ func (s *store) record(ctx context.Context, completion *v1alpha1.CourseCompletio
 	answered = true
 	if err == nil {
 		s.circuit.settle(leave, false, 0)
+		s.works()
 		return out, nil
 	}
 	refused := refusalOf(err)

@@ -41,6 +41,8 @@ var (
 	ErrShare = errors.New("the inbox has no more room for the namespace")
 	// ErrClosed says that the inbox has been closed.
 	ErrClosed = errors.New("the inbox is closed")
+	// ErrHung says that the disk has not answered for so long that nobody should count on it.
+	ErrHung = errors.New("the disk has not answered")
 	// ErrNoRecord says that there is no such record, or that it is not where it would have to be.
 	ErrNoRecord = errors.New("no such record")
 )
@@ -67,7 +69,7 @@ type Stats struct {
 	Oldest time.Time
 	// Snapshot tells whether there is a snapshot of the Institutions.
 	Snapshot bool
-	// Failure is why the last attempt to write failed; nil where it did not.
+	// Failure is why the last attempt to write failed, or that it takes suspiciously long; nil where neither is so.
 	Failure error
 }
 
@@ -78,11 +80,17 @@ func (s Stats) Full() bool {
 	return s.Bytes+page > s.MaxBytes
 }
 
+// hangTime is how long a commit may take before the disk is taken to have failed.
+const hangTime = 5 * time.Second
+
 // Inbox is an open inbox. Its methods are safe for use by several goroutines.
 type Inbox struct {
 	path    string
 	options Options
 	stats   atomic.Pointer[Stats]
+	// began is when the commit that is under way began, in nanoseconds after opened; 0 while there is none.
+	began  atomic.Int64
+	opened time.Time
 	// arrivals has something in it after a record has come.
 	arrivals chan struct{}
 
@@ -122,7 +130,7 @@ func Open(path string, options Options) (*Inbox, error) {
 		return nil, fmt.Errorf("opening the inbox %s: %w", path, err)
 	}
 	i := &Inbox{
-		path: path, options: options,
+		path: path, options: options, opened: options.Clock.Now(),
 		arrivals: make(chan struct{}, 1),
 		requests: make(chan *request, maxBatch),
 		written:  make(chan struct{}),
@@ -179,13 +187,31 @@ func (i *Inbox) view(read func(*bbolt.Tx) error) error {
 	i.opening.RLock()
 	defer i.opening.RUnlock()
 	if i.db == nil {
-		return cmp.Or(i.Stats().Failure, ErrClosed)
+		return cmp.Or(i.stats.Load().Failure, ErrClosed)
 	}
 	return guarded(func() error { return i.db.View(read) })
 }
 
 // Stats returns what the inbox has.
-func (i *Inbox) Stats() Stats { return *i.stats.Load() }
+func (i *Inbox) Stats() Stats {
+	stats := *i.stats.Load()
+	if err := i.hung(); err != nil {
+		stats.Failure = err
+	}
+	return stats
+}
+
+// hung is an error while the disk does not answer.
+func (i *Inbox) hung() error {
+	began := i.began.Load()
+	if began == 0 {
+		return nil
+	}
+	if took := i.options.Clock.Since(i.opened) - time.Duration(began); took >= hangTime {
+		return fmt.Errorf("writing the inbox: %w for %s", ErrHung, took.Round(time.Second))
+	}
+	return nil
+}
 
 // Arrivals has a value in it after records have come.
 func (i *Inbox) Arrivals() <-chan struct{} { return i.arrivals }
@@ -240,7 +266,8 @@ func (i *Inbox) Drop(ctx context.Context, seqs ...uint64) error {
 	return i.ask(ctx, &request{what: opDrop, seqs: seqs})
 }
 
-// Close finishes what it was asked before, and closes the file.
+// Close finishes what it was asked before, and closes the file. It is ErrHung where the disk does not let it: the end of
+// the process then closes the file.
 func (i *Inbox) Close() error {
 	i.closing.Lock()
 	already := i.closed
@@ -249,19 +276,34 @@ func (i *Inbox) Close() error {
 		close(i.requests)
 	}
 	i.closing.Unlock()
-	<-i.written
-	if already {
-		return nil
+	if err := i.awaitWriter(); err != nil || already {
+		return err
 	}
 	i.opening.Lock()
 	defer i.opening.Unlock()
-	if i.db == nil || errors.Is(i.Stats().Failure, ErrCorrupt) {
+	if i.db == nil || errors.Is(i.stats.Load().Failure, ErrCorrupt) {
 		// What bbolt panicked in may hold its locks; the end of the process closes the file.
 		return nil
 	}
 	db := i.db
 	i.db = nil
 	return db.Close()
+}
+
+// awaitWriter waits until the last commit is done, or the disk does not answer.
+func (i *Inbox) awaitWriter() error {
+	look := i.options.Clock.NewTicker(hangTime / 10)
+	defer look.Stop()
+	for {
+		select {
+		case <-i.written:
+			return nil
+		case <-look.C():
+			if err := i.hung(); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // key returns the form of a number that sorts as the number does.

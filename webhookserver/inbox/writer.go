@@ -103,7 +103,7 @@ func (i *Inbox) write() {
 	batch := make([]*request, 0, maxBatch)
 	for {
 		var ticks <-chan time.Time
-		if i.Stats().Failure != nil {
+		if i.stats.Load().Failure != nil {
 			ticks = probe.C()
 		}
 		select {
@@ -157,7 +157,9 @@ func (i *Inbox) gather(batch []*request) []*request {
 
 // commit writes a batch, and tells everybody in it what came of it.
 func (i *Inbox) commit(batch []*request) {
+	i.began.Store(int64(i.options.Clock.Since(i.opened)) | 1)
 	err := i.tryCommit(batch)
+	i.began.Store(0)
 	arrived := false
 	for _, r := range batch {
 		if err == nil {
@@ -176,7 +178,7 @@ func (i *Inbox) commit(batch []*request) {
 }
 
 func (i *Inbox) tryCommit(batch []*request) error {
-	if failure := i.Stats().Failure; failure != nil {
+	if failure := i.stats.Load().Failure; failure != nil {
 		if errors.Is(failure, ErrCorrupt) || i.options.Clock.Now().Before(i.retryAt) {
 			return failure
 		}
@@ -210,7 +212,7 @@ func (i *Inbox) failed(err error) error {
 	i.pause = min(max(2*i.pause, minPause), maxPause)
 	i.retryAt = i.options.Clock.Now().Add(i.pause)
 	err = fmt.Errorf("writing the inbox: %w", err)
-	stats := i.Stats()
+	stats := *i.stats.Load()
 	stats.Failure = err
 	i.stats.Store(&stats)
 	return err
