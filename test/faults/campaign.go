@@ -26,7 +26,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
 )
 
@@ -52,6 +51,8 @@ type campaign struct {
 	// grantsEvery is after how many rounds the grants are checked, and schoolsEvery after how many there are new
 	// institutions, so that what has to be looked at stays small.
 	grantsEvery, schoolsEvery int
+	// start is the time of the first deliveries.
+	start time.Time
 
 	world   *world
 	out     io.Writer
@@ -81,14 +82,13 @@ func (c *campaign) run(ctx context.Context) error {
 	last := false
 	for round := c.first; !last; round++ {
 		if err := c.round(ctx, round); err != nil {
-			return fmt.Errorf("round %d, see it again with --seed %d --first %d: %w", round, c.seed, round, err)
+			return fmt.Errorf("round %d, %s: %w", round, c.hint(round), err)
 		}
 		c.tally.rounds++
 		last = (c.rounds > 0 && c.tally.rounds >= c.rounds) || (c.duration > 0 && time.Since(c.began) >= c.duration)
 		if c.tally.rounds%c.grantsEvery == 0 || last {
 			if err := c.checkGrants(ctx); err != nil {
-				return fmt.Errorf("after round %d, see it again with --seed %d --first %d: %w",
-					round, c.seed, max(c.first, round+1-c.grantsEvery), err)
+				return fmt.Errorf("after round %d, %s: %w", round, c.hint(round), err)
 			}
 		}
 	}
@@ -100,8 +100,8 @@ func (c *campaign) run(ctx context.Context) error {
 // round sends deliveries, lets faults happen meanwhile, and checks that nothing is lost once they are undone.
 func (c *campaign) round(ctx context.Context, number int) error {
 	began := time.Now()
-	if c.tally.rounds%c.schoolsEvery == 0 {
-		if err := c.openSchools(ctx); err != nil {
+	if number == c.batchOf(number) {
+		if err := c.openSchools(ctx, number); err != nil {
 			return err
 		}
 	}
@@ -147,8 +147,13 @@ func (c *campaign) suffer(ctx context.Context, faults []fault) (*sender.Report, 
 	defer cancel()
 	disturbed := make(chan error, 1)
 	go func() { disturbed <- c.world.disturb(ctx, faults) }()
-	report, err := sender.Run(sendCtx, c.generator.Next, sender.Options{
-		Connections: connections, Rate: rate, Timeout: patience, Ledger: &c.ledger,
+	deliveries, sent := draw(c.generator), 0
+	next := func() sender.Delivery {
+		sent++
+		return deliveries[sent-1]
+	}
+	report, err := sender.Run(sendCtx, next, sender.Options{
+		Connections: connections, Rate: rate, Count: len(deliveries), Timeout: patience, Ledger: &c.ledger,
 	})
 	if err = errors.Join(err, <-disturbed); err != nil {
 		return nil, err
@@ -162,24 +167,19 @@ func (c *campaign) suffer(ctx context.Context, faults []fault) (*sender.Report, 
 	return report, nil
 }
 
-// openSchools makes two new institutions, which the next rounds send for.
-func (c *campaign) openSchools(ctx context.Context) error {
-	plan := sender.Plan{
-		Seed: c.seed, Mix: sender.DefaultMix(), Start: time.Now().UTC().AddDate(0, 0, -1),
-	}
-	for i := range courses {
-		plan.Courses = append(plan.Courses, labCourse+v1alpha1.PlatformID(i))
-	}
+// openSchools makes the institutions of the batch that begins with a round.
+func (c *campaign) openSchools(ctx context.Context, round int) error {
 	c.schools = nil
-	for range 2 {
-		s, err := c.world.openSchool(ctx, firstInstitution+v1alpha1.PlatformID(len(c.all)))
+	var institutions []sender.Institution
+	for _, id := range idsOf(round) {
+		s, err := c.world.openSchool(ctx, id)
 		if err != nil {
 			return err
 		}
-		plan.Institutions = append(plan.Institutions, sender.Institution{ID: s.ID, URLs: s.URLs})
+		institutions = append(institutions, sender.Institution{ID: s.ID, URLs: s.URLs})
 		c.schools, c.all = append(c.schools, s), append(c.all, s)
 	}
-	generator, err := sender.NewGenerator(plan)
+	generator, err := c.newGenerator(round, institutions)
 	c.generator = generator
 	return err
 }

@@ -48,6 +48,8 @@ func main() {
 	flag.DurationVar(&c.duration, "duration", 0, "begin no round after this time; 0 for no bound")
 	flag.IntVar(&c.grantsEvery, "grants-every", 5, "check the grants after each so many rounds")
 	flag.IntVar(&c.schoolsEvery, "institutions-every", 10, "make new institutions after each so many rounds")
+	flag.TextVar(&c.start, "start", time.Time{},
+		"the time of the first deliveries, as in 2026-03-01T12:00:00Z (default: a day before now)")
 	logs := flag.String("logs", "", "the folder for logs and data, kept (default: a temporary one, kept after a failure)")
 	flag.Parse()
 	if flag.NArg() > 0 || c.rounds < 0 || c.duration < 0 || c.grantsEvery < 1 || c.schoolsEvery < 1 {
@@ -114,7 +116,11 @@ func execute(ctx context.Context, c *campaign, logs string) (err error) {
 		return err
 	}
 	c.began = time.Now()
-	c.say("seed %d; logs in %s", c.seed, dir)
+	if c.start.IsZero() {
+		c.start = c.began.AddDate(0, 0, -1)
+	}
+	c.start = c.start.UTC().Truncate(time.Second)
+	c.say("seed %d, start %s; logs in %s", c.seed, c.start.Format(time.RFC3339), dir)
 	c.world, err = startWorld(ctx, dir, os.Getenv(ownMountsVariable) != "")
 	if err != nil {
 		return err
