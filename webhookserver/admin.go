@@ -17,6 +17,7 @@ limitations under the License.
 package webhookserver
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,12 +78,10 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("GET /status", a.status)
 	mux.HandleFunc("GET /records", a.list)
 	mux.HandleFunc("GET /records/{record}", a.show)
-	mux.HandleFunc("POST /records/{record}/retry", a.change(func(r *http.Request, seq uint64) error {
-		return a.inbox.Retry(r.Context(), seq)
+	mux.HandleFunc("POST /records/{record}/retry", a.change("retried", func(ctx context.Context, seq uint64) error {
+		return a.inbox.Retry(ctx, seq)
 	}))
-	mux.HandleFunc("DELETE /records/{record}", a.change(func(r *http.Request, seq uint64) error {
-		return a.inbox.Drop(r.Context(), seq)
-	}))
+	mux.HandleFunc("DELETE /records/{record}", a.change("dropped", a.drainer.drop))
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
 		a.drainer.wake()
 		w.WriteHeader(http.StatusAccepted)
@@ -146,18 +145,29 @@ func (a *admin) show(w http.ResponseWriter, r *http.Request) {
 	respond(w, a.shown(record, place, r.FormValue("data") == "true"))
 }
 
-// change answers a request that changes one record.
-func (a *admin) change(do func(r *http.Request, seq uint64) error) http.HandlerFunc {
+// change answers a request that changes one record, and puts on record what became of it.
+func (a *admin) change(action string, do func(ctx context.Context, seq uint64) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		seq, err := strconv.ParseUint(r.PathValue("record"), 10, 64)
 		if err != nil {
 			http.Error(w, "a record has a number", http.StatusBadRequest)
 			return
 		}
-		if err := do(r, seq); err != nil {
+		record, place, err := a.inbox.Get(seq)
+		if err != nil {
 			http.Error(w, err.Error(), statusOf(err))
 			return
 		}
+		// Who asked may go, and what is done is known all the same.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), diskTimeout)
+		defer cancel()
+		if err := do(ctx, seq); err != nil {
+			http.Error(w, err.Error(), statusOf(err))
+			return
+		}
+		a.drainer.measured.administered.WithLabelValues(action).Inc()
+		a.drainer.log.Info("Record was "+action+" by hand", "record", seq, "state", string(place),
+			"deliveryID", record.DeliveryID, "completion", keyOf(record), "reason", record.Reason)
 		// What was retried has its old place, which the drainer has passed.
 		a.drainer.wake()
 		w.WriteHeader(http.StatusNoContent)
@@ -165,8 +175,11 @@ func (a *admin) change(do func(r *http.Request, seq uint64) error) http.HandlerF
 }
 
 func statusOf(err error) int {
-	if errors.Is(err, inbox.ErrNoRecord) {
+	switch {
+	case errors.Is(err, inbox.ErrNoRecord):
 		return http.StatusNotFound
+	case errors.Is(err, errBeingTried):
+		return http.StatusConflict
 	}
 	return http.StatusInternalServerError
 }

@@ -18,7 +18,6 @@ package webhookserver
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -45,25 +44,44 @@ type drainer struct {
 
 	mu sync.Mutex
 	// inFlight are the records that are being tried, and those that are done and not removed yet.
-	inFlight map[uint64]bool
+	inFlight map[uint64]stage
 	trying   int
 	done     []uint64
 	waits    *waits
 	// resting tells that the one who chooses waits, with as many records in its hands as idle.
 	resting bool
 	idle    int
+	// seen says up to what arrivals and returns it has looked at everything.
+	seen counts
 
 	// What follows belongs to the goroutine that chooses.
 	page   []*inbox.Record
 	cursor uint64
 	ended  bool
+	// read says up to what arrivals and returns everything is behind the cursor.
+	read counts
 }
+
+// counts are those of an inbox.
+type counts struct{ arrived, returned uint64 }
+
+// stage is how far a record is.
+type stage int
+
+const (
+	// inHand: chosen, and not more.
+	inHand stage = iota + 1
+	// asked: the API may have it, or get it.
+	asked
+	// dropping: somebody is removing it.
+	dropping
+)
 
 func newDrainer(s *store, measured *inboxInstruments) *drainer {
 	d := &drainer{
 		store: s, measured: measured,
 		woken: make(chan struct{}, 1), stored: make(chan struct{}, 1),
-		inFlight: make(map[uint64]bool), waits: newWaits(),
+		inFlight: make(map[uint64]stage), waits: newWaits(),
 	}
 	s.took = d.took
 	return d
@@ -116,6 +134,7 @@ func (d *drainer) next() *inbox.Record {
 		if d.ended {
 			return nil
 		}
+		d.read.arrived = d.inbox.Arrived()
 		page, err := d.inbox.Read(inbox.Waiting, d.cursor, drainPage, d.mayTry)
 		if err != nil {
 			d.log.Error(err, "Inbox cannot be read")
@@ -131,17 +150,17 @@ func (d *drainer) next() *inbox.Record {
 func (d *drainer) mayTry(seq uint64, namespace []byte) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !d.inFlight[seq] && d.waits.over(seq, string(namespace), d.clock.Now())
+	return d.inFlight[seq] == 0 && d.waits.over(seq, string(namespace), d.clock.Now())
 }
 
 // claim marks a record as being tried, unless something has changed since it was read.
 func (d *drainer) claim(record *inbox.Record) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.inFlight[record.Seq] || !d.waits.claim(record.Seq, record.Namespace, d.clock.Now()) {
+	if d.inFlight[record.Seq] != 0 || !d.waits.claim(record.Seq, record.Namespace, d.clock.Now()) {
 		return false
 	}
-	d.inFlight[record.Seq] = true
+	d.inFlight[record.Seq] = inHand
 	d.trying++
 	d.resting = false
 	return true
@@ -151,9 +170,22 @@ func (d *drainer) claim(record *inbox.Record) bool {
 func (d *drainer) release(record *inbox.Record) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.inFlight, record.Seq)
+	if d.inFlight[record.Seq] == inHand {
+		delete(d.inFlight, record.Seq)
+	}
 	d.trying--
 	d.waits.release(record.Namespace, d.clock.Now())
+}
+
+// ask marks a record as being with the API. It is false where somebody is removing it, or has.
+func (d *drainer) ask(record *inbox.Record) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inFlight[record.Seq] != inHand {
+		return false
+	}
+	d.inFlight[record.Seq] = asked
+	return true
 }
 
 func (d *drainer) again(at time.Time) {
@@ -165,7 +197,7 @@ func (d *drainer) again(at time.Time) {
 // rest waits at the end of the inbox: for records that come, or for those that were passed over.
 func (d *drainer) rest(ctx context.Context) {
 	d.mu.Lock()
-	d.resting, d.idle = true, 0
+	d.resting, d.idle, d.seen = true, 0, d.read
 	d.waits.endPass(d.clock.Now())
 	at := d.waits.due()
 	d.mu.Unlock()
@@ -179,6 +211,8 @@ func (d *drainer) rest(ctx context.Context) {
 	case <-d.inbox.Arrivals():
 		// They are at the end.
 		d.ended = false
+	case <-d.inbox.Behind():
+		d.restart()
 	case <-due:
 		d.restart()
 	case <-d.waits.changed:
@@ -202,6 +236,7 @@ func (d *drainer) restart() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.page, d.cursor, d.ended = nil, 0, false
+	d.read.returned = d.inbox.Returned()
 	d.waits.newPass(d.clock.Now())
 }
 
@@ -219,6 +254,9 @@ func (d *drainer) leave(ctx context.Context) (leave pass, giveBack func()) {
 		}
 		leave, wait, ok := d.circuit.allow()
 		if ok {
+			d.mu.Lock()
+			d.resting = false
+			d.mu.Unlock()
 			return leave, giveBack
 		}
 		giveBack()
@@ -233,18 +271,21 @@ func (d *drainer) leave(ctx context.Context) (leave pass, giveBack func()) {
 // are the oldest, and have been passed over. It is false too where everything is to be tried at once: what was retried
 // has its old place, which has been passed.
 func (d *drainer) awaitProbe(ctx context.Context, wait time.Duration, away bool, back <-chan struct{}) bool {
-	d.mu.Lock()
-	d.resting, d.idle = true, 1
-	d.mu.Unlock()
 	if !away {
 		return true
 	}
+	d.mu.Lock()
+	d.resting, d.idle = true, 1
+	d.mu.Unlock()
 	timer := d.clock.NewTimer(max(wait, time.Millisecond))
 	defer timer.Stop()
 	select {
 	case <-timer.C():
 		return true
 	case <-back:
+		d.restart()
+		return false
+	case <-d.inbox.Behind():
 		d.restart()
 		return false
 	case <-d.woken:
@@ -254,102 +295,6 @@ func (d *drainer) awaitProbe(ctx context.Context, wait time.Duration, away bool,
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// try has the API record what the inbox has kept. It gives its slot back as soon as it does not ask the API any more.
-func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass, giveBack func()) {
-	giveBack = sync.OnceFunc(giveBack)
-	defer giveBack()
-	// It may have been in the drainer's hands for as long as the API was away, and been dropped meanwhile.
-	_, place, err := d.inbox.Get(record.Seq)
-	if errors.Is(err, inbox.ErrNoRecord) || err == nil && place != inbox.Waiting {
-		d.circuit.abandon(leave)
-		d.gone(record)
-		return
-	}
-	completion, err := completionOf(record)
-	if err != nil {
-		d.circuit.abandon(leave)
-		d.log.Error(err, "Record cannot be drained", "record", record.Seq, "deliveryID", record.DeliveryID)
-		giveBack()
-		d.bury(ctx, record, "record-unreadable")
-		return
-	}
-	out, refused := d.record(ctx, completion, leave)
-	giveBack()
-	switch {
-	case refused == nil:
-		d.log.V(1).Info("Delivery from the inbox is stored", "record", record.Seq, "deliveryID", record.DeliveryID,
-			"outcome", string(out))
-		d.measured.drained.WithLabelValues(string(out)).Inc()
-		d.succeeded(record)
-	case refused.scope == scopeForGood:
-		d.bury(ctx, record, refused.reason)
-	default:
-		d.measured.drained.WithLabelValues("retried").Inc()
-		d.failed(record, *refused)
-	}
-}
-
-// bury makes a record a dead letter.
-func (d *drainer) bury(ctx context.Context, record *inbox.Record, reason string) {
-	d.mu.Lock()
-	record.Attempts = d.waits.attempts(record.Seq) + 1
-	d.mu.Unlock()
-	record.Reason = reason
-	ctx, cancel := context.WithTimeout(ctx, diskTimeout)
-	defer cancel()
-	if err := d.inbox.Bury(ctx, record); err != nil {
-		d.log.Error(err, "Dead letter cannot be written", "record", record.Seq, "deliveryID", record.DeliveryID)
-		d.failed(record, refusal{reason: reason, scope: scopeCompletion})
-		return
-	}
-	d.log.Info("Delivery is a dead letter", "record", record.Seq, "deliveryID", record.DeliveryID, "reason", reason)
-	d.measured.drained.WithLabelValues(string(outcomeHeld)).Inc()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.inFlight, record.Seq)
-	d.trying--
-	d.waits.succeeded(record.Seq, record.Namespace)
-}
-
-// gone lets go of a record that was removed by somebody else.
-func (d *drainer) gone(record *inbox.Record) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.inFlight, record.Seq)
-	d.trying--
-	d.waits.gone(record.Seq, record.Namespace, d.clock.Now())
-}
-
-// update has a record say what came of the last time that it was tried.
-func (d *drainer) update(record *inbox.Record) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if past, tried := d.waits.past[record.Seq]; tried {
-		record.Reason, record.Attempts = past.reason, past.tries
-	}
-}
-
-func (d *drainer) succeeded(record *inbox.Record) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.trying--
-	d.waits.succeeded(record.Seq, record.Namespace)
-	d.done = append(d.done, record.Seq)
-	d.signal()
-}
-
-func (d *drainer) failed(record *inbox.Record, refused refusal) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.inFlight, record.Seq)
-	d.trying--
-	longest := maxRetry
-	if d.circuit.settling(settleTime) {
-		longest = maxSlowRetry
-	}
-	d.waits.failed(record.Seq, record.Namespace, refused, longest, d.clock.Now())
 }
 
 // removeStored removes what is stored, many at a time. It ends once finished is closed and everything is removed that
@@ -421,7 +366,12 @@ func (d *drainer) wake() {
 func (d *drainer) settled() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.inbox.Stats().Records == 0 || d.resting && d.trying <= d.idle && len(d.done) == 0
+	if d.inbox.Stats().Records == 0 {
+		return true
+	}
+	// Where the API is away, it does not matter what else there is.
+	now := counts{d.inbox.Arrived(), d.inbox.Returned()}
+	return d.resting && d.trying <= d.idle && len(d.done) == 0 && (d.idle > 0 || d.seen == now)
 }
 
 // empty drains as long as that makes sense or until ctx ends.

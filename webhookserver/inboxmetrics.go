@@ -27,7 +27,7 @@ import (
 
 // inboxInstruments say what the inbox has and what becomes of it.
 type inboxInstruments struct {
-	drained *prometheus.CounterVec
+	drained, administered *prometheus.CounterVec
 }
 
 func newInboxInstruments(registry prometheus.Registerer, stats func() inbox.Stats) (*inboxInstruments, error) {
@@ -39,9 +39,12 @@ func newInboxInstruments(registry prometheus.Registerer, stats func() inbox.Stat
 		Name: "completion_inbox_drained_total",
 		Help: "Attempts to store what the inbox has, by what came of them: created, updated, duplicate, stale, held, " +
 			"retried.",
-	}, []string{"outcome"})}
+	}, []string{"outcome"}), administered: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "completion_inbox_administered_total",
+		Help: "Records that a person decided about, by the decision: retried, dropped.",
+	}, []string{"action"})}
 	for _, collector := range []prometheus.Collector{
-		m.drained,
+		m.drained, m.administered,
 		gauge("completion_inbox_records", "Deliveries in the inbox that wait until the API takes them.",
 			func(s inbox.Stats) float64 { return float64(s.Records) }),
 		gauge("completion_inbox_dead_letters", "Deliveries in the inbox that the API refuses for good.",

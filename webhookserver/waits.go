@@ -260,6 +260,12 @@ func (w *waits) hold(seq uint64, namespace string, refused refusal, longest time
 	w.again(waiting.until)
 }
 
+// dropped forgets a record that was removed while it was not being tried.
+func (w *waits) dropped(seq uint64) {
+	delete(w.records, seq)
+	delete(w.past, seq)
+}
+
 // gone forgets a record that was removed before it was tried.
 func (w *waits) gone(seq uint64, namespace string, now time.Time) {
 	delete(w.records, seq)

@@ -91,8 +91,10 @@ type Inbox struct {
 	// began is when the commit that is under way began, in nanoseconds after opened; 0 while there is none.
 	began  atomic.Int64
 	opened time.Time
-	// arrivals has something in it after a record has come.
-	arrivals chan struct{}
+	// arrivals has something in it after a record has come, behind after one may have come before others.
+	arrivals, behind chan struct{}
+	// arrived and returned count when that was.
+	arrived, returned atomic.Uint64
 
 	// closing guards closed, and the sending to requests against the closing of it.
 	closing  sync.RWMutex
@@ -132,6 +134,7 @@ func Open(path string, options Options) (*Inbox, error) {
 	i := &Inbox{
 		path: path, options: options, opened: options.Clock.Now(),
 		arrivals: make(chan struct{}, 1),
+		behind:   make(chan struct{}, 1),
 		requests: make(chan *request, maxBatch),
 		written:  make(chan struct{}),
 	}
@@ -213,8 +216,18 @@ func (i *Inbox) hung() error {
 	return nil
 }
 
-// Arrivals has a value in it after records have come.
+// Arrivals has a value in it after records have come. They are after all others.
 func (i *Inbox) Arrivals() <-chan struct{} { return i.arrivals }
+
+// Behind has a value in it after records may have come that are before others: dead letters which were moved back, or
+// what was found in the file when it was opened again after a failure.
+func (i *Inbox) Behind() <-chan struct{} { return i.behind }
+
+// Arrived counts how often Arrivals was told, from before whoever put the record knows it.
+func (i *Inbox) Arrived() uint64 { return i.arrived.Load() }
+
+// Returned counts how often Behind was told, from before whoever moved the record knows it.
+func (i *Inbox) Returned() uint64 { return i.returned.Load() }
 
 // Put keeps a record until it is removed. It returns once the record is on the disk, and gives the record its number.
 // After any error the record is not known to be kept; it may be.
@@ -266,8 +279,8 @@ func (i *Inbox) Drop(ctx context.Context, seqs ...uint64) error {
 	return i.ask(ctx, &request{what: opDrop, seqs: seqs})
 }
 
-// Close finishes what it was asked before, and closes the file. It is ErrHung where the disk does not let it: the end of
-// the process then closes the file.
+// Close finishes what it was asked before, and closes the file. It is ErrHung where the disk does not let it: the end
+// of the process then closes the file.
 func (i *Inbox) Close() error {
 	i.closing.Lock()
 	already := i.closed

@@ -160,20 +160,38 @@ func (i *Inbox) commit(batch []*request) {
 	i.began.Store(int64(i.options.Clock.Since(i.opened)) | 1)
 	err := i.tryCommit(batch)
 	i.began.Store(0)
-	arrived := false
+	arrived, returned := false, false
+	if err == nil {
+		for _, r := range batch {
+			arrived = arrived || r.err == nil && r.what == opPut
+			returned = returned || r.err == nil && r.what == opRetry
+		}
+	}
+	if arrived {
+		i.arrived.Add(1)
+	}
+	if returned {
+		i.returned.Add(1)
+	}
 	for _, r := range batch {
 		if err == nil {
-			arrived = arrived || r.err == nil && (r.what == opPut || r.what == opRetry)
 			r.done <- r.err
 		} else {
 			r.done <- err
 		}
 	}
 	if arrived {
-		select {
-		case i.arrivals <- struct{}{}:
-		default:
-		}
+		signal(i.arrivals)
+	}
+	if returned {
+		signal(i.behind)
+	}
+}
+
+func signal(to chan struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
 	}
 }
 
@@ -185,6 +203,9 @@ func (i *Inbox) tryCommit(batch []*request) error {
 		if err := i.reopen(); err != nil {
 			return i.failed(err)
 		}
+		// What was not known to be kept may be.
+		i.returned.Add(1)
+		signal(i.behind)
 	}
 	err := guarded(func() error {
 		return i.db.Update(func(tx *bbolt.Tx) error {
