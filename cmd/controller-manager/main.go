@@ -29,6 +29,8 @@ import (
 	_ "time/tzdata" // The zones of institutions must not depend on the image.
 
 	"go.uber.org/zap/zapcore"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -135,19 +137,17 @@ func run(ctx context.Context, o options) (err error) {
 	// a guess, and the one that client-go ships allows five requests a second.
 	config.QPS = -1
 	config.UserAgent = "completion-controller-manager/" + version
-	mgr, err := ctrl.NewManager(config, manager.Options{
-		Scheme:                        controllers.NewScheme(),
-		Cache:                         controllers.CacheOptions(),
-		Metrics:                       o.metrics(),
-		HealthProbeBindAddress:        o.healthAddress,
-		PprofBindAddress:              o.pprofAddress,
-		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              "completion-controller-manager",
-		LeaderElectionNamespace:       o.leaderElectionNamespace,
-		LeaderElectionReleaseOnCancel: true,
-	})
+	scheme := controllers.NewScheme()
+	api, err := newAwaiting(config, scheme, o.healthAddress, ctrl.Log)
 	if err != nil {
-		return fmt.Errorf("make the manager: %w", err)
+		return err
+	}
+	if err := api.run(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	mgr, err := o.newManager(config, scheme)
+	if err != nil {
+		return err
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
 		Limits: plan.Limits{
@@ -167,6 +167,24 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	ctrl.Log.Info("Starting the controller-manager", "version", version)
 	return mgr.Start(ctx)
+}
+
+func (o *options) newManager(config *rest.Config, scheme *runtime.Scheme) (ctrl.Manager, error) {
+	mgr, err := ctrl.NewManager(config, manager.Options{
+		Scheme:                        scheme,
+		Cache:                         controllers.CacheOptions(),
+		Metrics:                       o.metrics(),
+		HealthProbeBindAddress:        o.healthAddress,
+		PprofBindAddress:              o.pprofAddress,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              "completion-controller-manager",
+		LeaderElectionNamespace:       o.leaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	return mgr, nil
 }
 
 func (o *options) metrics() metricsserver.Options {

@@ -57,8 +57,8 @@ type Program struct {
 	path    string
 	args    []string
 	// clock is the path of the file that sets the program's clock.
-	clock    string
-	readyURL string
+	clock             string
+	readyURL, liveURL string
 	// kubeconfig is all that the program knows of the cluster.
 	kubeconfig string
 	mu         sync.Mutex
@@ -91,6 +91,7 @@ func newProgram(o Options, executable string, replica int, healthAddress string,
 		clock:      filepath.Join(o.ClockDir, name),
 		args:       append(args, o.Args...),
 		readyURL:   "http://" + healthAddress + "/readyz",
+		liveURL:    "http://" + healthAddress + "/healthz",
 		kubeconfig: filepath.Join(o.Dir, name+".kubeconfig"),
 		unplanned:  make(chan error, 1),
 	}
@@ -188,6 +189,9 @@ func (p *Program) WaitReady(ctx context.Context) error {
 
 // Ready returns nil when the program says that it is ready now.
 func (p *Program) Ready(ctx context.Context) error { return probe(ctx, p.readyURL) }
+
+// Live returns nil when the program says that it is alive now.
+func (p *Program) Live(ctx context.Context) error { return probe(ctx, p.liveURL) }
 
 func probe(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
