@@ -69,8 +69,8 @@ type Options struct {
 	// MaxBodyBytes is the greatest body taken. All that are in memory at a time may have 32 MiB together, or twice this
 	// where it is more; those of one institution half of that.
 	MaxBodyBytes int64
-	// ShutdownTimeout bounds how long accepted requests may take to finish once the server is to stop, and the inbox to
-	// be emptied after that.
+	// ShutdownTimeout bounds how long accepted requests may take to finish once the server is to stop. The inbox has what
+	// they leave of it to be emptied, and at least a third of it.
 	ShutdownTimeout time.Duration
 
 	// Storage is where deliveries go.
@@ -267,18 +267,48 @@ func (s *Server) Run(ctx context.Context) error {
 	drained := s.drain(context.WithoutCancel(ctx))
 	stopCache()
 	s.closeSockets()
-	running.Wait()
-	return errors.Join(failure, drained, s.intake.inbox.Close())
+	return errors.Join(failure, drained, s.end(&running))
+}
+
+// end waits until everything has ended, and closes the inbox. A disk that hangs is not waited for: whatever was
+// acknowledged is in the file.
+func (s *Server) end(running *sync.WaitGroup) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		running.Wait()
+	}()
+	// As long as the last request to the API, and putting on the disk what came of it, may take.
+	limit := s.options.APITimeout + 2*diskTimeout
+	timer := s.options.Clock.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return s.intake.inbox.Close()
+	case <-timer.C():
+		return fmt.Errorf("leaving what did not end within %s after it was told to", limit)
+	}
 }
 
 // drain takes no new connections, waits for the requests on those that are open, and then for the inbox to be emptied.
 func (s *Server) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.options.ShutdownTimeout)
+	began, limit := s.options.Clock.Now(), s.options.ShutdownTimeout
+	finished := s.finish(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, max(limit-s.options.Clock.Since(began), limit/3))
+	defer cancel()
+	s.intake.drainer.empty(ctx)
+	return finished
+}
+
+// finish lets accepted requests finish, and cuts off those that take longer than a limit.
+func (s *Server) finish(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := s.webhook.server.Shutdown(ctx); err != nil {
-		return fmt.Errorf("cutting off requests that took longer than %s to finish: %w", s.options.ShutdownTimeout, err)
+		// What comes too late must not fill what is about to be emptied.
+		_ = s.webhook.server.Close()
+		return fmt.Errorf("cutting off requests that took longer than %s to finish: %w", limit, err)
 	}
-	s.intake.drainer.empty(ctx)
 	return nil
 }
 

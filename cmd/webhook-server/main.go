@@ -76,7 +76,8 @@ func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
 	flags.Int64Var(&o.MaxBodyBytes, "max-body-bytes", 64<<10,
 		"The greatest body taken, in bytes. A delivery has about a thousand.")
 	flags.DurationVar(&o.ShutdownTimeout, "shutdown-timeout", 30*time.Second,
-		"How long accepted requests may take to finish once the program is to stop, and the inbox to be emptied then.")
+		"How long accepted requests may take to finish once the program is to stop. The inbox has what they leave "+
+			"of it to be emptied, and at least a third of it.")
 }
 
 // run serves until ctx ends.

@@ -1,0 +1,108 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
+)
+
+// stopping is a server with one record in its inbox and a request that never finishes.
+func stopping(t *testing.T, limit time.Duration) *Server {
+	t.Helper()
+	g := NewWithT(t)
+	d := newDrainerOf(t, 64<<20)
+	keep(t, d, 1)
+	s := &Server{intake: &intake{drainer: d, inbox: d.inbox}}
+	s.options.ShutdownTimeout, s.options.Clock = limit, clock.RealClock{}
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+	reading := make(chan struct{})
+	s.webhook.server = &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(
+		func(_ http.ResponseWriter, r *http.Request) {
+			close(reading)
+			<-r.Context().Done()
+		},
+	)}
+	var ending sync.WaitGroup
+	ending.Go(func() { _ = s.webhook.server.Serve(listener) })
+	ending.Go(func() {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+listener.Addr().String(),
+			http.NoBody)
+		if err != nil {
+			return
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			_ = response.Body.Close()
+		}
+	})
+	t.Cleanup(ending.Wait)
+	<-reading
+	return s
+}
+
+// Requests that hang use up their time, not that of the inbox.
+func TestTheInboxIsEmptiedAlsoWhereRequestsAreCutOff(t *testing.T) {
+	g := NewWithT(t)
+	s := stopping(t, 6*time.Second)
+	now := testingclock.NewFakeClock(time.Now())
+	s.intake.drainer.clock = now
+	emptying := make(chan struct{})
+	drained := make(chan error, 1)
+	go func() { drained <- s.drain(t.Context()) }()
+	go func() {
+		defer close(emptying)
+		// Emptying looks again and again; nobody else uses this clock.
+		for !now.HasWaiters() && t.Context().Err() == nil {
+			<-time.After(time.Millisecond)
+		}
+	}()
+	g.Eventually(emptying, time.Minute).Should(BeClosed())
+	g.Expect(drained).To(BeEmpty(), "no time is left for it")
+	g.Expect(s.intake.inbox.Remove(t.Context(), 1)).To(Succeed())
+	g.Eventually(func() bool {
+		now.Step(removeDelay)
+		return len(drained) == 1
+	}, time.Minute).Should(BeTrue())
+	g.Expect(<-drained).To(MatchError(ContainSubstring("took longer than 6s")))
+}
+
+// What hangs when the server has to end is left alone: the process ends.
+func TestTheEndDoesNotWaitForWhatHangs(t *testing.T) {
+	g := NewWithT(t)
+	now := testingclock.NewFakeClock(time.Now())
+	d := newDrainerOf(t, 64<<20)
+	s := &Server{intake: &intake{drainer: d, inbox: d.inbox}}
+	s.options.Clock, s.options.APITimeout = now, 2*time.Second
+	var running sync.WaitGroup
+	running.Add(1)
+	ended := make(chan error, 1)
+	go func() { ended <- s.end(&running) }()
+	g.Eventually(now.HasWaiters, time.Minute).Should(BeTrue())
+	now.Step(2*time.Second + 2*diskTimeout - 1)
+	g.Consistently(ended, 50*time.Millisecond).ShouldNot(Receive())
+	now.Step(1)
+	g.Eventually(ended, time.Minute).Should(Receive(MatchError(ContainSubstring("did not end within 12s"))))
+	running.Done()
+}
