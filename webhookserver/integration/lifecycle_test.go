@@ -28,6 +28,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
 
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
 )
@@ -144,7 +145,7 @@ func TestAddressesThatAreTakenAreAnErrorAtOnce(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = webhookserver.New(t.Context(), webhookserver.Options{
 		Config: config, ListenAddress: "127.0.0.1:0", HealthAddress: server.HealthAddress(), MetricsAddress: "127.0.0.1:0",
-		Registry: prometheus.NewRegistry(), Storage: newStorage(t),
+		Registry: prometheus.NewRegistry(), Storage: newStorage(t), Clock: clock.RealClock{},
 	})
 	g.Expect(err).To(MatchError(ContainSubstring("opening the health address")))
 }

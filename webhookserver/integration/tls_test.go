@@ -35,6 +35,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
@@ -184,7 +185,7 @@ func TestTLSThatCannotBe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := webhookserver.New(t.Context(), webhookserver.Options{
 				Config: config, ListenAddress: "127.0.0.1:0", HealthAddress: "127.0.0.1:0", MetricsAddress: "127.0.0.1:0",
-				Registry: prometheus.NewRegistry(), Storage: newStorage(t),
+				Registry: prometheus.NewRegistry(), Storage: newStorage(t), Clock: clock.RealClock{},
 				Exposure: webhookserver.Exposure{TLSCertFile: tc.cert, TLSKeyFile: tc.key},
 			})
 			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(tc.want)))
