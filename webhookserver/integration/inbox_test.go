@@ -159,6 +159,12 @@ func errorOr(status int, err error) int {
 // refuse has the API refuse every new completion of an institution for good, until the returned function is called.
 func refuse(t *testing.T, i institution) (allow func()) {
 	t.Helper()
+	return refuseUnless(t, i, "false", metav1.StatusReasonInvalid)
+}
+
+// refuseUnless has it refuse for a reason what an expression is not true for.
+func refuseUnless(t *testing.T, i institution, expression string, reason metav1.StatusReason) (allow func()) {
+	t.Helper()
 	g, ctx := NewWithT(t), t.Context()
 	meta := metav1.ObjectMeta{Name: i.namespace}
 	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicySpec{
@@ -170,7 +176,7 @@ func refuse(t *testing.T, i institution) (allow func()) {
 				},
 			},
 		}}},
-		Validations: []admissionv1.Validation{{Expression: "false", Reason: new(metav1.StatusReasonInvalid)}},
+		Validations: []admissionv1.Validation{{Expression: expression, Reason: &reason}},
 	}}
 	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
 		ObjectMeta: meta,
