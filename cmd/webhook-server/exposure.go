@@ -33,7 +33,8 @@ func bindExposure(flags *flag.FlagSet, e *webhookserver.Exposure) {
 		"How many authentications of one address (of one /64 network of IPv6) may fail in a minute; more get 429. "+
 			"Good tokens are always taken. 0 is any number.")
 	flags.IntVar(&e.MaxConnections, "max-connections", 1024,
-		"How many connections of the webhook may be open; half of them for deliveries of one institution. 0 is any number.")
+		"How many connections of the webhook may be open; over half of them deliveries of one institution may be read at a "+
+			"time. 0 is any number.")
 	flags.StringVar(&e.TLSCertFile, "tls-cert-file", "",
 		"The certificate of the webhook with its chain, in PEM; read again when it changes. Empty: HTTP, without TLS.")
 	flags.StringVar(&e.TLSKeyFile, "tls-key-file", "", "The key of that certificate, in PEM.")
