@@ -22,7 +22,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,6 +45,10 @@ const (
 	// Secrets are read one by one and not watched: so the operator needs the right to get them, and not to list them.
 	tokenInterval      = 30 * time.Second
 	tokenRetryInterval = 3 * time.Second
+	// refusalPatience is for how long a token that was accepted still is where its Secret may not be read any more. An API
+	// server that has just started refuses everybody until it knows the rights, and what a sender then gets for a good
+	// token must not be a refusal for good.
+	refusalPatience = 5 * time.Minute
 
 	maxTokenLength = 512
 )
@@ -58,6 +64,8 @@ type InstitutionReconciler struct {
 
 	brakes *brakes
 	gauges *brakeGauges
+	// refused is since when the Secrets of an Institution may not be read.
+	refused *refusals
 }
 
 // SetupWithManager registers the loop.
@@ -104,14 +112,15 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 		if apierrors.IsNotFound(err) {
 			r.brakes.forget(req.NamespacedName)
 			r.gauges.forget(req.NamespacedName)
+			r.refused.end(req.NamespacedName)
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	tokens, err := r.tokens(ctx, institution)
+	tokens, kept, err := r.tokens(ctx, institution)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	verdict, err := r.verdict(ctx, institution, tokens)
+	verdict, err := r.verdict(ctx, institution, tokens, kept)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -170,13 +179,14 @@ func (r *InstitutionReconciler) tellOfBrake(institution *v1alpha1.Institution, b
 	r.gauges.set(client.ObjectKeyFromObject(institution), braked)
 }
 
-// tokens reads every Secret that is named and says what became of it.
+// tokens reads every Secret that is named and says what became of it. Kept are those that may not be read, and whose
+// tokens count for a while as they did.
 func (r *InstitutionReconciler) tokens(
 	ctx context.Context, institution *v1alpha1.Institution,
-) ([]v1alpha1.TokenStatus, error) {
-	refs := institution.Spec.Authentication.TokenSecretRefs
-	tokens := make([]v1alpha1.TokenStatus, 0, len(refs))
-	for _, ref := range refs {
+) (tokens []v1alpha1.TokenStatus, kept []v1alpha1.LocalName, err error) {
+	key := client.ObjectKeyFromObject(institution)
+	refused := false
+	for _, ref := range institution.Spec.Authentication.TokenSecretRefs {
 		token := v1alpha1.TokenStatus{SecretName: ref.Name}
 		secret := &corev1.Secret{}
 		err := r.Live.Get(ctx, client.ObjectKey{Namespace: institution.Namespace, Name: string(ref.Name)}, secret)
@@ -184,16 +194,22 @@ func (r *InstitutionReconciler) tokens(
 		case apierrors.IsNotFound(err):
 			token.State = v1alpha1.TokenNotFound
 		case apierrors.IsForbidden(err):
+			refused = true
 			token.State = v1alpha1.TokenForbidden
+			if digest := acceptedDigest(institution, ref.Name); digest != "" &&
+				r.refused.lasted(key, r.Clock.Now()) < refusalPatience {
+				token.State, token.SHA256 = v1alpha1.TokenAccepted, digest
+				kept = append(kept, ref.Name)
+			}
 		case err != nil:
-			return nil, fmt.Errorf("read secret %s: %w", ref.Name, err)
+			return nil, nil, fmt.Errorf("read secret %s: %w", ref.Name, err)
 		default:
 			token.State, token.SHA256 = accept(secret)
 		}
 		if token.State == v1alpha1.TokenAccepted {
 			shared, err := r.shared(ctx, institution, token.SHA256)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if shared {
 				token.State = v1alpha1.TokenShared
@@ -201,7 +217,48 @@ func (r *InstitutionReconciler) tokens(
 		}
 		tokens = append(tokens, token)
 	}
-	return tokens, nil
+	if !refused {
+		r.refused.end(key)
+	}
+	return tokens, kept, nil
+}
+
+// acceptedDigest returns the digest under which the token of a Secret is accepted, empty where it is not.
+func acceptedDigest(institution *v1alpha1.Institution, secret v1alpha1.LocalName) string {
+	for _, token := range institution.Status.Tokens {
+		if token.SecretName == secret && token.State == v1alpha1.TokenAccepted {
+			return token.SHA256
+		}
+	}
+	return ""
+}
+
+// refusals remembers since when Secrets may not be read. It is in memory alone: after a restart the patience begins
+// anew.
+type refusals struct {
+	mu    sync.Mutex
+	since map[client.ObjectKey]time.Time
+}
+
+func newRefusals() *refusals { return &refusals{since: make(map[client.ObjectKey]time.Time)} }
+
+// lasted notes that an Institution's Secrets may not be read now, and returns for how long that has been so.
+func (r *refusals) lasted(institution client.ObjectKey, now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, known := r.since[institution]
+	if !known {
+		since = now
+		r.since[institution] = now
+	}
+	return now.Sub(since)
+}
+
+// end notes that they may be read.
+func (r *refusals) end(institution client.ObjectKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.since, institution)
 }
 
 // accept returns the digest of a Secret's token if it can be one. White space around it, such as the line end that an
@@ -235,7 +292,7 @@ func (r *InstitutionReconciler) shared(
 }
 
 func (r *InstitutionReconciler) verdict(
-	ctx context.Context, institution *v1alpha1.Institution, tokens []v1alpha1.TokenStatus,
+	ctx context.Context, institution *v1alpha1.Institution, tokens []v1alpha1.TokenStatus, kept []v1alpha1.LocalName,
 ) (plan.Verdict, error) {
 	_, err := institutionOf(ctx, r.Client, institution.Namespace, institution.Spec.ID)
 	if problem, ok := errors.AsType[*institutionProblem](err); ok {
@@ -245,6 +302,11 @@ func (r *InstitutionReconciler) verdict(
 		return plan.Verdict{}, err
 	}
 	for _, token := range tokens {
+		if token.State == v1alpha1.TokenAccepted && slices.Contains(kept, token.SecretName) {
+			message := fmt.Sprintf("%s; its token is accepted for %s all the same",
+				accessMissing(institution, token.SecretName), refusalPatience)
+			return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessMissing, Message: message}, nil
+		}
 		if reason, message := tokenProblem(institution, token); reason != "" {
 			return plan.Verdict{Reconciling: true, Reason: reason, Message: message}, nil
 		}
@@ -266,14 +328,16 @@ func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus)
 				"printable ASCII characters", token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken,
 			v1alpha1.MinTokenLength, maxTokenLength)
 	case v1alpha1.TokenForbidden:
-		return v1alpha1.ReasonAccessMissing, fmt.Sprintf(
-			"secret %s may not be read: namespace %s needs a RoleBinding of the "+
-				"ClusterRole completion-institution to the ServiceAccount of completion-controller-manager",
-			token.SecretName, institution.Namespace)
+		return v1alpha1.ReasonAccessMissing, accessMissing(institution, token.SecretName)
 	case v1alpha1.TokenShared:
 		return v1alpha1.ReasonTokenShared, fmt.Sprintf(
 			"the token in secret %s is also that of another Institution and is accepted "+
 				"for neither: give each its own", token.SecretName)
 	}
 	return v1alpha1.ReasonTokenInvalid, fmt.Sprintf("secret %s is in an unknown state", token.SecretName)
+}
+
+func accessMissing(institution *v1alpha1.Institution, secret v1alpha1.LocalName) string {
+	return fmt.Sprintf("secret %s may not be read: namespace %s needs a RoleBinding of the ClusterRole "+
+		"completion-institution to the ServiceAccount of completion-controller-manager", secret, institution.Namespace)
 }

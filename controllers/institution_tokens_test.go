@@ -19,11 +19,14 @@ package controllers_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -121,6 +124,50 @@ func TestInstitutionNamesTheMissingRoleBinding(t *testing.T) {
 
 	w.create(w.binding())
 	w.awaitReason(institution, v1alpha1.ReasonReady)
+}
+
+// An API server that has just started refuses everybody for a moment, which must not turn away a sender.
+func TestTokenStaysAcceptedForAWhileWhereItMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	institution := MakeInstitution(w).Obj()
+	w.get(institution)
+	accepted := institution.Status.Tokens
+	looked := 0
+	lose := func() {
+		w.delete(w.binding())
+		// Each change has the token read; those that come before the API server has noticed are not refused.
+		w.eventually(func(g Gomega) {
+			looked++
+			w.change(institution, func() {
+				metav1.SetMetaDataAnnotation(&institution.ObjectMeta, "looked", strconv.Itoa(looked))
+			})
+			w.get(institution)
+			g.Expect(ready(institution).Reason).To(Equal(v1alpha1.ReasonAccessMissing))
+		})
+	}
+	lose()
+	g := NewWithT(t)
+	g.Expect(ready(institution).Message).To(ContainSubstring("accepted for 5m0s all the same"))
+	g.Expect(institution.Status.Tokens).To(Equal(accepted))
+	w.step(4 * time.Minute)
+	w.create(w.binding())
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	g.Expect(institution.Status.Tokens).To(Equal(accepted))
+
+	// The time before that does not count.
+	lose()
+	g.Expect(institution.Status.Tokens).To(Equal(accepted))
+	w.step(5 * time.Minute)
+	w.eventually(func(g Gomega) {
+		w.get(institution)
+		g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
+			{SecretName: "token", State: v1alpha1.TokenForbidden}}))
+	})
+	g.Expect(ready(institution).Message).NotTo(ContainSubstring("all the same"))
+	w.create(w.binding())
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	g.Expect(institution.Status.Tokens).To(Equal(accepted))
 }
 
 func TestTokenThatTwoInstitutionsShareIsAcceptedForNeither(t *testing.T) {

@@ -80,7 +80,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		setup func() error
 	}{
 		{"institution", func() error {
-			return (&InstitutionReconciler{c, live, recorder, options.Clock, braking, gauges}).SetupWithManager(mgr)
+			institutions := &InstitutionReconciler{c, live, recorder, options.Clock, braking, gauges, newRefusals()}
+			return institutions.SetupWithManager(mgr)
 		}},
 		{"completionpolicy", func() error {
 			return (&CompletionPolicyReconciler{c, compiler, recorder, options.Clock, accounts}).SetupWithManager(mgr)
