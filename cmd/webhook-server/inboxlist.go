@@ -49,11 +49,18 @@ func (c *inboxCommand) list(ctx context.Context, _ []uint64) error {
 				page, cut = page[:c.limit-shown], true
 			}
 			shown += len(page)
+			if len(page) == 0 {
+				return !cut, nil
+			}
 			return !cut, show(page)
 		})
 		if err != nil {
 			return err
 		}
+	}
+	// The head alone, where there is nothing else.
+	if err := show(nil); err != nil {
+		return err
 	}
 	if cut {
 		fmt.Fprintf(c.errOut, "There are more than the %d of --limit; webhook-server inbox status says how many.\n", c.limit)

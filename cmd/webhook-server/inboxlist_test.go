@@ -39,7 +39,8 @@ func longInbox(t *testing.T, records int) string {
 		go func() {
 			failures <- i.Put(t.Context(), &inbox.Record{
 				Received:   time.Date(2026, 11, 23, 21, 0, 0, n, time.UTC),
-				DeliveryID: fmt.Sprintf("delivery-%d", n), Namespace: "school", Name: fmt.Sprintf("1-2-%d-4", n),
+				DeliveryID: fmt.Sprintf("delivery-%d", n),
+				Namespace:  "institution-12345", Name: fmt.Sprintf("12345-2-%d-4", 1000+n),
 				Reason: "api-unreachable", Data: []byte(`{}`),
 			})
 		}()
@@ -68,7 +69,7 @@ func (w *writes) Write(p []byte) (int, error) {
 
 // The program that lists shares its memory with the server: it must not gather a million records before it prints one.
 func TestAListIsPrintedAsItComes(t *testing.T) {
-	const records, line = 1700, 110
+	const records, line = 1700, 120
 	var (
 		out    writes
 		errOut strings.Builder
