@@ -7,7 +7,6 @@ SHELL := /usr/bin/env bash -o pipefail
 
 BIN := $(CURDIR)/bin
 DIST := $(CURDIR)/dist
-# Not ./api/..., where the generated apply configurations are: a stale one must not stop its own generator.
 API := ./api/v1alpha1
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The image that `make image` builds and `make deploy` and `make build-installer` install.
@@ -58,10 +57,9 @@ demo: ## Start everything, post the example delivery, check what came of it, tea
 ##@ Development
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) ## Generate deepcopy functions and apply configurations.
-	@echo "==> generating deepcopy functions and apply configurations"
+generate: $(CONTROLLER_GEN) ## Generate deepcopy functions.
+	@echo "==> generating deepcopy functions"
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=$(API)
-	@$(CONTROLLER_GEN) applyconfiguration:headerFile=hack/boilerplate.go.txt paths=$(API)
 
 .PHONY: manifests
 manifests: $(CONTROLLER_GEN) ## Generate the CRDs; config/rbac is written by hand.

@@ -143,7 +143,7 @@ func (r *GrantReconciler) beginToTake(
 	}
 	var loses, kept []string
 	var told takingAway
-	for _, ns := range grant.Spec.Takes.Namespaces {
+	for _, ns := range grant.Spec.Revokes.Namespaces {
 		loss, away, err := r.loss(ctx, grant, beside, ns.Name)
 		if err != nil {
 			return takingAway{}, err
@@ -164,14 +164,14 @@ func (r *GrantReconciler) beginToTake(
 			return takingAway{}, err
 		}
 		if !admitted {
-			grant.Status.TakesKnownAt = new(metav1.NewMicroTime(revocation.Known))
-			grant.Status.Took = plan.TookBefore(grant, loses, kept, now)
+			grant.Status.RevocationsKnownAt = new(metav1.NewMicroTime(revocation.Known))
+			grant.Status.Revocations = plan.TookBefore(grant, loses, kept, now)
 			return takingAway{v1alpha1.ReasonRevocationPaused, "the taking away of namespace " +
 				strings.Join(loses, ", ") + " waits: " + errPaused.Error(), told.after}, nil
 		}
 	}
-	r.passed(tenant, grant, v1alpha1.RevocationNamespacesTaken)
-	grant.Status.Took, grant.Status.TakesKnownAt = plan.Took(grant, now, kept...), nil
+	r.passed(tenant, grant, v1alpha1.RevocationNamespaces)
+	grant.Status.Revocations, grant.Status.RevocationsKnownAt = plan.Took(grant, now, kept...), nil
 	return told, nil
 }
 
@@ -204,7 +204,7 @@ func (r *GrantReconciler) loss(
 		return loss, takingAway{}, nil
 	}
 	begun := plan.AsIfBegun(grant, name, now)
-	claim, err := r.claim(ctx, begun, namespace, begun.Status.Took[0])
+	claim, err := r.claim(ctx, begun, namespace, begun.Status.Revocations[0])
 	switch {
 	case err != nil || claim.kept.reason != "":
 		return plan.Kept, claim.kept, err

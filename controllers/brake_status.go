@@ -86,7 +86,7 @@ func (b *brakes) count(
 			continue
 		}
 		waits := waitsForBrake(grant, now)
-		for _, kind := range []v1alpha1.RevocationType{v1alpha1.RevocationAccessEnd, v1alpha1.RevocationNamespacesTaken} {
+		for _, kind := range []v1alpha1.RevocationType{v1alpha1.RevocationAccessEnd, v1alpha1.RevocationNamespaces} {
 			if refused := (refusal{grant.UID, kind}); l.refused[refused] {
 				waits, there[refused] = true, true
 			}

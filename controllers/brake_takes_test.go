@@ -55,7 +55,7 @@ func (c *crowd) awaitLabs(there, paused int) {
 		got := 0
 		for _, grant := range c.grants(g) {
 			for _, condition := range grant.Status.Conditions {
-				if condition.Type == v1alpha1.ConditionTaken && condition.Reason == v1alpha1.ReasonRevocationPaused {
+				if condition.Type == v1alpha1.ConditionRevocationsComplete && condition.Reason == v1alpha1.ReasonRevocationPaused {
 					got++
 				}
 			}
@@ -76,7 +76,7 @@ func TestBrakeHoldsNamespacesThatCompletionsTakeAway(t *testing.T) {
 	c.start()
 	labs := c.labs(4)
 	c.finish(1)
-	c.awaitReason(labs[0], v1alpha1.ReasonTaken)
+	c.awaitReason(labs[0], v1alpha1.ReasonRevokedByCompletion)
 	c.neverTripped()
 	c.finish(2)
 	withdrawn := c.finish(3)
@@ -93,11 +93,11 @@ func TestBrakeHoldsNamespacesThatCompletionsTakeAway(t *testing.T) {
 	c.awaitActive(labs[2])
 
 	c.release(trip)
-	c.awaitReason(labs[1], v1alpha1.ReasonTaken)
+	c.awaitReason(labs[1], v1alpha1.ReasonRevokedByCompletion)
 	c.awaitReleased(v1alpha1.ReasonReleased)
 	c.awaitLabs(2, 0)
 	c.create(MakeCompletion(w, 3).Course(finishing).SendAt("2030-06-02 10:00:00").Obj())
-	c.awaitReason(labs[2], v1alpha1.ReasonTaken)
+	c.awaitReason(labs[2], v1alpha1.ReasonRevokedByCompletion)
 	c.finish(4)
 	NewWithT(t).Expect(c.awaitTrip(1)).NotTo(Equal(trip))
 	c.awaitLabs(1, 1)
@@ -144,7 +144,7 @@ func TestTakingSeatsOrNothingDoesNotCount(t *testing.T) {
 		c.awaitReason(c.finish(user+1), v1alpha1.ReasonGranted)
 	}
 	for _, lab := range labs {
-		c.awaitReason(lab, v1alpha1.ReasonTaken)
+		c.awaitReason(lab, v1alpha1.ReasonRevokedByCompletion)
 	}
 	c.awaitTaken(map[string]string{})
 	c.neverTripped()

@@ -370,7 +370,7 @@ func (r *GrantReconciler) waitingForSeat(
 
 // tell emits an event for a change that a person would ask about.
 func (r *GrantReconciler) tell(grant, before *v1alpha1.Grant, result outcome) {
-	r.tellOf(v1alpha1.ConditionTaken, grant, before)
+	r.tellOf(v1alpha1.ConditionRevocationsComplete, grant, before)
 	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)
 	same := was != nil && was.Reason == result.verdict.Reason && before.Status.Phase == result.phase
 	// Something was taken of what is in place, or given back.

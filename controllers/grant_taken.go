@@ -46,10 +46,10 @@ func (r *GrantReconciler) grantsOfHolder(ctx context.Context, object client.Obje
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the grants of a holder")
 		return nil
 	}
-	takes := changed.TakesAway()
+	takes := changed.Revokes()
 	requests := make([]reconcile.Request, 0, len(beside))
 	for i := range beside {
-		takes = takes || beside[i].TakesAway()
+		takes = takes || beside[i].Revokes()
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&beside[i])})
 	}
 	if !takes {
@@ -73,7 +73,7 @@ func standingChanged() predicate.Funcs {
 			// That a generation was observed says that its labels are in place.
 			return before.Generation != after.Generation || before.Status.Phase != after.Status.Phase ||
 				before.Status.ObservedGeneration != after.Status.ObservedGeneration || said(before) != said(after) ||
-				!equality.Semantic.DeepEqual(before.Status.Took, after.Status.Took)
+				!equality.Semantic.DeepEqual(before.Status.Revocations, after.Status.Revocations)
 		},
 	}
 }
@@ -163,7 +163,7 @@ func tellTaken(result outcome, left *v1alpha1.Grant, taken plan.Taken) outcome {
 		parts = append(parts, part)
 	}
 	if len(left.Spec.Namespaces)+len(left.Spec.Seats)+len(left.Spec.Objects) == 0 {
-		result.phase, result.verdict.Reason = v1alpha1.GrantEnded, v1alpha1.ReasonTaken
+		result.phase, result.verdict.Reason = v1alpha1.GrantEnded, v1alpha1.ReasonRevokedByCompletion
 		result.verdict.Message = strings.Join(parts, "; ")
 		return result
 	}

@@ -54,10 +54,10 @@ type takingAway struct {
 func (r *GrantReconciler) takeNamespaces(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
 ) (time.Duration, error) {
-	if !plan.Takes(grant) || len(grant.Spec.Takes.Namespaces) == 0 {
-		r.passed(tenant, grant, v1alpha1.RevocationNamespacesTaken)
-		grant.Status.Took, grant.Status.TakesKnownAt = nil, nil
-		meta.RemoveStatusCondition(&grant.Status.Conditions, v1alpha1.ConditionTaken)
+	if !plan.Takes(grant) || len(grant.Spec.Revokes.Namespaces) == 0 {
+		r.passed(tenant, grant, v1alpha1.RevocationNamespaces)
+		grant.Status.Revocations, grant.Status.RevocationsKnownAt = nil, nil
+		meta.RemoveStatusCondition(&grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
 		return 0, nil
 	}
 	recorded := grant.DeepCopy()
@@ -68,7 +68,7 @@ func (r *GrantReconciler) takeNamespaces(
 	after := worst.after
 	var failed error
 	var refused []string
-	for _, took := range grant.Status.Took {
+	for _, took := range grant.Status.Revocations {
 		away := takingAway{after: plan.TakenDataEnds(grant, took).Sub(r.Clock.Now())}
 		switch {
 		case away.after > 0 || !alreadyTook(recorded, took):
@@ -86,7 +86,7 @@ func (r *GrantReconciler) takeNamespaces(
 		after, worst = sooner(after, away.after), worse(worst, away)
 	}
 	// What may not be taken begins anew once it may.
-	grant.Status.Took = slices.DeleteFunc(grant.Status.Took, func(took v1alpha1.TookNamespace) bool {
+	grant.Status.Revocations = slices.DeleteFunc(grant.Status.Revocations, func(took v1alpha1.NamespaceRevocation) bool {
 		return slices.Contains(refused, took.Name)
 	})
 	r.setTaken(grant, worst)
@@ -101,9 +101,9 @@ func worse(a, b takingAway) takingAway {
 }
 
 // alreadyTook reports whether the status as it was read says that the taking away has begun.
-func alreadyTook(recorded *v1alpha1.Grant, took v1alpha1.TookNamespace) bool {
-	for i := range recorded.Status.Took {
-		if have := &recorded.Status.Took[i]; have.Name == took.Name && have.SendAt == took.SendAt {
+func alreadyTook(recorded *v1alpha1.Grant, took v1alpha1.NamespaceRevocation) bool {
+	for i := range recorded.Status.Revocations {
+		if have := &recorded.Status.Revocations[i]; have.Name == took.Name && have.SendAt == took.SendAt {
 			return true
 		}
 	}
@@ -134,17 +134,17 @@ func rankOf(away takingAway) int {
 func (r *GrantReconciler) setTaken(grant *v1alpha1.Grant, away takingAway) {
 	status, reason, message := metav1.ConditionFalse, away.reason, away.message
 	if reason == "" {
-		status, reason, message = metav1.ConditionTrue, v1alpha1.ReasonTaken, "what was to be taken away has gone"
+		status, reason, message = metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, "what was to be taken away has gone"
 	}
 	meta.SetStatusCondition(&grant.Status.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionTaken, Status: status, Reason: reason, Message: message,
+		Type: v1alpha1.ConditionRevocationsComplete, Status: status, Reason: reason, Message: message,
 		ObservedGeneration: grant.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now()),
 	})
 }
 
 // takeNamespace deletes one namespace that is due, if everything that was read live says that it may go.
 func (r *GrantReconciler) takeNamespace(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, took v1alpha1.TookNamespace,
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, took v1alpha1.NamespaceRevocation,
 ) (takingAway, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -224,7 +224,7 @@ type claim struct {
 // has to be the same holder's and have it taken; any other has to be older than the completion, and has only the label
 // to say which institution may take it.
 func (r *GrantReconciler) claim(
-	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata, took v1alpha1.TookNamespace,
+	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata, took v1alpha1.NamespaceRevocation,
 ) (claim, error) {
 	mark, name := namespace.Labels[v1alpha1.LabelGrant], namespace.Name
 	if mark == "" {
@@ -265,7 +265,7 @@ func keptBy(keeper plan.Keeper, name string, now time.Time) takingAway {
 // takenFromOther looks whether a namespace is taken from whoever has it, and whether that is certain by now.
 func (r *GrantReconciler) takenFromOther(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, namespace *metav1.PartialObjectMetadata,
-	took v1alpha1.TookNamespace,
+	took v1alpha1.NamespaceRevocation,
 ) (takingAway, error) {
 	claim, err := r.claim(ctx, grant, namespace, took)
 	now := r.Clock.Now()
@@ -283,13 +283,13 @@ func (r *GrantReconciler) takenFromOther(
 // keptFromAll returns why a namespace that no Grant made is not taken; empty if it is. An id is a number that anybody
 // who makes an Institution may choose: one that two claim is the label of neither.
 func (r *GrantReconciler) keptFromAll(
-	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata, took v1alpha1.TookNamespace,
+	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata, took v1alpha1.NamespaceRevocation,
 ) (string, error) {
 	switch {
-	case took.SendAt != grant.Spec.Takes.SendAt:
+	case took.SendAt != grant.Spec.Revokes.SendAt:
 		// What was begun because of an older delivery is not what the newer one takes, which may still wait for the brake.
 		return "taking it away has not begun because of the newest delivery", nil
-	case !namespace.CreationTimestamp.Before(&grant.Spec.Takes.SentAt):
+	case !namespace.CreationTimestamp.Before(&grant.Spec.Revokes.SentAt):
 		return "it was made after the completion", nil
 	}
 	id := grant.Spec.Holder.InstitutionID.String()

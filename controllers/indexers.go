@@ -89,7 +89,7 @@ func grantPools(o client.Object) []string {
 
 func takenPools(o client.Object) []string {
 	var pools []string
-	for _, seat := range o.(*v1alpha1.Grant).Spec.Takes.Seats {
+	for _, seat := range o.(*v1alpha1.Grant).Spec.Revokes.Seats {
 		pools = append(pools, string(seat.Pool))
 	}
 	return pools

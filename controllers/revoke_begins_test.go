@@ -31,17 +31,17 @@ func TestRevokedNamespaceThatIsLabelledLaterHasItsGrace(t *testing.T) {
 	namespace, completion := w.labelled(w.prefix+"1", ""), finish(w).Obj()
 	w.create(taking(w).Obj(), completion)
 	taker := w.grantOf("done", completion)
-	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
 	w.step(31 * oneDay)
-	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
 	w.change(namespace, func() { namespace.Labels = map[string]string{v1alpha1.LabelRevocable: w.id.String()} })
 	w.nudge()
-	w.awaitTakenReason(taker, v1alpha1.ReasonAccessEnded)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonAccessEnded)
 	w.step(29 * oneDay)
 	w.stays(namespace, namespace.UID)
 	w.step(2 * oneDay)
 	w.awaitGone(namespace)
-	w.awaitTakenReason(taker, v1alpha1.ReasonTaken)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNamespacesDeleted)
 }
 
 // What could not be taken at first is put to the brake once it can.
@@ -54,10 +54,10 @@ func TestBrakeHoldsNamespacesThatAreLabelledLater(t *testing.T) {
 	w.create(institution, taking(w).Grace(0).Obj(), completion)
 	w.start()
 	taker := w.grantOf("done", completion)
-	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
 	w.change(namespace, func() { namespace.Labels = map[string]string{v1alpha1.LabelRevocable: w.id.String()} })
 	w.nudge()
-	w.awaitTakenReason(taker, v1alpha1.ReasonRevocationPaused)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonRevocationPaused)
 	w.stays(namespace, namespace.UID)
 }
 
@@ -73,7 +73,7 @@ func TestBrakeHoldsAPolicyEditThatLabelsNamespaces(t *testing.T) {
 	c.start()
 	c.labs(3)
 	for user := range v1alpha1.PlatformID(3) {
-		c.awaitTakenReason(c.grantOf("done", c.finish(user+1)), v1alpha1.ReasonNotRevocable)
+		c.awaitRevocationReason(c.grantOf("done", c.finish(user+1)), v1alpha1.ReasonNotRevocable)
 	}
 	c.neverTripped()
 	c.change(lab, func() {
@@ -112,9 +112,9 @@ func TestBrakeHoldsNamespacesThatALaterCauseKept(t *testing.T) {
 	w.awaitReason(later, v1alpha1.ReasonGranted)
 	w.create(taking(w).Obj(), finish(w).Obj())
 	taker := w.grantOf("done", finish(w).Obj())
-	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
 	w.delete(later)
-	w.awaitTakenReason(taker, v1alpha1.ReasonRevocationPaused)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonRevocationPaused)
 	w.consistently(func(g Gomega) {
 		w.get(grant)
 		g.Expect(ready(grant).Reason).To(Equal(v1alpha1.ReasonActive))
@@ -140,17 +140,17 @@ func TestRepeatedTakingDoesNotCount(t *testing.T) {
 			}
 			w.create(completion)
 			taker := w.grantOf("done", completion)
-			w.awaitTakenReason(taker, v1alpha1.ReasonAccessEnded)
+			w.awaitRevocationReason(taker, v1alpha1.ReasonAccessEnded)
 			w.change(institution, func() { institution.Spec.RevocationBudget = new(int32(0)) })
 			w.awaitReason(institution, v1alpha1.ReasonReady)
 			const newer = "2031-06-02 10:00:00"
 			w.change(completion, func() { sendAt(completion, newer) })
 			w.eventually(func(g Gomega) {
 				w.get(taker)
-				g.Expect(taker.Status.Took).To(HaveLen(1))
-				g.Expect(taker.Status.Took[0].SendAt).To(Equal(newer))
+				g.Expect(taker.Status.Revocations).To(HaveLen(1))
+				g.Expect(taker.Status.Revocations[0].SendAt).To(Equal(newer))
 			})
-			w.awaitTakenReason(taker, v1alpha1.ReasonAccessEnded)
+			w.awaitRevocationReason(taker, v1alpha1.ReasonAccessEnded)
 		})
 	}
 }

@@ -30,13 +30,13 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// awaitTakenReason waits until a Grant says how far the taking away of its namespaces has come.
-func (w *world) awaitTakenReason(grant *v1alpha1.Grant, reason string) string {
+// awaitRevocationReason waits until a Grant says how far the taking away of its namespaces has come.
+func (w *world) awaitRevocationReason(grant *v1alpha1.Grant, reason string) string {
 	w.t.Helper()
 	var message string
 	w.eventually(func(g Gomega) {
 		g.Expect(admin.Get(w.t.Context(), keyOf(grant), grant)).To(Succeed())
-		condition := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionTaken)
+		condition := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
 		g.Expect(condition).NotTo(BeNil())
 		g.Expect(condition.Reason).To(Equal(reason), condition.Message)
 		message = condition.Message
@@ -81,14 +81,14 @@ func TestRevokedNamespaceOfAPolicyGoesAfterTheGrace(t *testing.T) {
 
 	w.create(completion)
 	w.awaitGone(w.accessOf(1))
-	w.awaitReason(grant, v1alpha1.ReasonTaken)
+	w.awaitReason(grant, v1alpha1.ReasonRevokedByCompletion)
 	g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantEnded))
 	g.Expect(ready(grant).Message).To(
 		ContainSubstring("completion " + completion.Name + " took away namespace " + namespace.Name))
-	w.awaitEvent(grant, v1alpha1.ReasonTaken, completion.Name)
-	g.Expect(w.awaitTakenReason(taker, v1alpha1.ReasonAccessEnded)).To(ContainSubstring(namespace.Name))
-	g.Expect(taker.Status.Took).To(HaveLen(1))
-	g.Expect(taker.Status.Took[0].At.Time).To(BeTemporally("~", w.clock.Now(), time.Minute))
+	w.awaitEvent(grant, v1alpha1.ReasonRevokedByCompletion, completion.Name)
+	g.Expect(w.awaitRevocationReason(taker, v1alpha1.ReasonAccessEnded)).To(ContainSubstring(namespace.Name))
+	g.Expect(taker.Status.Revocations).To(HaveLen(1))
+	g.Expect(taker.Status.Revocations[0].At.Time).To(BeTemporally("~", w.clock.Now(), time.Minute))
 	w.get(w.quotaOf(1))
 
 	w.step(30*oneDay - 2*time.Minute)
@@ -99,8 +99,8 @@ func TestRevokedNamespaceOfAPolicyGoesAfterTheGrace(t *testing.T) {
 	w.stays(namespace, namespace.UID)
 	w.step(4 * time.Minute)
 	w.awaitGone(namespace)
-	w.awaitTakenReason(taker, v1alpha1.ReasonTaken)
-	w.awaitEvent(taker, v1alpha1.ReasonTaken, "has gone")
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNamespacesDeleted)
+	w.awaitEvent(taker, v1alpha1.ReasonNamespacesDeleted, "has gone")
 	w.eventually(func(g Gomega) {
 		w.get(grant)
 		g.Expect(grant.Status.Inventory).To(BeEmpty())
@@ -118,12 +118,12 @@ func TestRevokedNamespaceThatFellDueWhileTheManagerWasDown(t *testing.T) {
 	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
 	w.awaitActive(w.grantOf("lab", enrolled))
 	w.create(completion)
-	w.awaitReason(w.grantOf("lab", enrolled), v1alpha1.ReasonTaken)
+	w.awaitReason(w.grantOf("lab", enrolled), v1alpha1.ReasonRevokedByCompletion)
 	w.stop()
 	w.clock.ahead.Add(int64(31 * oneDay))
 	w.start()
 	w.awaitGone(w.learner(1))
-	w.awaitTakenReason(w.grantOf("done", completion), v1alpha1.ReasonTaken)
+	w.awaitRevocationReason(w.grantOf("done", completion), v1alpha1.ReasonNamespacesDeleted)
 }
 
 // A completion that was to take, and that is withdrawn while nobody runs, takes nothing once somebody does: no data
@@ -137,7 +137,7 @@ func TestRevokedNamespaceOfAWithdrawalWhileTheManagerWasDownStays(t *testing.T) 
 	w.awaitActive(grant)
 	w.get(namespace)
 	w.create(completion)
-	w.awaitReason(grant, v1alpha1.ReasonTaken)
+	w.awaitReason(grant, v1alpha1.ReasonRevokedByCompletion)
 	w.stop()
 	w.delete(completion)
 	w.clock.ahead.Add(int64(31 * oneDay))
@@ -169,7 +169,7 @@ func TestRevokedNamespaceComesBackWithinTheGrace(t *testing.T) {
 			w.get(namespace)
 			w.create(completion)
 			w.awaitGone(w.accessOf(1))
-			w.awaitReason(grant, v1alpha1.ReasonTaken)
+			w.awaitReason(grant, v1alpha1.ReasonRevokedByCompletion)
 			w.step(29 * oneDay)
 			tc.how(w, completion)
 			w.awaitActive(grant)
@@ -191,7 +191,7 @@ func TestRevokedNamespaceThatOthersMade(t *testing.T) {
 		says string
 	}{
 		{"labelled", func(w *world) *corev1.Namespace { return w.labelled(w.prefix+"1", w.id.String()) },
-			v1alpha1.ReasonTaken, "has gone"},
+			v1alpha1.ReasonNamespacesDeleted, "has gone"},
 		{"labelled for another institution", func(w *world) *corev1.Namespace { return w.labelled(w.prefix+"1", "77") },
 			v1alpha1.ReasonNotRevocable, "does not carry the label"},
 		{"not labelled", func(w *world) *corev1.Namespace { return w.labelled(w.prefix+"1", "") },
@@ -224,10 +224,10 @@ func TestRevokedNamespaceThatOthersMade(t *testing.T) {
 			completion := finish(w).Obj()
 			w.create(taking(w).Grace(0).Obj(), completion)
 			taker := w.grantOf("done", completion)
-			NewWithT(t).Expect(w.awaitTakenReason(taker, tc.want)).To(ContainSubstring(tc.says))
+			NewWithT(t).Expect(w.awaitRevocationReason(taker, tc.want)).To(ContainSubstring(tc.says))
 			w.awaitEvent(taker, tc.want, tc.says)
 			w.awaitActive(taker)
-			if tc.want == v1alpha1.ReasonTaken {
+			if tc.want == v1alpha1.ReasonNamespacesDeleted {
 				w.awaitGone(namespace)
 				return
 			}
@@ -248,7 +248,7 @@ func TestRevokedNamespaceOfAnIDThatTwoClaimStays(t *testing.T) {
 	completion := finish(w).Obj()
 	w.create(taking(w).Grace(0).Obj(), completion)
 	taker := w.grantOf("done", completion)
-	says := w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	says := w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
 	NewWithT(t).Expect(says).To(ContainSubstring("an Institution in another namespace has the id " + w.id.String()))
 	w.stays(namespace, namespace.UID)
 
@@ -265,7 +265,7 @@ func TestRevokedNamespaceThatWasMadeAfterTheCompletionStays(t *testing.T) {
 	namespace := w.labelled(w.prefix+"1", w.id.String())
 	completion := finish(w).SendAt("2026-03-01 10:00:00").Obj()
 	w.create(taking(w).Grace(0).Obj(), completion)
-	says := w.awaitTakenReason(w.grantOf("done", completion), v1alpha1.ReasonNotRevocable)
+	says := w.awaitRevocationReason(w.grantOf("done", completion), v1alpha1.ReasonNotRevocable)
 	NewWithT(t).Expect(says).To(ContainSubstring("made after the completion"))
 	w.stays(namespace, namespace.UID)
 }
@@ -281,11 +281,11 @@ func TestRevokedNamespaceThatDoesNotGoIsTold(t *testing.T) {
 	completion := finish(w).Obj()
 	w.create(taking(w).Grace(0).Obj(), completion)
 	taker := w.grantOf("done", completion)
-	says := w.awaitTakenReason(taker, v1alpha1.ReasonTerminating)
+	says := w.awaitRevocationReason(taker, v1alpha1.ReasonTerminating)
 	NewWithT(t).Expect(says).To(ContainSubstring(namespace.Name))
 	w.change(held, func() { held.Finalizers = nil })
 	w.awaitGone(namespace)
-	w.awaitTakenReason(taker, v1alpha1.ReasonTaken)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNamespacesDeleted)
 }
 
 // Templates label namespaces for their own institution only, and other labels of the domain are not theirs.

@@ -63,7 +63,7 @@ func TestRevokedNamespaceThatIsKeptAtTheLastMomentStays(t *testing.T) {
 	w.create(MakeInstitution(w).Obj(), taking(w).Grace(0).Obj(), finish(w).Obj())
 	w.start()
 	NewWithT(t).Eventually(meddled, soon).Should(BeClosed())
-	w.awaitTakenReason(w.grantOf("done", finish(w).Obj()), v1alpha1.ReasonNotRevocable)
+	w.awaitRevocationReason(w.grantOf("done", finish(w).Obj()), v1alpha1.ReasonNotRevocable)
 	w.stays(namespace, namespace.UID)
 }
 
@@ -97,14 +97,14 @@ func TestRevokedNamespaceOfAWithdrawalThatIsNotPlannedYetStays(t *testing.T) {
 	w.create(MakeInstitution(w).Obj(), taking(w).Obj(), completion)
 	w.start()
 	taker := w.grantOf("done", completion)
-	w.awaitTakenReason(taker, v1alpha1.ReasonAccessEnded)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonAccessEnded)
 	w.awaitReason(completion, v1alpha1.ReasonGranted)
 	armed.Store(true)
 	w.step(31 * oneDay)
 	w.awaitGone(completion)
 	w.eventually(func(g Gomega) {
 		w.get(taker)
-		g.Expect(taker.Spec.Takes).To(BeZero(), "the withdrawal has been planned")
+		g.Expect(taker.Spec.Revokes).To(BeZero(), "the withdrawal has been planned")
 	})
 	w.stays(namespace, namespace.UID)
 }
@@ -119,13 +119,13 @@ func TestRevokedNamespaceOfANewerDeliveryWaitsForTheBrake(t *testing.T) {
 	w.create(institution, taking(w).Grace(0).Obj(), completion)
 	w.start()
 	taker := w.grantOf("done", completion)
-	w.awaitTakenReason(taker, v1alpha1.ReasonTaken)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNamespacesDeleted)
 	namespace := w.labelled(w.prefix+"1", w.id.String())
 	w.change(completion, func() { sendAt(completion, finished) })
-	w.awaitTakenReason(taker, v1alpha1.ReasonRevocationPaused)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonRevocationPaused)
 	w.nudge()
 	w.stays(namespace, namespace.UID)
-	w.awaitTakenReason(taker, v1alpha1.ReasonRevocationPaused)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonRevocationPaused)
 }
 
 // The label of a granted namespace is the policy's to say: without it neither access nor data goes.
@@ -139,7 +139,7 @@ func TestRevokedNamespaceOfAPolicyThatDoesNotSayTheLabelStays(t *testing.T) {
 	w.get(namespace)
 	w.create(finish(w).Obj())
 	taker := w.grantOf("done", finish(w).Obj())
-	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
 	w.stays(namespace, namespace.UID)
 	w.get(w.accessOf(1))
 	w.awaitActive(grant)
@@ -148,7 +148,7 @@ func TestRevokedNamespaceOfAPolicyThatDoesNotSayTheLabelStays(t *testing.T) {
 	w.change(namespace, func() { namespace.Labels[v1alpha1.LabelRevocable] = w.id.String() })
 	w.nudge()
 	w.eventually(func(g Gomega) {
-		g.Expect(w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)).To(ContainSubstring("does not say the label"))
+		g.Expect(w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)).To(ContainSubstring("does not say the label"))
 	})
 	w.stays(namespace, namespace.UID)
 }
@@ -171,7 +171,7 @@ func TestRevokedNamespaceOfAHandmadeGrant(t *testing.T) {
 	sent := hand.CreationTimestamp.Time
 	completion := finish(w).SendAt(sent.In(time.FixedZone("-03", -3*3600)).Format(time.DateTime)).Obj()
 	w.create(taking(w).Grace(0).Obj(), completion)
-	w.awaitReason(hand, v1alpha1.ReasonTaken)
+	w.awaitReason(hand, v1alpha1.ReasonRevokedByCompletion)
 	w.awaitGone(w.learner(1))
 	w.eventually(func(g Gomega) {
 		w.get(hand)
@@ -243,7 +243,7 @@ func TestRevokedNamespaceHasItsGraceAfterASuspension(t *testing.T) {
 	w.stays(namespace, namespace.UID)
 	w.get(w.accessOf(1))
 	w.change(institution, func() { institution.Spec.Suspend = nil })
-	w.awaitReason(grant, v1alpha1.ReasonTaken)
+	w.awaitReason(grant, v1alpha1.ReasonRevokedByCompletion)
 	w.step(29 * oneDay)
 	w.stays(namespace, namespace.UID)
 	w.step(2 * oneDay)
@@ -268,19 +268,19 @@ func TestRevokedNamespaceThatWasKeptForAWhile(t *testing.T) {
 	w.awaitReason(later, v1alpha1.ReasonGranted)
 	w.create(taking(w).Obj(), finish(w).Obj())
 	taker := w.grantOf("done", finish(w).Obj())
-	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
-	NewWithT(t).Expect(taker.Status.Took).To(BeEmpty())
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
+	NewWithT(t).Expect(taker.Status.Revocations).To(BeEmpty())
 	w.step(31 * oneDay)
-	w.awaitTakenReason(taker, v1alpha1.ReasonNotRevocable)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
 	w.stays(namespace, namespace.UID)
 
 	w.delete(later)
-	w.awaitReason(grant, v1alpha1.ReasonTaken)
+	w.awaitReason(grant, v1alpha1.ReasonRevokedByCompletion)
 	w.step(29 * oneDay)
 	w.stays(namespace, namespace.UID)
 	w.step(2 * oneDay)
 	w.eventually(func(g Gomega) {
 		g.Expect(apierrors.IsNotFound(admin.Get(t.Context(), keyOf(namespace), namespace))).To(BeTrue())
 	})
-	w.awaitTakenReason(taker, v1alpha1.ReasonTaken)
+	w.awaitRevocationReason(taker, v1alpha1.ReasonNamespacesDeleted)
 }

@@ -83,17 +83,17 @@ func TestRevokedSeatOfAHandmadeGrantGoesToTheNextInLine(t *testing.T) {
 	completion := finish(w).Obj()
 	w.create(completion)
 	w.awaitTaken(map[string]string{"room-0": "second"})
-	w.awaitReason(has, v1alpha1.ReasonTaken)
+	w.awaitReason(has, v1alpha1.ReasonRevokedByCompletion)
 	g.Expect(has.Status.Phase).To(Equal(v1alpha1.GrantEnded))
 	g.Expect(has.Status.Seats).To(BeEmpty())
 	g.Expect(ready(has).Message).To(
 		ContainSubstring("completion " + completion.Name + " took away the seat of SeatPool room"))
-	w.awaitEvent(has, v1alpha1.ReasonTaken, completion.Name)
+	w.awaitEvent(has, v1alpha1.ReasonRevokedByCompletion, completion.Name)
 	w.awaitPool(pool, 1, 0)
 	w.awaitActive(waiting)
 	taker := w.grantOf("done", completion)
 	w.awaitActive(taker)
-	g.Expect(string(taker.Spec.Takes.Completion)).To(Equal(completion.Name))
+	g.Expect(string(taker.Spec.Revokes.Completion)).To(Equal(completion.Name))
 	w.awaitReason(completion, v1alpha1.ReasonGranted)
 
 	// Nobody else's seat went, and nothing goes after a restart.
@@ -113,7 +113,7 @@ func TestRevokedSeatComesBackWithAWithdrawal(t *testing.T) {
 	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(), has)
 	w.awaitActive(has)
 	w.create(completion)
-	w.awaitReason(has, v1alpha1.ReasonTaken)
+	w.awaitReason(has, v1alpha1.ReasonRevokedByCompletion)
 	w.awaitTaken(map[string]string{})
 
 	w.delete(completion)
@@ -128,7 +128,7 @@ func TestRevokedSeatComesBackWithAWithdrawal(t *testing.T) {
 	w.consistently(func(g Gomega) { g.Expect(w.taken(g)).To(HaveLen(1)) })
 	w.change(again, func() { sendAt(again, "2030-06-02 10:00:00") })
 	w.awaitTaken(map[string]string{})
-	w.awaitReason(has, v1alpha1.ReasonTaken)
+	w.awaitReason(has, v1alpha1.ReasonRevokedByCompletion)
 }
 
 // What comes later in the order keeps its seat, and gets it, whatever the order of arrival; what is older does not.
@@ -140,8 +140,8 @@ func TestRevokedSeatDependsOnTheOrderAndNotOnTheArrival(t *testing.T) {
 		first        bool
 		want         string
 	}{
-		{"an older completion that came first loses it", before, true, v1alpha1.ReasonTaken},
-		{"an older completion that comes late gets none", before, false, v1alpha1.ReasonTaken},
+		{"an older completion that came first loses it", before, true, v1alpha1.ReasonRevokedByCompletion},
+		{"an older completion that comes late gets none", before, false, v1alpha1.ReasonRevokedByCompletion},
 		{"a later completion that came first keeps it", after, true, v1alpha1.ReasonActive},
 		{"a later completion gets one again", after, false, v1alpha1.ReasonActive},
 	} {
@@ -205,7 +205,7 @@ func TestRevokedSeatIsTakenByWhatEntitlesToNothing(t *testing.T) {
 			completion := finish(w)
 			edit(completion)
 			w.create(completion.Obj())
-			w.awaitReason(has, v1alpha1.ReasonTaken)
+			w.awaitReason(has, v1alpha1.ReasonRevokedByCompletion)
 			w.awaitTaken(map[string]string{})
 		})
 	}
@@ -225,8 +225,8 @@ func TestRevokedSeatFollowsThePolicy(t *testing.T) {
 		{"that is faulty", func(w *world, p *v1alpha1.CompletionPolicy) {
 			w.change(p, func() { p.Spec.Match.Expression = "nonsense(" })
 			w.awaitReason(p, v1alpha1.ReasonInvalidPolicy)
-		}, v1alpha1.ReasonTaken},
-		{"that retains and is deleted", func(w *world, p *v1alpha1.CompletionPolicy) { w.delete(p) }, v1alpha1.ReasonTaken},
+		}, v1alpha1.ReasonRevokedByCompletion},
+		{"that retains and is deleted", func(w *world, p *v1alpha1.CompletionPolicy) { w.delete(p) }, v1alpha1.ReasonRevokedByCompletion},
 		{"that deletes and is deleted", func(w *world, p *v1alpha1.CompletionPolicy) {
 			w.change(p, func() { p.Spec.OnPolicyRemoval = v1alpha1.RemovalDelete })
 			taker := w.grantOf("done", finish(w).Obj())
@@ -244,7 +244,7 @@ func TestRevokedSeatFollowsThePolicy(t *testing.T) {
 			w.create(MakePool(w, "room", 1).Obj(), policy, has)
 			w.awaitActive(has)
 			w.create(finish(w).Obj())
-			w.awaitReason(has, v1alpha1.ReasonTaken)
+			w.awaitReason(has, v1alpha1.ReasonRevokedByCompletion)
 			tc.edit(w, policy)
 			w.awaitReason(has, tc.want)
 			w.consistently(func(g Gomega) {
@@ -267,7 +267,7 @@ func TestRevokedSeatOfASuspendedInstitutionStays(t *testing.T) {
 	w.create(finish(w).Obj())
 	w.consistently(func(g Gomega) { g.Expect(w.taken(g)).To(HaveLen(1)) })
 	w.change(institution, func() { institution.Spec.Suspend = nil })
-	w.awaitReason(has, v1alpha1.ReasonTaken)
+	w.awaitReason(has, v1alpha1.ReasonRevokedByCompletion)
 }
 
 // What was taken of several things leaves the others, and says so.
@@ -311,5 +311,5 @@ func TestRevokedSeatWaitsForTheApproval(t *testing.T) {
 	w.consistently(func(g Gomega) { g.Expect(w.taken(g)).To(HaveLen(1)) })
 	w.change(taker, func() { taker.Spec.Override = v1alpha1.GrantOverride{Approved: new(true), Reason: "examined"} })
 	w.awaitTaken(map[string]string{})
-	w.awaitReason(has, v1alpha1.ReasonTaken)
+	w.awaitReason(has, v1alpha1.ReasonRevokedByCompletion)
 }

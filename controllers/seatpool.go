@@ -242,7 +242,7 @@ func (r *SeatPoolReconciler) tell(ctx context.Context, pool *v1alpha1.SeatPool, 
 	before := pool.DeepCopy()
 	status := &pool.Status
 	status.ObservedGeneration = pool.Generation
-	status.Taken, status.Waiting, status.Line = new(planned.Taken), new(planned.Waiting), planned.Line
+	status.Taken, status.Waiting, status.Queue = new(planned.Taken), new(planned.Waiting), planned.Queue
 	verdict := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "seats are given in the order of the line"}
 	if planned.Taken > *pool.Spec.Capacity {
 		verdict.Reason = v1alpha1.ReasonCapacityLowered

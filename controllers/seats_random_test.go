@@ -324,7 +324,7 @@ func (h *seatHistory) told(g Gomega, pool *v1alpha1.SeatPool, taken int, line []
 	g.Expect(pool.Status.ObservedGeneration).To(Equal(pool.Generation))
 	g.Expect(pool.Status.Taken).To(HaveValue(BeEquivalentTo(taken)), "taken")
 	g.Expect(pool.Status.Waiting).To(HaveValue(BeEquivalentTo(len(line))), "waiting")
-	g.Expect(pool.Status.Line).To(Equal(first))
+	g.Expect(pool.Status.Queue).To(Equal(first))
 }
 
 // TestSeatsUnderRandomClaims lets two managers work at once on claims, releases and capacities that change at random,

@@ -48,7 +48,7 @@ func (w *world) awaitPool(pool *v1alpha1.SeatPool, taken, waiting int32, line ..
 		w.get(pool)
 		g.Expect(pool.Status.Taken).To(HaveValue(Equal(taken)), "taken")
 		g.Expect(pool.Status.Waiting).To(HaveValue(Equal(waiting)), "waiting")
-		g.Expect(pool.Status.Line).To(Equal(line))
+		g.Expect(pool.Status.Queue).To(Equal(line))
 	})
 }
 

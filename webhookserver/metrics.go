@@ -77,8 +77,8 @@ func newInstruments(registry prometheus.Registerer) (*instruments, error) {
 		}),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_rejected_authentications_total",
-			Help: "Calls that were not let in by why: missing, malformed, differing, wrong, address.",
-		}, []string{"why"}),
+			Help: "Calls that were not let in, by reason: missing, malformed, differing, wrong, address.",
+		}, []string{"reason"}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_throttled_total",
 			Help: "Calls that got 429 by what was too fast: failures of an address, the rate or the places of an institution.",

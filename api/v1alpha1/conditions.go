@@ -28,8 +28,8 @@ const (
 	// ConditionAccessReady, on a policy with objects, is True when its ServiceAccount may do what the objects need, as far
 	// as that can be known before the first grant. The policy may be Ready without it.
 	ConditionAccessReady = "AccessReady"
-	// ConditionTaken, on a grant that takes namespaces away, is True when they have gone.
-	ConditionTaken = "Taken"
+	// ConditionRevocationsComplete, on a grant that revokes namespaces, is True when they have gone.
+	ConditionRevocationsComplete = "RevocationsComplete"
 	// ConditionRevocationsPaused, on an Institution, is True while the brake holds revocations back. Its message says how
 	// to release them. It is absent until the brake trips for the first time.
 	ConditionRevocationsPaused = "RevocationsPaused"
@@ -99,9 +99,10 @@ const (
 	ReasonAccessEnded = "AccessEnded"
 	// ReasonEnded means that the entitlement has ended and everything that had to go has gone.
 	ReasonEnded = "Ended"
-	// ReasonTaken means that a later completion of the same user took away everything that was granted; or, of the
-	// condition Taken, that every namespace that is taken away has gone.
-	ReasonTaken = "Taken"
+	// ReasonRevokedByCompletion means that a later completion of the same user revoked everything that was granted.
+	ReasonRevokedByCompletion = "RevokedByCompletion"
+	// ReasonNamespacesDeleted means that every namespace that the grant revokes has gone.
+	ReasonNamespacesDeleted = "NamespacesDeleted"
 	// ReasonNotRevocable means that a namespace that a completion takes away may not be deleted: it lacks the label
 	// completions.lxp.dev/revocable with the institution's id, or is somebody else's. It is left untouched.
 	ReasonNotRevocable = "NotRevocable"

@@ -136,7 +136,7 @@ type GrantOverride struct {
 // +kubebuilder:validation:XValidation:rule="has(self.policy) == has(oldSelf.policy) && (!has(self.policy) || self.policy == oldSelf.policy)",message="policy is immutable"
 // +kubebuilder:validation:XValidation:rule="self.holder == oldSelf.holder",message="holder is immutable: make another Grant"
 // +kubebuilder:validation:XValidation:rule="has(self.objects) == has(self.serviceAccountName)",message="objects and serviceAccountName go together: objects are applied with the rights of that ServiceAccount"
-// +kubebuilder:validation:XValidation:rule="!has(self.takes) || has(self.policy)",message="takes needs policy: only a completion takes something away, by its policy"
+// +kubebuilder:validation:XValidation:rule="!has(self.revokes) || has(self.policy)",message="revokes needs policy: only a completion revokes, by its policy"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || has(self.accessEndsAt)",message="dataEndsAt needs accessEndsAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || self.dataEndsAt >= self.accessEndsAt",message="dataEndsAt must not be before accessEndsAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.endKnownAt) || has(self.accessEndsAt)",message="endKnownAt needs accessEndsAt"
@@ -190,10 +190,10 @@ type GrantSpec struct {
 	// +optional
 	ServiceAccountName LocalName `json:"serviceAccountName,omitempty"`
 
-	// takes is what a completion took away from the holder, by the policy.
+	// revokes is what a completion revokes from the holder, by the policy.
 	//
 	// +optional
-	Takes GrantTakes `json:"takes,omitzero"`
+	Revokes GrantRevocation `json:"revokes,omitzero"`
 
 	// lifetime is the policy's, as it was when it was last considered, so that the grant can end without it.
 	//
@@ -333,8 +333,8 @@ type RevocationType string
 const (
 	// RevocationAccessEnd is the end of the access that a Grant gives.
 	RevocationAccessEnd RevocationType = "AccessEnd"
-	// RevocationNamespacesTaken are the namespaces that a Grant takes away from its holder.
-	RevocationNamespacesTaken RevocationType = "NamespacesTaken"
+	// RevocationNamespaces are the namespaces that a Grant takes away from its holder.
+	RevocationNamespaces RevocationType = "NamespacesRevoked"
 )
 
 // RevocationAdmission says that the brake has let a revocation through.
@@ -377,8 +377,8 @@ type GrantStatus struct {
 	// +optional
 	Phase GrantPhase `json:"phase,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled, and Taken where the grant takes namespaces away: it says how far
-	// that has come.
+	// conditions are Ready, Reconciling and Stalled, and RevocationsComplete where the grant revokes namespaces: it
+	// says how far that has come.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -405,19 +405,19 @@ type GrantStatus struct {
 	// +optional
 	Seats []HeldSeat `json:"seats,omitempty"`
 
-	// took are the namespaces of spec.takes whose taking away has begun. It does not begin while one is kept.
+	// revocations are the namespaces of spec.revokes whose revocation has begun. It does not begin while one is kept.
 	//
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=8
 	// +optional
-	Took []TookNamespace `json:"took,omitempty"`
+	Revocations []NamespaceRevocation `json:"revocations,omitempty"`
 
-	// takesKnownAt is since when somebody would lose namespaces of spec.takes by their taking away, which waits for the
-	// brake.
+	// revocationsKnownAt is since when somebody would lose namespaces of spec.revokes, of which the revocation waits for
+	// the brake.
 	//
 	// +optional
-	TakesKnownAt *metav1.MicroTime `json:"takesKnownAt,omitempty"`
+	RevocationsKnownAt *metav1.MicroTime `json:"revocationsKnownAt,omitempty"`
 
 	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
 	// spec.accessEndsAt.

@@ -20,8 +20,6 @@ limitations under the License.
 //
 // +kubebuilder:object:generate=true
 // +groupName=completions.lxp.dev
-// +kubebuilder:ac:generate=true
-// +kubebuilder:ac:output:package="applyconfiguration"
 package v1alpha1
 
 import (

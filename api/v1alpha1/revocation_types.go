@@ -60,8 +60,8 @@ type PolicyRevocation struct {
 	Namespaces []RevokedNamespace `json:"namespaces,omitempty"`
 }
 
-// TakenNamespace is a namespace that a completion takes away, with nothing left to evaluate.
-type TakenNamespace struct {
+// GrantRevokedNamespace is a namespace that a completion revokes, with nothing left to evaluate.
+type GrantRevokedNamespace struct {
 	// name of the namespace.
 	//
 	// +kubebuilder:validation:MinLength=1
@@ -71,12 +71,12 @@ type TakenNamespace struct {
 	Name string `json:"name,omitempty"`
 }
 
-// GrantTakes is what a completion took away from the holder. It is subtracted from every Grant of the holder for which
+// GrantRevocation is what a completion revokes from the holder. It is subtracted from every Grant of the holder for which
 // there is no cause later in the order than this completion, or, where a person made the Grant, which is not newer.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.seats) || has(self.namespaces)",message="set seats or namespaces"
-type GrantTakes struct {
-	// completion is the name of the CourseCompletion that takes.
+type GrantRevocation struct {
+	// completion is the name of the CourseCompletion that revokes.
 	//
 	// +required
 	Completion LocalName `json:"completion,omitempty"`
@@ -116,7 +116,7 @@ type GrantTakes struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	// +optional
-	Namespaces []TakenNamespace `json:"namespaces,omitempty"`
+	Namespaces []GrantRevokedNamespace `json:"namespaces,omitempty"`
 
 	// knownAt is since when the operator knows of these namespaces, for the brake on revocations.
 	//
@@ -124,8 +124,8 @@ type GrantTakes struct {
 	KnownAt *metav1.MicroTime `json:"knownAt,omitempty"`
 }
 
-// TookNamespace is a namespace whose taking away has begun. It is written before anything is taken.
-type TookNamespace struct {
+// NamespaceRevocation is a namespace whose revocation has begun. It is written before anything is revoked.
+type NamespaceRevocation struct {
 	// name of the namespace.
 	//
 	// +kubebuilder:validation:MinLength=1
@@ -133,14 +133,14 @@ type TookNamespace struct {
 	// +required
 	Name string `json:"name,omitempty"`
 
-	// sendAt of the delivery that took it.
+	// sendAt of the delivery that revoked it.
 	//
 	// +kubebuilder:validation:MinLength=19
 	// +kubebuilder:validation:MaxLength=19
 	// +required
 	SendAt string `json:"sendAt,omitempty"`
 
-	// digest of the delivery that took it.
+	// digest of the delivery that revoked it.
 	//
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64
@@ -153,5 +153,5 @@ type TookNamespace struct {
 	At metav1.Time `json:"at,omitzero"`
 }
 
-// TakesAway reports whether the Grant records that a completion took something away.
-func (g *Grant) TakesAway() bool { return g.Spec.Takes.Completion != "" }
+// Revokes reports whether the Grant records that a completion revokes something.
+func (g *Grant) Revokes() bool { return g.Spec.Revokes.Completion != "" }

@@ -58,12 +58,12 @@ type SeatPoolStatus struct {
 	// +optional
 	Waiting *int32 `json:"waiting,omitempty"`
 
-	// line are the names of the first ten grants that wait, the first one first.
+	// queue are the names of the first ten grants that wait, the first one first.
 	//
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
-	Line []LocalName `json:"line,omitempty"`
+	Queue []LocalName `json:"queue,omitempty"`
 }
 
 // SeatPool is a number of seats that grants take: licences, lab places, tables. First come, first served, by the time

@@ -79,26 +79,26 @@ func grantsNamespace(grant *v1alpha1.Grant, name string) bool {
 // AsIfBegun returns a Grant as if it began now to take a namespace away because of its newest delivery.
 func AsIfBegun(grant *v1alpha1.Grant, name string, now time.Time) *v1alpha1.Grant {
 	begun := grant.DeepCopy()
-	begun.Status.Took = []v1alpha1.TookNamespace{{Name: name, SendAt: grant.Spec.Takes.SendAt,
-		Digest: grant.Spec.Takes.Digest, At: metav1.NewTime(now.UTC().Truncate(time.Second))}}
+	begun.Status.Revocations = []v1alpha1.NamespaceRevocation{{Name: name, SendAt: grant.Spec.Revokes.SendAt,
+		Digest: grant.Spec.Revokes.Digest, At: metav1.NewTime(now.UTC().Truncate(time.Second))}}
 	return begun
 }
 
 // Begun reports whether a Grant has begun to take a namespace away because of its newest delivery.
 func Begun(grant *v1alpha1.Grant, name string) bool {
 	before := tookOf(grant, name)
-	return before != nil && before.SendAt == grant.Spec.Takes.SendAt
+	return before != nil && before.SendAt == grant.Spec.Revokes.SendAt
 }
 
 // TookOlder reports whether a Grant takes already, because of an older delivery, a namespace that no Grant made.
 func TookOlder(grant *v1alpha1.Grant, name string, created time.Time) bool {
 	before := tookOf(grant, name)
-	return before != nil && created.Before(sentAtOf(&grant.Spec.Takes, before.SendAt))
+	return before != nil && created.Before(sentAtOf(&grant.Spec.Revokes, before.SendAt))
 }
 
 // sentAtOf returns when an older delivery of the same completion was sent, of which only the text is recorded: an hour
 // off where the clocks were changed in between. It is zero where that is not known.
-func sentAtOf(takes *v1alpha1.GrantTakes, sendAt string) time.Time {
+func sentAtOf(takes *v1alpha1.GrantRevocation, sendAt string) time.Time {
 	if sendAt == takes.SendAt {
 		return takes.SentAt.Time
 	}
@@ -117,7 +117,7 @@ func sentAtOf(takes *v1alpha1.GrantTakes, sendAt string) time.Time {
 // revocation, and so is one of what was kept before: what was let through once lets no edit of a policy pass, no label
 // and no end of what kept a namespace, and the release of a trip before that does not either.
 func TakesRevocation(grant *v1alpha1.Grant, names []string, now time.Time) Revocation {
-	takes := &grant.Spec.Takes
+	takes := &grant.Spec.Revokes
 	names = slices.Sorted(slices.Values(names))
 	sum := sha256.Sum256([]byte(strings.Join(names, ",")))
 	known := grant.CreationTimestamp.Time
@@ -125,14 +125,14 @@ func TakesRevocation(grant *v1alpha1.Grant, names []string, now time.Time) Revoc
 		known = takes.KnownAt.Time
 	}
 	switch {
-	case grant.Status.TakesKnownAt != nil:
-		known = later(known, grant.Status.TakesKnownAt.Time)
-	case meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionTaken) != nil:
+	case grant.Status.RevocationsKnownAt != nil:
+		known = later(known, grant.Status.RevocationsKnownAt.Time)
+	case meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete) != nil:
 		// It was looked at before, and nobody would have lost anything.
 		known = later(known, now.UTC().Truncate(time.Microsecond))
 	}
 	return Revocation{
-		Type: v1alpha1.RevocationNamespacesTaken, Known: known,
+		Type: v1alpha1.RevocationNamespaces, Known: known,
 		Of: takes.SendAt + " " + hex.EncodeToString(sum[:8]) + " " + known.UTC().Format(time.RFC3339Nano),
 	}
 }
@@ -146,8 +146,8 @@ func later(a, b time.Time) time.Time {
 
 // TookBefore returns what the status of a Grant is to say while the taking away of some namespaces waits for the brake,
 // and others are kept: what has begun already, and is still to be taken.
-func TookBefore(grant *v1alpha1.Grant, waits, kept []string, now time.Time) []v1alpha1.TookNamespace {
-	var took []v1alpha1.TookNamespace
+func TookBefore(grant *v1alpha1.Grant, waits, kept []string, now time.Time) []v1alpha1.NamespaceRevocation {
+	var took []v1alpha1.NamespaceRevocation
 	for _, entry := range Took(grant, now, kept...) {
 		if !slices.Contains(waits, entry.Name) {
 			took = append(took, entry)

@@ -28,9 +28,9 @@ import (
 func TestLossOf(t *testing.T) {
 	t.Parallel()
 	const after = "2026-03-01 12:00:01"
-	unbegun := func(g *v1alpha1.Grant) { g.Status.Took = nil }
+	unbegun := func(g *v1alpha1.Grant) { g.Status.Revocations = nil }
 	newer := func(g *v1alpha1.Grant) {
-		g.Spec.Takes.SendAt, g.Spec.Takes.SentAt = "2026-03-09 12:00:00", metav1.NewTime(noon.Add(8*day))
+		g.Spec.Revokes.SendAt, g.Spec.Revokes.SentAt = "2026-03-09 12:00:00", metav1.NewTime(noon.Add(8*day))
 	}
 	has := func(g *v1alpha1.Grant) {
 		g.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "lab-5"}}
@@ -83,7 +83,7 @@ func TestLossOf(t *testing.T) {
 // The release of an older trip lets nothing pass that nobody would have lost when it was released.
 func TestTakesAreKnownFromWhenTheyWouldBeLost(t *testing.T) {
 	t.Parallel()
-	planned, before, looked := noon.Add(-9*day), noon.Add(-time.Hour), metav1.Condition{Type: v1alpha1.ConditionTaken}
+	planned, before, looked := noon.Add(-9*day), noon.Add(-time.Hour), metav1.Condition{Type: v1alpha1.ConditionRevocationsComplete}
 	for name, tc := range map[string]struct {
 		edit func(*v1alpha1.Grant)
 		want time.Time
@@ -93,12 +93,12 @@ func TestTakesAreKnownFromWhenTheyWouldBeLost(t *testing.T) {
 			g.Status.Conditions = []metav1.Condition{looked}
 		}, noon},
 		"where it has waited for the brake": {func(g *v1alpha1.Grant) {
-			g.Status.Conditions, g.Status.TakesKnownAt = []metav1.Condition{looked}, new(metav1.NewMicroTime(before))
+			g.Status.Conditions, g.Status.RevocationsKnownAt = []metav1.Condition{looked}, new(metav1.NewMicroTime(before))
 		}, before},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			grant := taker(func(g *v1alpha1.Grant) { g.Spec.Takes.KnownAt = new(metav1.NewMicroTime(planned)) }, tc.edit)
+			grant := taker(func(g *v1alpha1.Grant) { g.Spec.Revokes.KnownAt = new(metav1.NewMicroTime(planned)) }, tc.edit)
 			first := TakesRevocation(&grant, []string{"a", "b"}, noon)
 			if !first.Known.Equal(tc.want) {
 				t.Errorf("known since %s, want %s", first.Known, tc.want)

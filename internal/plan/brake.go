@@ -125,7 +125,7 @@ func (p *planning) knownSince(end *metav1.Time, existing *v1alpha1.Grant) *metav
 
 // knowTakes notes since when the namespaces that a Grant takes away are known: since now, unless it records already
 // that it takes them because of the same delivery.
-func (p *planning) knowTakes(takes *v1alpha1.GrantTakes, existing *v1alpha1.Grant) {
+func (p *planning) knowTakes(takes *v1alpha1.GrantRevocation, existing *v1alpha1.Grant) {
 	takes.KnownAt = nil
 	if len(takes.Namespaces) == 0 {
 		return
@@ -134,8 +134,8 @@ func (p *planning) knowTakes(takes *v1alpha1.GrantTakes, existing *v1alpha1.Gran
 	if existing == nil {
 		return
 	}
-	before := &existing.Spec.Takes
-	unknown := func(ns v1alpha1.TakenNamespace) bool { return !slices.Contains(before.Namespaces, ns) }
+	before := &existing.Spec.Revokes
+	unknown := func(ns v1alpha1.GrantRevokedNamespace) bool { return !slices.Contains(before.Namespaces, ns) }
 	if before.KnownAt != nil && before.Completion == takes.Completion && before.SendAt == takes.SendAt &&
 		!slices.ContainsFunc(takes.Namespaces, unknown) {
 		takes.KnownAt = before.KnownAt.DeepCopy()

@@ -83,7 +83,7 @@ func TestWhichEndsWaitForTheBrake(t *testing.T) {
 		"something else that was let through": {
 			grant: ending(0, func(g *v1alpha1.Grant) {
 				r := EndRevocation(g)
-				r.Type = v1alpha1.RevocationNamespacesTaken
+				r.Type = v1alpha1.RevocationNamespaces
 				Admit(g, r, brakeNoon, "")
 			}),
 			want: End{Standing: Entitled, Held: true}},

@@ -79,7 +79,7 @@ func (l Limits) CheckGrant(spec *v1alpha1.GrantSpec, prefix string) []Fault {
 		faults = append(faults, l.checkNamespace(&spec.Namespaces[i], path, prefix)...)
 		faults = append(faults, checkRevocable(&spec.Namespaces[i], path, spec.Holder.InstitutionID)...)
 	}
-	faults = append(faults, checkTakes(&spec.Takes)...)
+	faults = append(faults, checkTakes(&spec.Revokes)...)
 	return append(faults, l.checkObjects(spec.Objects, "object")...)
 }
 

@@ -223,14 +223,14 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 	spec.Causes = p.causes(policy, &spec, existing, candidates)
 	took, entitles := p.takes(policy, &spec, candidates), slices.ContainsFunc(spec.Causes, p.live)
 	// What entitles to nothing may still take something away.
-	if existing == nil && (!took || !entitles && spec.Takes.Completion == "") {
+	if existing == nil && (!took || !entitles && spec.Revokes.Completion == "") {
 		return nil
 	}
 	if rendered := p.render(policy, &spec, existing, candidates); existing == nil && entitles && !rendered {
 		return nil
 	}
 	p.ends(&spec, existing)
-	p.knowTakes(&spec.Takes, existing)
+	p.knowTakes(&spec.Revokes, existing)
 	return &Planned{Name: name, Spec: spec, Existing: existing}
 }
 

@@ -91,7 +91,7 @@ func (p *planning) row(policy *Policy, c candidate, planned *Planned) v1alpha1.P
 	case !live(cause, p.Now):
 		row.Outcome, row.Reason = v1alpha1.OutcomeNotGranted, string(cause.End)
 		row.Message = "what it entitled to has ended"
-		if string(planned.Spec.Takes.Completion) == c.completion.Name {
+		if string(planned.Spec.Revokes.Completion) == c.completion.Name {
 			row.Message += "; what it took away stays taken away"
 		}
 	default:

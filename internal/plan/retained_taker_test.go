@@ -29,7 +29,7 @@ func TestAGrantThatHasYetToTakeOutstaysItsHistory(t *testing.T) {
 	t.Parallel()
 	taken := func(status metav1.ConditionStatus, reason string, behind int64) func(*v1alpha1.Grant) {
 		return func(g *v1alpha1.Grant) {
-			g.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionTaken, Status: status, Reason: reason,
+			g.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRevocationsComplete, Status: status, Reason: reason,
 				ObservedGeneration: g.Generation - behind}}
 		}
 	}
@@ -40,10 +40,10 @@ func TestAGrantThatHasYetToTakeOutstaysItsHistory(t *testing.T) {
 		"nothing is said":        {func(*v1alpha1.Grant) {}, false},
 		"in its grace days":      {taken(metav1.ConditionFalse, v1alpha1.ReasonAccessEnded, 0), false},
 		"held by the brake":      {taken(metav1.ConditionFalse, v1alpha1.ReasonRevocationPaused, 0), false},
-		"gone":                   {taken(metav1.ConditionTrue, v1alpha1.ReasonTaken, 0), true},
-		"gone, by what it was":   {taken(metav1.ConditionTrue, v1alpha1.ReasonTaken, 1), false},
+		"gone":                   {taken(metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, 0), true},
+		"gone, by what it was":   {taken(metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, 1), false},
 		"it waits for approval":  {func(g *v1alpha1.Grant) { g.Spec.Approval = v1alpha1.ApprovalManual }, true},
-		"it takes no namespaces": {func(g *v1alpha1.Grant) { g.Spec.Takes.Namespaces = nil }, true},
+		"it takes no namespaces": {func(g *v1alpha1.Grant) { g.Spec.Revokes.Namespaces = nil }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,8 +55,8 @@ func TestAGrantThatHasYetToTakeOutstaysItsHistory(t *testing.T) {
 			grant := &w.grants[0]
 			grant.Generation, grant.Status.ObservedGeneration = 2, 2
 			grant.Status.Phase = v1alpha1.GrantEnded
-			grant.Spec.Takes.SendAt, grant.Spec.Takes.Completion = "2024-01-10 10:00:00", "1-7-11-5"
-			grant.Spec.Takes.Namespaces = []v1alpha1.TakenNamespace{{Name: "lab-5"}}
+			grant.Spec.Revokes.SendAt, grant.Spec.Revokes.Completion = "2024-01-10 10:00:00", "1-7-11-5"
+			grant.Spec.Revokes.Namespaces = []v1alpha1.GrantRevokedNamespace{{Name: "lab-5"}}
 			tc.edit(grant)
 			if got := finished(grant); got != tc.want {
 				t.Errorf("finished: got %v, want %v", got, tc.want)

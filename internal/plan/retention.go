@@ -96,10 +96,10 @@ func finished(grant *v1alpha1.Grant) bool {
 	phase := grant.Status.Phase
 	ready := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionReady)
 	over := (phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked) &&
-		(ready == nil || ready.Reason != v1alpha1.ReasonTaken)
+		(ready == nil || ready.Reason != v1alpha1.ReasonRevokedByCompletion)
 	left := grant.Status.Inventory
 	grants := len(grant.Spec.Namespaces)+len(grant.Spec.Seats)+len(grant.Spec.Objects) > 0
-	return (over || grant.TakesAway() && !grants) && grant.DeletionTimestamp.IsZero() &&
+	return (over || grant.Revokes() && !grants) && grant.DeletionTimestamp.IsZero() &&
 		(len(left) == 0 || grant.Spec.OnRevoke == v1alpha1.RemovalRetain) && len(grant.Status.Seats) == 0 &&
 		grant.Status.ObservedGeneration == grant.Generation && hasTaken(grant)
 }
@@ -107,10 +107,10 @@ func finished(grant *v1alpha1.Grant) bool {
 // hasTaken reports whether nothing that a Grant takes away is still to go: the namespaces that no Grant made too, and
 // those that wait for their grace days, for the brake or for people.
 func hasTaken(grant *v1alpha1.Grant) bool {
-	if len(grant.Spec.Takes.Namespaces) == 0 || !Takes(grant) {
+	if len(grant.Spec.Revokes.Namespaces) == 0 || !Takes(grant) {
 		return true
 	}
-	taken := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionTaken)
+	taken := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
 	return taken != nil && taken.Status == metav1.ConditionTrue && taken.ObservedGeneration == grant.Generation
 }
 

@@ -55,9 +55,9 @@ type SeatPlan struct {
 	Free []v1alpha1.Seat
 	// Give are the seats to give, in the order of the line.
 	Give []v1alpha1.SeatSpec
-	// Taken and Waiting are how it stands once that is done, and Line names the first of those who wait.
+	// Taken and Waiting are how it stands once that is done, and Queue names the first of those who wait.
 	Taken, Waiting int32
-	Line           []v1alpha1.LocalName
+	Queue          []v1alpha1.LocalName
 	// Next is when an end of access frees a seat; zero if none does.
 	Next time.Time
 }
@@ -91,7 +91,7 @@ func SeatsOf(pool Pool) SeatPlan {
 	line = pool.give(&plan, line, numbers)
 	plan.Taken, plan.Waiting = int32(len(numbers)), int32(len(line))
 	for i := 0; i < len(line) && i < lineLength; i++ {
-		plan.Line = append(plan.Line, v1alpha1.LocalName(line[i].Name))
+		plan.Queue = append(plan.Queue, v1alpha1.LocalName(line[i].Name))
 	}
 	return plan
 }

@@ -92,20 +92,20 @@ func TestSeats(t *testing.T) {
 		wantGive     map[int32]string
 		wantFree     []string
 		wantTaken    int32
-		wantLine     []v1alpha1.LocalName
+		wantQueue    []v1alpha1.LocalName
 		wantNext     time.Time
 	}{
 		"the earlier completion goes first, whatever the names": {
 			capacity: 1, grants: []v1alpha1.Grant{asking("a", 1), asking("b", 2)},
-			wantGive: map[int32]string{0: "b"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"a"},
+			wantGive: map[int32]string{0: "b"}, wantTaken: 1, wantQueue: []v1alpha1.LocalName{"a"},
 		},
 		"at the same moment the name decides": {
 			capacity: 1, grants: []v1alpha1.Grant{asking("b", 1), asking("a", 1)},
-			wantGive: map[int32]string{0: "a"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"b"},
+			wantGive: map[int32]string{0: "a"}, wantTaken: 1, wantQueue: []v1alpha1.LocalName{"b"},
 		},
 		"a grant made by hand stands in the line since its creation": {
 			capacity: 1, grants: []v1alpha1.Grant{asking("hand", 0, handMade), asking("planned", 1)},
-			wantGive: map[int32]string{0: "planned"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"hand"},
+			wantGive: map[int32]string{0: "planned"}, wantTaken: 1, wantQueue: []v1alpha1.LocalName{"hand"},
 		},
 		"the lowest free numbers are given": {
 			capacity: 4, seats: []v1alpha1.Seat{seatOf(1, "a")},
@@ -118,26 +118,26 @@ func TestSeats(t *testing.T) {
 		},
 		"a grant that was refused before it was changed stands in the line": {
 			capacity: 1, grants: []v1alpha1.Grant{asking("a", 9, refused(1)), asking("b", 2)},
-			wantGive: map[int32]string{0: "a"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"b"},
+			wantGive: map[int32]string{0: "a"}, wantTaken: 1, wantQueue: []v1alpha1.LocalName{"b"},
 		},
 		"a grant that is refused later keeps its seat": {
 			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")},
 			grants:    []v1alpha1.Grant{asking("a", 9, refused(2)), asking("b", 2)},
-			wantTaken: 1, wantLine: []v1alpha1.LocalName{"b"},
+			wantTaken: 1, wantQueue: []v1alpha1.LocalName{"b"},
 		},
 		"a capacity that was lowered evicts nobody and gives nothing": {
 			capacity: 1, seats: []v1alpha1.Seat{seatOf(4, "a"), seatOf(5, "b")},
 			grants:    []v1alpha1.Grant{asking("a", 9), asking("b", 8), asking("c", 7)},
-			wantTaken: 2, wantLine: []v1alpha1.LocalName{"c"},
+			wantTaken: 2, wantQueue: []v1alpha1.LocalName{"c"},
 		},
 		"a seat above the capacity counts as taken": {
 			capacity: 1, seats: []v1alpha1.Seat{seatOf(4, "a")}, grants: []v1alpha1.Grant{asking("a", 9), asking("c", 7)},
-			wantTaken: 1, wantLine: []v1alpha1.LocalName{"c"},
+			wantTaken: 1, wantQueue: []v1alpha1.LocalName{"c"},
 		},
 		"the seat of a grant whose end waits for the brake stays": {
 			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")},
 			grants:    []v1alpha1.Grant{asking("a", 9, heldBack), asking("b", 7)},
-			wantTaken: 1, wantLine: []v1alpha1.LocalName{"b"},
+			wantTaken: 1, wantQueue: []v1alpha1.LocalName{"b"},
 		},
 		"a grant whose end waits for the brake gets no seat any more": {
 			capacity: 1, grants: []v1alpha1.Grant{asking("a", 9, heldBack)},
@@ -145,7 +145,7 @@ func TestSeats(t *testing.T) {
 		"the seat of an ended grant is taken back, and given only once it has gone": {
 			capacity: 1, seats: []v1alpha1.Seat{seatOf(0, "a")},
 			grants:   []v1alpha1.Grant{asking("a", 9, endedBefore), asking("c", 7)},
-			wantFree: []string{"lab-0"}, wantLine: []v1alpha1.LocalName{"c"},
+			wantFree: []string{"lab-0"}, wantQueue: []v1alpha1.LocalName{"c"},
 		},
 		"a second seat of one grant is taken back": {
 			capacity: 3, seats: []v1alpha1.Seat{seatOf(0, "a"), seatOf(2, "a")}, grants: []v1alpha1.Grant{asking("a", 9)},
@@ -164,7 +164,7 @@ func TestSeats(t *testing.T) {
 		"a pool that has gone still takes back, and gives nothing": {
 			poolGone: true, seats: []v1alpha1.Seat{seatOf(0, "a"), seatOf(1, "b")},
 			grants:   []v1alpha1.Grant{asking("a", 9, endedBefore), asking("b", 7), asking("c", 7)},
-			wantFree: []string{"lab-0"}, wantTaken: 1, wantLine: []v1alpha1.LocalName{"c"},
+			wantFree: []string{"lab-0"}, wantTaken: 1, wantQueue: []v1alpha1.LocalName{"c"},
 		},
 		"the next end is told": {
 			capacity: 1, grants: []v1alpha1.Grant{ending}, wantGive: map[int32]string{0: "ending"}, wantTaken: 1,
@@ -197,8 +197,8 @@ func TestSeats(t *testing.T) {
 			}
 			for what, diff := range map[string]string{
 				"give": cmp.Diff(tc.wantGive, gave), "free": cmp.Diff(tc.wantFree, freed),
-				"taken": cmp.Diff(tc.wantTaken, got.Taken), "line": cmp.Diff(tc.wantLine, got.Line),
-				"waiting": cmp.Diff(int32(len(tc.wantLine)), got.Waiting), "next": cmp.Diff(tc.wantNext, got.Next),
+				"taken": cmp.Diff(tc.wantTaken, got.Taken), "line": cmp.Diff(tc.wantQueue, got.Queue),
+				"waiting": cmp.Diff(int32(len(tc.wantQueue)), got.Waiting), "next": cmp.Diff(tc.wantNext, got.Next),
 			} {
 				if diff != "" {
 					t.Errorf("%s differs (-want +got):\n%s", what, diff)

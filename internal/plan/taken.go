@@ -54,7 +54,7 @@ type Taking struct {
 func TakenFrom(grant *v1alpha1.Grant, beside []v1alpha1.Grant, now time.Time) Taken {
 	taken := Taken{Seats: map[v1alpha1.LocalName]Taking{}, Namespaces: map[string]Taking{}}
 	for i := range beside {
-		if taker := &beside[i]; taker.TakesAway() {
+		if taker := &beside[i]; taker.Revokes() {
 			taken.seats(grant, taker, now)
 			taken.namespaces(grant, taker, now)
 		}
@@ -64,13 +64,13 @@ func TakenFrom(grant *v1alpha1.Grant, beside []v1alpha1.Grant, now time.Time) Ta
 
 func (t *Taken) seats(grant, taker *v1alpha1.Grant, now time.Time) {
 	for _, seat := range grant.Spec.Seats {
-		if !slices.Contains(taker.Spec.Takes.Seats, v1alpha1.RevokedSeat(seat)) {
+		if !slices.Contains(taker.Spec.Revokes.Seats, v1alpha1.RevokedSeat(seat)) {
 			continue
 		}
-		verdict := judge(grant, taker, keyOf(&taker.Spec.Takes), now)
+		verdict := judge(grant, taker, keyOf(&taker.Spec.Revokes), now)
 		t.sooner(verdict.until)
 		if other, found := t.Seats[seat.Pool]; verdict.taken && (!found || taker.Name < other.Grant) {
-			t.Seats[seat.Pool] = Taking{Grant: taker.Name, Completion: taker.Spec.Takes.Completion}
+			t.Seats[seat.Pool] = Taking{Grant: taker.Name, Completion: taker.Spec.Revokes.Completion}
 		}
 	}
 }
@@ -105,9 +105,9 @@ func Revocable(grant *v1alpha1.Grant, name string) bool {
 // NamespaceTaken works out whether one Grant takes a namespace away from another, nil if it does not; and when a cause
 // that keeps it ends, zero if none does. It takes once its status says that this has begun.
 func NamespaceTaken(grant, taker *v1alpha1.Grant, name string, now time.Time) (*Taking, time.Time) {
-	takes := &taker.Spec.Takes
+	takes := &taker.Spec.Revokes
 	took := tookOf(taker, name)
-	said := slices.Contains(takes.Namespaces, v1alpha1.TakenNamespace{Name: name})
+	said := slices.Contains(takes.Namespaces, v1alpha1.GrantRevokedNamespace{Name: name})
 	if took == nil || !said || !Revocable(grant, name) {
 		return nil, time.Time{}
 	}
@@ -134,7 +134,7 @@ func graceOf(grant *v1alpha1.Grant) time.Duration {
 	return time.Duration(grant.Spec.Lifetime.Grace()) * day
 }
 
-func keyOf(takes *v1alpha1.GrantTakes) order.Key {
+func keyOf(takes *v1alpha1.GrantRevocation) order.Key {
 	return order.Key{SendAt: takes.SendAt, Digest: takes.Digest}
 }
 
@@ -152,7 +152,7 @@ func judge(grant, taker *v1alpha1.Grant, key order.Key, now time.Time) judgement
 		return judgement{}
 	}
 	if !grant.Planned() {
-		return judgement{taken: !grant.CreationTimestamp.After(sentAtOf(&taker.Spec.Takes, key.SendAt))}
+		return judgement{taken: !grant.CreationTimestamp.After(sentAtOf(&taker.Spec.Revokes, key.SendAt))}
 	}
 	verdict := judgement{taken: true}
 	for i := range grant.Spec.Causes {
@@ -173,17 +173,17 @@ func judge(grant, taker *v1alpha1.Grant, key order.Key, now time.Time) judgement
 	return verdict
 }
 
-func tookOf(taker *v1alpha1.Grant, name string) *v1alpha1.TookNamespace {
-	for i := range taker.Status.Took {
-		if taker.Status.Took[i].Name == name {
-			return &taker.Status.Took[i]
+func tookOf(taker *v1alpha1.Grant, name string) *v1alpha1.NamespaceRevocation {
+	for i := range taker.Status.Revocations {
+		if taker.Status.Revocations[i].Name == name {
+			return &taker.Status.Revocations[i]
 		}
 	}
 	return nil
 }
 
 // Takes reports whether a Grant takes anything away now: one that waits for approval does not.
-func Takes(grant *v1alpha1.Grant) bool { return grant.TakesAway() && entitledOr(grant) != Unapproved }
+func Takes(grant *v1alpha1.Grant) bool { return grant.Revokes() && entitledOr(grant) != Unapproved }
 
 // TakesFrom reports whether a Grant takes anything away from another one.
 func TakesFrom(taker, grant *v1alpha1.Grant, now time.Time) bool {
@@ -194,9 +194,9 @@ func TakesFrom(taker, grant *v1alpha1.Grant, now time.Time) bool {
 // Took returns what the status of a Grant is to say of the namespaces whose taking away has begun. The grace days count
 // anew where a later delivery takes, and not where only the institution's privacy, and so the digest, has changed. Of
 // what is kept nothing has begun.
-func Took(grant *v1alpha1.Grant, now time.Time, kept ...string) []v1alpha1.TookNamespace {
-	takes := &grant.Spec.Takes
-	took := make([]v1alpha1.TookNamespace, 0, len(takes.Namespaces))
+func Took(grant *v1alpha1.Grant, now time.Time, kept ...string) []v1alpha1.NamespaceRevocation {
+	takes := &grant.Spec.Revokes
+	took := make([]v1alpha1.NamespaceRevocation, 0, len(takes.Namespaces))
 	for _, ns := range takes.Namespaces {
 		if slices.Contains(kept, ns.Name) {
 			continue
@@ -205,13 +205,13 @@ func Took(grant *v1alpha1.Grant, now time.Time, kept ...string) []v1alpha1.TookN
 		if before := tookOf(grant, ns.Name); before != nil && before.SendAt == takes.SendAt {
 			at = before.At
 		}
-		took = append(took, v1alpha1.TookNamespace{Name: ns.Name, SendAt: takes.SendAt, Digest: takes.Digest, At: at})
+		took = append(took, v1alpha1.NamespaceRevocation{Name: ns.Name, SendAt: takes.SendAt, Digest: takes.Digest, At: at})
 	}
 	return took
 }
 
 // TakenDataEnds returns when a namespace that no Grant made is deleted, at the earliest.
-func TakenDataEnds(taker *v1alpha1.Grant, took v1alpha1.TookNamespace) time.Time {
+func TakenDataEnds(taker *v1alpha1.Grant, took v1alpha1.NamespaceRevocation) time.Time {
 	return took.At.Add(graceOf(taker))
 }
 

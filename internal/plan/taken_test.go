@@ -39,13 +39,13 @@ func taker(edit ...func(*v1alpha1.Grant)) v1alpha1.Grant {
 	grant := v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Name: "done.c"}, Spec: v1alpha1.GrantSpec{
 		Policy: "done", Holder: v1alpha1.GrantHolder{InstitutionID: 1, UserID: 5},
 		Lifetime: v1alpha1.Lifetime{GraceDays: new(int32(30))},
-		Takes: v1alpha1.GrantTakes{
+		Revokes: v1alpha1.GrantRevocation{
 			Completion: "c", SendAt: takenAt, SentAt: metav1.NewTime(noon), Digest: digestOf("m"),
 			Seats:      []v1alpha1.RevokedSeat{{Pool: "lab"}},
-			Namespaces: []v1alpha1.TakenNamespace{{Name: "lab-5"}},
+			Namespaces: []v1alpha1.GrantRevokedNamespace{{Name: "lab-5"}},
 		},
 	}}
-	grant.Status.Took = []v1alpha1.TookNamespace{
+	grant.Status.Revocations = []v1alpha1.NamespaceRevocation{
 		{Name: "lab-5", SendAt: takenAt, Digest: digestOf("m"), At: metav1.NewTime(noon.Add(-day))}}
 	for _, e := range edit {
 		e(&grant)
@@ -150,17 +150,17 @@ func TestTakenFrom(t *testing.T) {
 			grant: losing(func(g *v1alpha1.Grant) { g.Spec.Namespaces[0].Labels[v1alpha1.LabelRevocable] = "2" }),
 		},
 		"a namespace stays until the status says that taking it has begun": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Status.Took = nil }), grant: losing(), wantSeat: "c",
+			taker: taker(func(g *v1alpha1.Grant) { g.Status.Revocations = nil }), grant: losing(), wantSeat: "c",
 		},
 		"what a status says and the spec no longer does is not taken": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Takes.Namespaces = nil }), grant: losing(), wantSeat: "c",
+			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Revokes.Namespaces = nil }), grant: losing(), wantSeat: "c",
 		},
 		"a later delivery has to begin first, and an earlier one goes on": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Takes.SendAt = "2026-03-09 12:00:00" }), grant: losing(),
+			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Revokes.SendAt = "2026-03-09 12:00:00" }), grant: losing(),
 			wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"a later delivery that has not begun takes nothing that came between": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Takes.SendAt = "2026-03-09 12:00:00" }),
+			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Revokes.SendAt = "2026-03-09 12:00:00" }),
 			grant: losing(causedAlso(after, "a", 0)), wantSeat: "c",
 		},
 		"a grant that waits for approval takes nothing": {
@@ -204,8 +204,8 @@ func TestTakenFrom(t *testing.T) {
 func TestTakenFromByTwo(t *testing.T) {
 	t.Parallel()
 	second := taker(func(g *v1alpha1.Grant) {
-		g.Name, g.Spec.Takes.Completion = "also.c", "d"
-		g.Status.Took[0].At = metav1.NewTime(noon.Add(-2 * day))
+		g.Name, g.Spec.Revokes.Completion = "also.c", "d"
+		g.Status.Revocations[0].At = metav1.NewTime(noon.Add(-2 * day))
 	})
 	grant := losing()
 	for _, beside := range [][]v1alpha1.Grant{{taker(), second}, {second, taker()}} {
@@ -230,18 +230,18 @@ func TestTook(t *testing.T) {
 		"what has begun goes on": {edit: func(*v1alpha1.Grant) {}, want: map[string]metav1.Time{"lab-5": begun}},
 		"another namespace begins now": {
 			edit: func(g *v1alpha1.Grant) {
-				g.Spec.Takes.Namespaces = append(g.Spec.Takes.Namespaces, v1alpha1.TakenNamespace{Name: "two-5"})
+				g.Spec.Revokes.Namespaces = append(g.Spec.Revokes.Namespaces, v1alpha1.GrantRevokedNamespace{Name: "two-5"})
 			}, want: map[string]metav1.Time{"lab-5": begun, "two-5": metav1.NewTime(noon)},
 		},
 		"a later delivery begins anew": {
-			edit: func(g *v1alpha1.Grant) { g.Spec.Takes.SendAt = "2026-03-02 12:00:00" },
+			edit: func(g *v1alpha1.Grant) { g.Spec.Revokes.SendAt = "2026-03-02 12:00:00" },
 			want: map[string]metav1.Time{"lab-5": metav1.NewTime(noon)},
 		},
 		"another digest of the same delivery changes nothing": {
-			edit: func(g *v1alpha1.Grant) { g.Spec.Takes.Digest = digestOf("x") }, want: map[string]metav1.Time{"lab-5": begun},
+			edit: func(g *v1alpha1.Grant) { g.Spec.Revokes.Digest = digestOf("x") }, want: map[string]metav1.Time{"lab-5": begun},
 		},
 		"what is no longer taken is forgotten": {
-			edit: func(g *v1alpha1.Grant) { g.Spec.Takes.Namespaces = nil }, want: map[string]metav1.Time{},
+			edit: func(g *v1alpha1.Grant) { g.Spec.Revokes.Namespaces = nil }, want: map[string]metav1.Time{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -249,7 +249,7 @@ func TestTook(t *testing.T) {
 			grant, got := taker(tc.edit), map[string]metav1.Time{}
 			for _, took := range Took(&grant, noon) {
 				got[took.Name] = took.At
-				if took.SendAt != grant.Spec.Takes.SendAt || took.Digest != grant.Spec.Takes.Digest {
+				if took.SendAt != grant.Spec.Revokes.SendAt || took.Digest != grant.Spec.Revokes.Digest {
 					t.Errorf("it names the delivery %s %s", took.SendAt, took.Digest)
 				}
 			}
@@ -300,21 +300,21 @@ func TestSeatsThatAreTakenAway(t *testing.T) {
 	other := asking("other", 5)
 	other.Spec.Holder.UserID = 9
 	for name, tc := range map[string]struct {
-		grant    v1alpha1.Grant
-		seats    []v1alpha1.Seat
-		wantFree []string
-		wantLine []v1alpha1.LocalName
-		wantGive string
-		wantNext time.Time
+		grant     v1alpha1.Grant
+		seats     []v1alpha1.Seat
+		wantFree  []string
+		wantQueue []v1alpha1.LocalName
+		wantGive  string
+		wantNext  time.Time
 	}{
 		"a seat is freed": {
 			grant: losing(), seats: []v1alpha1.Seat{seatOf(0, "lab.e")},
-			wantFree: []string{"lab-0"}, wantLine: []v1alpha1.LocalName{"other"},
+			wantFree: []string{"lab-0"}, wantQueue: []v1alpha1.LocalName{"other"},
 		},
 		"who has none stands in no line": {grant: losing(), wantGive: "other"},
 		"a kept seat stays until what keeps it ends": {
 			grant: losing(causedAlso(after, "a", time.Hour)), seats: []v1alpha1.Seat{seatOf(0, "lab.e")},
-			wantLine: []v1alpha1.LocalName{"other"}, wantNext: noon.Add(time.Hour),
+			wantQueue: []v1alpha1.LocalName{"other"}, wantNext: noon.Add(time.Hour),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -330,7 +330,7 @@ func TestSeatsThatAreTakenAway(t *testing.T) {
 				gave = string(seat.Grant)
 			}
 			for what, diff := range map[string]string{
-				"free": cmp.Diff(tc.wantFree, freed), "line": cmp.Diff(tc.wantLine, got.Line),
+				"free": cmp.Diff(tc.wantFree, freed), "line": cmp.Diff(tc.wantQueue, got.Queue),
 				"give": cmp.Diff(tc.wantGive, gave), "next": cmp.Diff(tc.wantNext, got.Next),
 			} {
 				if diff != "" {

@@ -73,18 +73,18 @@ func checkTaken(name, path string) []Fault {
 	return nil
 }
 
-func checkTakes(takes *v1alpha1.GrantTakes) []Fault {
+func checkTakes(takes *v1alpha1.GrantRevocation) []Fault {
 	var faults []Fault
 	for i, ns := range takes.Namespaces {
-		faults = append(faults, checkTaken(ns.Name, fmt.Sprintf("spec.takes.namespaces[%d].name", i))...)
+		faults = append(faults, checkTaken(ns.Name, fmt.Sprintf("spec.revokes.namespaces[%d].name", i))...)
 	}
 	return faults
 }
 
 // takes returns what a completion takes away by the policy.
-func (p *Policy) takes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantTakes, error) {
+func (p *Policy) takes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantRevocation, error) {
 	key := order.Of(&completion.Spec)
-	takes := v1alpha1.GrantTakes{
+	takes := v1alpha1.GrantRevocation{
 		Completion: v1alpha1.LocalName(completion.Name), SendAt: key.SendAt, Digest: key.Digest,
 		SentAt: *completion.Spec.Event.SentAt.DeepCopy(), Seats: slices.Clone(p.Spec.Revoke.Seats),
 	}
@@ -95,7 +95,7 @@ func (p *Policy) takes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantTak
 		granted[r.text(p.namespaces[i].name, p.namespaces[i].path+".name")] = true
 	}
 	for _, t := range p.taken {
-		name := v1alpha1.TakenNamespace{Name: r.text(t.name, t.path)}
+		name := v1alpha1.GrantRevokedNamespace{Name: r.text(t.name, t.path)}
 		switch {
 		case r.err != nil:
 		case granted[name.Name]:
@@ -116,18 +116,18 @@ func (p *Policy) takes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantTak
 // people let stand. It need not entitle to anything. Where nothing can be rendered anew, the Grant keeps what it has,
 // as far as the policy, if there is one that works, still says so. It reports whether rendering went well.
 func (p *planning) takes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) bool {
-	recorded := spec.Takes
+	recorded := spec.Revokes
 	if cause := causeNamed(spec, string(recorded.Completion)); cause == nil || ordered(cause) {
-		recorded = v1alpha1.GrantTakes{}
+		recorded = v1alpha1.GrantRevocation{}
 	}
-	spec.Takes = recorded
+	spec.Revokes = recorded
 	if policy == nil || !policy.Ready() {
 		return true
 	}
 	newest := newestThatTakes(policy, spec, candidates)
 	if newest == nil || string(recorded.Completion) != newest.completion.Name &&
 		order.Compare(keyOf(&recorded), order.Of(&newest.completion.Spec)) > 0 {
-		spec.Takes = policy.stillTakes(recorded)
+		spec.Revokes = policy.stillTakes(recorded)
 		return true
 	}
 	takes, err := policy.takes(newest.completion)
@@ -135,7 +135,7 @@ func (p *planning) takes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []
 		newest.err = err
 		return false
 	}
-	spec.Takes = takes
+	spec.Revokes = takes
 	return true
 }
 
@@ -160,7 +160,7 @@ func newestThatTakes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []cand
 // TakesBecauseOf returns the name of the completion that a Grant takes something away because of, if it has to be there
 // for that: empty where the Grant takes nothing, and where retention has removed the completion.
 func TakesBecauseOf(grant *v1alpha1.Grant) string {
-	name := string(grant.Spec.Takes.Completion)
+	name := string(grant.Spec.Revokes.Completion)
 	if cause := causeNamed(&grant.Spec, name); cause == nil || cause.ArchivedAt != nil {
 		return ""
 	}
@@ -168,7 +168,7 @@ func TakesBecauseOf(grant *v1alpha1.Grant) string {
 }
 
 // stillTakes returns what the policy still says of what was recorded because of a completion that is no longer there.
-func (p *Policy) stillTakes(recorded v1alpha1.GrantTakes) v1alpha1.GrantTakes {
+func (p *Policy) stillTakes(recorded v1alpha1.GrantRevocation) v1alpha1.GrantRevocation {
 	recorded.Seats = slices.DeleteFunc(slices.Clone(recorded.Seats), func(seat v1alpha1.RevokedSeat) bool {
 		return !slices.Contains(p.Spec.Revoke.Seats, seat)
 	})
@@ -176,7 +176,7 @@ func (p *Policy) stillTakes(recorded v1alpha1.GrantTakes) v1alpha1.GrantTakes {
 		recorded.Namespaces = nil
 	}
 	if len(recorded.Seats)+len(recorded.Namespaces) == 0 {
-		return v1alpha1.GrantTakes{}
+		return v1alpha1.GrantRevocation{}
 	}
 	return recorded
 }

@@ -48,7 +48,7 @@ func enrollment(id v1alpha1.PlatformID) func(*v1alpha1.CourseCompletionSpec) {
 func showTakes(grants []v1alpha1.Grant) []string {
 	var shown []string
 	for i := range grants {
-		takes := &grants[i].Spec.Takes
+		takes := &grants[i].Spec.Revokes
 		if takes.Completion == "" {
 			continue
 		}
@@ -220,7 +220,7 @@ func TestTakesOutlastRetention(t *testing.T) {
 		clear(w.completions)
 		w.retained()
 		w.grants[0].Status.Phase = v1alpha1.GrantActive
-		w.grants[0].Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionTaken, Status: metav1.ConditionTrue}}
+		w.grants[0].Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRevocationsComplete, Status: metav1.ConditionTrue}}
 		return w
 	}
 	loses := v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Name: "hand"}, Spec: v1alpha1.GrantSpec{
@@ -262,7 +262,7 @@ func TestATakenGrantIsNotOver(t *testing.T) {
 	t.Parallel()
 	grant := &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{Seats: []v1alpha1.GrantedSeat{{Pool: "lab"}}}}
 	grant.Status.Phase = v1alpha1.GrantEnded
-	for reason, want := range map[string]bool{v1alpha1.ReasonTaken: false, v1alpha1.ReasonEnded: true} {
+	for reason, want := range map[string]bool{v1alpha1.ReasonRevokedByCompletion: false, v1alpha1.ReasonEnded: true} {
 		grant.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: reason}}
 		if got := finished(grant); got != want {
 			t.Errorf("with the reason %s: got finished %v, want %v", reason, got, want)

@@ -127,7 +127,7 @@ func TestAdmissionPlannedGrantsBelongToTheControllerManager(t *testing.T) {
 		"access":     func(s *v1alpha1.GrantSpec) { s.Namespaces[0].Access[0].Subjects[0].Name = "eve@example.com" },
 		"seats":      func(s *v1alpha1.GrantSpec) { s.Seats = []v1alpha1.GrantedSeat{{Pool: "desks"}} },
 		"takes": func(s *v1alpha1.GrantSpec) {
-			s.Takes = v1alpha1.GrantTakes{Completion: s.Causes[0].Completion, SendAt: s.Causes[0].SendAt,
+			s.Revokes = v1alpha1.GrantRevocation{Completion: s.Causes[0].Completion, SendAt: s.Causes[0].SendAt,
 				SentAt: s.Causes[0].SentAt, Digest: s.Causes[0].Digest, Seats: []v1alpha1.RevokedSeat{{Pool: "desks"}}}
 		},
 		"lifetime":        func(s *v1alpha1.GrantSpec) { s.Lifetime.GraceDays = new(int32(7)) },

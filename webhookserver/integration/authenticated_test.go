@@ -88,9 +88,9 @@ func TestTheTokenMayComeInTheHeader(t *testing.T) {
 		g.Expect(server.log.String()).NotTo(ContainSubstring(secret))
 	}
 	g.Expect(scrape(t, server)).To(And(
-		ContainSubstring(`completion_rejected_authentications_total{why="missing"} 1`),
-		ContainSubstring(`completion_rejected_authentications_total{why="differing"} 2`),
-		ContainSubstring(`completion_rejected_authentications_total{why="malformed"} 1`)))
+		ContainSubstring(`completion_rejected_authentications_total{reason="missing"} 1`),
+		ContainSubstring(`completion_rejected_authentications_total{reason="differing"} 2`),
+		ContainSubstring(`completion_rejected_authentications_total{reason="malformed"} 1`)))
 }
 
 func TestOnlyAllowedNetworksMayDeliver(t *testing.T) {
