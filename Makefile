@@ -120,6 +120,19 @@ test: controlplane ## Run all tests, on a real control plane where they need one
 test-unit: ## Run the tests of the packages that start no control plane.
 	@packages=$$(hack/tools/unit-packages.sh) && go test -timeout 5m $(TEST_ARGS) $$packages
 
+# How late test-slow has each watch of a manager, another time for each kind; how many cores it leaves to the tests (all
+# when empty); and how many processes compete with them. The delays of a seed are the same in every run.
+LATE_WATCHES ?= 2s
+SLOW_CORES ?=
+SLOW_BURNERS ?= 0
+
+.PHONY: test-slow
+test-slow: controlplane ## Test the loops with late watches; SLOW_CORES=1 SLOW_BURNERS=2 LATE_WATCHES_SEED=7 make test-slow.
+	@seed=$${LATE_WATCHES_SEED:-$$RANDOM}; \
+		echo "==> testing the loops with LATE_WATCHES=$(LATE_WATCHES) LATE_WATCHES_SEED=$$seed"; \
+		LATE_WATCHES=$(LATE_WATCHES) LATE_WATCHES_SEED=$$seed SLOW_CORES=$(SLOW_CORES) SLOW_BURNERS=$(SLOW_BURNERS) \
+		go test -count=1 -exec $(CURDIR)/hack/tools/slow.sh -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./controllers
+
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
 

@@ -82,6 +82,7 @@ func TestApprovalThatAPolicyAsksForLaterHoldsUpNothingItGave(t *testing.T) {
 	w, _, grant := labWithGrace(t, 0)
 	policy, next := MakeLab(w, "lab").Obj(), MakeCompletion(w, 2).Obj()
 	w.change(policy, func() { policy.Spec.Approval = v1alpha1.ApprovalManual })
+	w.awaitSeen(policy)
 	w.create(next)
 	waiting := w.grantOf("lab", next)
 	w.awaitReason(waiting, v1alpha1.ReasonAwaitingApproval)

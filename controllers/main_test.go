@@ -47,12 +47,14 @@ import (
 	"github.com/lxp-dev/course-completion-operator/controllers"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/latewatch"
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
 const (
-	// soon bounds what the operator does, and what the control plane's own controllers do for it.
-	soon = 45 * time.Second
+	// soon bounds what the operator does, and what the control plane's own controllers do for it. Only a failure takes
+	// so long: the machine may be slow and busy.
+	soon = 2 * time.Minute
 	// often is how often a condition is looked at.
 	often = 20 * time.Millisecond
 
@@ -65,12 +67,21 @@ var (
 	plane  *cluster.Cluster
 	admin  client.WithWatch
 	rights *rest.Config
+	// late says how late each manager hears of what happens, see package latewatch.
+	late latewatch.Options
 )
 
 func TestMain(m *testing.M) {
 	// Tests wait far more than they compute. A -parallel on the command line goes before this.
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
+	}
+	var err error
+	if late, err = latewatch.FromEnvironment(); err != nil {
+		panic(err)
+	}
+	if late.Most > 0 {
+		fmt.Fprintln(os.Stderr, late)
 	}
 	os.Exit(cluster.Main(m, cluster.Options{AuditLevel: cluster.AuditMetadata}, func(c *cluster.Cluster) {
 		plane = c
@@ -144,6 +155,8 @@ type world struct {
 	foreign string
 	// wrap, where it is set, comes between the manager and the API server.
 	wrap func(http.RoundTripper) http.RoundTripper
+	// seen is what the manager has seen of the cluster.
+	seen client.Reader
 	// stop ends the manager and returns once it has ended.
 	stop func()
 }
@@ -201,6 +214,7 @@ func (w *world) start() {
 	w.t.Helper()
 	g := NewWithT(w.t)
 	own := rest.CopyConfig(rights)
+	own.Wrap(late.Wrapper(w.t.Name()))
 	if w.wrap != nil {
 		own.Wrap(w.wrap)
 	}
@@ -218,6 +232,7 @@ func (w *world) start() {
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
 	w.stop = sync.OnceFunc(func() {
+		w.seen = nil
 		cancel()
 		g.Expect(<-ended).To(Succeed())
 	})
@@ -227,6 +242,7 @@ func (w *world) start() {
 		w.checkLogs()
 	})
 	g.Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
+	w.seen = mgr.GetCache()
 }
 
 // cache is that of the program, for the objects of our group only in the test's own namespaces.

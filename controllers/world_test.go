@@ -30,6 +30,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -75,10 +76,74 @@ func (w *world) eventually(look func(g Gomega)) {
 	NewWithT(w.t).Eventually(look, soon, often).Should(Succeed())
 }
 
-// consistently repeats a look at the cluster for a while, in which something wrong would have had the time to happen.
+// consistently repeats a look at the cluster for a while, in which something wrong would have had the time to happen:
+// the manager has seen everything that happened before.
 func (w *world) consistently(look func(g Gomega)) {
 	w.t.Helper()
-	NewWithT(w.t).Consistently(look, 1500*time.Millisecond, 5*often).Should(Succeed())
+	w.awaitAllSeen()
+	NewWithT(w.t).Consistently(look, 1500*time.Millisecond+late.Most, 5*often).Should(Succeed())
+}
+
+// awaitSeen waits until the manager has seen an object as it is here, or later: the watches of two kinds have no
+// order, and what was done to one kind and then to another may come the other way round.
+func (w *world) awaitSeen(object client.Object) {
+	w.t.Helper()
+	seen := object.DeepCopyObject().(client.Object)
+	w.eventually(func(g Gomega) {
+		g.Expect(w.seen.Get(w.t.Context(), keyOf(object), seen)).To(Succeed())
+		g.Expect(older(g, seen.GetResourceVersion(), object.GetResourceVersion())).To(BeFalse())
+	})
+}
+
+// awaitAllSeen waits until the manager, if it runs, has seen what there is of our kinds now, and what has gone.
+func (w *world) awaitAllSeen() {
+	w.t.Helper()
+	if w.seen == nil {
+		return
+	}
+	for _, there := range []client.ObjectList{
+		&v1alpha1.InstitutionList{}, &v1alpha1.CourseCompletionList{}, &v1alpha1.CompletionPolicyList{},
+		&v1alpha1.GrantList{}, &v1alpha1.SeatPoolList{}, &v1alpha1.SeatList{},
+	} {
+		seen := there.DeepCopyObject().(client.ObjectList)
+		NewWithT(w.t).Expect(admin.List(w.t.Context(), there, client.InNamespace(w.namespace))).To(Succeed())
+		w.eventually(func(g Gomega) {
+			g.Expect(w.seen.List(w.t.Context(), seen, client.InNamespace(w.namespace))).To(Succeed())
+			known := byName(g, seen)
+			for name, object := range byName(g, there) {
+				if known[name] == nil {
+					// Perhaps it has gone since.
+					err := admin.Get(w.t.Context(), keyOf(object), object.DeepCopyObject().(client.Object))
+					g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%T %s has not been seen", object, name)
+					continue
+				}
+				g.Expect(older(g, known[name].GetResourceVersion(), object.GetResourceVersion())).To(BeFalse(),
+					"%T %s has been seen, but not as it is", object, name)
+				delete(known, name)
+			}
+			for name, object := range known {
+				g.Expect(older(g, object.GetResourceVersion(), there.GetResourceVersion())).To(BeFalse(),
+					"%T %s has gone, which has not been seen", object, name)
+			}
+		})
+	}
+}
+
+func byName(g Gomega, list client.ObjectList) map[string]client.Object {
+	items, err := meta.ExtractList(list)
+	g.Expect(err).NotTo(HaveOccurred())
+	objects := map[string]client.Object{}
+	for _, item := range items {
+		object := item.(client.Object)
+		objects[object.GetName()] = object
+	}
+	return objects
+}
+
+func older(g Gomega, version, than string) bool {
+	order, err := resourceversion.CompareResourceVersion(version, than)
+	g.Expect(err).NotTo(HaveOccurred())
+	return order < 0
 }
 
 func conditionsOf(object client.Object) (observed int64, conditions []metav1.Condition) {
