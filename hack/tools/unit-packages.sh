@@ -6,6 +6,6 @@ set -euo pipefail
 go list -test -f '{{with .ForTest}}{{.}} {{join $.Deps " "}}{{end}}' ./... |
   awk '
     { test[$1] = 1 }
-    / [^ ]*\/test/cluster( |$)/ { starts[$1] = 1 }
+    /(^| )[^ ]*\/test\/cluster( |$)/ { starts[$1] = 1 }
     END { for (name in test) if (!(name in starts)) print name }' |
   sort
