@@ -327,7 +327,7 @@ type HeldSeat struct {
 
 // RevocationType is what is taken away.
 //
-// +kubebuilder:validation:Enum=AccessEnd;NamespacesTaken
+// +kubebuilder:validation:Enum=AccessEnd;NamespacesRevoked
 type RevocationType string
 
 const (
