@@ -34,8 +34,8 @@ import (
 
 // fullNamespace asks for everything that a namespace can have.
 func fullNamespace(w *world) v1alpha1.NamespaceTemplate {
-	memory := func(value string) map[string]intstr.IntOrString {
-		return map[string]intstr.IntOrString{"memory": intstr.FromString(value)}
+	memory := func(value v1alpha1.QuantityTemplate) map[string]v1alpha1.QuantityTemplate {
+		return map[string]v1alpha1.QuantityTemplate{"memory": value}
 	}
 	return v1alpha1.NamespaceTemplate{
 		Name:             v1alpha1.Template(w.prefix + "${user.id}"),
@@ -43,8 +43,8 @@ func fullNamespace(w *world) v1alpha1.NamespaceTemplate {
 		Annotations:      map[string]v1alpha1.Template{"example.org/what": "${course.name} is $${done}"},
 		PodSecurity:      v1alpha1.PodSecurityRestricted,
 		NetworkIsolation: v1alpha1.NetworkIsolationIngressAndEgress,
-		ResourceQuota: v1alpha1.ResourceQuotaTemplate{Hard: map[string]intstr.IntOrString{
-			"count/pods": intstr.FromInt32(10), "requests.memory": intstr.FromString("${string(1 + 1)}Gi"),
+		ResourceQuota: v1alpha1.ResourceQuotaTemplate{Hard: map[string]v1alpha1.QuantityTemplate{
+			"count/pods": "10", "requests.memory": "${string(1 + 1)}Gi",
 		}},
 		Limits: []v1alpha1.LimitTemplate{{
 			Type: "Container", Default: memory("512Mi"), DefaultRequest: memory("0.25Gi"),
@@ -193,7 +193,7 @@ func TestGrantAsksForWhatIsNotAllowed(t *testing.T) {
 			ns.Access[0].Subjects[0].Kind = v1alpha1.SubjectGroup
 		}, "--allow-group-subjects"},
 		{"an odd quota", func(ns *v1alpha1.GrantedNamespace) {
-			ns.Quota = map[string]intstr.IntOrString{"count/pods": intstr.FromString("many")}
+			ns.Quota = map[string]v1alpha1.Quantity{"count/pods": "many"}
 		}, "quantity"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -22,7 +22,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -108,7 +107,7 @@ func TestEditedPolicyRendersItsGrantsAnew(t *testing.T) {
 	w.awaitActive(w.grantOf("lab", second))
 	w.change(policy, func() {
 		ns := &policy.Spec.Namespaces[0]
-		ns.ResourceQuota.Hard["count/pods"] = intstr.FromInt32(25)
+		ns.ResourceQuota.Hard["count/pods"] = "25"
 		ns.Labels = map[string]v1alpha1.Template{"who": "u-${user.id}"}
 	})
 	for _, user := range []v1alpha1.PlatformID{1, 2} {
@@ -186,7 +185,7 @@ func TestSuspendedPolicy(t *testing.T) {
 	w.awaitActive(grant)
 	w.change(policy, func() {
 		policy.Spec.Suspend = new(true)
-		policy.Spec.Namespaces[0].ResourceQuota.Hard["count/pods"] = intstr.FromInt32(25)
+		policy.Spec.Namespaces[0].ResourceQuota.Hard["count/pods"] = "25"
 	})
 	w.awaitReason(policy, v1alpha1.ReasonSuspended)
 	next := MakeCompletion(w, 2).Obj()

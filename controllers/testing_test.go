@@ -22,7 +22,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -157,7 +156,7 @@ func (p *PolicyWrapper) Namespace(name v1alpha1.Template) *PolicyWrapper {
 	ns := v1alpha1.NamespaceTemplate{
 		Name: name,
 		ResourceQuota: v1alpha1.ResourceQuotaTemplate{
-			Hard: map[string]intstr.IntOrString{"count/pods": intstr.FromInt32(10)},
+			Hard: map[string]v1alpha1.QuantityTemplate{"count/pods": "10"},
 		},
 	}
 	if p.Spec.GrantPer != v1alpha1.GrantPerUser {

@@ -18,7 +18,6 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // DefaultClusterRole is what access is bound to where the policy names no other: what a learner needs, without the
@@ -65,7 +64,7 @@ type ResourceQuotaTemplate struct {
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=32
 	// +required
-	Hard map[string]intstr.IntOrString `json:"hard,omitempty"`
+	Hard map[string]QuantityTemplate `json:"hard,omitempty"`
 }
 
 // LimitTemplate bounds what one thing in a namespace may use.
@@ -81,25 +80,25 @@ type LimitTemplate struct {
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
-	Default map[string]intstr.IntOrString `json:"default,omitempty"`
+	Default map[string]QuantityTemplate `json:"default,omitempty"`
 
 	// defaultRequest are the requests of a container that sets none.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
-	DefaultRequest map[string]intstr.IntOrString `json:"defaultRequest,omitempty"`
+	DefaultRequest map[string]QuantityTemplate `json:"defaultRequest,omitempty"`
 
 	// max are the greatest values allowed.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
-	Max map[string]intstr.IntOrString `json:"max,omitempty"`
+	Max map[string]QuantityTemplate `json:"max,omitempty"`
 
 	// min are the least values allowed.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
-	Min map[string]intstr.IntOrString `json:"min,omitempty"`
+	Min map[string]QuantityTemplate `json:"min,omitempty"`
 }
 
 // SubjectTemplate is somebody who gets access.

@@ -16,10 +16,7 @@ limitations under the License.
 
 package v1alpha1
 
-import (
-	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
-)
+import rbacv1 "k8s.io/api/rbac/v1"
 
 // GrantedLimit bounds what one thing in the namespace may use.
 type GrantedLimit struct {
@@ -32,25 +29,25 @@ type GrantedLimit struct {
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
-	Default map[string]intstr.IntOrString `json:"default,omitempty"`
+	Default map[string]Quantity `json:"default,omitempty"`
 
 	// defaultRequest are the requests of a container that sets none.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
-	DefaultRequest map[string]intstr.IntOrString `json:"defaultRequest,omitempty"`
+	DefaultRequest map[string]Quantity `json:"defaultRequest,omitempty"`
 
 	// max are the greatest values allowed.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
-	Max map[string]intstr.IntOrString `json:"max,omitempty"`
+	Max map[string]Quantity `json:"max,omitempty"`
 
 	// min are the least values allowed.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
-	Min map[string]intstr.IntOrString `json:"min,omitempty"`
+	Min map[string]Quantity `json:"min,omitempty"`
 }
 
 // GrantedSubject is somebody who has access.
@@ -129,7 +126,7 @@ type GrantedNamespace struct {
 	//
 	// +kubebuilder:validation:MaxProperties=32
 	// +optional
-	Quota map[string]intstr.IntOrString `json:"quota,omitempty"`
+	Quota map[string]Quantity `json:"quota,omitempty"`
 
 	// limits bound what one container, pod or volume claim may use.
 	//

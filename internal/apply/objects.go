@@ -192,11 +192,11 @@ func quotaOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
 	})
 }
 
-func resources(values map[string]intstr.IntOrString) corev1.ResourceList {
+func resources(values map[string]v1alpha1.Quantity) corev1.ResourceList {
 	list := make(corev1.ResourceList, len(values))
 	for name, value := range values {
 		// Limits.CheckGrant has parsed it before.
-		if quantity, err := resource.ParseQuantity(value.String()); err == nil {
+		if quantity, err := resource.ParseQuantity(string(value)); err == nil {
 			list[corev1.ResourceName(name)] = quantity
 		}
 	}
@@ -218,7 +218,7 @@ func limitsOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
 		for _, limit := range ns.Limits {
 			item := corev1ac.LimitRangeItem().WithType(corev1.LimitType(limit.Type))
 			for _, part := range []struct {
-				values map[string]intstr.IntOrString
+				values map[string]v1alpha1.Quantity
 				set    func(corev1.ResourceList) *corev1ac.LimitRangeItemApplyConfiguration
 			}{
 				{limit.Default, item.WithDefault}, {limit.DefaultRequest, item.WithDefaultRequest},

@@ -23,7 +23,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/api/validate/content"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -197,10 +196,10 @@ func checkSubjectName(kind v1alpha1.SubjectKind, name, path string) []Fault {
 	return nil
 }
 
-func checkQuantities(values map[string]intstr.IntOrString, path string) []Fault {
+func checkQuantities(values map[string]v1alpha1.Quantity, path string) []Fault {
 	var faults []Fault
 	for name, value := range values {
-		if _, err := resource.ParseQuantity(value.String()); err != nil {
+		if _, err := resource.ParseQuantity(string(value)); err != nil {
 			faults = append(faults, Fault{path + "[" + name + "]", "it does not yield a quantity such as 2, 500m or 1Gi"})
 		}
 	}

@@ -23,8 +23,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/intstr"
-
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/expression"
 )
@@ -65,13 +63,8 @@ type limitTemplate struct {
 	standard, defaultRequest, max, min quantityTemplates
 }
 
-// quantityTemplates are the quantities of resources: a number as it stands, or a template.
-type quantityTemplates map[string]quantityTemplate
-
-type quantityTemplate struct {
-	number *int32
-	text   *expression.Template
-}
+// quantityTemplates are the quantities of resources.
+type quantityTemplates map[string]*expression.Template
 
 // Compile compiles and type-checks every expression of a policy and holds its fixed values against the limits. It
 // never fails: what is wrong is in Faults. Privacy is that of the policy's institution; a field that it does not keep
@@ -202,23 +195,18 @@ func (c *compilation) templates(
 	return compiled
 }
 
-func (c *compilation) quantities(values map[string]intstr.IntOrString, path string) quantityTemplates {
+func (c *compilation) quantities(values map[string]v1alpha1.QuantityTemplate, path string) quantityTemplates {
 	if len(values) == 0 {
 		return nil
 	}
 	compiled := make(quantityTemplates, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		value, at := values[name], path+"["+name+"]"
-		if value.Type == intstr.Int {
-			compiled[name] = quantityTemplate{number: new(value.IntVal)}
-			continue
-		}
-		text := c.template(v1alpha1.Template(value.StrVal), at, expression.UseMetadata)
+		text := c.template(v1alpha1.Template(values[name]), path+"["+name+"]", expression.UseMetadata)
 		if fixed, ok := literal(text); ok {
 			c.policy.Faults = append(c.policy.Faults,
-				checkQuantities(map[string]intstr.IntOrString{name: intstr.FromString(fixed)}, path)...)
+				checkQuantities(map[string]v1alpha1.Quantity{name: v1alpha1.Quantity(fixed)}, path)...)
 		}
-		compiled[name] = quantityTemplate{text: text}
+		compiled[name] = text
 	}
 	return compiled
 }

@@ -18,9 +18,6 @@ package plan
 
 import (
 	"fmt"
-	"math"
-
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/expression"
@@ -122,27 +119,13 @@ func (r *renderer) texts(templates map[string]*expression.Template, path string)
 	return texts
 }
 
-func (r *renderer) quantities(templates quantityTemplates, path string) map[string]intstr.IntOrString {
+func (r *renderer) quantities(templates quantityTemplates, path string) map[string]v1alpha1.Quantity {
 	if len(templates) == 0 {
 		return nil
 	}
-	values := make(map[string]intstr.IntOrString, len(templates))
+	values := make(map[string]v1alpha1.Quantity, len(templates))
 	for name, t := range templates {
-		if t.number != nil {
-			values[name] = intstr.FromInt32(*t.number)
-			continue
-		}
-		value, err := t.text.Eval(r.values)
-		if err != nil {
-			r.fail(path+"["+name+"]", err)
-			continue
-		}
-		// A field that is one whole expression keeps its type.
-		if number, ok := value.(int64); ok && number >= math.MinInt32 && number <= math.MaxInt32 {
-			values[name] = intstr.FromInt32(int32(number))
-			continue
-		}
-		values[name] = intstr.FromString(r.text(t.text, path+"["+name+"]"))
+		values[name] = v1alpha1.Quantity(r.text(t, path+"["+name+"]"))
 	}
 	return values
 }

@@ -25,15 +25,14 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
 // quantities makes a map of one resource.
-func quantities(name, quantity string) map[string]intstr.IntOrString {
-	return map[string]intstr.IntOrString{name: intstr.FromString(quantity)}
+func quantities(name string, quantity v1alpha1.QuantityTemplate) map[string]v1alpha1.QuantityTemplate {
+	return map[string]v1alpha1.QuantityTemplate{name: quantity}
 }
 
 // only returns the only object of its kind in a namespace.

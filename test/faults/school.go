@@ -26,7 +26,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -66,7 +65,7 @@ func (w *world) openSchool(ctx context.Context, id v1alpha1.PlatformID) (*school
 			Namespaces: []v1alpha1.NamespaceTemplate{{
 				Name: v1alpha1.Template(fmt.Sprintf("i%d-${string(enrollment.id)}", id)),
 				ResourceQuota: v1alpha1.ResourceQuotaTemplate{
-					Hard: map[string]intstr.IntOrString{"count/pods": intstr.FromInt32(1)},
+					Hard: map[string]v1alpha1.QuantityTemplate{"count/pods": "1"},
 				},
 				Access: []v1alpha1.AccessTemplate{{
 					Subjects: []v1alpha1.SubjectTemplate{{Name: "user-${string(user.id)}"}},
