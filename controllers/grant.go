@@ -61,10 +61,13 @@ type GrantReconciler struct {
 	Clock    clock.PassiveClock
 	Accounts *apply.Accounts
 
-	plans   *plans
-	brakes  *brakes
-	written written
-	checks  objectChecks
+	plans  *plans
+	brakes *brakes
+	// witness and patienceWith tell what was restored from a backup, and how long the rest of it is waited for.
+	witness      *witness
+	patienceWith Patience
+	written      written
+	checks       objectChecks
 }
 
 // SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is
@@ -80,6 +83,9 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsThatWait}, builder.WithPredicates(brakeChanged)).
+		Watches(&v1alpha1.CourseCompletion{}, handler.EnqueueRequestsFromMapFunc(r.restoredFrom),
+			builder.WithPredicates(created)).
+		Watches(&v1alpha1.CompletionPolicy{}, &fanOut[reconcile.Request]{r.restoredFrom}, builder.WithPredicates(created)).
 		// Whether a pool is there is what those who wait for it are told.
 		Watches(&v1alpha1.SeatPool{}, &fanOut[reconcile.Request]{r.grantsOfPool},
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
@@ -154,17 +160,14 @@ func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	if !grant.DeletionTimestamp.IsZero() {
 		return r.release(ctx, grant)
 	}
-	if !controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant) {
-		// A Grant made by hand; the planner's have it from the start.
-		read := grant.DeepCopy()
-		controllerutil.AddFinalizer(grant, v1alpha1.FinalizerGrant)
-		patch := client.MergeFromWithOptions(read, client.MergeFromWithOptimisticLock{})
-		if err := r.Client.Patch(ctx, grant, patch, apply.FieldOwner); err != nil {
-			return reconcile.Result{}, fmt.Errorf("add the finalizer: %w", err)
-		}
+	foreign := r.witness.foreign(grant, controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant))
+	if err := r.adopt(ctx, grant); err != nil {
+		return reconcile.Result{}, err
 	}
 	before := grant.DeepCopy()
+	after, failed := r.restored(ctx, grant, foreign)
 	result, err := r.settle(ctx, grant)
+	result.after, err = sooner(result.after, after), errors.Join(err, failed)
 	return r.conclude(ctx, grant, before, result, err)
 }
 

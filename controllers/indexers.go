@@ -30,6 +30,8 @@ import (
 const (
 	// indexHolder finds the completions of a person.
 	indexHolder = "holder"
+	// indexUnplanned finds the completions that are still to be planned.
+	indexUnplanned = "unplanned"
 	// indexGrantHolder finds all the Grants of a person, those made by hand among them.
 	indexGrantHolder = "grantHolder"
 	// indexTakenPool finds the Grants that take seats of a pool away.
@@ -124,6 +126,7 @@ func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		values client.IndexerFunc
 	}{
 		{&v1alpha1.CourseCompletion{}, indexHolder, completionHolder},
+		{&v1alpha1.CourseCompletion{}, indexUnplanned, unplanned},
 		{&v1alpha1.Grant{}, indexGrantHolder, grantHolder},
 		{&v1alpha1.Grant{}, indexTakenPool, takenPools},
 		{&v1alpha1.Grant{}, indexOwnerDigest, grantOwnerDigest},

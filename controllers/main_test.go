@@ -149,6 +149,8 @@ type world struct {
 	clock     *stepClock
 	logs      *logs
 	limits    plan.Limits
+	// patience is hardly any unless a test is about it.
+	patience controllers.Patience
 	// beside are further namespaces that the manager sees.
 	beside []string
 	// foreign is the namespace of another institution.
@@ -178,6 +180,8 @@ func makeWorld(t *testing.T) *world {
 		t: t, id: v1alpha1.PlatformID(1000 + n), namespace: fmt.Sprintf("world-%d", n), prefix: fmt.Sprintf("w%d-", n),
 		token: fmt.Sprintf("token-of-world-%d-which-is-long-enough", n), clock: &stepClock{began: time.Now()}, logs: &logs{},
 		limits: plan.Limits{PodSecurityCap: v1alpha1.PodSecurityRestricted}, stop: func() {},
+		patience: controllers.Patience{
+			Absent: time.Millisecond, Replaced: time.Millisecond, Restored: time.Millisecond},
 	}
 	w.create(
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}},
@@ -228,7 +232,8 @@ func (w *world) start() {
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
-	g.Expect(controllers.Setup(ctx, mgr, controllers.Options{Limits: w.limits, Clock: w.clock, Workers: 4})).To(Succeed())
+	g.Expect(controllers.Setup(ctx, mgr, controllers.Options{
+		Limits: w.limits, Clock: w.clock, Workers: 4, Patience: w.patience})).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
 	w.stop = sync.OnceFunc(func() {

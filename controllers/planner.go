@@ -70,7 +70,10 @@ type PlannerReconciler struct {
 	Compiler *PolicyCompiler
 	Clock    clock.PassiveClock
 
-	plans *plans
+	plans    *plans
+	witness  *witness
+	backlog  *backlog
+	patience Patience
 	// tracing is nil where nothing is traced.
 	tracing trace.TracerProvider
 
@@ -81,6 +84,16 @@ type PlannerReconciler struct {
 
 // Reconcile gathers, plans, writes the Grants, and then the statuses.
 func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (reconcile.Result, error) {
+	written := false
+	result, err := r.plan(ctx, person, &written)
+	if err == nil && !written {
+		// The cache has all of the person's Grants, so that pools see them.
+		r.backlog.done(person)
+	}
+	return result, err
+}
+
+func (r *PlannerReconciler) plan(ctx context.Context, person Person, written *bool) (reconcile.Result, error) {
 	gathered, err := r.gather(ctx, person)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -97,19 +110,22 @@ func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (recon
 		return reconcile.Result{}, r.tellAll(ctx, gathered, plan.Verdict{
 			Reconciling: true, Reason: v1alpha1.ReasonSuspended, Message: "the institution is suspended"})
 	}
-	if gathered.Gone, err = r.gone(ctx, person, gathered); err != nil {
-		return reconcile.Result{}, err
-	}
 	policies, err := r.policies(ctx, tenant)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	absent, err := r.absentees(ctx, person, gathered, policies)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	gathered.Gone, gathered.Awaited = absent.gone, absent.awaited
 	for i := range policies {
 		gathered.Policies = append(gathered.Policies, r.Compiler.Compile(&policies[i], tenant.Spec.Privacy))
 	}
 	gathered.Prefix, gathered.Zone = tenant.Spec.NamespacePrefix, tenant.zone
 	gathered.Retention = time.Duration(tenant.Spec.RetentionDays) * 24 * time.Hour
 	planned := plan.For(*gathered)
+	*written = slices.ContainsFunc(planned.Grants, func(p plan.Planned) bool { return p.Changed() })
 	refused, err := r.writeGrants(ctx, person, planned.Grants)
 	if apierrors.IsConflict(err) {
 		// It was planned on an outdated view. The cache catches up within moments.
@@ -120,7 +136,9 @@ func (r *PlannerReconciler) Reconcile(ctx context.Context, person Person) (recon
 	}
 	r.note(person, tenant, planned.Grants, policies)
 	result, err := r.report(ctx, person, gathered, planned, refused)
-	return r.next(result, gathered, planned), errors.Join(err, r.expire(ctx, planned))
+	result = r.next(result, gathered, planned)
+	result.RequeueAfter = sooner(result.RequeueAfter, absent.after)
+	return result, errors.Join(err, r.expire(ctx, planned))
 }
 
 // gather reads the person's completions and Grants.
@@ -173,62 +191,6 @@ func (r *PlannerReconciler) note(
 		r.plans.note(client.ObjectKey{Namespace: person.Namespace, Name: grants[i].Name},
 			basisOf(tenant.Institution, policy))
 	}
-}
-
-// gone returns the completions that a Grant records as a cause and that are no longer there, each confirmed by a live
-// read. None is gone while the institution, its namespace or the kind itself is being deleted: that is no order to
-// take anything from anybody.
-func (r *PlannerReconciler) gone(ctx context.Context, person Person, gathered *plan.Person) (map[string]bool, error) {
-	present := map[string]bool{}
-	for i := range gathered.Completions {
-		present[gathered.Completions[i].Name] = true
-	}
-	gone := map[string]bool{}
-	for i := range gathered.Grants {
-		for _, cause := range gathered.Grants[i].Spec.Causes {
-			name := string(cause.Completion)
-			if present[name] || gone[name] || cause.End == v1alpha1.CauseWithdrawn || cause.ArchivedAt != nil {
-				continue
-			}
-			err := r.Live.Get(ctx, client.ObjectKey{Namespace: person.Namespace, Name: name}, &v1alpha1.CourseCompletion{})
-			if err == nil {
-				// It has come back, and the cache will show it.
-				present[name] = true
-				continue
-			}
-			if !apierrors.IsNotFound(err) {
-				return nil, fmt.Errorf("look for completion %s: %w", name, err)
-			}
-			gone[name] = true
-		}
-	}
-	if len(gone) == 0 {
-		return nil, nil
-	}
-	dissolving, err := dissolving(ctx, r.Live, person.Namespace, person.InstitutionID)
-	if err != nil || dissolving {
-		return nil, err
-	}
-	return r.withdrawn(ctx, gathered, gone)
-}
-
-// withdrawn leaves out the causes of Grants that are older than the kind of their completions: somebody deleted the
-// kind and made it again, and all the completions are missing, which nobody withdrew.
-func (r *PlannerReconciler) withdrawn(
-	ctx context.Context, gathered *plan.Person, gone map[string]bool,
-) (map[string]bool, error) {
-	since, err := definedSince(ctx, r.Live, completionsCRD)
-	if err != nil {
-		return nil, err
-	}
-	for i := range gathered.Grants {
-		if grant := &gathered.Grants[i]; grant.CreationTimestamp.Time.Before(since) {
-			for _, cause := range grant.Spec.Causes {
-				delete(gone, string(cause.Completion))
-			}
-		}
-	}
-	return gone, nil
 }
 
 // writeGrants writes the Grants that differ from what is planned. It returns what the API server refuses for good, by
@@ -299,7 +261,11 @@ func (r *PlannerReconciler) writeGrant(ctx context.Context, person Person, plann
 	metav1.SetMetaDataLabel(&grant.ObjectMeta, v1alpha1.LabelUserID, person.UserID.String())
 	metav1.SetMetaDataLabel(&grant.ObjectMeta, v1alpha1.LabelPolicy, string(planned.Spec.Policy))
 	if planned.Existing == nil {
-		return r.Client.Create(ctx, grant, apply.FieldOwner)
+		if err := r.Client.Create(ctx, grant, apply.FieldOwner); err != nil {
+			return err
+		}
+		r.witness.madeGrant(grant)
+		return nil
 	}
 	patch := client.MergeFromWithOptions(planned.Existing, client.MergeFromWithOptimisticLock{})
 	return r.Client.Patch(ctx, grant, patch, apply.FieldOwner)
@@ -380,10 +346,11 @@ func (r *PlannerReconciler) tell(
 	return nil
 }
 
-// persons returns everybody in an object's namespace who has a completion or a Grant.
+// persons returns everybody in an object's namespace who has a completion or a Grant, and has the pools that a policy or
+// an institution concerns wait until they have been planned.
 func (r *PlannerReconciler) persons(ctx context.Context, object client.Object) []Person {
 	namespace := object.GetNamespace()
-	found := map[Person]bool{}
+	found := map[Person]time.Time{}
 	var completions v1alpha1.CourseCompletionList
 	var grants v1alpha1.GrantList
 	for _, list := range []client.ObjectList{&completions, &grants} {
@@ -393,14 +360,31 @@ func (r *PlannerReconciler) persons(ctx context.Context, object client.Object) [
 		}
 	}
 	for i := range completions.Items {
-		found[personOf(&completions.Items[i])[0]] = true
+		person := personOf(&completions.Items[i])[0]
+		found[person] = earlier(found[person], completions.Items[i].Spec.Event.SentAt.Time)
 	}
 	for i := range grants.Items {
 		for _, person := range personOf(&grants.Items[i]) {
-			found[person] = true
+			found[person] = earlier(found[person], time.Time{})
 		}
 	}
+	for _, pool := range poolsOf(object) {
+		r.backlog.add(client.ObjectKey{Namespace: namespace, Name: pool}, found, r.Clock.Now())
+	}
 	return slices.Collect(maps.Keys(found))
+}
+
+// poolsOf returns the pools whose queue what happens to an object may change; an empty name stands for all of them.
+func poolsOf(object client.Object) []string {
+	policy, ok := object.(*v1alpha1.CompletionPolicy)
+	if !ok {
+		return []string{""}
+	}
+	var pools []string
+	for _, seat := range policy.Spec.Seats {
+		pools = append(pools, string(seat.Pool))
+	}
+	return pools
 }
 
 // personOf returns whose completion or Grant an object is. A Grant that a person made changes no plan, but how long

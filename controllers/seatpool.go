@@ -43,7 +43,12 @@ type SeatPoolReconciler struct {
 	Live   client.Reader
 	Clock  clock.PassiveClock
 
-	absent absences
+	witness  *witness
+	backlog  *backlog
+	patience Patience
+	// absent and unplanned remember for how long Grants of seats, and plans of completions, are waited for.
+	absent, unplanned absences
+	told              tellings
 }
 
 // SetupWithManager registers the loop.
@@ -98,20 +103,27 @@ func (r *SeatPoolReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	held, err := r.holdBack(ctx, gathered, req.NamespacedName)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	planned := plan.SeatsOf(*gathered)
 	err = errors.Join(r.free(ctx, planned.Free), r.give(ctx, req.Namespace, planned.Give))
+	result := reconcile.Result{RequeueAfter: sooner(kept, held)}
 	if apierrors.IsAlreadyExists(err) {
 		// The number was given already, and the cache has yet to show it.
-		return reconcile.Result{RequeueAfter: staleInterval}, nil
+		result.RequeueAfter, err = staleInterval, nil
 	}
-	if gathered.Pool != nil {
-		err = errors.Join(err, r.tell(ctx, gathered.Pool, planned))
-	}
-	result := reconcile.Result{RequeueAfter: kept}
 	if !planned.Next.IsZero() {
-		result.RequeueAfter = sooner(kept, max(time.Second, planned.Next.Sub(gathered.Now)))
+		result.RequeueAfter = sooner(result.RequeueAfter, max(time.Second, planned.Next.Sub(gathered.Now)))
 	}
-	return result, err
+	if gathered.Pool == nil {
+		r.told.forget(req.NamespacedName)
+		return result, err
+	}
+	due, failed := r.tell(ctx, gathered.Pool, planned)
+	result.RequeueAfter = sooner(result.RequeueAfter, due)
+	return result, errors.Join(err, failed)
 }
 
 func (r *SeatPoolReconciler) gather(ctx context.Context, req reconcile.Request) (*plan.Pool, error) {
@@ -162,7 +174,7 @@ func (r *SeatPoolReconciler) freeze(ctx context.Context, namespace string, gathe
 }
 
 // gone looks live for the Grants of seats that the cache does not show to ask for one. It returns when to look again
-// for those that are not there and that the planner is about to make again; zero if there are none.
+// for those that are not there and that are about to be made again, or restored; zero if there are none.
 func (r *SeatPoolReconciler) gone(
 	ctx context.Context, namespace string, gathered *plan.Pool,
 ) (time.Duration, error) {
@@ -180,13 +192,12 @@ func (r *SeatPoolReconciler) gone(
 		err := r.Live.Get(ctx, key, grant)
 		switch {
 		case apierrors.IsNotFound(err):
-			returns, err := r.returns(ctx, key, gathered.Now)
+			again, err := r.awaits(ctx, &gathered.Seats[i], key, gathered.Now)
 			if err != nil {
 				return 0, err
 			}
-			if gathered.Gone[key.Name] = !returns; returns {
-				after = absentInterval
-			}
+			gathered.Gone[key.Name] = again == 0
+			after = sooner(after, again)
 		case err != nil:
 			return 0, fmt.Errorf("look for grant %s: %w", key.Name, err)
 		default:
@@ -236,19 +247,4 @@ func (r *SeatPoolReconciler) give(ctx context.Context, namespace string, specs [
 		ctrl.LoggerFrom(ctx).Info("Gave seat", "seat", seat.Name, "grant", seat.Spec.Grant)
 	}
 	return nil
-}
-
-func (r *SeatPoolReconciler) tell(ctx context.Context, pool *v1alpha1.SeatPool, planned plan.SeatPlan) error {
-	before := pool.DeepCopy()
-	status := &pool.Status
-	status.ObservedGeneration = pool.Generation
-	status.Taken, status.Waiting, status.Queue = new(planned.Taken), new(planned.Waiting), planned.Queue
-	verdict := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "seats are given in the order of the line"}
-	if planned.Taken > *pool.Spec.Capacity {
-		verdict.Reason = v1alpha1.ReasonCapacityLowered
-		verdict.Message = "more seats are taken than the capacity; nobody is evicted, and none is given until fewer are taken"
-	}
-	setConditions(&status.Conditions, verdict, pool.Generation, r.Clock.Now())
-	_, err := patchStatus(ctx, r.Client, before, pool)
-	return err
 }

@@ -68,6 +68,25 @@ func (a *absences) end(grant client.ObjectKey) {
 	delete(a.since, grant)
 }
 
+// awaits returns when to look again for the Grant of a seat, which is not there; zero if it counts as gone. A Grant that
+// was not seen being deleted since the seat was given is one that a backup restores after its seat.
+func (r *SeatPoolReconciler) awaits(
+	ctx context.Context, seat *v1alpha1.Seat, grant client.ObjectKey, now time.Time,
+) (time.Duration, error) {
+	if who := grantNamed(grant); !r.witness.deletedAfter(who, seat.ResourceVersion) {
+		absent := r.witness.clock.Since(r.witness.absentSince(who))
+		if absent < r.patience.Absent {
+			// It may also have gone just now, which is about to be seen.
+			return min(absentInterval, max(time.Second, absent)), nil
+		}
+	}
+	again, err := r.returns(ctx, grant, now)
+	if err != nil || !again {
+		return 0, err
+	}
+	return absentInterval, nil
+}
+
 // returns reports whether a Grant that has a seat and is not there is about to be made again: deleting a planned Grant
 // is no order to take anything, and the next in line is not to get the seat in between.
 func (r *SeatPoolReconciler) returns(ctx context.Context, grant client.ObjectKey, now time.Time) (bool, error) {

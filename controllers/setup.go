@@ -43,6 +43,8 @@ type Options struct {
 	Limits plan.Limits
 	// Clock tells the time to every decision.
 	Clock clock.PassiveClock
+	// Patience is how long what is absent is waited for.
+	Patience Patience
 	// Workers is how many persons, and how many Grants, are worked on at the same time.
 	Workers int
 	// Tracing makes the spans; nil is no tracing.
@@ -68,7 +70,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
 	recorder := mgr.GetEventRecorder("completion-controller-manager")
 	compiler := NewPolicyCompiler(options.Limits)
-	noted := &plans{}
+	noted, patience, seen := &plans{}, options.Patience.orDefault(), newWitness(options.Clock)
+	behind := &backlog{}
+	if err := seen.watch(ctx, mgr.GetCache()); err != nil {
+		return err
+	}
 	braking := newBrakes(c, live, options.Clock)
 	gauges, err := newBrakeGauges(metrics.Registry)
 	if err != nil {
@@ -88,17 +94,20 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		}},
 		{"planner", func() error {
 			planner := &PlannerReconciler{
-				Client: c, Live: live, Compiler: compiler, Clock: options.Clock, plans: noted, tracing: options.Tracing}
+				Client: c, Live: live, Compiler: compiler, Clock: options.Clock, plans: noted,
+				witness: seen, backlog: behind, patience: patience, tracing: options.Tracing}
 			return planner.SetupWithManager(mgr, options.Workers)
 		}},
 		{"grant", func() error {
 			grants := &GrantReconciler{
 				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
-				Accounts: accounts, plans: noted, brakes: braking}
+				Accounts: accounts, plans: noted, brakes: braking, witness: seen, patienceWith: patience}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
 		{"seatpool", func() error {
-			return (&SeatPoolReconciler{Client: c, Live: live, Clock: options.Clock}).SetupWithManager(mgr)
+			pools := &SeatPoolReconciler{
+				Client: c, Live: live, Clock: options.Clock, witness: seen, backlog: behind, patience: patience}
+			return pools.SetupWithManager(mgr)
 		}},
 	}
 	for _, loop := range loops {

@@ -19,6 +19,7 @@ package v1alpha1
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -139,6 +140,8 @@ type GrantOverride struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.revokes) || has(self.policy)",message="revokes needs policy: only a completion revokes, by its policy"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || has(self.accessEndsAt)",message="dataEndsAt needs accessEndsAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.dataEndsAt) || self.dataEndsAt >= self.accessEndsAt",message="dataEndsAt must not be before accessEndsAt"
+// +kubebuilder:validation:XValidation:rule="!has(self.requestedAt) || !has(self.policy)",message="requestedAt is for a Grant made by hand: one with a policy counts from its completions"
+// +kubebuilder:validation:XValidation:rule="!has(self.requestedAt) || !has(oldSelf.requestedAt) || self.requestedAt == oldSelf.requestedAt",message="requestedAt is immutable once set"
 // +kubebuilder:validation:XValidation:rule="!has(self.endKnownAt) || has(self.accessEndsAt)",message="endKnownAt needs accessEndsAt"
 type GrantSpec struct {
 	// policy is the CompletionPolicy that this Grant comes from; such a Grant belongs to the operator, and only override
@@ -151,6 +154,13 @@ type GrantSpec struct {
 	//
 	// +required
 	Holder GrantHolder `json:"holder,omitzero"`
+
+	// requestedAt is since when a Grant made by hand counts: it is its place in the queue for a seat, and what was
+	// requested after a completion is not revoked by it. Whoever makes the Grant may set it; otherwise the operator sets
+	// it to the moment of creation, so that it outlasts a backup. Immutable once set.
+	//
+	// +optional
+	RequestedAt *metav1.Time `json:"requestedAt,omitempty"`
 
 	// causes are the completions that entitle the holder, or did.
 	//
@@ -425,6 +435,13 @@ type GrantStatus struct {
 	// +optional
 	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
 
+	// restoredAt is when the operator first saw that the grant came from a backup. It is unset again once everything
+	// that the grant comes from, its policy and the completions of its causes, is there too. Until then the absence of
+	// one of these ends nothing, unless the operator sees it being deleted.
+	//
+	// +optional
+	RestoredAt *metav1.Time `json:"restoredAt,omitempty"`
+
 	// admissions are what the brake of the institution has let through, each written before anything is taken. Those of
 	// the last hour are what counts against the institution's revocationBudget.
 	//
@@ -476,6 +493,14 @@ type Grant struct {
 
 // Planned reports whether the Grant comes from a policy, and so belongs to the operator.
 func (g *Grant) Planned() bool { return g.Spec.Policy != "" }
+
+// CountsFrom returns since when a Grant that a person made counts.
+func (g *Grant) CountsFrom() time.Time {
+	if g.Spec.RequestedAt != nil {
+		return g.Spec.RequestedAt.Time
+	}
+	return g.CreationTimestamp.Time
+}
 
 // OwnerDigest returns the value of LabelGrant on everything that the Grant provisioned. It is made of the Grant's
 // namespace and name and not of its uid, so that a Grant that was restored from a backup, or planned again, knows its

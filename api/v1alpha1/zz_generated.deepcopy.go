@@ -666,6 +666,10 @@ func (in *GrantRevokedNamespace) DeepCopy() *GrantRevokedNamespace {
 func (in *GrantSpec) DeepCopyInto(out *GrantSpec) {
 	*out = *in
 	out.Holder = in.Holder
+	if in.RequestedAt != nil {
+		in, out := &in.RequestedAt, &out.RequestedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Causes != nil {
 		in, out := &in.Causes, &out.Causes
 		*out = make([]GrantCause, len(*in))
@@ -756,6 +760,10 @@ func (in *GrantStatus) DeepCopyInto(out *GrantStatus) {
 	}
 	if in.AccessEndedAt != nil {
 		in, out := &in.AccessEndedAt, &out.AccessEndedAt
+		*out = (*in).DeepCopy()
+	}
+	if in.RestoredAt != nil {
+		in, out := &in.RestoredAt, &out.RestoredAt
 		*out = (*in).DeepCopy()
 	}
 	if in.Admissions != nil {

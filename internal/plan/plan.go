@@ -56,6 +56,8 @@ type Person struct {
 	// Gone holds the names of completions that a Grant names as a cause, and that a live read did not find. What is
 	// missing in Completions only is not gone: a cache may lag.
 	Gone map[string]bool
+	// Awaited holds the names of policies that are not there and are still waited for: their absence ends nothing yet.
+	Awaited map[string]bool
 	// Now is the time.
 	Now time.Time
 }
@@ -252,7 +254,7 @@ func (p *planning) causes(
 			switch {
 			case recorded.ArchivedAt == nil && p.Gone[string(recorded.Completion)]:
 				endNow(&recorded, new(recorded), v1alpha1.CauseWithdrawn, p.Now)
-			case recorded.ArchivedAt != nil && policy == nil && spec.OnPolicyRemoval == v1alpha1.RemovalDelete:
+			case recorded.ArchivedAt != nil && p.policyRemoved(policy, spec) && spec.OnPolicyRemoval == v1alpha1.RemovalDelete:
 				endNow(&recorded, new(recorded), v1alpha1.CausePolicyRemoved, p.Now)
 			}
 			causes[string(recorded.Completion)] = recorded
@@ -264,7 +266,7 @@ func (p *planning) causes(
 			continue
 		}
 		cause := causeOf(c.completion, spec.Lifetime, p.Zone)
-		removed, why := p.removed(policy, c)
+		removed, why := p.removed(policy, spec, c)
 		switch {
 		case buried(recorded, cause):
 			continue
@@ -284,11 +286,18 @@ func (p *planning) causes(
 
 // removed reports whether the policy no longer gives what it gave because of a completion, and why. A policy that is
 // faulty, or that fails on this completion, takes nothing away.
-func (p *planning) removed(policy *Policy, c candidate) (bool, v1alpha1.CauseEnd) {
+func (p *planning) removed(
+	policy *Policy, spec *v1alpha1.GrantSpec, c candidate,
+) (bool, v1alpha1.CauseEnd) {
 	if policy == nil {
-		return true, v1alpha1.CausePolicyRemoved
+		return p.policyRemoved(policy, spec), v1alpha1.CausePolicyRemoved
 	}
 	return policy.Ready() && c.err == nil && !c.matched, v1alpha1.CauseNotMatched
+}
+
+// policyRemoved reports whether the policy of a Grant has gone for good.
+func (p *planning) policyRemoved(policy *Policy, spec *v1alpha1.GrantSpec) bool {
+	return policy == nil && !p.Awaited[string(spec.Policy)]
 }
 
 // bounded orders causes by name. Where there are more than a Grant can record it keeps those that entitle, and of the

@@ -29,6 +29,9 @@ import (
 // lineLength is how many of those who wait the status of a pool names.
 const lineLength = 10
 
+// givenAtOnce is how many seats are given before it is looked again.
+const givenAtOnce = 32
+
 // Pool is everything that decides who has the seats of a pool.
 type Pool struct {
 	// Name of the SeatPool.
@@ -45,6 +48,11 @@ type Pool struct {
 	Gone map[string]bool
 	// Frozen holds the names of Grants whose institution is suspended or missing: they neither get nor lose a seat.
 	Frozen map[string]bool
+	// Restoring reports that Grants of the pool have just come from a backup, whose Seats may follow: none is given.
+	Restoring bool
+	// Unplanned is since when a completion counts that is still to be planned and may ask for a seat; zero if there is none.
+	// Who comes later gets none.
+	Unplanned time.Time
 	// Now is the time.
 	Now time.Time
 }
@@ -154,10 +162,10 @@ func stalled(grant *v1alpha1.Grant) bool {
 	})
 }
 
-// claimed returns the time that gives a Grant its place in the line: that of its first completion, or of its creation
-// where a person made it.
+// claimed returns the time that gives a Grant its place in the line: that of its first completion, or since when it
+// was asked for where a person made it.
 func claimed(grant *v1alpha1.Grant) time.Time {
-	first := grant.CreationTimestamp.Time
+	first := grant.CountsFrom()
 	for i, cause := range grant.Spec.Causes {
 		if i == 0 || cause.SentAt.Time.Before(first) {
 			first = cause.SentAt.Time
@@ -166,9 +174,10 @@ func claimed(grant *v1alpha1.Grant) time.Time {
 	return first
 }
 
-// give plans seats for the first in line, the lowest free numbers first, and returns who still waits.
+// give plans seats for the first in line, the lowest free numbers first, and returns who still waits. It plans no more
+// than can be given in a moment, so that the status keeps up.
 func (p *Pool) give(plan *SeatPlan, line []*v1alpha1.Grant, numbers map[int32]bool) []*v1alpha1.Grant {
-	if p.Pool == nil || p.Pool.Spec.Capacity == nil || !p.Pool.DeletionTimestamp.IsZero() {
+	if p.Restoring || p.Pool == nil || p.Pool.Spec.Capacity == nil || !p.Pool.DeletionTimestamp.IsZero() {
 		return line
 	}
 	// A seat that is to be taken back is taken until it has gone.
@@ -179,6 +188,9 @@ func (p *Pool) give(plan *SeatPlan, line []*v1alpha1.Grant, numbers map[int32]bo
 	}
 	capacity := *p.Pool.Spec.Capacity
 	for number := int32(0); number < capacity && len(line) > 0 && taken < int(capacity); number++ {
+		if len(plan.Give) == givenAtOnce || !p.Unplanned.IsZero() && !claimed(line[0]).Before(p.Unplanned) {
+			break
+		}
 		if numbers[number] || freeing[number] {
 			continue
 		}

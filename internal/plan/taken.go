@@ -152,7 +152,7 @@ func judge(grant, taker *v1alpha1.Grant, key order.Key, now time.Time) judgement
 		return judgement{}
 	}
 	if !grant.Planned() {
-		return judgement{taken: !grant.CreationTimestamp.After(sentAtOf(&taker.Spec.Revokes, key.SendAt))}
+		return judgement{taken: !grant.CountsFrom().After(sentAtOf(&taker.Spec.Revokes, key.SendAt))}
 	}
 	verdict := judgement{taken: true}
 	for i := range grant.Spec.Causes {

@@ -1,0 +1,174 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// absentees is what a person's Grants come from and that is not there: what of it counts as withdrawn or removed, and
+// when to look again for the rest; zero if there is nothing to wait for.
+type absentees struct {
+	gone    map[string]bool
+	awaited map[string]bool
+	after   time.Duration
+}
+
+// look has the absence of something that a Grant comes from looked at again.
+func (a *absentees) look(after time.Duration) { a.after = sooner(a.after, max(time.Second, after)) }
+
+// absentees works out what of the absent counts. An absence is an order only where a presence went before it: this
+// process saw it being deleted under the Grant, or the Grant has been looked at together with it, and so was not just
+// restored. The latter is waited for, because what was deleted may be about to be restored.
+func (r *PlannerReconciler) absentees(
+	ctx context.Context, person Person, gathered *plan.Person, policies []v1alpha1.CompletionPolicy,
+) (absentees, error) {
+	found := absentees{gone: map[string]bool{}, awaited: map[string]bool{}}
+	missing, err := r.missing(ctx, person, gathered)
+	if err != nil {
+		return found, err
+	}
+	for i := range gathered.Grants {
+		grant := &gathered.Grants[i]
+		for _, cause := range grant.Spec.Causes {
+			if name := string(cause.Completion); missing[name] && !found.gone[name] {
+				found.gone[name] = r.withdrawn(grant, cause.Completion, &found)
+			}
+		}
+	}
+	r.awaited(gathered, policies, &found)
+	return found, nil
+}
+
+// missing returns the completions that a Grant records as a cause and that are no longer there, each confirmed by a live
+// read. None is missing while the institution, its namespace or the kind itself is being deleted: that is no order to
+// revoke anything.
+func (r *PlannerReconciler) missing(
+	ctx context.Context, person Person, gathered *plan.Person,
+) (map[string]bool, error) {
+	present, missing := map[string]bool{}, map[string]bool{}
+	for i := range gathered.Completions {
+		present[gathered.Completions[i].Name] = true
+		r.witness.present(identityOf(&gathered.Completions[i]))
+	}
+	for i := range gathered.Grants {
+		for _, cause := range gathered.Grants[i].Spec.Causes {
+			name := string(cause.Completion)
+			if present[name] || missing[name] || cause.End == v1alpha1.CauseWithdrawn || cause.ArchivedAt != nil {
+				continue
+			}
+			err := r.Live.Get(ctx, client.ObjectKey{Namespace: person.Namespace, Name: name}, &v1alpha1.CourseCompletion{})
+			if err == nil {
+				// It has come back, and the cache will show it.
+				present[name] = true
+				continue
+			}
+			if !apierrors.IsNotFound(err) {
+				return nil, fmt.Errorf("look for completion %s: %w", name, err)
+			}
+			missing[name] = true
+		}
+	}
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	dissolving, err := dissolving(ctx, r.Live, person.Namespace, person.InstitutionID)
+	if err != nil || dissolving {
+		return nil, err
+	}
+	return missing, r.undefinedBefore(ctx, gathered, missing)
+}
+
+// undefinedBefore leaves out the causes of Grants that are older than the kind of their completions: somebody deleted the
+// kind and made it again, and all the completions are missing, which nobody withdrew.
+func (r *PlannerReconciler) undefinedBefore(
+	ctx context.Context, gathered *plan.Person, missing map[string]bool,
+) error {
+	since, err := definedSince(ctx, r.Live, completionsCRD)
+	if err != nil {
+		return err
+	}
+	for i := range gathered.Grants {
+		if grant := &gathered.Grants[i]; grant.CreationTimestamp.Time.Before(since) {
+			for _, cause := range grant.Spec.Causes {
+				delete(missing, string(cause.Completion))
+			}
+		}
+	}
+	return nil
+}
+
+// withdrawn reports whether a completion that is missing counts as withdrawn from a Grant.
+func (r *PlannerReconciler) withdrawn(grant *v1alpha1.Grant, name v1alpha1.LocalName, found *absentees) bool {
+	completion := completionNamed(grant.Namespace, name)
+	if _, seen := r.witness.deletedUnder(grant, completion); seen {
+		return true
+	}
+	absent := r.Clock.Since(r.witness.absentSince(completion))
+	if doubtful(grant) {
+		return false
+	}
+	if absent < r.patience.Absent {
+		found.look(r.patience.Absent - absent)
+		return false
+	}
+	return true
+}
+
+// awaited works out which policies are missing and still waited for. Only where a policy's removal ends something is
+// there anything to wait for.
+func (r *PlannerReconciler) awaited(
+	gathered *plan.Person, policies []v1alpha1.CompletionPolicy, found *absentees,
+) {
+	present := map[v1alpha1.LocalName]bool{}
+	for i := range policies {
+		present[v1alpha1.LocalName(policies[i].Name)] = true
+	}
+	for i := range gathered.Grants {
+		grant := &gathered.Grants[i]
+		if name := grant.Spec.Policy; !present[name] && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete {
+			if r.waitsForPolicy(grant, found) {
+				found.awaited[string(name)] = true
+			}
+		} else if present[name] {
+			r.witness.present(policyNamed(grant.Namespace, name))
+		}
+	}
+}
+
+func (r *PlannerReconciler) waitsForPolicy(grant *v1alpha1.Grant, found *absentees) bool {
+	policy := policyNamed(grant.Namespace, grant.Spec.Policy)
+	since, patience := r.witness.absentSince(policy), r.patience.Absent
+	if at, seen := r.witness.deletedUnder(grant, policy); seen {
+		since, patience = at, r.patience.Replaced
+	} else if doubtful(grant) {
+		return true
+	}
+	if absent := r.Clock.Since(since); absent < patience {
+		found.look(patience - absent)
+		return true
+	}
+	return false
+}

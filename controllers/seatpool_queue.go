@@ -1,0 +1,184 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+const (
+	// unplannedInterval is how often a pool looks whether those who come first have been planned by now.
+	unplannedInterval = 500 * time.Millisecond
+	// tellInterval is how often the counts of a pool are written at most.
+	tellInterval = time.Second
+)
+
+// holdBack works out to whom a pool gives no seat yet, and returns when to look again; zero if it gives to everybody.
+func (r *SeatPoolReconciler) holdBack(ctx context.Context, gathered *plan.Pool, key client.ObjectKey) (time.Duration, error) {
+	after := time.Duration(0)
+	for i := range gathered.Grants {
+		grant := &gathered.Grants[i]
+		left := time.Duration(0)
+		if grant.Status.RestoredAt != nil {
+			left = grant.Status.RestoredAt.Add(r.patience.Restored).Sub(gathered.Now)
+		} else if r.witness.foreign(grant, controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant)) {
+			left = unplannedInterval
+		}
+		if left > 0 {
+			gathered.Restoring = true
+			after = sooner(after, max(unplannedInterval, left))
+		}
+	}
+	first, err := r.firstUnplanned(ctx, gathered, key)
+	if err != nil {
+		return 0, err
+	}
+	if gathered.Unplanned = first; !first.IsZero() {
+		after = sooner(after, unplannedInterval)
+	}
+	return after, nil
+}
+
+// firstUnplanned returns since when the first of those completions counts that may yet ask for a seat of a pool: a
+// policy with that pool selects them, and the planner has not come to them. After a failover, or in a burst, persons are
+// planned in any order. One that is not planned for long holds nobody up.
+func (r *SeatPoolReconciler) firstUnplanned(
+	ctx context.Context, gathered *plan.Pool, key client.ObjectKey,
+) (time.Time, error) {
+	first := r.backlog.first(key, gathered.Now, r.patience.Absent)
+	courses, err := r.courses(ctx, key)
+	if err != nil || len(courses) == 0 {
+		return first, err
+	}
+	recorded := map[v1alpha1.LocalName]string{}
+	for i := range gathered.Grants {
+		for _, cause := range gathered.Grants[i].Spec.Causes {
+			recorded[cause.Completion] = max(recorded[cause.Completion], cause.SendAt)
+		}
+	}
+	for course := range courses {
+		var completions v1alpha1.CourseCompletionList
+		err := r.Client.List(ctx, &completions, client.InNamespace(key.Namespace), client.UnsafeDisableDeepCopy,
+			client.MatchingFields{indexUnplanned: course})
+		if err != nil {
+			return first, fmt.Errorf("list completions that are still to be planned: %w", err)
+		}
+		for i := range completions.Items {
+			completion := &completions.Items[i]
+			event := &completion.Spec.Event
+			if recorded[v1alpha1.LocalName(completion.Name)] >= event.SendAt || !first.IsZero() && first.Before(event.SentAt.Time) {
+				continue
+			}
+			since := r.unplanned.begin(client.ObjectKeyFromObject(completion), gathered.Now)
+			if gathered.Now.Sub(since) < r.patience.Absent {
+				first = earlier(first, event.SentAt.Time)
+			}
+		}
+	}
+	return first, nil
+}
+
+// courses returns whose completions may ask for a seat of a pool, as values of the index of what is unplanned.
+func (r *SeatPoolReconciler) courses(ctx context.Context, key client.ObjectKey) (map[string]bool, error) {
+	var policies v1alpha1.CompletionPolicyList
+	err := r.Client.List(ctx, &policies, client.InNamespace(key.Namespace), client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("list policies: %w", err)
+	}
+	courses := map[string]bool{}
+	for i := range policies.Items {
+		spec := &policies.Items[i].Spec
+		for _, seat := range spec.Seats {
+			if string(seat.Pool) != key.Name {
+				continue
+			}
+			if len(spec.Match.CourseIDs) == 0 {
+				return map[string]bool{anyCourse: true}, nil
+			}
+			for _, course := range spec.Match.CourseIDs {
+				courses[course.String()] = true
+			}
+		}
+	}
+	return courses, nil
+}
+
+// tellings remember when the status of each pool was written last. A restart writes at once.
+type tellings struct {
+	mu   sync.Mutex
+	last map[client.ObjectKey]time.Time
+}
+
+// due returns how long the counts of a pool are not to be written yet.
+func (t *tellings) due(pool client.ObjectKey, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last[pool].Add(tellInterval).Sub(now)
+}
+
+func (t *tellings) note(pool client.ObjectKey, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		t.last = map[client.ObjectKey]time.Time{}
+	}
+	t.last[pool] = now
+}
+
+func (t *tellings) forget(pool client.ObjectKey) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.last, pool)
+}
+
+// tell writes how a pool stands. Thousands of Grants that come at once cost a write every so often. It returns when to
+// write what is not written yet; zero if everything is.
+func (r *SeatPoolReconciler) tell(
+	ctx context.Context, pool *v1alpha1.SeatPool, planned plan.SeatPlan,
+) (time.Duration, error) {
+	key, now := client.ObjectKeyFromObject(pool), r.Clock.Now()
+	before := pool.DeepCopy()
+	status := &pool.Status
+	status.ObservedGeneration = pool.Generation
+	status.Taken, status.Waiting, status.Queue = new(planned.Taken), new(planned.Waiting), planned.Queue
+	verdict := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "seats are given in the order of the queue"}
+	if planned.Taken > *pool.Spec.Capacity {
+		verdict.Reason = v1alpha1.ReasonCapacityLowered
+		verdict.Message = "more seats are taken than the capacity; nobody is evicted, and none is given until fewer are taken"
+	}
+	setConditions(&status.Conditions, verdict, pool.Generation, now)
+	said := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)
+	countsOnly := said != nil && said.Reason == verdict.Reason && before.Status.ObservedGeneration == pool.Generation
+	if due := r.told.due(key, now); countsOnly && due > 0 {
+		return due, nil
+	}
+	changed, err := patchStatus(ctx, r.Client, before, pool)
+	if changed {
+		r.told.note(key, now)
+	}
+	return 0, err
+}
