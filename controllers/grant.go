@@ -81,7 +81,7 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 			builder.WithPredicates(standingChanged())).
 		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsBeside},
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+			builder.WithPredicates(workChanged)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsThatWait}, builder.WithPredicates(brakeChanged)).
 		Watches(&v1alpha1.CourseCompletion{}, handler.EnqueueRequestsFromMapFunc(r.restoredFrom),
 			builder.WithPredicates(created)).
@@ -187,6 +187,9 @@ func (r *GrantReconciler) settle(ctx context.Context, grant *v1alpha1.Grant) (ou
 
 func (r *GrantReconciler) act(ctx context.Context, grant *v1alpha1.Grant, end plan.End) (outcome, error) {
 	tenant, err := institutionOf(ctx, r.Client, grant.Namespace, grant.Spec.Holder.InstitutionID)
+	if errors.Is(err, errNotLookedAt) && !end.Revoked {
+		return outcome{}, err
+	}
 	if problem, ok := errors.AsType[*institutionProblem](err); ok && !end.Revoked {
 		return outcome{phaseOrPending(grant), plan.Verdict{
 			Reconciling: true, Reason: problem.reason, Message: problem.message}, 0}, nil

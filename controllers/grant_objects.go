@@ -156,6 +156,10 @@ func (r *GrantReconciler) conclude(
 	if errors.Is(failed, errOutdated) {
 		return reconcile.Result{RequeueAfter: staleInterval}, nil
 	}
+	if errors.Is(failed, errNotLookedAt) {
+		// Nothing is known, and nothing told: the Institution's status will set the Grant off again.
+		return reconcile.Result{}, nil
+	}
 	grant.Status.ObservedGeneration = grant.Generation
 	grant.Status.Phase = result.phase
 	setConditions(&grant.Status.Conditions, result.verdict, grant.Generation, r.Clock.Now())

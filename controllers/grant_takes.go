@@ -280,8 +280,8 @@ func (r *GrantReconciler) takenFromOther(
 	return r.inDoubt(ctx, claim.from, tenant, namespace.Name)
 }
 
-// keptFromAll returns why a namespace that no Grant made is not taken; empty if it is. An id is a number that anybody
-// who makes an Institution may choose: one that two claim is the label of neither.
+// keptFromAll returns why a namespace that no Grant made is not taken; empty if it is. An id that two
+// Institutions are allowed to have is the label of neither.
 func (r *GrantReconciler) keptFromAll(
 	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata, took v1alpha1.NamespaceRevocation,
 ) (string, error) {
@@ -298,7 +298,8 @@ func (r *GrantReconciler) keptFromAll(
 		return "", fmt.Errorf("look who else has the institution id %s: %w", id, err)
 	}
 	for i := range claimants.Items {
-		if claimants.Items[i].Namespace != grant.Namespace {
+		// Anybody who makes Institutions can claim an id, but only the cluster's own people allow it.
+		if claimants.Items[i].Namespace != grant.Namespace && isAllowed(&claimants.Items[i]) {
 			return "an Institution in another namespace has the id " + id + " too: only one may have it", nil
 		}
 	}

@@ -48,6 +48,9 @@ const (
 	indexAdmitted = "admitted"
 	// indexTokenDigest finds the Institutions that know a token.
 	indexTokenDigest = "tokenDigest"
+	// indexPrefix finds the Institutions with a prefix, and indexPrefixPart those whose prefix is or starts with another.
+	indexPrefix     = "prefix"
+	indexPrefixPart = "prefixPart"
 )
 
 func holderKey(institutionID, userID v1alpha1.PlatformID) string {
@@ -111,6 +114,14 @@ func institutionTokens(o client.Object) []string {
 	return digests
 }
 
+func institutionPrefix(o client.Object) []string {
+	return []string{o.(*v1alpha1.Institution).Spec.NamespacePrefix}
+}
+
+func institutionPrefixParts(o client.Object) []string {
+	return prefixParts(o.(*v1alpha1.Institution).Spec.NamespacePrefix)
+}
+
 func grantMark(o client.Object) []string {
 	if mark := o.GetLabels()[v1alpha1.LabelGrant]; mark != "" {
 		return []string{mark}
@@ -136,6 +147,8 @@ func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Seat{}, indexPool, seatPool},
 		{&v1alpha1.Seat{}, indexSeatGrant, seatGrant},
 		{&v1alpha1.Institution{}, indexTokenDigest, institutionTokens},
+		{&v1alpha1.Institution{}, indexPrefix, institutionPrefix},
+		{&v1alpha1.Institution{}, indexPrefixPart, institutionPrefixParts},
 	}
 	for _, kind := range apply.Kinds() {
 		indexes = append(indexes, struct {

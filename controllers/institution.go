@@ -29,6 +29,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -51,6 +53,9 @@ const (
 	refusalPatience = 5 * time.Minute
 
 	maxTokenLength = 512
+
+	// ofYounger stands in what an Institution is told of one that wanted what it has.
+	ofYounger = "of a younger Institution, which is not Ready for that"
 )
 
 // InstitutionReconciler reads the tokens of an Institution and publishes their digests, so that the webhook server can
@@ -58,9 +63,11 @@ const (
 type InstitutionReconciler struct {
 	Client client.Client
 	// Live reads Secrets; they are never cached.
-	Live     client.Reader
-	Recorder events.EventRecorder
-	Clock    clock.PassiveClock
+	Live client.Reader
+	// Namespaces has what the namespaces of Institutions say about them.
+	Namespaces *namespaceCache
+	Recorder   events.EventRecorder
+	Clock      clock.PassiveClock
 
 	brakes *brakes
 	gauges *brakeGauges
@@ -74,12 +81,14 @@ func (r *InstitutionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("institution").
 		For(&v1alpha1.Institution{}).
 		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.others)).
+		WatchesRawSource(source.Kind(r.Namespaces.Cache, namespaceMetadata(),
+			handler.TypedEnqueueRequestsFromMapFunc(r.institutionsIn), claimChanged)).
 		WatchesRawSource(source.Func(r.brakes.attach)).
 		Complete(discreet[reconcile.Request]{r})
 }
 
-// others returns the Institutions whose standing depends on this one: those that know one of its tokens, and those
-// that claim its id in its namespace.
+// others returns the Institutions whose standing depends on this one: those that know one of its tokens, those that
+// claim its id in its namespace, and those whose prefix overlaps with its own.
 func (r *InstitutionReconciler) others(ctx context.Context, object client.Object) []reconcile.Request {
 	institution := object.(*v1alpha1.Institution)
 	found := map[client.ObjectKey]bool{}
@@ -97,6 +106,13 @@ func (r *InstitutionReconciler) others(ctx context.Context, object client.Object
 		collect(client.MatchingFields{indexTokenDigest: digest})
 	}
 	collect(client.InNamespace(institution.Namespace))
+	overlapping, err := r.overlapping(ctx, institution)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list institutions")
+	}
+	for i := range overlapping {
+		found[client.ObjectKeyFromObject(&overlapping[i])] = true
+	}
 	delete(found, client.ObjectKeyFromObject(institution))
 	requests := make([]reconcile.Request, 0, len(found))
 	for key := range found {
@@ -105,7 +121,8 @@ func (r *InstitutionReconciler) others(ctx context.Context, object client.Object
 	return requests
 }
 
-// Reconcile reads the tokens, compares them with those of other Institutions and publishes what is accepted.
+// Reconcile looks whether the Institution is allowed, reads its tokens, compares them with those of other Institutions
+// and publishes what is accepted.
 func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	institution := &v1alpha1.Institution{}
 	if err := r.Client.Get(ctx, req.NamespacedName, institution); err != nil {
@@ -116,11 +133,11 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	tokens, kept, err := r.tokens(ctx, institution)
+	found, err := r.allowance(ctx, institution)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	verdict, err := r.verdict(ctx, institution, tokens, kept)
+	tokens, verdict, err := r.authenticate(ctx, institution, found)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -136,6 +153,7 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 		return reconcile.Result{}, err
 	}
 	braked.show(institution, r.Clock.Now())
+	setAllowed(institution, found, r.Clock.Now())
 	setConditions(&institution.Status.Conditions, verdict, institution.Generation, r.Clock.Now())
 	changed, err := patchStatus(ctx, r.Client, before, institution)
 	if err != nil {
@@ -149,6 +167,23 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 		return reconcile.Result{RequeueAfter: tokenInterval}, nil
 	}
 	return reconcile.Result{RequeueAfter: tokenRetryInterval}, nil
+}
+
+// authenticate reads the tokens of an Institution, if it is allowed, and says how the Institution stands.
+func (r *InstitutionReconciler) authenticate(
+	ctx context.Context, institution *v1alpha1.Institution, found allowance,
+) ([]v1alpha1.TokenStatus, plan.Verdict, error) {
+	if !found.allowed() {
+		overlaps := found.reason == v1alpha1.ReasonPrefixOverlaps
+		return nil, plan.Verdict{
+			Stalled: overlaps, Reconciling: !overlaps, Reason: found.reason, Message: found.message}, nil
+	}
+	read, err := r.tokens(ctx, institution)
+	if err != nil {
+		return nil, plan.Verdict{}, err
+	}
+	verdict, err := r.verdict(ctx, institution, read)
+	return read.tokens, verdict, err
 }
 
 // count counts what the institution has; often enough, since its tokens are looked at every so often anyway.
@@ -165,10 +200,20 @@ func (r *InstitutionReconciler) count(ctx context.Context, institution *v1alpha1
 }
 
 func (r *InstitutionReconciler) tell(institution, before *v1alpha1.Institution, verdict plan.Verdict) {
-	if readyReason(before.Status.Conditions) == verdict.Reason {
-		return
+	if readyReason(before.Status.Conditions) != verdict.Reason {
+		emit(r.Recorder, institution, verdict, "Reconcile")
 	}
-	emit(r.Recorder, institution, verdict, "Reconcile")
+	// What a younger one cannot have, the older one hears of, though it stays Ready.
+	tell := func(condition, reason string) {
+		was := meta.FindStatusCondition(before.Status.Conditions, condition)
+		is := meta.FindStatusCondition(institution.Status.Conditions, condition)
+		if is.Status == metav1.ConditionTrue && (was == nil || was.Message != is.Message) &&
+			strings.Contains(is.Message, ofYounger) {
+			emit(r.Recorder, institution, plan.Verdict{Reason: reason, Message: is.Message}, "Reconcile")
+		}
+	}
+	tell(v1alpha1.ConditionAllowed, v1alpha1.ReasonPrefixOverlaps)
+	tell(v1alpha1.ConditionReady, v1alpha1.ReasonTokenShared)
 }
 
 // tellOfBrake lets what was written of the brake take effect, and tells of it.
@@ -179,13 +224,21 @@ func (r *InstitutionReconciler) tellOfBrake(institution *v1alpha1.Institution, b
 	r.gauges.set(client.ObjectKeyFromObject(institution), braked)
 }
 
-// tokens reads every Secret that is named and says what became of it. Kept are those that may not be read, and whose
-// tokens count for a while as they did.
+// tokensRead is what became of the tokens of an Institution.
+type tokensRead struct {
+	tokens []v1alpha1.TokenStatus
+	// kept are those whose Secrets may not be read, and that count for a while as they did.
+	kept []v1alpha1.LocalName
+	// copied are those that younger Institutions have too.
+	copied []v1alpha1.LocalName
+}
+
+// tokens reads every Secret that is named and says what became of it.
 func (r *InstitutionReconciler) tokens(
 	ctx context.Context, institution *v1alpha1.Institution,
-) (tokens []v1alpha1.TokenStatus, kept []v1alpha1.LocalName, err error) {
+) (tokensRead, error) {
 	key := client.ObjectKeyFromObject(institution)
-	refused := false
+	read, refused := tokensRead{}, false
 	for _, ref := range institution.Spec.Authentication.TokenSecretRefs {
 		token := v1alpha1.TokenStatus{SecretName: ref.Name}
 		secret := &corev1.Secret{}
@@ -199,28 +252,30 @@ func (r *InstitutionReconciler) tokens(
 			if digest := acceptedDigest(institution, ref.Name); digest != "" &&
 				r.refused.lasted(key, r.Clock.Now()) < refusalPatience {
 				token.State, token.SHA256 = v1alpha1.TokenAccepted, digest
-				kept = append(kept, ref.Name)
+				read.kept = append(read.kept, ref.Name)
 			}
 		case err != nil:
-			return nil, nil, fmt.Errorf("read secret %s: %w", ref.Name, err)
+			return tokensRead{}, fmt.Errorf("read secret %s: %w", ref.Name, err)
 		default:
 			token.State, token.SHA256 = accept(secret)
 		}
 		if token.State == v1alpha1.TokenAccepted {
-			shared, err := r.shared(ctx, institution, token.SHA256)
+			older, younger, err := r.sharers(ctx, institution, token.SHA256)
 			if err != nil {
-				return nil, nil, err
+				return tokensRead{}, err
 			}
-			if shared {
+			if older {
 				token.State = v1alpha1.TokenShared
+			} else if younger {
+				read.copied = append(read.copied, ref.Name)
 			}
 		}
-		tokens = append(tokens, token)
+		read.tokens = append(read.tokens, token)
 	}
 	if !refused {
 		r.refused.end(key)
 	}
-	return tokens, kept, nil
+	return read, nil
 }
 
 // acceptedDigest returns the digest under which the token of a Secret is accepted, empty where it is not.
@@ -275,34 +330,39 @@ func accept(secret *corev1.Secret) (v1alpha1.TokenState, string) {
 
 func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 
-// shared reports whether another Institution knows the same token.
-func (r *InstitutionReconciler) shared(
+// sharers reports whether other Institutions know the same token: one that keeps it, and one that has to give way.
+func (r *InstitutionReconciler) sharers(
 	ctx context.Context, institution *v1alpha1.Institution, digest string,
-) (bool, error) {
+) (older, younger bool, err error) {
 	var knowing v1alpha1.InstitutionList
 	if err := r.Client.List(ctx, &knowing, client.MatchingFields{indexTokenDigest: digest}); err != nil {
-		return false, fmt.Errorf("list institutions: %w", err)
+		return false, false, fmt.Errorf("list institutions: %w", err)
 	}
 	for i := range knowing.Items {
-		if knowing.Items[i].UID != institution.UID {
-			return true, nil
+		if knowing.Items[i].UID == institution.UID {
+			continue
 		}
+		first, err := r.before(ctx, &knowing.Items[i], institution)
+		if err != nil {
+			return false, false, err
+		}
+		older, younger = older || first, younger || !first
 	}
-	return false, nil
+	return older, younger, nil
 }
 
 func (r *InstitutionReconciler) verdict(
-	ctx context.Context, institution *v1alpha1.Institution, tokens []v1alpha1.TokenStatus, kept []v1alpha1.LocalName,
+	ctx context.Context, institution *v1alpha1.Institution, read tokensRead,
 ) (plan.Verdict, error) {
-	_, err := institutionOf(ctx, r.Client, institution.Namespace, institution.Spec.ID)
-	if problem, ok := errors.AsType[*institutionProblem](err); ok {
-		return plan.Verdict{Stalled: true, Reason: problem.reason, Message: problem.message}, nil
-	}
+	problem, err := r.problem(ctx, institution)
 	if err != nil {
 		return plan.Verdict{}, err
 	}
-	for _, token := range tokens {
-		if token.State == v1alpha1.TokenAccepted && slices.Contains(kept, token.SecretName) {
+	if problem != nil {
+		return plan.Verdict{Stalled: true, Reason: problem.reason, Message: problem.message}, nil
+	}
+	for _, token := range read.tokens {
+		if token.State == v1alpha1.TokenAccepted && slices.Contains(read.kept, token.SecretName) {
 			message := fmt.Sprintf("%s; its token is accepted for %s all the same",
 				accessMissing(institution, token.SecretName), refusalPatience)
 			return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessMissing, Message: message}, nil
@@ -311,7 +371,38 @@ func (r *InstitutionReconciler) verdict(
 			return plan.Verdict{Reconciling: true, Reason: reason, Message: message}, nil
 		}
 	}
-	return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "deliveries are taken"}, nil
+	ready := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "deliveries are taken"}
+	if len(read.copied) > 0 {
+		ready.Message = fmt.Sprintf("%s; the token in secret %s is also that %s: whoever made "+
+			"that one knows it, so replace it", ready.Message, read.copied[0], ofYounger)
+	}
+	return ready, nil
+}
+
+// problem returns why an Institution that is allowed cannot be worked with; nil if it can.
+func (r *InstitutionReconciler) problem(
+	ctx context.Context, institution *v1alpha1.Institution,
+) (*institutionProblem, error) {
+	var beside v1alpha1.InstitutionList
+	if err := r.Client.List(ctx, &beside, client.InNamespace(institution.Namespace)); err != nil {
+		return nil, fmt.Errorf("list institutions: %w", err)
+	}
+	same := 0
+	for i := range beside.Items {
+		spec := &beside.Items[i].Spec
+		// Their namespace allows one prefix.
+		if spec.ID == institution.Spec.ID && spec.NamespacePrefix == institution.Spec.NamespacePrefix {
+			same++
+		}
+	}
+	if same > 1 {
+		return duplicates(institution, same), nil
+	}
+	_, err := tenantOf(institution)
+	if problem, ok := errors.AsType[*institutionProblem](err); ok {
+		return problem, nil
+	}
+	return nil, err
 }
 
 func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus) (reason, message string) {
@@ -331,8 +422,8 @@ func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus)
 		return v1alpha1.ReasonAccessMissing, accessMissing(institution, token.SecretName)
 	case v1alpha1.TokenShared:
 		return v1alpha1.ReasonTokenShared, fmt.Sprintf(
-			"the token in secret %s is also that of another Institution and is accepted "+
-				"for neither: give each its own", token.SecretName)
+			"the token in secret %s is also that of an older Institution, which keeps it: give this one its own",
+			token.SecretName)
 	}
 	return v1alpha1.ReasonTokenInvalid, fmt.Sprintf("secret %s is in an unknown state", token.SecretName)
 }

@@ -46,7 +46,7 @@ func TestInstitutionPublishesTheDigestsOfItsTokens(t *testing.T) {
 	g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
 		{SecretName: "token", State: v1alpha1.TokenAccepted, SHA256: digest(w.token)},
 	}))
-	g.Expect(institution.Status.Conditions).To(HaveLen(1), "neither Reconciling nor Stalled")
+	g.Expect(institution.Status.Conditions).To(HaveLen(2), "Ready and Allowed, neither Reconciling nor Stalled")
 }
 
 func TestInstitutionSaysWhatIsWrongWithAToken(t *testing.T) {
@@ -170,9 +170,11 @@ func TestTokenStaysAcceptedForAWhileWhereItMayNotBeRead(t *testing.T) {
 	g.Expect(institution.Status.Tokens).To(Equal(accepted))
 }
 
-func TestTokenThatTwoInstitutionsShareIsAcceptedForNeither(t *testing.T) {
+// Who knows a token of others cannot have it refused to them by using it.
+func TestTokenThatTwoInstitutionsShareStaysWithTheOlder(t *testing.T) {
 	t.Parallel()
 	w, other := makeWorld(t), makeWorld(t)
+	g := NewWithT(t)
 	w.beside = []string{other.namespace}
 	w.create(MakeSecret(other, "copied").Token(w.token).Obj())
 	first, second := MakeInstitution(w).Obj(), MakeInstitution(other).Tokens("copied").Obj()
@@ -180,16 +182,24 @@ func TestTokenThatTwoInstitutionsShareIsAcceptedForNeither(t *testing.T) {
 	w.start()
 	w.awaitReason(first, v1alpha1.ReasonReady)
 	w.create(second)
-	for _, institution := range []*v1alpha1.Institution{first, second} {
-		w.awaitReason(institution, v1alpha1.ReasonTokenShared)
-		NewWithT(t).Expect(institution.Status.Tokens[0].State).To(Equal(v1alpha1.TokenShared))
-		NewWithT(t).Expect(ready(institution).Message).To(ContainSubstring("give each its own"))
-	}
+	w.awaitReason(second, v1alpha1.ReasonTokenShared)
+	g.Expect(second.Status.Tokens[0].State).To(Equal(v1alpha1.TokenShared))
+	g.Expect(ready(second).Message).To(ContainSubstring("of an older Institution"))
+	w.eventually(func(g Gomega) {
+		w.get(first)
+		g.Expect(ready(first).Reason).To(Equal(v1alpha1.ReasonReady))
+		g.Expect(ready(first).Message).To(ContainSubstring("the token in secret token is also that of a younger Institution"))
+		g.Expect(first.Status.Tokens[0].State).To(Equal(v1alpha1.TokenAccepted))
+	})
+	w.awaitEvent(first, v1alpha1.ReasonTokenShared, "replace it")
 
 	secret := MakeSecret(other, "copied").Obj()
 	w.change(secret, func() { secret.Data[v1alpha1.SecretKeyToken] = []byte(other.token) })
 	w.awaitReason(second, v1alpha1.ReasonReady)
-	w.awaitReason(first, v1alpha1.ReasonReady)
+	w.eventually(func(g Gomega) {
+		w.get(first)
+		g.Expect(ready(first).Message).To(Equal("deliveries are taken"))
+	})
 }
 
 func TestTokenIsRotatedWithoutAGap(t *testing.T) {

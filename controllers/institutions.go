@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,8 +45,12 @@ type tenant struct {
 
 func (t *tenant) suspended() bool { return t.Spec.Suspend != nil && *t.Spec.Suspend }
 
+// errNotLookedAt means that an Institution is so new that nothing is known of it. Its status will tell, by a watch.
+var errNotLookedAt = &institutionProblem{v1alpha1.ReasonProgressing, "the Institution has not been looked at yet"}
+
 // institutionOf returns the Institution of an id in a namespace, or an institutionProblem where there is none, more
-// than one, or one whose times cannot be read.
+// than one, one whose times cannot be read, or one that is not allowed. That is in its status, which only the operator
+// writes: neither the id nor the prefix of an Institution ever changes.
 func institutionOf(
 	ctx context.Context, reader client.Reader, namespace string, id v1alpha1.PlatformID,
 ) (*tenant, error) {
@@ -56,27 +59,47 @@ func institutionOf(
 		return nil, fmt.Errorf("list institutions: %w", err)
 	}
 	var found []*v1alpha1.Institution
+	why := &institutionProblem{v1alpha1.ReasonInstitutionMissing,
+		fmt.Sprintf("no Institution with spec.id %d is in this namespace", id)}
 	for i := range list.Items {
-		if list.Items[i].Spec.ID == id {
-			found = append(found, &list.Items[i])
+		institution := &list.Items[i]
+		if institution.Spec.ID != id {
+			continue
+		}
+		allowed := meta.FindStatusCondition(institution.Status.Conditions, v1alpha1.ConditionAllowed)
+		switch {
+		case allowed == nil:
+			why = errNotLookedAt
+		case allowed.Status == metav1.ConditionTrue:
+			found = append(found, institution)
+		case why != errNotLookedAt:
+			why = &institutionProblem{allowed.Reason, allowed.Message}
 		}
 	}
 	switch len(found) {
 	case 0:
-		return nil, &institutionProblem{v1alpha1.ReasonInstitutionMissing,
-			fmt.Sprintf("no Institution with spec.id %d is in this namespace", id)}
+		return nil, why
 	case 1:
 	default:
-		return nil, &institutionProblem{v1alpha1.ReasonDuplicateInstitution,
-			fmt.Sprintf("%d Institutions in this namespace have spec.id %d: delete all but one", len(found), id)}
+		return nil, duplicates(found[0], len(found))
 	}
-	zone, err := time.LoadLocation(found[0].Spec.TimeZone)
-	if err != nil || zone == time.Local || found[0].Spec.TimeZone == "" {
+	return tenantOf(found[0])
+}
+
+func duplicates(institution *v1alpha1.Institution, count int) *institutionProblem {
+	return &institutionProblem{v1alpha1.ReasonDuplicateInstitution, fmt.Sprintf(
+		"%d Institutions in this namespace have spec.id %d: delete all but one", count, institution.Spec.ID)}
+}
+
+// tenantOf returns an Institution to work with, or an institutionProblem where its times cannot be read.
+func tenantOf(institution *v1alpha1.Institution) (*tenant, error) {
+	zone, err := time.LoadLocation(institution.Spec.TimeZone)
+	if err != nil || zone == time.Local || institution.Spec.TimeZone == "" {
 		return nil, &institutionProblem{v1alpha1.ReasonInvalidTimeZone, fmt.Sprintf(
 			"spec.timeZone %q is not in the IANA time zone database: use a name such as America/Sao_Paulo",
-			found[0].Spec.TimeZone)}
+			institution.Spec.TimeZone)}
 	}
-	return &tenant{Institution: found[0], zone: zone}, nil
+	return &tenant{Institution: institution, zone: zone}, nil
 }
 
 func readyReason(conditions []metav1.Condition) string {
@@ -134,9 +157,7 @@ func undefined(ctx context.Context, live client.Reader, name string) (bool, erro
 
 // terminating reports whether a namespace is gone or being deleted, by a live read.
 func terminating(ctx context.Context, live client.Reader, namespace string) (bool, error) {
-	object := &metav1.PartialObjectMetadata{}
-	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	return deleted(ctx, live, client.ObjectKey{Name: namespace}, object)
+	return deleted(ctx, live, client.ObjectKey{Name: namespace}, namespaceMetadata())
 }
 
 func deleted(ctx context.Context, live client.Reader, key client.ObjectKey, object client.Object) (bool, error) {

@@ -31,7 +31,6 @@ import (
 	_ "time/tzdata" // The zones must not depend on the machine.
 
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -177,14 +176,14 @@ func makeWorld(t *testing.T) *world {
 	t.Helper()
 	n := worlds.Add(1)
 	w := &world{
-		t: t, id: v1alpha1.PlatformID(1000 + n), namespace: fmt.Sprintf("world-%d", n), prefix: fmt.Sprintf("w%d-", n),
+		t: t, id: v1alpha1.PlatformID(1000 + n), namespace: fmt.Sprintf("world-%d", n), prefix: fmt.Sprintf("wld%d-", n),
 		token: fmt.Sprintf("token-of-world-%d-which-is-long-enough", n), clock: &stepClock{began: time.Now()}, logs: &logs{},
 		limits: plan.Limits{PodSecurityCap: v1alpha1.PodSecurityRestricted}, stop: func() {},
 		patience: controllers.Patience{
 			Absent: time.Millisecond, Replaced: time.Millisecond, Restored: time.Millisecond},
 	}
 	w.create(
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}},
+		system.InstitutionNamespace(w.namespace, w.id, w.prefix),
 		w.binding(),
 		MakeSecret(w, "token").Token(w.token).Obj(),
 	)

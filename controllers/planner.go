@@ -99,6 +99,9 @@ func (r *PlannerReconciler) plan(ctx context.Context, person Person, written *bo
 		return reconcile.Result{}, err
 	}
 	tenant, err := institutionOf(ctx, r.Client, person.Namespace, person.InstitutionID)
+	if errors.Is(err, errNotLookedAt) {
+		return reconcile.Result{}, nil
+	}
 	if problem, ok := errors.AsType[*institutionProblem](err); ok {
 		return reconcile.Result{}, r.tellAll(ctx, gathered, plan.Verdict{
 			Reconciling: true, Reason: problem.reason, Message: problem.message})

@@ -42,7 +42,7 @@ func (r *PlannerReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 		Watches(&v1alpha1.CourseCompletion{}, one, changed).
 		Watches(&v1alpha1.Grant{}, one).
 		Watches(&v1alpha1.CompletionPolicy{}, everybody, changed).
-		Watches(&v1alpha1.Institution{}, everybody, changed).
+		Watches(&v1alpha1.Institution{}, everybody, builder.WithPredicates(workChanged)).
 		WithOptions(controller.TypedOptions[Person]{MaxConcurrentReconciles: workers}).
 		WithLogConstructor(func(person *Person) logr.Logger {
 			log := mgr.GetLogger().WithValues("controller", "planner")

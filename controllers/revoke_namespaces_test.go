@@ -17,6 +17,7 @@ limitations under the License.
 package controllers_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -238,24 +239,45 @@ func TestRevokedNamespaceThatOthersMade(t *testing.T) {
 	}
 }
 
-// Who makes an Institution in a namespace of their own chooses its id: it takes nothing of the one that has it already.
-func TestRevokedNamespaceOfAnIDThatTwoClaimStays(t *testing.T) {
+// Who makes an Institution chooses its id: it takes nothing of the one that has it already, and keeps it from nothing,
+// unless the cluster's own people allowed it.
+func TestRevokedNamespaceOfAnIDThatTwoClaim(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	namespace, other := w.labelled(w.prefix+"1", w.id.String()), MakeInstitution(w).Obj()
-	other.Namespace = w.namespace + "-claimed"
-	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: other.Namespace}}, other)
-	completion := finish(w).Obj()
-	w.create(taking(w).Grace(0).Obj(), completion)
-	taker := w.grantOf("done", completion)
-	says := w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
-	NewWithT(t).Expect(says).To(ContainSubstring("an Institution in another namespace has the id " + w.id.String()))
-	w.stays(namespace, namespace.UID)
+	for _, allowed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("allowed %t", allowed), func(t *testing.T) {
+			t.Parallel()
+			w, there := makeWorld(t), makeWorld(t)
+			w.beside = []string{there.namespace}
+			other := MakeInstitution(there).Obj()
+			other.Spec.ID = w.id
+			if allowed {
+				there.permit(w.id, there.prefix)
+			}
+			w.create(MakeInstitution(w).Obj(), other)
+			w.start()
+			if !allowed {
+				w.awaitReason(other, v1alpha1.ReasonNotAllowed)
+			} else {
+				w.awaitReason(other, v1alpha1.ReasonReady)
+			}
+			namespace := w.labelled(w.prefix+"1", w.id.String())
+			completion := finish(w).Obj()
+			w.create(taking(w).Grace(0).Obj(), completion)
+			if !allowed {
+				w.awaitGone(namespace)
+				return
+			}
+			taker := w.grantOf("done", completion)
+			says := w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
+			NewWithT(t).Expect(says).To(ContainSubstring("an Institution in another namespace has the id " + w.id.String()))
+			w.stays(namespace, namespace.UID)
 
-	w.delete(other)
-	w.awaitGone(other)
-	w.nudge()
-	w.awaitGone(namespace)
+			w.delete(other)
+			w.awaitGone(other)
+			w.nudge()
+			w.awaitGone(namespace)
+		})
+	}
 }
 
 // It is not what was finished: it came afterwards.

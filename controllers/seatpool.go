@@ -29,7 +29,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -60,7 +59,7 @@ func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Grant{}, poolsBy(grantPools)).
 		Watches(&v1alpha1.Grant{}, poolsBy(takenPools)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.poolsBeside},
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+			builder.WithPredicates(workChanged)).
 		Complete(discreet[reconcile.Request]{r})
 }
 

@@ -80,13 +80,22 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
+	namespaces, err := newNamespaceCache(ctx, mgr)
+	if err != nil {
+		return err
+	}
+	if err := mgr.Add(namespaces); err != nil {
+		return fmt.Errorf("add the cache of namespaces: %w", err)
+	}
 	accounts := apply.NewAccounts(mgr.GetConfig(), mgr.GetRESTMapper(), c, live)
 	loops := []struct {
 		name  string
 		setup func() error
 	}{
 		{"institution", func() error {
-			institutions := &InstitutionReconciler{c, live, recorder, options.Clock, braking, gauges, newRefusals()}
+			institutions := &InstitutionReconciler{
+				Client: c, Live: live, Namespaces: namespaces, Recorder: recorder, Clock: options.Clock,
+				brakes: braking, gauges: gauges, refused: newRefusals()}
 			return institutions.SetupWithManager(mgr)
 		}},
 		{"completionpolicy", func() error {

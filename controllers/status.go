@@ -126,6 +126,7 @@ func eventType(verdict plan.Verdict) string {
 	switch verdict.Reason {
 	case v1alpha1.ReasonConflict, v1alpha1.ReasonForbidden, v1alpha1.ReasonServiceAccountNotOptedIn,
 		v1alpha1.ReasonKindUnknown, v1alpha1.ReasonPoolMissing, v1alpha1.ReasonAccessMissing,
+		v1alpha1.ReasonNotAllowed, v1alpha1.ReasonPrefixOverlaps,
 		v1alpha1.ReasonTokenShared, v1alpha1.ReasonTokenInvalid, v1alpha1.ReasonTokenNotFound,
 		v1alpha1.ReasonProgressingWithRetry, v1alpha1.ReasonNotRevocable,
 		v1alpha1.ReasonRevocationPaused:

@@ -25,6 +25,10 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True when only a change of the spec, or of the installation, can help.
 	ConditionStalled = "Stalled"
+	// ConditionAllowed, on an Institution, is True while its namespace says that it may have its id and its prefix, and no
+	// other Institution has an older claim to namespaces with that prefix. While it is not, the Institution takes no
+	// deliveries, grants nothing and revokes nothing.
+	ConditionAllowed = "Allowed"
 	// ConditionAccessReady, on a policy with objects, is True when its ServiceAccount may do what the objects need, as far
 	// as that can be known before the first grant. The policy may be Ready without it.
 	ConditionAccessReady = "AccessReady"
@@ -50,10 +54,17 @@ const (
 	ReasonTokenNotFound = "TokenNotFound"
 	// ReasonTokenInvalid means that such a Secret is of another type, has no token, or a token that is too short.
 	ReasonTokenInvalid = "TokenInvalid"
-	// ReasonTokenShared means that another Institution uses the same token; it is accepted for neither.
+	// ReasonTokenShared means that an older Institution uses the same token, which keeps it.
 	ReasonTokenShared = "TokenShared"
 	// ReasonAccessMissing means that the controller-manager may not read the Secret: a RoleBinding is missing.
 	ReasonAccessMissing = "AccessMissing"
+	// ReasonAllowed means that the namespace of an Institution allows its id and its prefix.
+	ReasonAllowed = "Allowed"
+	// ReasonNotAllowed means that the namespace of an Institution does not say that it may have its id and its prefix. The
+	// message holds the command with which whoever runs the cluster allows it.
+	ReasonNotAllowed = "NotAllowed"
+	// ReasonPrefixOverlaps means that the names of namespaces of an older Institution may start as those of this one do.
+	ReasonPrefixOverlaps = "PrefixOverlaps"
 	// ReasonInvalidTimeZone means that spec.timeZone is not in the IANA time zone database.
 	ReasonInvalidTimeZone = "InvalidTimeZone"
 	// ReasonDuplicateInstitution means that two Institutions in one namespace claim the same id.

@@ -42,7 +42,7 @@ func TestInstitutionRules(t *testing.T) {
 		prefix   = "spec.namespacePrefix"
 		zone     = "spec.timeZone"
 		cidrs    = "spec.authentication.allowedCIDRs"
-		reserved = "must not start with kube, openshift, default or completion"
+		reserved = "namespaces of the system, or of software that is trusted by the name of its namespace, start so"
 	)
 	checkCreates(t, institution("rules"), []rule{
 		{"as it is", nil, nil},
@@ -63,18 +63,31 @@ func TestInstitutionRules(t *testing.T) {
 		{"a field that is not there", []edit{{"spec.tokens", "x"}}, []string{`unknown field "spec.tokens"`}},
 
 		{"no prefix", []edit{{prefix, nil}}, []string{prefix, "Required"}},
-		{"a prefix of two", []edit{{prefix, "gr"}}, nil},
-		{"a prefix of one", []edit{{prefix, "g"}}, []string{prefix, "at least 2"}},
-		{"a prefix of forty", []edit{{prefix, strings.Repeat("g", 40)}}, nil},
-		{"a prefix of forty-one", []edit{{prefix, strings.Repeat("g", 41)}}, []string{prefix, "may not be more than 40"}},
+		{"a prefix of four", []edit{{prefix, "gra-"}}, nil},
+		{"a prefix of three", []edit{{prefix, "gr-"}}, []string{prefix, "at least 4"}},
+		{"a prefix of forty", []edit{{prefix, strings.Repeat("g", 39) + "-"}}, nil},
+		{"a prefix of forty-one", []edit{{prefix, strings.Repeat("g", 40) + "-"}}, []string{prefix, "may not be more than 40"}},
+		{"a prefix that does not end", []edit{{prefix, "grad"}}, []string{prefix, "should match"}},
+		{"a prefix of two words", []edit{{prefix, "school-of-law-"}}, nil},
 		{"a prefix in capitals", []edit{{prefix, "Grad-"}}, []string{prefix, "should match"}},
 		{"a prefix with a dot", []edit{{prefix, "grad."}}, []string{prefix, "should match"}},
 		{"a prefix that starts with a digit", []edit{{prefix, "1grad-"}}, []string{prefix, "should match"}},
 		{"a prefix that starts with a hyphen", []edit{{prefix, "-grad"}}, []string{prefix, "should match"}},
 		{"the prefix of Kubernetes", []edit{{prefix, "kube-"}}, []string{prefix, reserved}},
 		{"the prefix of OpenShift", []edit{{prefix, "openshift-"}}, []string{prefix, reserved}},
-		{"the default namespace", []edit{{prefix, "default"}}, []string{prefix, reserved}},
+		{"the default namespace", []edit{{prefix, "default-"}}, []string{prefix, reserved}},
 		{"the prefix of the operator", []edit{{prefix, "completion-"}}, []string{prefix, reserved}},
+		{"the prefix of a mesh", []edit{{prefix, "istio-"}}, []string{prefix, reserved}},
+		{"more than the prefix of a mesh", []edit{{prefix, "istio-grad-"}}, []string{prefix, reserved}},
+		{"the start of a namespace of others", []edit{{prefix, "cert-"}}, []string{prefix, reserved}},
+		{"the name of a namespace of others", []edit{{prefix, "cert-manager-"}}, []string{prefix, reserved}},
+		{"monitoring", []edit{{prefix, "monitoring-"}}, []string{prefix, reserved}},
+		{"Argo CD", []edit{{prefix, "argocd-"}}, []string{prefix, reserved}},
+		{"a store of secrets", []edit{{prefix, "vault-"}}, []string{prefix, reserved}},
+		{"another store of secrets", []edit{{prefix, "external-"}}, []string{prefix, reserved}},
+		{"Rancher", []edit{{prefix, "cattle-"}}, []string{prefix, reserved}},
+		{"Gatekeeper", []edit{{prefix, "gatekeeper-"}}, []string{prefix, reserved}},
+		{"what only begins like one of them", []edit{{prefix, "monitors-"}}, nil},
 
 		{"UTC", []edit{{zone, "UTC"}}, nil},
 		{"a zone of three parts", []edit{{zone, "America/Argentina/Buenos_Aires"}}, nil},

@@ -141,14 +141,17 @@ type InstitutionSpec struct {
 	// +required
 	Authentication AuthenticationSpec `json:"authentication,omitzero"`
 
-	// namespacePrefix is what the name of every namespace granted in this institution starts with, such as `grad-`.
-	// Immutable, because what has been granted under it stays.
+	// namespacePrefix is what the name of every namespace granted in this institution starts with, such as `grad-`. It
+	// ends in '-', so that nobody's names can run on into another one's, and is not the start of a namespace that belongs
+	// to the cluster or to software that is trusted by the name of its namespace. Of two Institutions whose prefixes
+	// overlap, the older one keeps its own, and the other is not Ready. Immutable, because what has been granted under it
+	// stays.
 	//
-	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MinLength=4
 	// +kubebuilder:validation:MaxLength=40
-	// +kubebuilder:validation:Pattern=`^[a-z][-a-z0-9]*$`
+	// +kubebuilder:validation:Pattern=`^[a-z][-a-z0-9]*-$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="namespacePrefix is immutable: make another Institution"
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('kube') && !self.startsWith('openshift') && !self.startsWith('default') && !self.startsWith('completion')",message="namespacePrefix must not start with kube, openshift, default or completion: such namespaces belong to the system"
+	// +kubebuilder:validation:XValidation:rule="!['kube', 'openshift', 'default', 'completion', 'istio-', 'linkerd-', 'cert-manager-', 'monitoring-', 'prometheus-', 'grafana-', 'logging-', 'observability-', 'opentelemetry-', 'argo-', 'argocd-', 'flux-', 'vault-', 'external-secrets-', 'external-dns-', 'sealed-secrets-', 'velero-', 'cattle-', 'rancher-', 'fleet-', 'gatekeeper-', 'kyverno-', 'capsule-', 'ingress-', 'nginx-', 'traefik-', 'gateway-', 'envoy-', 'cilium-', 'calico-', 'tigera-', 'metallb-', 'longhorn-', 'rook-', 'local-path-', 'knative-', 'tekton-', 'crossplane-', 'keycloak-', 'olm-', 'operators-', 'gke-', 'gmp-', 'aks-', 'azure-', 'eks-', 'amazon-', 'aws-', 'node-', 'system-'].exists(system, self.startsWith(system) || system.startsWith(self))",message="namespaces of the system, or of software that is trusted by the name of its namespace, start so: choose a namespacePrefix of your own, such as grad-"
 	// +required
 	NamespacePrefix string `json:"namespacePrefix,omitempty"`
 
@@ -217,7 +220,7 @@ type TokenState string
 const (
 	// TokenAccepted means that deliveries with this token are taken.
 	TokenAccepted TokenState = "Accepted"
-	// TokenShared means that another Institution uses the same token, so that neither accepts it.
+	// TokenShared means that an older Institution uses the same token, and keeps it.
 	TokenShared TokenState = "Shared"
 	// TokenNotFound means that the Secret does not exist.
 	TokenNotFound TokenState = "NotFound"
@@ -292,7 +295,7 @@ type InstitutionStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled, and RevocationsPaused once the brake has tripped.
+	// conditions are Ready, Reconciling and Stalled, Allowed, and RevocationsPaused once the brake has tripped.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -307,7 +310,8 @@ type InstitutionStatus struct {
 	// +optional
 	WebhookPath string `json:"webhookPath,omitempty"`
 
-	// tokens are the states of the tokens, one for each Secret in spec.authentication.tokenSecretRefs.
+	// tokens are the states of the tokens, one for each Secret in spec.authentication.tokenSecretRefs. It is absent while
+	// the Institution is not allowed: then no Secret is read.
 	//
 	// +listType=map
 	// +listMapKey=secretName
@@ -333,7 +337,8 @@ type InstitutionStatus struct {
 }
 
 // Institution is a customer of the learning platform: a school or a company whose deliveries are taken. It lives in a
-// namespace of its own, together with its tokens, completions, policies, grants and pools.
+// namespace of its own, together with its tokens, completions, policies, grants and pools. That namespace has to allow it,
+// by the annotations completions.lxp.dev/institution-id and completions.lxp.dev/namespace-prefix.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -344,6 +349,7 @@ type InstitutionStatus struct {
 // +kubebuilder:printcolumn:name="Completions",type=integer,JSONPath=`.status.completions`
 // +kubebuilder:printcolumn:name="Webhook",type=string,JSONPath=`.status.webhookPath`
 // +kubebuilder:printcolumn:name="Paused",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="RevocationsPaused")].status`
+// +kubebuilder:printcolumn:name="Prefix",type=string,priority=1,JSONPath=`.spec.namespacePrefix`
 // +kubebuilder:printcolumn:name="Zone",type=string,priority=1,JSONPath=`.spec.timeZone`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:selectablefield:JSONPath=`.spec.id`

@@ -48,6 +48,11 @@ const (
 	// AnnotationReleaseBrake, on an Institution, releases the revocations that its brake has paused. Its value is the trip
 	// that status.brake names; any other value releases nothing.
 	AnnotationReleaseBrake = GroupName + "/release-brake"
+	// AnnotationInstitutionID and AnnotationNamespacePrefix, on a namespace, say which Institution may live in it: its
+	// spec.id and its spec.namespacePrefix. Whoever may change the Namespace object decides, which the admin of a namespace
+	// may not.
+	AnnotationInstitutionID   = GroupName + "/institution-id"
+	AnnotationNamespacePrefix = GroupName + "/namespace-prefix"
 	// FinalizerGrant holds a Grant until what it must revoke is revoked.
 	FinalizerGrant = GroupName + "/revoke"
 

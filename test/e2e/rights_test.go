@@ -256,6 +256,7 @@ func TestInstitutionSaysThatTheBindingIsMissing(t *testing.T) {
 	s := makeSchool(t)
 	s.awaitReady(t)
 	g.Expect(admin.Delete(t.Context(), s.binding())).To(Succeed())
+	g.Expect(admin.Delete(t.Context(), s.institution())).To(Succeed())
 	g.Expect(admin.Create(t.Context(), s.secondInstitution())).To(Succeed())
 	var institution v1alpha1.Institution
 	key := client.ObjectKey{Namespace: s.namespace, Name: "second"}

@@ -53,7 +53,7 @@ func makeSchool(t *testing.T, change ...func(*v1alpha1.InstitutionSpec)) *school
 	g := NewWithT(t)
 	id := v1alpha1.PlatformID(70000 + lastSchool.Add(1))
 	s := &school{
-		id: id, namespace: fmt.Sprintf("school-%d", id), prefix: fmt.Sprintf("s%d-", id),
+		id: id, namespace: fmt.Sprintf("school-%d", id), prefix: fmt.Sprintf("sch%d-", id),
 		token: rand.Text() + rand.Text(),
 	}
 	institution := s.institution()
@@ -62,7 +62,7 @@ func makeSchool(t *testing.T, change ...func(*v1alpha1.InstitutionSpec)) *school
 	}
 	named := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: s.namespace, Name: name} }
 	for _, object := range []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}},
+		system.InstitutionNamespace(s.namespace, s.id, institution.Spec.NamespacePrefix),
 		s.binding(),
 		&corev1.Secret{
 			ObjectMeta: named("token"), Type: v1alpha1.SecretTypeWebhookToken,
@@ -281,17 +281,11 @@ func reasonOf(conditions []metav1.Condition) string {
 	return condition.Reason
 }
 
-// secondInstitution is another Institution in the same namespace, with another id and the same token.
+// secondInstitution is the same institution by another name, of which nothing is known.
 func (s *school) secondInstitution() *v1alpha1.Institution {
-	return &v1alpha1.Institution{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "second"},
-		Spec: v1alpha1.InstitutionSpec{
-			ID: s.id + 100000, NamespacePrefix: s.prefix,
-			Authentication: v1alpha1.AuthenticationSpec{
-				TokenSecretRefs: []v1alpha1.TokenSecretReference{{Name: "token"}},
-			},
-		},
-	}
+	second := s.institution()
+	second.Name = "second"
+	return second
 }
 
 // awaitAnyGrant waits until one of the student's Grants has this reason.

@@ -42,6 +42,14 @@ type Institution struct {
 	URLs []string
 }
 
+// InstitutionNamespace is a namespace that allows an Institution with an id and a prefix, to be created.
+func InstitutionNamespace(name string, id v1alpha1.PlatformID, prefix string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{
+		v1alpha1.AnnotationInstitutionID:   id.String(),
+		v1alpha1.AnnotationNamespacePrefix: prefix,
+	}}}
+}
+
 // OpenInstitution makes an Institution and waits until every webhook server takes its deliveries, for which the
 // controller-manager has to run.
 func (s *System) OpenInstitution(
@@ -60,7 +68,7 @@ func (s *System) OpenInstitution(
 	}
 	named := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
 	for _, object := range []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
+		InstitutionNamespace(namespace, id, spec.NamespacePrefix),
 		&rbacv1.RoleBinding{
 			ObjectMeta: named("completion-institution"),
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "completion-institution"},

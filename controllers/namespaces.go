@@ -1,0 +1,116 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// namespaceCache holds what the namespaces of the cluster say about Institutions. The manager's own cache holds one view
+// of each kind, and of namespaces that is those that Grants made, which this one leaves out: an Institution is allowed in
+// none of them.
+type namespaceCache struct{ cache.Cache }
+
+// GetCache has the manager start it, and wait for it, as it does with its own.
+func (c *namespaceCache) GetCache() cache.Cache { return c.Cache }
+
+func newNamespaceCache(ctx context.Context, mgr ctrl.Manager) (*namespaceCache, error) {
+	granted, err := labels.NewRequirement(v1alpha1.LabelGrant, selection.DoesNotExist, nil)
+	utilruntime.Must(err)
+	namespaces, err := cache.New(mgr.GetConfig(), cache.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
+		DefaultLabelSelector: labels.NewSelector().Add(*granted),
+		DefaultTransform:     claimsOnly,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the cache of namespaces: %w", err)
+	}
+	if _, err := namespaces.GetInformer(ctx, namespaceMetadata(), cache.BlockUntilSynced(false)); err != nil {
+		return nil, fmt.Errorf("cache namespaces: %w", err)
+	}
+	return &namespaceCache{namespaces}, nil
+}
+
+// claimsOnly leaves of a namespace what is asked for: whose it is to be.
+func claimsOnly(object any) (any, error) {
+	namespace, ok := object.(*metav1.PartialObjectMetadata)
+	if !ok {
+		// The last known state of what has gone comes wrapped.
+		return object, nil
+	}
+	namespace.ManagedFields, namespace.Labels, namespace.OwnerReferences = nil, nil, nil
+	namespace.Annotations = claimOf(namespace)
+	return namespace, nil
+}
+
+func claimOf(namespace client.Object) map[string]string {
+	claim := map[string]string{}
+	for _, key := range []string{v1alpha1.AnnotationInstitutionID, v1alpha1.AnnotationNamespacePrefix} {
+		if value, found := namespace.GetAnnotations()[key]; found {
+			claim[key] = value
+		}
+	}
+	return claim
+}
+
+// claimChanged passes namespaces that say something else about Institutions than before.
+var claimChanged = predicate.TypedFuncs[*metav1.PartialObjectMetadata]{
+	UpdateFunc: func(e event.TypedUpdateEvent[*metav1.PartialObjectMetadata]) bool {
+		return !maps.Equal(claimOf(e.ObjectOld), claimOf(e.ObjectNew))
+	},
+}
+
+// institutionsIn returns the Institutions of a namespace, and those that may have to give way to them, or no longer.
+func (r *InstitutionReconciler) institutionsIn(
+	ctx context.Context, namespace *metav1.PartialObjectMetadata,
+) []reconcile.Request {
+	var list v1alpha1.InstitutionList
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.Name)); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list institutions", "namespace", namespace.Name)
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		requests = append(requests, r.others(ctx, &list.Items[i])...)
+	}
+	return requests
+}
+
+// workChanged passes Institutions whose spec has changed, or whether they may be worked for.
+var workChanged = predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, _ := e.ObjectOld.(*v1alpha1.Institution)
+		after, ok := e.ObjectNew.(*v1alpha1.Institution)
+		return ok && before != nil && allowedOf(before) != allowedOf(after)
+	},
+})
