@@ -78,24 +78,28 @@ type LimitTemplate struct {
 
 	// default are the limits of a container that sets none.
 	//
+	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Default map[string]QuantityTemplate `json:"default,omitempty"`
 
 	// defaultRequest are the requests of a container that sets none.
 	//
+	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	DefaultRequest map[string]QuantityTemplate `json:"defaultRequest,omitempty"`
 
 	// max are the greatest values allowed.
 	//
+	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Max map[string]QuantityTemplate `json:"max,omitempty"`
 
 	// min are the least values allowed.
 	//
+	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Min map[string]QuantityTemplate `json:"min,omitempty"`
@@ -348,6 +352,7 @@ type CompletionPolicyStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.all(c, timestamp('1000-01-01T00:00:00Z') <= c.lastTransitionTime && c.lastTransitionTime <= timestamp('9999-12-31T23:59:59Z'))",message="lastTransitionTime must be a time of the years 1000 to 9999"
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 

@@ -72,6 +72,7 @@ type CompletionEvent struct {
 
 	// sentAt is the same moment, read in the institution's time zone.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
 }
@@ -345,6 +346,7 @@ type CourseCompletionStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.all(c, timestamp('1000-01-01T00:00:00Z') <= c.lastTransitionTime && c.lastTransitionTime <= timestamp('9999-12-31T23:59:59Z'))",message="lastTransitionTime must be a time of the years 1000 to 9999"
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 

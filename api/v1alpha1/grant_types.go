@@ -75,6 +75,7 @@ type GrantCause struct {
 
 	// sentAt is the same moment in the institution's time zone. It is the place in the line for a seat.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
 
@@ -88,6 +89,7 @@ type GrantCause struct {
 
 	// endsAt is when the cause ends, or ended. Unset: it does not end by itself.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	EndsAt *metav1.Time `json:"endsAt,omitempty"`
 
@@ -99,6 +101,7 @@ type GrantCause struct {
 	// archivedAt is when retention was about to delete the completion, which ends nothing. What is delivered again and is
 	// not newer changes nothing either.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	ArchivedAt *metav1.Time `json:"archivedAt,omitempty"`
 }
@@ -121,6 +124,7 @@ type GrantOverride struct {
 
 	// until replaces the end of access, sooner or later than what the causes say. It approves the grant as well.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
 
@@ -231,17 +235,24 @@ type GrantSpec struct {
 
 	// accessEndsAt is when access and seats are taken away. Unset: it does not end by itself.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	AccessEndsAt *metav1.Time `json:"accessEndsAt,omitempty"`
 
 	// endKnownAt is since when the operator knows of this accessEndsAt. An end that is known for 24 hours before it falls
 	// due does not count against the institution's revocationBudget.
 	//
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	EndKnownAt *metav1.MicroTime `json:"endKnownAt,omitempty"`
 
 	// dataEndsAt is when the namespaces are deleted, at the earliest. Unset: the grace days after access was taken away.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	DataEndsAt *metav1.Time `json:"dataEndsAt,omitempty"`
 
@@ -363,6 +374,11 @@ type RevocationAdmission struct {
 
 	// at is when it was admitted.
 	//
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	At metav1.MicroTime `json:"at,omitzero"`
 
@@ -393,6 +409,7 @@ type GrantStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.all(c, timestamp('1000-01-01T00:00:00Z') <= c.lastTransitionTime && c.lastTransitionTime <= timestamp('9999-12-31T23:59:59Z'))",message="lastTransitionTime must be a time of the years 1000 to 9999"
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
@@ -426,12 +443,18 @@ type GrantStatus struct {
 	// revocationsKnownAt is since when somebody would lose namespaces of spec.revokes, of which the revocation waits for
 	// the brake.
 	//
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	RevocationsKnownAt *metav1.MicroTime `json:"revocationsKnownAt,omitempty"`
 
 	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
 	// spec.accessEndsAt.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
 

@@ -90,6 +90,7 @@ type GrantRevocation struct {
 
 	// sentAt is the same moment in the institution's time zone.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
 
@@ -120,6 +121,11 @@ type GrantRevocation struct {
 
 	// knownAt is since when the operator knows of these namespaces, for the brake on revocations.
 	//
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	KnownAt *metav1.MicroTime `json:"knownAt,omitempty"`
 }
@@ -149,6 +155,7 @@ type NamespaceRevocation struct {
 
 	// at is when it began. The grace days count from then.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	At metav1.Time `json:"at,omitzero"`
 }

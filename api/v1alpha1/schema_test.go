@@ -48,7 +48,13 @@ type schema struct {
 	Description          string            `json:"description"`
 	Format               string            `json:"format"`
 	Enum                 []any             `json:"enum"`
+	MinLength            *int64            `json:"minLength"`
 	MaxLength            *int64            `json:"maxLength"`
+	Pattern              string            `json:"pattern"`
+	Minimum              *int64            `json:"minimum"`
+	Maximum              *int64            `json:"maximum"`
+	IntOrString          bool              `json:"x-kubernetes-int-or-string"`
+	Required             []string          `json:"required"`
 	MaxItems             *int64            `json:"maxItems"`
 	MaxProperties        *int64            `json:"maxProperties"`
 	ListType             string            `json:"x-kubernetes-list-type"`
