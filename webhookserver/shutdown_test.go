@@ -80,7 +80,7 @@ func TestTheInboxIsEmptiedAlsoWhereRequestsAreCutOff(t *testing.T) {
 	}()
 	g.Eventually(emptying, time.Minute).Should(BeClosed())
 	g.Expect(drained).To(BeEmpty(), "no time is left for it")
-	g.Expect(s.intake.inbox.Remove(t.Context(), 1)).To(Succeed())
+	g.Expect(s.intake.inbox.Remove(t.Context(), onlyRecord(t, s))).To(Succeed())
 	g.Eventually(func() bool {
 		now.Step(removeDelay)
 		return len(drained) == 1

@@ -63,7 +63,7 @@ func BenchmarkBatch(b *testing.B) {
 			if err != nil {
 				return err
 			}
-			return bucket.Put(key(seq), value)
+			return bucket.Put(ID{Namespace: "institution-0", Seq: seq}.key(), value)
 		})
 	})
 	if err := db.Close(); err != nil {

@@ -43,7 +43,7 @@ func useFile() int {
 	}
 	for _, place := range []Place{Waiting, Dead} {
 		for page := (Page{More: true}); page.More; {
-			if page, err = i.Read(place, page.Last, 100, nil); err != nil {
+			if page, err = i.Read(place, page.Last, 100); err != nil {
 				fmt.Fprintln(os.Stderr, "reading what was opened:", err)
 				return 1
 			}

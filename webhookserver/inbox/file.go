@@ -50,7 +50,7 @@ var (
 
 // format is the version of the file's layout. A greater one was written by a later version of the program, which may
 // keep there what this one would lose.
-const format = 1
+const format = 2
 
 const (
 	fileMode = 0o600
@@ -201,8 +201,10 @@ type state struct {
 	dead     int
 	lastSeq  uint64
 	snapshot bool
-	// shares are how many bytes the records of each namespace have, dead letters included.
+	// shares are how many bytes of the file the records of each namespace take, dead letters included.
 	shares map[string]int64
+	// oldest is when the first of each namespace's waiting records came.
+	oldest map[string]time.Time
 	// buckets are those there are.
 	buckets []string
 	// fault is what is wrong with what the file holds. It counts only where the file is an inbox of this format.
@@ -225,10 +227,10 @@ func (s *state) visit(bucket, key, value []byte) error {
 		}
 	case bytes.Equal(bucket, bucketQueue):
 		s.records++
-		s.blame(s.record(key, value))
+		s.blame(s.record(key, value, true))
 	case bytes.Equal(bucket, bucketDead):
 		s.dead++
-		s.blame(s.record(key, value))
+		s.blame(s.record(key, value, false))
 	case bytes.Equal(bucket, bucketInstitutions):
 		if _, err := unseal(value); err != nil {
 			s.blame(fmt.Errorf("%w: an Institution of its snapshot is %w", ErrCorrupt, err))
@@ -243,15 +245,16 @@ func (s *state) blame(err error) {
 	}
 }
 
-func (s *state) record(key, value []byte) error {
-	if len(key) != 8 {
-		return fmt.Errorf("%w: a record has no number", ErrCorrupt)
-	}
-	seq := binary.BigEndian.Uint64(key)
+func (s *state) record(key, value []byte, waits bool) error {
+	id := idOf(key)
+	seq := id.Seq
 	s.lastSeq = max(s.lastSeq, seq)
 	h, err := decodeHead(value)
 	if err != nil {
 		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
+	}
+	if !bytes.Equal(key, ID{Namespace: string(h.texts[1]), Seq: seq}.key()) {
+		return fmt.Errorf("%w: record %d is not where it belongs", ErrCorrupt, seq)
 	}
 	if err := checkSum(value); err != nil {
 		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
@@ -259,8 +262,25 @@ func (s *state) record(key, value []byte) error {
 	if s.shares == nil {
 		s.shares = make(map[string]int64)
 	}
-	s.shares[string(h.texts[1])] += sizeOf(value)
+	s.shares[id.Namespace] += sizeOf(value)
+	if _, known := s.oldest[id.Namespace]; waits && !known {
+		s.count(map[string]time.Time{id.Namespace: h.received})
+	}
 	return nil
+}
+
+// count notes when the first of a namespace's waiting records came; zero where none waits.
+func (s *state) count(oldest map[string]time.Time) {
+	if s.oldest == nil {
+		s.oldest = make(map[string]time.Time)
+	}
+	for namespace, received := range oldest {
+		if received.IsZero() {
+			delete(s.oldest, namespace)
+			continue
+		}
+		s.oldest[namespace] = received
+	}
 }
 
 // complete tells whether a whole file of bbolt is an inbox that this program may use.
@@ -270,6 +290,9 @@ func (s *state) complete() error {
 		return fmt.Errorf("%w: it is a bbolt file of another program", ErrForeign)
 	case len(s.format) != 4:
 		return fmt.Errorf("%w: it does not say its format", ErrCorrupt)
+	case binary.BigEndian.Uint32(s.format) < format:
+		return fmt.Errorf("%w: its format is %d, this version knows %d: drain it with the version that wrote it",
+			ErrForeign, binary.BigEndian.Uint32(s.format), format)
 	case binary.BigEndian.Uint32(s.format) != format:
 		return fmt.Errorf("%w: its format is %d, this version knows %d", ErrNewer,
 			binary.BigEndian.Uint32(s.format), format)

@@ -21,7 +21,6 @@ package inbox
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,7 +36,8 @@ import (
 var (
 	// ErrFull says that the inbox has reached its bound.
 	ErrFull = errors.New("the inbox is full")
-	// ErrShare says that the records of one namespace take as much of the inbox as they may: half of its bound.
+	// ErrShare says that the records of one namespace take as much of the inbox as they may: as much as they leave free
+	// to all others.
 	ErrShare = errors.New("the inbox has no more room for the namespace")
 	// ErrClosed says that the inbox has been closed.
 	ErrClosed = errors.New("the inbox is closed")
@@ -112,6 +112,10 @@ type Inbox struct {
 	expected int
 	retryAt  time.Time
 	pause    time.Duration
+	// removed tells that free pages of the file may still have what was removed from the inbox.
+	removed bool
+	// lastBatch is when the last change was written, compacted when the file was written anew.
+	lastBatch, compacted time.Time
 }
 
 // Open opens the inbox at a path, whose folder must exist, and makes it if there is none. A file that is damaged
@@ -141,6 +145,11 @@ func Open(path string, options Options) (*Inbox, error) {
 	if err := i.open(false); err != nil {
 		return nil, fmt.Errorf("opening the inbox %s: %w", path, advise(err))
 	}
+	// What an earlier process removed may still be in the file, or in one that it was writing anew.
+	i.removed = true
+	if err := removeCompacting(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the inbox %s: %w", path, err), i.db.Close())
+	}
 	if err := i.view(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }); err != nil {
 		return nil, errors.Join(err, i.db.Close())
 	}
@@ -166,8 +175,17 @@ func advise(err error) error {
 
 // open opens the file and counts what it has.
 func (i *Inbox) open(again bool) error {
+	db, found, err := i.openAt(i.path, again)
+	if err != nil {
+		return err
+	}
+	i.db, i.counted = db, found
+	return nil
+}
+
+func (i *Inbox) openAt(path string, again bool) (*bbolt.DB, state, error) {
 	var found state
-	db, err := bbolt.Open(i.path, fileMode, &bbolt.Options{
+	db, err := bbolt.Open(path, fileMode, &bbolt.Options{
 		OpenFile: func(path string, _ int, _ os.FileMode) (*os.File, error) {
 			return openFile(path, i.options.LockTimeout, again, &found)
 		},
@@ -178,11 +196,10 @@ func (i *Inbox) open(again bool) error {
 		InitialMmapSize: int(i.options.MaxBytes) + mapBeyond,
 	})
 	if err != nil {
-		return err
+		return nil, found, err
 	}
 	db.AllocSize = allocBytes
-	i.db, i.counted = db, found
-	return nil
+	return db, found, nil
 }
 
 // view reads in a transaction. It must be short: pages that become free meanwhile are not used again.
@@ -249,13 +266,13 @@ func (i *Inbox) add(ctx context.Context, what operation, record *Record) error {
 	if err := i.ask(ctx, added); err != nil {
 		return err
 	}
-	record.Seq = added.seqs[0]
+	record.Seq = added.ids[0].Seq
 	return nil
 }
 
 // Remove removes waiting records, whatever of them is there.
-func (i *Inbox) Remove(ctx context.Context, seqs ...uint64) error {
-	return i.ask(ctx, &request{what: opRemove, seqs: seqs})
+func (i *Inbox) Remove(ctx context.Context, records ...ID) error {
+	return i.ask(ctx, &request{what: opRemove, ids: records})
 }
 
 // Bury moves a waiting record to the dead letters, with the reason and the attempts that it has now.
@@ -264,19 +281,27 @@ func (i *Inbox) Bury(ctx context.Context, record *Record) error {
 	if err != nil {
 		return fmt.Errorf("keeping a dead letter: %w", err)
 	}
-	return i.ask(ctx, &request{what: opBury, seqs: []uint64{record.Seq}, value: value})
+	return i.ask(ctx, &request{what: opBury, ids: []ID{record.ID()}, value: value})
 }
 
 // Retry moves dead letters back to their place among those that wait. It is ErrNoRecord, and nothing is moved, where
 // one is no dead letter.
 func (i *Inbox) Retry(ctx context.Context, seqs ...uint64) error {
-	return i.ask(ctx, &request{what: opRetry, seqs: seqs})
+	return i.ask(ctx, &request{what: opRetry, ids: named(seqs)})
 }
 
 // Drop removes records for good, waiting ones and dead letters. It is ErrNoRecord, and nothing is removed, where one
 // is not there.
 func (i *Inbox) Drop(ctx context.Context, seqs ...uint64) error {
-	return i.ask(ctx, &request{what: opDrop, seqs: seqs})
+	return i.ask(ctx, &request{what: opDrop, ids: named(seqs)})
+}
+
+func named(seqs []uint64) []ID {
+	ids := make([]ID, len(seqs))
+	for n, seq := range seqs {
+		ids[n].Seq = seq
+	}
+	return ids
 }
 
 // Close finishes what it was asked before, and closes the file. It is ErrHung where the disk does not let it: the end
@@ -318,6 +343,3 @@ func (i *Inbox) awaitWriter() error {
 		}
 	}
 }
-
-// key returns the form of a number that sorts as the number does.
-func key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }

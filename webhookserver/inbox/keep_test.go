@@ -18,6 +18,7 @@ package inbox
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -98,7 +99,7 @@ func TestNumbersAreNotGivenTwice(t *testing.T) {
 	path := newPath(t)
 	i := open(t, path)
 	records := put(t, i, 1, 2)
-	if err := i.Remove(t.Context(), records[0].Seq, records[1].Seq); err != nil {
+	if err := i.Remove(t.Context(), records[0].ID(), records[1].ID()); err != nil {
 		t.Fatal(err)
 	}
 	closeInbox(t, i)
@@ -124,7 +125,7 @@ func TestRecordsMove(t *testing.T) {
 		{"bury", func() error { return i.Bury(t.Context(), &buried) }, nil, []*Record{one, three, four}, []*Record{&buried}},
 		{"bury what is buried", func() error { return i.Bury(t.Context(), &buried) }, ErrNoRecord,
 			[]*Record{one, three, four}, []*Record{&buried}},
-		{"remove, also what is not there", func() error { return i.Remove(t.Context(), one.Seq, 99) }, nil,
+		{"remove, also what is not there", func() error { return i.Remove(t.Context(), one.ID(), ID{Namespace: one.Namespace, Seq: 99}) }, nil,
 			[]*Record{three, four}, []*Record{&buried}},
 		{"retry what waits already", func() error { return i.Retry(t.Context(), two.Seq, three.Seq) }, ErrNoRecord,
 			[]*Record{three, four}, []*Record{&buried}},
@@ -158,24 +159,27 @@ func TestRecordsMove(t *testing.T) {
 	}
 }
 
-func TestReadingPassesOverWhatIsNotWanted(t *testing.T) {
+func TestReadingGoesByNumberOverAllNamespaces(t *testing.T) {
 	i := open(t, newPath(t))
 	put(t, i, 0, 1, 2, 3, 4, 5, 6)
-	wanted := func(_ uint64, namespace []byte) bool { return string(namespace) == "institution-0" }
-	page, err := i.Read(Waiting, 1, 2, wanted)
+	page, err := i.Read(Waiting, 1, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for _, record := range page.Records {
-		got = append(got, record.DeliveryID)
-	}
-	if diff := cmp.Diff([]string{"delivery-3", "delivery-6"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"delivery-1", "delivery-2", "delivery-3", "delivery-4"}, idsOf(page.Records)); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
-	if page.More || page.Last != 7 {
+	if !page.More || page.Last != 5 {
 		t.Errorf("more %v after %d", page.More, page.Last)
 	}
+}
+
+func idsOf(records []*Record) []string {
+	var ids []string
+	for _, record := range records {
+		ids = append(ids, record.DeliveryID)
+	}
+	return ids
 }
 
 func TestAFullInboxTakesNoMoreUntilThereIsRoom(t *testing.T) {
@@ -185,7 +189,7 @@ func TestAFullInboxTakesNoMoreUntilThereIsRoom(t *testing.T) {
 	var err error
 	for n := 0; err == nil; n++ {
 		record := newRecord(n)
-		record.Data = make([]byte, 500)
+		record.Namespace, record.Data = fmt.Sprintf("institution-%d", n), make([]byte, 500)
 		if err = i.Put(t.Context(), record); err == nil {
 			records = append(records, record)
 		}
@@ -203,7 +207,7 @@ func TestAFullInboxTakesNoMoreUntilThereIsRoom(t *testing.T) {
 		t.Errorf("moving within a full inbox: %v", err)
 	}
 	for _, record := range records[1:100] {
-		if err := i.Remove(t.Context(), record.Seq); err != nil {
+		if err := i.Remove(t.Context(), record.ID()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -242,7 +246,7 @@ func TestAClosedInboxSaysSo(t *testing.T) {
 	if err := i.Put(t.Context(), newRecord(1)); !errors.Is(err, ErrClosed) {
 		t.Errorf("put: %v", err)
 	}
-	if _, err := i.Read(Waiting, 0, 1, nil); !errors.Is(err, ErrClosed) {
+	if _, err := i.Read(Waiting, 0, 1); !errors.Is(err, ErrClosed) {
 		t.Errorf("read: %v", err)
 	}
 }

@@ -86,7 +86,7 @@ func all(t *testing.T, i *Inbox, place Place) []*Record {
 	t.Helper()
 	var records []*Record
 	for after := uint64(0); ; {
-		page, err := i.Read(place, after, 100, nil)
+		page, err := i.Read(place, after, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,6 @@ package inbox
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -57,8 +56,9 @@ const (
 
 // request is one change of the file.
 type request struct {
-	what     operation
-	seqs     []uint64
+	what operation
+	// ids are the records that it is about. Those that a person names have no namespace yet.
+	ids      []ID
 	value    []byte
 	snapshot *Snapshot
 	// err is what came of it in the transaction.
@@ -103,7 +103,8 @@ func (i *Inbox) write() {
 	batch := make([]*request, 0, maxBatch)
 	for {
 		var ticks <-chan time.Time
-		if i.stats.Load().Failure != nil {
+		failing := i.stats.Load().Failure != nil
+		if failing || i.mayCompact() {
 			ticks = probe.C()
 		}
 		select {
@@ -113,9 +114,14 @@ func (i *Inbox) write() {
 			}
 			batch = i.gather(append(batch[:0], first))
 			i.commit(batch)
+			i.lastBatch = i.options.Clock.Now()
 		case <-ticks:
-			// Nobody may come as long as it fails, so it finds out by itself when that is over.
-			i.commit(nil)
+			if failing {
+				// Nobody may come as long as it fails, so it finds out by itself when that is over.
+				i.commit(nil)
+			} else {
+				i.compactWhenQuiet()
+			}
 		}
 		clear(batch)
 	}
@@ -256,12 +262,10 @@ func (i *Inbox) reopen() error {
 // publish makes the statistics anew.
 func (i *Inbox) publish(tx *bbolt.Tx, failure error) error {
 	var oldest time.Time
-	if _, value := tx.Bucket(bucketQueue).Cursor().First(); value != nil {
-		h, err := decodeHead(value)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	for _, received := range i.counted.oldest {
+		if oldest.IsZero() || received.Before(oldest) {
+			oldest = received
 		}
-		oldest = h.received
 	}
 	i.stats.Store(&Stats{
 		Records: i.counted.records, DeadLetters: i.counted.dead,
@@ -282,7 +286,7 @@ func (i *Inbox) used(tx *bbolt.Tx) int64 {
 func (i *Inbox) applyAll(tx *bbolt.Tx, batch []*request) error {
 	b := &change{
 		tx: tx, queue: tx.Bucket(bucketQueue), dead: tx.Bucket(bucketDead), counted: i.counted,
-		share: i.options.MaxBytes / 2, grown: make(map[string]int64),
+		grown: make(map[string]int64),
 	}
 	// Records are appended, so that a page can be filled up before the next one is begun.
 	b.queue.FillPercent, b.dead.FillPercent = 1, 1
@@ -301,9 +305,15 @@ func (i *Inbox) applyAll(tx *bbolt.Tx, batch []*request) error {
 			return err
 		}
 	}
+	oldest, err := b.oldest()
+	if err != nil {
+		return err
+	}
 	tx.OnCommit(func() {
 		i.counted = b.counted
 		i.counted.shares = b.shares()
+		i.counted.count(oldest)
+		i.removed = i.removed || b.removes
 	})
 	return nil
 }
@@ -319,9 +329,10 @@ type change struct {
 	counted     state
 	// free is how many bytes may still be added.
 	free int64
-	// share is how many bytes a namespace may have, grown how many each gets by this transaction.
-	share int64
+	// grown is how many bytes each namespace gets by this transaction.
 	grown map[string]int64
+	// removes tells that something was taken out of the file.
+	removes bool
 }
 
 func (b *change) apply(r *request) error {
@@ -329,13 +340,13 @@ func (b *change) apply(r *request) error {
 	case opPut, opHold:
 		return b.add(r)
 	case opRemove:
-		return b.remove(r.seqs)
+		return b.remove(r.ids)
 	case opBury:
 		return b.bury(r)
 	case opRetry:
-		return b.retry(r.seqs)
+		return b.retry(r.ids)
 	case opDrop:
-		return b.drop(r.seqs)
+		return b.drop(r.ids)
 	case opSnapshot:
 		b.counted.snapshot = true
 		return r.snapshot.write(b.tx)
@@ -352,31 +363,34 @@ func (b *change) add(r *request) error {
 		return err
 	}
 	namespace := string(h.texts[1])
-	if b.counted.shares[namespace]+b.grown[namespace]+size > b.share {
+	switch has := b.counted.shares[namespace] + b.grown[namespace]; {
+	case b.free < size:
+		return ErrFull
+	case has > 0 && has+size > b.free-size:
+		// So one namespace alone gets half of the inbox, two that want all get a third each, and there is always room for
+		// one that has nothing.
 		return ErrShare
 	}
-	if b.free -= size; b.free < 0 {
-		b.free = 0
-		return ErrFull
-	}
+	b.free -= size
 	seq, err := b.queue.NextSequence()
 	if err != nil {
 		return err
 	}
-	r.seqs = []uint64{seq}
+	id := ID{Namespace: namespace, Seq: seq}
+	r.ids = []ID{id}
 	b.grown[namespace] += size
 	b.counted.lastSeq = seq
 	if r.what == opHold {
 		b.counted.dead++
-		return b.dead.Put(key(seq), r.value)
+		return b.dead.Put(id.key(), r.value)
 	}
 	b.counted.records++
-	return b.queue.Put(key(seq), r.value)
+	return b.queue.Put(id.key(), r.value)
 }
 
-func (b *change) remove(seqs []uint64) error {
-	for _, seq := range seqs {
-		k := key(seq)
+func (b *change) remove(ids []ID) error {
+	for _, id := range ids {
+		k := id.key()
 		value := b.queue.Get(k)
 		if value == nil {
 			continue
@@ -393,7 +407,7 @@ func (b *change) remove(seqs []uint64) error {
 }
 
 func (b *change) bury(r *request) error {
-	k := key(r.seqs[0])
+	k := r.ids[0].key()
 	value := b.queue.Get(k)
 	if value == nil {
 		return ErrNoRecord
@@ -414,18 +428,36 @@ func (b *change) bury(r *request) error {
 	return nil
 }
 
-func (b *change) retry(seqs []uint64) error {
-	for _, seq := range seqs {
-		if b.dead.Get(key(seq)) == nil {
-			return fmt.Errorf("%w among the dead letters: %d", ErrNoRecord, seq)
+// find returns the key of a record in one of the buckets, nil where none has it.
+func (b *change) find(seq uint64, buckets ...*bbolt.Bucket) []byte {
+	for _, namespaces := range []map[string]int64{b.counted.shares, b.grown} {
+		for namespace := range namespaces {
+			k := ID{Namespace: namespace, Seq: seq}.key()
+			for _, bucket := range buckets {
+				if bucket.Get(k) != nil {
+					return k
+				}
+			}
 		}
 	}
-	for _, seq := range seqs {
-		k := key(seq)
+	return nil
+}
+
+func (b *change) retry(ids []ID) error {
+	keys := make([][]byte, len(ids))
+	for n, id := range ids {
+		if keys[n] = b.find(id.Seq, b.dead); keys[n] == nil {
+			return fmt.Errorf("%w among the dead letters: %d", ErrNoRecord, id.Seq)
+		}
+	}
+	for _, k := range keys {
 		value := b.dead.Get(k)
 		if value == nil {
 			// Named twice.
 			continue
+		}
+		if err := b.touch(value); err != nil {
+			return err
 		}
 		if err := errors.Join(b.queue.Put(k, append([]byte(nil), value...)), b.dead.Delete(k)); err != nil {
 			return err
@@ -436,14 +468,14 @@ func (b *change) retry(seqs []uint64) error {
 	return nil
 }
 
-func (b *change) drop(seqs []uint64) error {
-	for _, seq := range seqs {
-		if k := key(seq); b.queue.Get(k) == nil && b.dead.Get(k) == nil {
-			return fmt.Errorf("%w: %d", ErrNoRecord, seq)
+func (b *change) drop(ids []ID) error {
+	keys := make([][]byte, len(ids))
+	for n, id := range ids {
+		if keys[n] = b.find(id.Seq, b.queue, b.dead); keys[n] == nil {
+			return fmt.Errorf("%w: %d", ErrNoRecord, id.Seq)
 		}
 	}
-	for _, seq := range seqs {
-		k := key(seq)
+	for _, k := range keys {
 		if value := b.dead.Get(k); value != nil {
 			if err := b.shrink(value); err != nil {
 				return err
@@ -452,9 +484,13 @@ func (b *change) drop(seqs []uint64) error {
 				return err
 			}
 			b.counted.dead--
+			continue
+		}
+		if err := b.remove([]ID{idOf(k)}); err != nil {
+			return err
 		}
 	}
-	return b.remove(seqs)
+	return nil
 }
 
 // shrink counts that a record goes.
@@ -464,7 +500,39 @@ func (b *change) shrink(value []byte) error {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	b.grown[string(h.texts[1])] -= sizeOf(value)
+	b.removes = true
 	return nil
+}
+
+// touch notes that the records of a namespace have changed.
+func (b *change) touch(value []byte) error {
+	h, err := decodeHead(value)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	b.grown[string(h.texts[1])] += 0
+	b.removes = true
+	return nil
+}
+
+// oldest returns when the first waiting record of each namespace came that this transaction changes, zero where none
+// waits.
+func (b *change) oldest() (map[string]time.Time, error) {
+	found := make(map[string]time.Time, len(b.grown))
+	cursor := b.queue.Cursor()
+	for namespace := range b.grown {
+		k, value := cursor.Seek(ID{Namespace: namespace}.key())
+		if k == nil || idOf(k).Namespace != namespace {
+			found[namespace] = time.Time{}
+			continue
+		}
+		h, err := decodeHead(value)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		found[namespace] = h.received
+	}
+	return found, nil
 }
 
 // shares returns what the namespaces have after the transaction.
@@ -481,8 +549,18 @@ func (b *change) shares() map[string]int64 {
 	return after
 }
 
-// sizeOf returns how many bytes a record takes in a page.
-func sizeOf(value []byte) int64 { return int64(len(value)) + 8 + elementBytes }
-
-// seqOf returns the number that a key stands for.
-func seqOf(k []byte) uint64 { return binary.BigEndian.Uint64(k) }
+// sizeOf returns how many bytes of the file a record takes: its part of a page that holds as many of its size as fit.
+// bbolt puts two records at least into a page, which then has as many pages behind it as that needs.
+func sizeOf(value []byte) int64 {
+	const page, header = 4 << 10, pageHeaderBytes
+	h, err := decodeHead(value)
+	if err != nil {
+		return int64(len(value))
+	}
+	needs := int64(elementBytes + len(h.texts[1]) + 1 + 8 + len(value))
+	if fit := (page - header) / needs; fit >= 2 {
+		return (page + fit - 1) / fit
+	}
+	pages := (header + 2*needs + page - 1) / page
+	return pages * page / 2
+}
