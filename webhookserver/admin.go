@@ -116,7 +116,7 @@ func (a *admin) list(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "after is the number of a record", http.StatusBadRequest)
 		return
 	}
-	page, err := a.inbox.Read(place, after, maxListed, nil)
+	page, err := a.inbox.Read(place, after, maxListed)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

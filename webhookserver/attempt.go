@@ -37,8 +37,7 @@ func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass, giv
 		return
 	}
 	// It may have been in the drainer's hands for as long as the API was away, and been dropped meanwhile.
-	_, place, err := d.inbox.Get(record.Seq)
-	if errors.Is(err, inbox.ErrNoRecord) || err == nil && place != inbox.Waiting {
+	if waits, err := d.inbox.Has(record.ID()); err == nil && !waits {
 		d.circuit.abandon(leave)
 		d.gone(record)
 		return
@@ -144,7 +143,7 @@ func (d *drainer) succeeded(record *inbox.Record) {
 	defer d.mu.Unlock()
 	d.trying--
 	d.waits.succeeded(record.Seq, record.Namespace)
-	d.done = append(d.done, record.Seq)
+	d.done = append(d.done, record.ID())
 	d.signal()
 }
 

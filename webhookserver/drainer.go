@@ -32,8 +32,8 @@ const (
 	removeDelay = 100 * time.Millisecond
 )
 
-// drainer stores what the inbox has, oldest first. One goroutine chooses the records, and as many as there are slots
-// try them.
+// drainer stores what the inbox has: the namespaces take turns, each with its oldest record. One goroutine chooses the
+// records, and as many as there are slots try them.
 type drainer struct {
 	*store
 	measured *inboxInstruments
@@ -46,7 +46,7 @@ type drainer struct {
 	// inFlight are the records that are being tried, and those that are done and not removed yet.
 	inFlight map[uint64]stage
 	trying   int
-	done     []uint64
+	done     []inbox.ID
 	waits    *waits
 	// resting tells that the one who chooses waits, with as many records in its hands as idle.
 	resting bool
@@ -55,10 +55,10 @@ type drainer struct {
 	seen counts
 
 	// What follows belongs to the goroutine that chooses.
-	page   []*inbox.Record
-	cursor uint64
-	ended  bool
-	// read says up to what arrivals and returns everything is behind the cursor.
+	page     []*inbox.Record
+	position inbox.Position
+	ended    bool
+	// read says up to what arrivals and returns everything is behind the position.
 	read counts
 }
 
@@ -135,22 +135,22 @@ func (d *drainer) next() *inbox.Record {
 			return nil
 		}
 		d.read.arrived = d.inbox.Arrived()
-		page, err := d.inbox.Read(inbox.Waiting, d.cursor, drainPage, d.mayTry)
+		page, more, err := d.inbox.Next(&d.position, drainPage, d.mayTry)
 		if err != nil {
 			d.log.Error(err, "Inbox cannot be read")
 			d.ended = true
 			d.again(d.clock.Now().Add(maxAPIWait))
 			return nil
 		}
-		d.page, d.cursor, d.ended = page.Records, page.Last, !page.More
+		d.page, d.ended = page, !more
 	}
 }
 
 // mayTry tells whether a record need not wait.
-func (d *drainer) mayTry(seq uint64, namespace []byte) bool {
+func (d *drainer) mayTry(seq uint64, namespace string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.inFlight[seq] == 0 && d.waits.over(seq, string(namespace), d.clock.Now())
+	return d.inFlight[seq] == 0 && d.waits.over(seq, namespace, d.clock.Now())
 }
 
 // claim marks a record as being tried, unless something has changed since it was read.
@@ -235,7 +235,7 @@ func (d *drainer) anew() {
 func (d *drainer) restart() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.page, d.cursor, d.ended = nil, 0, false
+	d.page, d.position, d.ended = nil, inbox.Position{}, false
 	d.read.returned = d.inbox.Returned()
 	d.waits.newPass(d.clock.Now())
 }
@@ -340,8 +340,8 @@ func (d *drainer) remove() error {
 		d.signal()
 		return err
 	}
-	for _, seq := range done {
-		delete(d.inFlight, seq)
+	for _, id := range done {
+		delete(d.inFlight, id.Seq)
 	}
 	return nil
 }

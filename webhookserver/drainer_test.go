@@ -18,6 +18,7 @@ package webhookserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -219,7 +220,8 @@ func TestADeliveryThatCouldNotBeKeptCountsForAWhile(t *testing.T) {
 	if d.needsInbox() {
 		t.Fatal("needs the inbox before anything was refused")
 	}
-	d.unkept.Store(new(now.Now()))
+	d.unkept.saw("a")
+	d.unkept.note("a", now.Now())
 	now.Step(unkeptTime - 1)
 	if !d.needsInbox() {
 		t.Error("forgotten too early")
@@ -228,9 +230,75 @@ func TestADeliveryThatCouldNotBeKeptCountsForAWhile(t *testing.T) {
 	if d.needsInbox() {
 		t.Error("not forgotten")
 	}
-	d.unkept.Store(new(now.Now()))
-	d.works()
+	d.unkept.note("a", now.Now())
+	d.unkept.forget()
 	if d.needsInbox() {
 		t.Error("not forgotten although something was made safe")
+	}
+}
+
+// Otherwise one institution could keep the deliveries of all others away.
+func TestANamespaceOfSeveralThatTakesNothingLeavesThePodReady(t *testing.T) {
+	d := newDrainerOf(t, 14<<10)
+	d.unkept.saw("a")
+	d.unkept.saw("b")
+	for range 10 {
+		d.unkept.note("a", d.clock.Now())
+	}
+	if d.needsInbox() {
+		t.Error("the refusals of one namespace concern everybody")
+	}
+	d.unkept.note("b", d.clock.Now())
+	d.unkept.note("c", d.clock.Now())
+	if !d.needsInbox() {
+		t.Error("the refusals of several namespaces concern nobody")
+	}
+}
+
+// Many that one institution has queued do not hold up what another one has.
+func TestNamespacesTakeTurnsWhenTheInboxIsEmptied(t *testing.T) {
+	d := newDrainerOf(t, 64<<20)
+	for n := range int64(500) {
+		keep(t, d, n)
+	}
+	late := kept(t, 1000)
+	late.Namespace = "b"
+	if err := d.inbox.Put(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; ; n++ {
+		record := d.next()
+		if record == nil {
+			t.Fatal("not chosen")
+		}
+		if record.Seq == late.Seq {
+			if n > 2 {
+				t.Errorf("chosen after %d others", n-1)
+			}
+			return
+		}
+	}
+}
+
+func TestDeadLettersExpire(t *testing.T) {
+	d := newDrainerOf(t, 64<<20)
+	now := testingclock.NewFakeClock(time.Unix(1_700_000_000, 0).Add(48 * time.Hour))
+	d.clock = now
+	old, recent, waiting := kept(t, 0), kept(t, 47*3600), keep(t, d, 0)
+	for _, record := range []*inbox.Record{old, recent} {
+		if err := d.inbox.Hold(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.expireOnce(t.Context(), now.Now().Add(-24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.inbox.Get(old.Seq); !errors.Is(err, inbox.ErrNoRecord) {
+		t.Errorf("the old one: %v", err)
+	}
+	for _, record := range []*inbox.Record{recent, waiting} {
+		if _, _, err := d.inbox.Get(record.Seq); err != nil {
+			t.Errorf("record %d: %v", record.Seq, err)
+		}
 	}
 }

@@ -28,6 +28,7 @@ import (
 // inboxInstruments say what the inbox has and what becomes of it.
 type inboxInstruments struct {
 	drained, administered *prometheus.CounterVec
+	expired               prometheus.Counter
 }
 
 func newInboxInstruments(registry prometheus.Registerer, stats func() inbox.Stats) (*inboxInstruments, error) {
@@ -42,9 +43,12 @@ func newInboxInstruments(registry prometheus.Registerer, stats func() inbox.Stat
 	}, []string{"outcome"}), administered: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "completion_inbox_administered_total",
 		Help: "Records that a person decided about, by the decision: retried, dropped.",
-	}, []string{"action"})}
+	}, []string{"action"}), expired: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "completion_inbox_expired_total",
+		Help: "Dead letters that were dropped because nobody decided about them within the retention.",
+	})}
 	for _, collector := range []prometheus.Collector{
-		m.drained, m.administered,
+		m.drained, m.administered, m.expired,
 		gauge("completion_inbox_records", "Deliveries in the inbox that wait until the API takes them.",
 			func(s inbox.Stats) float64 { return float64(s.Records) }),
 		gauge("completion_inbox_dead_letters", "Deliveries in the inbox that the API refuses for good.",

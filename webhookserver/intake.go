@@ -42,6 +42,8 @@ type Storage struct {
 	InboxFile string
 	// InboxMaxBytes bounds what the inbox may use of the file.
 	InboxMaxBytes int64
+	// DeadLetterRetention is how long dead letters are kept that nobody decides about; 0 is for ever.
+	DeadLetterRetention time.Duration
 	// SnapshotMaxAge is how old what the inbox knows of the Institutions may be for a server that starts while the API is
 	// away; 0 is any age.
 	SnapshotMaxAge time.Duration
@@ -58,6 +60,7 @@ type intake struct {
 	socket    net.Listener
 	admin     *http.Server
 	path      string
+	retention time.Duration
 }
 
 // lockTimeout is how long a new process waits for the one that it replaces.
@@ -71,7 +74,7 @@ func openIntake(options *Options, completions client.Client) (*intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &intake{inbox: kept, path: options.InboxSocket}
+	i := &intake{inbox: kept, path: options.InboxSocket, retention: options.DeadLetterRetention}
 	if err := i.prepare(options, completions); err != nil {
 		return nil, errors.Join(err, kept.Close())
 	}
@@ -119,6 +122,7 @@ func (i *intake) follow(options *Options, reader client.Reader, informer cache.I
 // start drains, keeps the snapshot and serves the administration until ctx ends and the socket is closed.
 func (i *intake) start(ctx context.Context, running *sync.WaitGroup, failed chan<- error) {
 	running.Go(func() { i.drainer.run(ctx) })
+	running.Go(func() { i.drainer.expire(ctx, i.retention) })
 	running.Go(func() { i.directory.run(ctx) })
 	running.Go(func() {
 		if err := i.admin.Serve(i.socket); !errors.Is(err, http.ErrServerClosed) {

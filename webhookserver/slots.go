@@ -26,31 +26,47 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// slots bound how many deliveries are with the API at a time. Live ones take turns; the drainer gets what they leave,
-// and one more of its own, so that it is never starved.
+// slots bound how many deliveries are with the API at a time. The namespaces of live ones take turns, so that many of
+// one institution do not hold up another one's; the drainer gets what they leave, and one more of its own, so that it
+// is never starved.
 type slots struct {
-	mu      sync.Mutex
-	free    int
-	own     bool
-	waiting *list.List
+	mu   sync.Mutex
+	free int
+	own  bool
+	// queues are those namespaces of which deliveries wait, in the order of their turns, and byNamespace where in it.
+	queues      *list.List
+	byNamespace map[string]*list.Element
 	// freed has something in it after the drainer may have a slot.
 	freed chan struct{}
 }
 
+// slotQueue is the deliveries of one namespace that wait, each with what is told when it has a slot.
+type slotQueue struct {
+	namespace string
+	waiting   *list.List
+}
+
 func newSlots(n int) *slots {
-	return &slots{free: n, own: true, waiting: list.New(), freed: make(chan struct{}, 1)}
+	return &slots{
+		free: n, own: true, queues: list.New(), byNamespace: make(map[string]*list.Element), freed: make(chan struct{}, 1),
+	}
 }
 
 // acquire takes a slot for a live delivery, and waits a moment for it. Whoever gets true has to release it.
-func (s *slots) acquire(ctx context.Context, moment time.Duration) bool {
+func (s *slots) acquire(ctx context.Context, namespace string, moment time.Duration) bool {
 	s.mu.Lock()
-	if s.free > 0 && s.waiting.Len() == 0 {
+	if s.free > 0 && s.queues.Len() == 0 {
 		s.free--
 		s.mu.Unlock()
 		return true
 	}
 	turn := make(chan struct{}, 1)
-	element := s.waiting.PushBack(turn)
+	queue, waits := s.byNamespace[namespace]
+	if !waits {
+		queue = s.queues.PushBack(&slotQueue{namespace: namespace, waiting: list.New()})
+		s.byNamespace[namespace] = queue
+	}
+	element := queue.Value.(*slotQueue).waiting.PushBack(turn)
 	s.mu.Unlock()
 
 	timer := time.NewTimer(moment)
@@ -68,18 +84,29 @@ func (s *slots) acquire(ctx context.Context, moment time.Duration) bool {
 		// It came at the last moment.
 		return true
 	default:
-		s.waiting.Remove(element)
+		queue.Value.(*slotQueue).waiting.Remove(element)
+		s.tidy(queue)
 		return false
 	}
 }
 
-// release gives a slot back, to whoever has waited for the longest time.
+// tidy removes the queue of a namespace of which nothing waits. The caller guards.
+func (s *slots) tidy(element *list.Element) {
+	if queue := element.Value.(*slotQueue); queue.waiting.Len() == 0 {
+		s.queues.Remove(element)
+		delete(s.byNamespace, queue.namespace)
+	}
+}
+
+// release gives a slot back, to what has waited for the longest time of the namespace that has its turn.
 func (s *slots) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if first := s.waiting.Front(); first != nil {
-		s.waiting.Remove(first)
-		first.Value.(chan struct{}) <- struct{}{}
+	if next := s.queues.Front(); next != nil {
+		waiting := next.Value.(*slotQueue).waiting
+		waiting.Remove(waiting.Front()).(chan struct{}) <- struct{}{}
+		s.queues.MoveToBack(next)
+		s.tidy(next)
 		return
 	}
 	s.free++
@@ -100,7 +127,7 @@ func (s *slots) borrow() (giveBack func()) {
 			s.own = true
 			s.signal()
 		}
-	case s.free > 0 && s.waiting.Len() == 0:
+	case s.free > 0 && s.queues.Len() == 0:
 		s.free--
 		return s.release
 	default:

@@ -26,10 +26,10 @@ import (
 
 func TestLiveDeliveriesHaveTheirTurnsFirst(t *testing.T) {
 	s := newSlots(1)
-	if !s.acquire(t.Context(), 0) {
+	if !s.acquire(t.Context(), "a", 0) {
 		t.Fatal("no slot of one")
 	}
-	if s.acquire(t.Context(), time.Millisecond) {
+	if s.acquire(t.Context(), "a", time.Millisecond) {
 		t.Fatal("two slots of one")
 	}
 	// The drainer has one of its own, however busy the others are.
@@ -41,10 +41,10 @@ func TestLiveDeliveriesHaveTheirTurnsFirst(t *testing.T) {
 		t.Fatal("the drainer has a slot that is taken")
 	}
 	waiting := make(chan bool)
-	go func() { waiting <- s.acquire(t.Context(), time.Minute) }()
+	go func() { waiting <- s.acquire(t.Context(), "a", time.Minute) }()
 	for queued := false; !queued; {
 		s.mu.Lock()
-		queued = s.waiting.Len() == 1
+		queued = s.queues.Len() == 1
 		s.mu.Unlock()
 	}
 	s.release()
@@ -62,6 +62,52 @@ func TestLiveDeliveriesHaveTheirTurnsFirst(t *testing.T) {
 	}
 	if borrowed != 2 {
 		t.Errorf("the drainer gets %d slots, want what is left and its own", borrowed)
+	}
+}
+
+// A crowd of one institution costs another one's delivery one turn.
+func TestNamespacesTakeTurnsAtTheAPI(t *testing.T) {
+	s := newSlots(1)
+	if !s.acquire(t.Context(), "crowd", 0) {
+		t.Fatal("no slot of one")
+	}
+	got := make(chan string, 100)
+	wait := func(namespace string, n int) {
+		go func() {
+			if s.acquire(t.Context(), namespace, time.Minute) {
+				got <- namespace
+			}
+		}()
+		for queued := 0; queued < n; {
+			s.mu.Lock()
+			if element := s.byNamespace[namespace]; element != nil {
+				queued = element.Value.(*slotQueue).waiting.Len()
+			}
+			s.mu.Unlock()
+		}
+	}
+	for n := range 50 {
+		wait("crowd", n+1)
+	}
+	wait("other", 1)
+	for n := 1; ; n++ {
+		s.release()
+		if namespace := <-got; namespace == "other" {
+			if n > 2 {
+				t.Errorf("its turn came after %d of the crowd", n-1)
+			}
+			break
+		}
+	}
+	for s.queues.Len() > 0 {
+		s.release()
+		<-got
+	}
+	if len(s.byNamespace) > 0 {
+		t.Errorf("still known: %v", s.byNamespace)
+	}
+	if s.acquire(t.Context(), "late", time.Millisecond) || s.queues.Len() > 0 || len(s.byNamespace) > 0 {
+		t.Error("who waited in vain is still in the queue")
 	}
 }
 

@@ -21,6 +21,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,9 +61,8 @@ type store struct {
 	circuit  *circuit
 	inbox    *inbox.Inbox
 	// took is told the namespace of every live delivery that the API has taken; nil where nobody wants to know.
-	took func(namespace string)
-	// unkept is when the last delivery came that neither the API nor the inbox took; nil after one was taken.
-	unkept atomic.Pointer[time.Time]
+	took   func(namespace string)
+	unkept unkept
 }
 
 // result is what came of a delivery.
@@ -73,6 +75,7 @@ type result struct {
 // take makes a delivery safe. The result is never better than what has happened: where it says so, the API has it, or
 // the disk.
 func (s *store) take(ctx context.Context, completion *v1alpha1.CourseCompletion, received time.Time) result {
+	s.unkept.saw(completion.Namespace)
 	out, refused := s.tryAPI(ctx, completion)
 	if refused == nil {
 		return result{outcome: out}
@@ -80,30 +83,81 @@ func (s *store) take(ctx context.Context, completion *v1alpha1.CourseCompletion,
 	kept, err := s.keep(ctx, completion, received, *refused)
 	if err != nil {
 		if refused.scope == scopeNamespace {
-			s.unkept.Store(new(s.clock.Now()))
+			s.unkept.note(completion.Namespace, s.clock.Now())
 		}
 		s.log.Error(err, "Delivery cannot be kept", "deliveryID", completion.Spec.Delivery.ID,
 			"completion", client.ObjectKeyFromObject(completion), "reason", refused.reason)
 		return result{outcome: outcomeUnavailable, reason: reasonOfInbox(err)}
 	}
-	s.works()
+	s.unkept.forget()
 	return result{outcome: kept, reason: refused.reason}
 }
 
-// works notes that something was made safe.
-func (s *store) works() {
-	if s.unkept.Load() != nil {
-		s.unkept.Store(nil)
-	}
-}
-
-// needsInbox tells whether deliveries cannot do without the inbox: the API is away, or refused the last one.
+// needsInbox tells whether deliveries cannot do without the inbox: the API is away, or refuses those of everybody, as
+// far as that is known. One namespace that takes nothing is no reason to keep the deliveries of all others away.
 func (s *store) needsInbox() bool {
 	if away, _ := s.circuit.away(); away {
 		return true
 	}
-	unkept := s.unkept.Load()
-	return unkept != nil && s.clock.Since(*unkept) < unkeptTime
+	return s.unkept.ofAll(s.clock.Now())
+}
+
+// unkept knows of which namespaces deliveries came that neither the API nor the inbox took, since one was made safe.
+type unkept struct {
+	// any spares those that were made safe the lock.
+	any atomic.Bool
+	// first is the first namespace that a delivery was for, others tells that there was another one.
+	first  atomic.Pointer[string]
+	others atomic.Bool
+
+	mu sync.Mutex
+	// last is when the last one came, of two namespaces at most.
+	last map[string]time.Time
+}
+
+// saw notes that a delivery came for a namespace.
+func (u *unkept) saw(namespace string) {
+	if !u.others.Load() && !u.first.CompareAndSwap(nil, &namespace) && *u.first.Load() != namespace {
+		u.others.Store(true)
+	}
+}
+
+func (u *unkept) note(namespace string, now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.last, func(_ string, at time.Time) bool { return now.Sub(at) >= unkeptTime })
+	if _, known := u.last[namespace]; !known && len(u.last) > 1 {
+		namespace = slices.Sorted(maps.Keys(u.last))[0]
+	}
+	if u.last == nil {
+		u.last = make(map[string]time.Time, 2)
+	}
+	u.last[namespace] = now
+	u.any.Store(true)
+}
+
+// forget is for when something was made safe.
+func (u *unkept) forget() {
+	if !u.any.Load() {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	clear(u.last)
+	u.any.Store(false)
+}
+
+// ofAll tells whether they were of several namespaces, or of the only one there is.
+func (u *unkept) ofAll(now time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	count := 0
+	for _, at := range u.last {
+		if now.Sub(at) < unkeptTime {
+			count++
+		}
+	}
+	return count > 1 || count == 1 && !u.others.Load()
 }
 
 // tryAPI has the API record a delivery, unless it is known to be away or has its hands full.
@@ -118,7 +172,7 @@ func (s *store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletio
 	if !ok {
 		return "", &refusal{reason: reasonAPIAway, scope: scopeAPI}
 	}
-	if !s.slots.acquire(ctx, slotWait) {
+	if !s.slots.acquire(ctx, completion.Namespace, slotWait) {
 		s.circuit.abandon(leave)
 		return "", &refusal{reason: reasonAPIBusy, scope: scopeAPI}
 	}
@@ -143,7 +197,7 @@ func (s *store) record(ctx context.Context, completion *v1alpha1.CourseCompletio
 	answered = true
 	if err == nil {
 		s.circuit.settle(leave, false, 0)
-		s.works()
+		s.unkept.forget()
 		return out, nil
 	}
 	refused := refusalOf(err)

@@ -40,6 +40,8 @@ func bindStorage(flags *flag.FlagSet, s *webhookserver.Storage) {
 		"How many deliveries may be with the API at a time. What is more goes to the inbox.")
 	flags.Int64Var(&s.InboxMaxBytes, "inbox-max-bytes", 1<<30,
 		"How much of its file the inbox may use, in bytes. The volume should have a quarter more.")
+	flags.DurationVar(&s.DeadLetterRetention, "dead-letter-retention", 30*24*time.Hour,
+		"How long the inbox keeps what the API refuses for good and nobody decides about. 0 is for ever.")
 	flags.DurationVar(&s.SnapshotMaxAge, "snapshot-max-age", 24*time.Hour,
 		"How old what the inbox knows of the institutions may be for a start while the API is away. 0 is any age.")
 	bindInbox(flags, &s.InboxFile, &s.InboxSocket)
