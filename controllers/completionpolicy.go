@@ -86,6 +86,8 @@ type CompletionPolicyReconciler struct {
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 	Accounts *apply.Accounts
+
+	written written
 }
 
 // SetupWithManager registers the loop.
@@ -140,7 +142,7 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 		return reconcile.Result{}, fmt.Errorf("check the rights of the ServiceAccount: %w", err)
 	}
 	setConditions(&policy.Status.Conditions, verdict, policy.Generation, r.Clock.Now())
-	changed, err := patchStatus(ctx, r.Client, before, policy)
+	changed, err := r.written.patchStatus(ctx, r.Client, before, policy)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("write the status: %w", err)
 	}

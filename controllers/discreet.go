@@ -26,7 +26,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 )
 
-// discreet keeps what an API error quotes, which may be personal data, out of the log of failed attempts.
+// discreet keeps what an API error quotes, which may be personal data, out of the log of failed attempts. An attempt that
+// only has to wait for the cache did not fail.
 type discreet[R comparable] struct {
 	reconcile.TypedReconciler[R]
 }
@@ -34,6 +35,9 @@ type discreet[R comparable] struct {
 // Reconcile implements reconcile.TypedReconciler.
 func (d discreet[R]) Reconcile(ctx context.Context, request R) (reconcile.Result, error) {
 	result, err := d.TypedReconciler.Reconcile(ctx, request)
+	if errors.Is(err, errBehind) {
+		return reconcile.Result{RequeueAfter: staleInterval}, nil
+	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		err = &discreetError{err}

@@ -77,6 +77,9 @@ func TestGrantOfAPolicyThatComesBackTakesItsNamespaceBack(t *testing.T) {
 	w.awaitGone(w.accessOf(1))
 	w.create(MakeLab(w, "lab").Obj())
 	w.awaitActive(w.grantOf("lab", completion))
-	w.get(w.accessOf(1))
+	// The manager may have yet to see that what it gave before has gone.
+	w.eventually(func(g Gomega) {
+		g.Expect(admin.Get(t.Context(), keyOf(w.accessOf(1)), w.accessOf(1))).To(Succeed())
+	})
 	w.stays(namespace, namespace.UID)
 }

@@ -73,6 +73,7 @@ type InstitutionReconciler struct {
 	gauges *brakeGauges
 	// refused is since when the Secrets of an Institution may not be read.
 	refused *refusals
+	written written
 }
 
 // SetupWithManager registers the loop.
@@ -133,6 +134,10 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
+	if r.written.behind(institution) {
+		// What it accepted and what its brake holds is read from its own status.
+		return reconcile.Result{RequeueAfter: staleInterval}, nil
+	}
 	found, err := r.allowance(ctx, institution)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -155,7 +160,7 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 	braked.show(institution, r.Clock.Now())
 	setAllowed(institution, found, r.Clock.Now())
 	setConditions(&institution.Status.Conditions, verdict, institution.Generation, r.Clock.Now())
-	changed, err := patchStatus(ctx, r.Client, before, institution)
+	changed, err := r.written.patchStatus(ctx, r.Client, before, institution)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("write the status: %w", err)
 	}

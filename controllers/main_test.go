@@ -53,7 +53,7 @@ import (
 const (
 	// soon bounds what the operator does, and what the control plane's own controllers do for it. Only a failure takes
 	// so long: the machine may be slow and busy.
-	soon = 2 * time.Minute
+	soon = 5 * time.Minute
 	// often is how often a condition is looked at.
 	often = 20 * time.Millisecond
 

@@ -45,7 +45,7 @@ import (
 // status write and not two.
 const settleTime = time.Second
 
-// staleInterval is how long the planner waits for the cache after a conflict.
+// staleInterval is how long a loop waits for the cache after a conflict, or where it is behind.
 const staleInterval = 100 * time.Millisecond
 
 // Person is the queue key of the planner: everything about one person is planned together, by one worker at a time, so
@@ -74,6 +74,7 @@ type PlannerReconciler struct {
 	witness  *witness
 	backlog  *backlog
 	patience Patience
+	written  written
 	// tracing is nil where nothing is traced.
 	tracing trace.TracerProvider
 
@@ -343,7 +344,7 @@ func (r *PlannerReconciler) tell(
 	status.Policies, status.Grants = planned.Policies, planned.Grants
 	status.Warnings = slices.Clone(completion.Spec.Delivery.Warnings)
 	setConditions(&status.Conditions, planned.Verdict, completion.Generation, r.Clock.Now())
-	if _, err := patchStatus(ctx, r.Client, before, completion); err != nil {
+	if _, err := r.written.patchStatus(ctx, r.Client, before, completion); err != nil {
 		return fmt.Errorf("write the status of completion %s: %w", completion.Name, err)
 	}
 	return nil

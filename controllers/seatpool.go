@@ -48,6 +48,7 @@ type SeatPoolReconciler struct {
 	// absent and unplanned remember for how long Grants of seats, and plans of completions, are waited for.
 	absent, unplanned absences
 	told              tellings
+	written           written
 }
 
 // SetupWithManager registers the loop.

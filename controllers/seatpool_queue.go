@@ -176,7 +176,7 @@ func (r *SeatPoolReconciler) tell(
 	if due := r.told.due(key, now); countsOnly && due > 0 {
 		return due, nil
 	}
-	changed, err := patchStatus(ctx, r.Client, before, pool)
+	changed, err := r.written.patchStatus(ctx, r.Client, before, pool)
 	if changed {
 		r.told.note(key, now)
 	}

@@ -99,7 +99,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return institutions.SetupWithManager(mgr)
 		}},
 		{"completionpolicy", func() error {
-			return (&CompletionPolicyReconciler{c, compiler, recorder, options.Clock, accounts}).SetupWithManager(mgr)
+			return (&CompletionPolicyReconciler{
+				Client: c, Compiler: compiler, Recorder: recorder, Clock: options.Clock, Accounts: accounts,
+			}).SetupWithManager(mgr)
 		}},
 		{"planner", func() error {
 			planner := &PlannerReconciler{

@@ -18,6 +18,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,22 +81,43 @@ func patchStatus(
 	return err == nil, client.IgnoreNotFound(err)
 }
 
+// errBehind says that the cache has yet to show the status of an object as it was written. What is compared with an
+// older one may seem to need no write, or becomes a mixture of both.
+var errBehind = errors.New("the cache is behind what was written")
+
 // written remembers the versions of the statuses that were written, until the cache shows them: what was provisioned
-// sets off its Grant at once, and looking at it as it was before would mean writing the same status again. The zero
-// value is ready, and safe for concurrent use.
+// sets off its Grant at once, and looking at it as it was before would mean writing the same status again, or not
+// writing it where it is to be again as it was. The zero value is ready, and safe for concurrent use.
 type written struct {
-	mu       sync.Mutex
-	versions map[client.ObjectKey]string
+	mu sync.Mutex
+	// Where nobody asks for an object again, its version would stay for ever: only so many of the latest are kept.
+	recent, older map[client.ObjectKey]string
+}
+
+// writtenBound is how many versions are kept at least: more than are written while the cache catches up.
+const writtenBound = 10_000
+
+// patchStatus writes the status of an object if it differs from what was read, and reports whether it did, unless the
+// cache, which it was read from, is behind.
+func (w *written) patchStatus(ctx context.Context, c client.Client, read, changed client.Object) (bool, error) {
+	if w.behind(read) {
+		return false, errBehind
+	}
+	did, err := patchStatus(ctx, c, read, changed)
+	if did {
+		w.note(changed)
+	}
+	return did, err
 }
 
 // note remembers an object as the API server answered.
 func (w *written) note(object client.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.versions == nil {
-		w.versions = map[client.ObjectKey]string{}
+	if w.recent == nil || len(w.recent) >= writtenBound {
+		w.recent, w.older = map[client.ObjectKey]string{}, w.recent
 	}
-	w.versions[client.ObjectKeyFromObject(object)] = object.GetResourceVersion()
+	w.recent[client.ObjectKeyFromObject(object)] = object.GetResourceVersion()
 }
 
 // behind reports whether an object from the cache is older than what was written. The event of that write is to come.
@@ -103,7 +125,10 @@ func (w *written) behind(object client.Object) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := client.ObjectKeyFromObject(object)
-	version, found := w.versions[key]
+	version, found := w.recent[key]
+	if !found {
+		version, found = w.older[key]
+	}
 	if !found {
 		return false
 	}
@@ -111,14 +136,16 @@ func (w *written) behind(object client.Object) bool {
 	if err == nil && order < 0 {
 		return true
 	}
-	delete(w.versions, key)
+	delete(w.recent, key)
+	delete(w.older, key)
 	return false
 }
 
 func (w *written) forget(key client.ObjectKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.versions, key)
+	delete(w.recent, key)
+	delete(w.older, key)
 }
 
 // eventType returns how an event about a verdict is marked: as a warning where people have to do something.

@@ -19,6 +19,8 @@ package controllers_test
 import (
 	"bufio"
 	"encoding/json"
+	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -48,6 +50,9 @@ type auditEvent struct {
 		Code int `json:"code"`
 	} `json:"responseStatus"`
 }
+
+// outdated marks what was refused because it was written on an outdated view.
+const outdated = ", outdated"
 
 // writes counts what the controller-manager wrote in the namespaces of a test since an offset in the audit log: what
 // the API server took, and what it refused. It returns where the log ends now.
@@ -80,6 +85,9 @@ func (w *world) writes(offset int64) (taken, refused map[string]int, end int64) 
 		if event.ResponseStatus.Code < 300 {
 			taken[what]++
 		} else {
+			if event.ResponseStatus.Code == http.StatusConflict {
+				what += outdated
+			}
 			refused[what]++
 		}
 	}
@@ -122,6 +130,8 @@ func (w *world) complete(began int64, want map[string]int) (look func(Gomega)) {
 			taken["coursecompletions/status"]--
 		}
 		g.Expect(taken).To(BeComparableTo(want))
+		// A cache that is behind may cost an attempt.
+		maps.DeleteFunc(refused, func(what string, n int) bool { return strings.HasSuffix(what, outdated) && n <= 2 })
 		g.Expect(refused).To(BeEmpty())
 	}
 }
