@@ -54,8 +54,8 @@ const (
 	// soon bounds what the operator does, and what the control plane's own controllers do for it. Only a failure takes
 	// so long: the machine may be slow and busy.
 	soon = 5 * time.Minute
-	// often is how often a condition is looked at.
-	often = 20 * time.Millisecond
+	// often is how often a condition is looked at. Looking more often makes the API server slower, and nothing faster.
+	often = 100 * time.Millisecond
 
 	serviceAccount = "completion-controller-manager"
 )

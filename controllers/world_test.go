@@ -81,7 +81,7 @@ func (w *world) eventually(look func(g Gomega)) {
 func (w *world) consistently(look func(g Gomega)) {
 	w.t.Helper()
 	w.awaitAllSeen()
-	NewWithT(w.t).Consistently(look, 1500*time.Millisecond+late.Most, 5*often).Should(Succeed())
+	NewWithT(w.t).Consistently(look, 1500*time.Millisecond+late.Most, often).Should(Succeed())
 }
 
 // awaitSeen waits until the manager has seen an object as it is here, or later: the watches of two kinds have no

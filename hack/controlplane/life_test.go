@@ -20,7 +20,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestLifeOfAControlPlane goes through everything that tests and demos do with a control plane.
@@ -58,11 +57,11 @@ func checkVersion(t *testing.T, s *starter) {
 func checkNamespaceComesAndGoes(t *testing.T, s *starter) {
 	s.mustKubectl("create", "namespace", "visitor")
 	// ServiceAccount admission refuses a pod until a controller has made the ServiceAccount.
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		_, err := s.kubectl("run", "guest", "-n", "visitor", "--image=none.invalid/none")
 		return err
 	})
-	s.mustKubectl("delete", "namespace", "visitor", "--timeout=50s")
+	s.mustKubectl("delete", "namespace", "visitor", "--timeout=110s")
 	if out, err := s.kubectl("get", "namespace", "visitor"); err == nil || !strings.Contains(err.Error(), "NotFound") {
 		t.Errorf("the deleted namespace is still there: %q, %v", out, err)
 	}
@@ -82,7 +81,7 @@ func checkKillAndStart(t *testing.T, s *starter) {
 			t.Errorf("%s after start: got %+v, want it running with another pid than %d", part, got, before.PID)
 		}
 	}
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		_, err := s.kubectl("get", "namespace", "survivor")
 		return err
 	})
@@ -98,7 +97,7 @@ func checkPauseAndResume(t *testing.T, s *starter) {
 	if got := s.do("resume", partAPIServer)[partAPIServer]; got.State != "running" {
 		t.Errorf("after resume: got %+v, want it running", got)
 	}
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		_, err := s.kubectl("get", "namespace", "survivor", "--request-timeout=5s")
 		return err
 	})

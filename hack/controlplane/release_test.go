@@ -142,7 +142,7 @@ func TestSecondBuilderWaitsAndSaysSo(t *testing.T) {
 	select {
 	case line := <-said:
 		wantContains(t, line, "another process is building")
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("the second builder does not say that it waits")
 	}
 	if err := first.Close(); err != nil {

@@ -123,7 +123,7 @@ func (s *starter) ask(c command) (got answer) {
 }
 
 func (s *starter) kubectl(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.ready.Kubectl, args...)
 	cmd.Env = append(os.Environ(),
@@ -148,14 +148,14 @@ func (s *starter) mustKubectl(args ...string) string {
 func (s *starter) wantGone(parts map[string]partInfo) {
 	s.t.Helper()
 	for name, part := range parts {
-		eventually(s.t, 30*time.Second, func() error {
+		eventually(s.t, patience, func() error {
 			if alive(part.PID) {
 				return fmt.Errorf("%s (pid %d) is still there", name, part.PID)
 			}
 			return nil
 		})
 	}
-	eventually(s.t, 30*time.Second, func() error {
+	eventually(s.t, patience, func() error {
 		if _, err := os.Stat(s.state); err == nil {
 			return errors.New("the state folder is still there")
 		} else if !errors.Is(err, os.ErrNotExist) {
@@ -191,6 +191,9 @@ func alive(pid int) bool {
 	}
 	return !strings.Contains(string(stat), ") Z ")
 }
+
+// patience is how long something may take on a slow and busy machine before the test gives up.
+const patience = 2 * time.Minute
 
 func eventually(t *testing.T, timeout time.Duration, check func() error) {
 	t.Helper()

@@ -163,7 +163,7 @@ func TestAttacksWithTheTokenOfAnotherInstitution(t *testing.T) {
 		u.delivery(t, "institution.id", mallory.id, "enrollment.status", 0, "event.send_at", "2024-01-01 00:00:00"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(answer.Outcome).To(Equal("updated"))
-	g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, "1s", often).
+	g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, aWhile, often).
 		Should(Equal(v1alpha1.ReasonActive))
 }
 

@@ -37,12 +37,14 @@ import (
 )
 
 const (
-	// soon bounds what the operator does by itself.
-	soon = 20 * time.Second
+	// soon bounds what the operator does by itself. Only a failure takes so long: the machine may be slow and busy.
+	soon = 3 * time.Minute
 	// eventually bounds what waits for the control plane's controllers, a leader election or a retry with backoff.
-	eventually = 90 * time.Second
-	// often is how often a condition is looked at.
-	often = 20 * time.Millisecond
+	eventually = 5 * time.Minute
+	// often is how often a condition is looked at. Looking more often makes the API server slower, and nothing faster.
+	often = 100 * time.Millisecond
+	// aWhile is how long something that must not happen has the time to.
+	aWhile = 2 * time.Second
 	// logEverything has the programs say as much as they can be asked to, so that what must not be in the logs is looked
 	// for where it is most likely.
 	logEverything = "--zap-log-level=7"

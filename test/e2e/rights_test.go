@@ -156,7 +156,7 @@ func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 			u := s.student()
 			giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser, r)
 			u.complete(t)
-			g.Consistently(func() (string, error) { return u.ready(t.Context()) }, "2s", "50ms").
+			g.Consistently(func() (string, error) { return u.ready(t.Context()) }, aWhile, often).
 				ShouldNot(Equal(v1alpha1.ReasonGranted))
 
 			giveBack()
@@ -178,7 +178,7 @@ func TestPlanningNeedsTheRightToChangeGrants(t *testing.T) {
 		right{verb: "patch", group: ours, resource: "grants"})
 	answer := u.deliver(t, "event.send_at", "2023-07-04 08:00:00", "enrollment.status", 0)
 	g.Expect(answer.Outcome).To(Equal("updated"), answer.String())
-	g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, "2s", "50ms").
+	g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, aWhile, often).
 		Should(Equal(v1alpha1.ReasonActive))
 
 	giveBack()
@@ -209,7 +209,7 @@ func TestControllerManagerNeedsItsViewOfEachKind(t *testing.T) {
 			giveBack := takeAwayView(t, "completion-controller-manager", controllerManagerUser, r.group, r.resource)
 			g.Expect(operator.ControllerManager.Launch()).To(Succeed())
 			u.complete(t)
-			g.Consistently(func() error { return operator.ControllerManager.Ready(t.Context()) }, "2s", "50ms").
+			g.Consistently(func() error { return operator.ControllerManager.Ready(t.Context()) }, aWhile, often).
 				ShouldNot(Succeed())
 			g.Expect(u.ready(t.Context())).To(Equal("no condition Ready"))
 
@@ -241,7 +241,7 @@ func TestSeatsNeedTheRightsToGiveAndToFree(t *testing.T) {
 			if verb == "delete" {
 				first.withdraw(t)
 			}
-			g.Consistently(func() (string, error) { return waiting.grantReason(t.Context()) }, "2s", "50ms").
+			g.Consistently(func() (string, error) { return waiting.grantReason(t.Context()) }, aWhile, often).
 				ShouldNot(Equal(v1alpha1.ReasonActive))
 
 			giveBack()

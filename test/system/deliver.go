@@ -33,7 +33,7 @@ import (
 )
 
 // deliveryTimeout is longer than the webhook server lets any delivery take.
-const deliveryTimeout = 30 * time.Second
+const deliveryTimeout = 2 * time.Minute
 
 // Answer is what the webhook server says to a delivery.
 type Answer struct {

@@ -32,7 +32,7 @@ import (
 )
 
 // openTimeout bounds how long an Institution takes until every webhook server accepts its token.
-const openTimeout = 60 * time.Second
+const openTimeout = 5 * time.Minute
 
 // Institution is one that was made as a platform team makes it, in a namespace of its own.
 type Institution struct {

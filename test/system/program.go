@@ -34,7 +34,9 @@ import (
 
 const (
 	// readyTimeout bounds how long a program may take to become ready, on a machine that is busy with other tests.
-	readyTimeout = 90 * time.Second
+	readyTimeout = 5 * time.Minute
+	// probeTimeout bounds a probe: what does not answer at all is not ready.
+	probeTimeout = 15 * time.Second
 	// stopGrace is how long a program may take to end after SIGTERM, as terminationGracePeriodSeconds in config.
 	stopGrace = 60 * time.Second
 	// tailLines is how much of a log an error shows.
@@ -162,7 +164,7 @@ func (p *Program) Start(ctx context.Context) error {
 	return p.WaitReady(ctx)
 }
 
-// WaitReady waits until the program says that it is ready, it ends, or 90 seconds are over.
+// WaitReady waits until the program says that it is ready, it ends, or readyTimeout is over.
 func (p *Program) WaitReady(ctx context.Context) error {
 	run := p.current()
 	if run == nil {
@@ -194,7 +196,7 @@ func (p *Program) Ready(ctx context.Context) error { return probe(ctx, p.readyUR
 func (p *Program) Live(ctx context.Context) error { return probe(ctx, p.liveURL) }
 
 func probe(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -58,8 +58,10 @@ const (
 	systemNamespace = "completion-system"
 	serviceAccount  = "completion-webhook-server"
 	exampleName     = "12345-123456-11-987654321"
-	// patience is how long something may take on a busy machine before the test gives up.
-	patience = 30 * time.Second
+	// patience is how long something may take on a slow and busy machine before the test gives up.
+	patience = 3 * time.Minute
+	// often is how often a condition is looked at. Looking more often makes the machine slower, and nothing faster.
+	often = 50 * time.Millisecond
 )
 
 var (
@@ -76,7 +78,8 @@ func TestMain(m *testing.M) {
 		controlPlane = c
 		// What the libraries log is no part of the tests; without this they complain that nobody asked for it.
 		ctrllog.SetLogger(logr.Discard())
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		SetDefaultEventuallyPollingInterval(often)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		utilruntime.Must(install(ctx))
 	}))
@@ -96,7 +99,7 @@ func install(ctx context.Context) error {
 	rights := filepath.Join(root, "config", "rbac")
 	for _, args := range [][]string{
 		{"apply", "--server-side", "-f", filepath.Join(root, "config", "crd", "bases")},
-		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"},
+		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=2m"},
 		{"create", "namespace", systemNamespace},
 		{"apply", "-f", filepath.Join(rights, "webhook_server_service_account.yaml")},
 		{"apply", "-f", filepath.Join(rights, "webhook_server_role.yaml")},
