@@ -168,6 +168,9 @@ func (r *CompletionPolicyReconciler) verdict(
 		if compiled = r.Compiler.Compile(policy, institutions[i].Spec.Privacy); !compiled.Ready() {
 			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: compiled.Message()}, compiled
 		}
+		if misplaced := compiled.Misplaced(institutions[i].Spec.NamespacePrefix); len(misplaced) > 0 {
+			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: plan.MessageOf(misplaced)}, nil
+		}
 	}
 	if policy.Spec.Suspend != nil && *policy.Spec.Suspend {
 		return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended,

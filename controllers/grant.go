@@ -258,13 +258,17 @@ func (r *GrantReconciler) provision(
 	if err != nil {
 		return r.pending(grant, err)
 	}
-	if faults := r.Limits.CheckGrant(&grant.Spec, tenant.Spec.NamespacePrefix); len(faults) > 0 {
+	if faults := r.Limits.CheckGrant(&grant.Spec, site(tenant)); len(faults) > 0 {
 		// What it had before it was refused stays, but for what is taken away.
 		_, err := r.take(ctx, grant, taken)
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
 			Message: faults[0].Error()}, 0}, err
 	}
 	return r.provisionLeft(ctx, grant, taken)
+}
+
+func site(tenant *tenant) plan.Site {
+	return plan.Site{Namespace: tenant.Namespace, Prefix: tenant.Spec.NamespacePrefix}
 }
 
 // putInPlace puts everything that the Grant says into the cluster.

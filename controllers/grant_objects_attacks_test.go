@@ -100,11 +100,26 @@ metadata:
   ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: evil, uid: evil}]
 `, invalid, refused},
 		{"a foreign namespace", "{apiVersion: v1, kind: ConfigMap, metadata: {name: evil, namespace: FOREIGN}}",
-			forbidden, forbidden},
+			invalid, refused},
+		{"a rollout", `
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: evil, namespace: INSTITUTION}
+`, invalid, refused},
 		{"another kind", "{apiVersion: v1, kind: Secret, metadata: {name: evil, namespace: INSTITUTION}}",
 			forbidden, forbidden},
 		{"a secret elsewhere", "{apiVersion: v1, kind: Secret, metadata: {name: token, namespace: FOREIGN}}",
-			forbidden, forbidden},
+			invalid, refused},
+		{"everybody, in the namespace", rbac + `kind: RoleBinding
+metadata: {name: evil, namespace: INSTITUTION}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: system:authenticated}]
+`, invalid, refused},
+		{"a ServiceAccount elsewhere", rbac + `kind: RoleBinding
+metadata: {name: evil, namespace: INSTITUTION}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: default, namespace: FOREIGN}]
+`, invalid, refused},
 		{"a token of a ServiceAccount", `
 apiVersion: v1
 kind: Secret
@@ -156,6 +171,8 @@ func (w *world) stillSafe(a attack) {
 		w.get(secret)
 		g.Expect(secret.Data).NotTo(BeEmpty())
 		g.Expect(secret.Labels).To(BeEmpty())
+	case "a rollout":
+		// The kind is not even served.
 	default:
 		w.absent(g, w.fill(a.object))
 	}

@@ -69,11 +69,11 @@ func TestPolicySaysWhatItKnowsOfRights(t *testing.T) {
 	w.allow(w.namespace, rule("", "configmaps"))
 	known := MakePolicy(w, "known").Object("note", w.fill(note)).Obj()
 	unknown := MakePolicy(w, "unknown").Object("welcome", w.fill(welcome)).Obj()
-	scope := MakePolicy(w, "scope").Object("role", `
+	scope := MakePolicy(w, "scope").Object("role", w.fill(`
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
-metadata: {name: "${string(user.id)}", namespace: somewhere}
-`).Object("map", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}").Obj()
+metadata: {name: "${string(user.id)}", namespace: INSTITUTION}
+`)).Object("map", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}").Obj()
 	w.create(w.account(), known, unknown, scope)
 	w.awaitAccess(known, v1alpha1.ReasonReady)
 	w.awaitAccess(unknown, v1alpha1.ReasonReady)

@@ -33,6 +33,7 @@ import (
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -178,7 +179,12 @@ func makeWorld(t *testing.T) *world {
 	w := &world{
 		t: t, id: v1alpha1.PlatformID(1000 + n), namespace: fmt.Sprintf("world-%d", n), prefix: fmt.Sprintf("wld%d-", n),
 		token: fmt.Sprintf("token-of-world-%d-which-is-long-enough", n), clock: &stepClock{began: time.Now()}, logs: &logs{},
-		limits: plan.Limits{PodSecurityCap: v1alpha1.PodSecurityRestricted}, stop: func() {},
+		limits: plan.Limits{
+			PodSecurityCap: v1alpha1.PodSecurityRestricted, NetworkIsolationCap: v1alpha1.NetworkIsolationNone,
+			NamespaceLabelDomains: []string{"example.org"},
+			ObjectKinds:           []schema.GroupKind{{Group: fmt.Sprintf("world-%d.example.org", n), Kind: "Badge"}},
+		},
+		stop: func() {},
 		patience: controllers.Patience{
 			Absent: time.Millisecond, Replaced: time.Millisecond, Restored: time.Millisecond},
 	}

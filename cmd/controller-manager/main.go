@@ -25,11 +25,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 	_ "time/tzdata" // The zones of institutions must not depend on the image.
 
 	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -65,6 +67,10 @@ type options struct {
 	podSecurityCap       string
 	allowGroupSubjects   bool
 	allowWorkloadObjects bool
+	networkIsolationCap  string
+	labelDomains         string
+	objectKinds          string
+	objectNamespaces     string
 	otlpEndpoint         string
 
 	log zap.Options
@@ -86,7 +92,15 @@ func (o *options) bind(flags *flag.FlagSet) {
 		"The least strict pod security level of granted namespaces: restricted, baseline or privileged.")
 	flags.BoolVar(&o.allowGroupSubjects, "allow-group-subjects", false, "Let policies and grants give access to groups.")
 	flags.BoolVar(&o.allowWorkloadObjects, "allow-workload-objects", false,
-		"Let the objects of policies and grants be pods, and kinds that make pods.")
+		"Let the objects of policies and grants be pods, and the kinds of Kubernetes that make pods.")
+	flags.StringVar(&o.objectKinds, "object-kinds", "",
+		"Further kinds that objects of policies and grants may have, such as Certificate.cert-manager.io, separated by commas.")
+	flags.StringVar(&o.objectNamespaces, "object-namespaces", "",
+		"Namespaces that objects may go into beside an institution's own and those that it grants, separated by commas.")
+	flags.StringVar(&o.networkIsolationCap, "network-isolation-cap", string(plan.DefaultNetworkIsolationCap),
+		"The least network isolation of granted namespaces: IngressAndEgress, Ingress or None.")
+	flags.StringVar(&o.labelDomains, "namespace-label-domains", "",
+		"Domains that labels and annotations of granted namespaces may have, such as example.com, separated by commas.")
 	flags.StringVar(&o.otlpEndpoint, "otlp-endpoint", "",
 		"The URL of a collector that takes traces as OTLP over gRPC, such as http://collector:4317. Empty: no tracing.")
 	o.log.BindFlags(flags)
@@ -97,6 +111,21 @@ func (o *options) validate() error {
 	case v1alpha1.PodSecurityPrivileged, v1alpha1.PodSecurityBaseline, v1alpha1.PodSecurityRestricted:
 	default:
 		return fmt.Errorf("--pod-security-cap is %q: use restricted, baseline or privileged", o.podSecurityCap)
+	}
+	switch v1alpha1.NetworkIsolation(o.networkIsolationCap) {
+	case v1alpha1.NetworkIsolationNone, v1alpha1.NetworkIsolationIngress, v1alpha1.NetworkIsolationIngressAndEgress:
+	default:
+		return fmt.Errorf("--network-isolation-cap is %q: use IngressAndEgress, Ingress or None", o.networkIsolationCap)
+	}
+	for _, domain := range list(o.labelDomains) {
+		if wrong := plan.CheckLabelDomain(domain); wrong != "" {
+			return fmt.Errorf("--namespace-label-domains has %q: %s", domain, wrong)
+		}
+	}
+	for _, namespace := range list(o.objectNamespaces) {
+		if plan.SystemNamespace(namespace) {
+			return fmt.Errorf("--object-namespaces has %q: nothing is granted in system namespaces", namespace)
+		}
 	}
 	// From 8 on, the client library logs the bodies of requests and answers: tokens and personal data.
 	if o.log.Level != nil && o.log.Level.Enabled(maxVerbosity-1) {
@@ -150,11 +179,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
-		Limits: plan.Limits{
-			PodSecurityCap:       v1alpha1.PodSecurityLevel(o.podSecurityCap),
-			AllowGroupSubjects:   o.allowGroupSubjects,
-			AllowWorkloadObjects: o.allowWorkloadObjects,
-		},
+		Limits:  o.limits(),
 		Clock:   machineclock.New(),
 		Workers: o.workers,
 		Tracing: provider,
@@ -167,6 +192,26 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	ctrl.Log.Info("Starting the controller-manager", "version", version)
 	return mgr.Start(ctx)
+}
+
+func (o *options) limits() plan.Limits {
+	limits := plan.Limits{
+		PodSecurityCap:        v1alpha1.PodSecurityLevel(o.podSecurityCap),
+		AllowGroupSubjects:    o.allowGroupSubjects,
+		AllowWorkloadObjects:  o.allowWorkloadObjects,
+		NetworkIsolationCap:   v1alpha1.NetworkIsolation(o.networkIsolationCap),
+		NamespaceLabelDomains: list(o.labelDomains),
+		ObjectNamespaces:      list(o.objectNamespaces),
+	}
+	for _, kind := range list(o.objectKinds) {
+		limits.ObjectKinds = append(limits.ObjectKinds, schema.ParseGroupKind(kind))
+	}
+	return limits
+}
+
+// list returns what is between the commas of a flag.
+func list(flag string) []string {
+	return strings.FieldsFunc(flag, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func (o *options) newManager(config *rest.Config, scheme *runtime.Scheme) (ctrl.Manager, error) {

@@ -17,12 +17,14 @@ limitations under the License.
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/api/validate/content"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -34,9 +36,24 @@ type Limits struct {
 	PodSecurityCap v1alpha1.PodSecurityLevel
 	// AllowGroupSubjects lets access be given to groups.
 	AllowGroupSubjects bool
-	// AllowWorkloadObjects lets templated objects be pods, and kinds that make pods.
+	// AllowWorkloadObjects lets templated objects be pods, and the kinds of Kubernetes that make pods.
 	AllowWorkloadObjects bool
+	// NetworkIsolationCap is the least isolation that a granted namespace may have. Empty is DefaultNetworkIsolationCap.
+	NetworkIsolationCap v1alpha1.NetworkIsolation
+	// NamespaceLabelDomains are the domains that labels and annotations of granted namespaces may have; see
+	// CheckLabelDomain. Keys without a domain need none.
+	NamespaceLabelDomains []string
+	// ObjectKinds are the kinds that templated objects may have beside those that are harmless everywhere.
+	ObjectKinds []schema.GroupKind
+	// ObjectNamespaces are namespaces of others that templated objects may go into.
+	ObjectNamespaces []string
 }
+
+// DefaultNetworkIsolationCap is the least isolation where the installation says nothing: nobody else's pods reach in.
+const DefaultNetworkIsolationCap = v1alpha1.NetworkIsolationIngress
+
+// Site is where an institution is: the namespace that it lives in, and what the names of its others start with.
+type Site struct{ Namespace, Prefix string }
 
 // Fault is one thing that is wrong in a policy or a Grant.
 type Fault struct {
@@ -56,6 +73,18 @@ var strictness = map[v1alpha1.PodSecurityLevel]int{
 	v1alpha1.PodSecurityRestricted: 2,
 }
 
+// isolation orders what network policies let through; a greater number is stricter.
+var isolation = map[v1alpha1.NetworkIsolation]int{
+	v1alpha1.NetworkIsolationNone:             0,
+	v1alpha1.NetworkIsolationIngress:          1,
+	v1alpha1.NetworkIsolationIngressAndEgress: 2,
+}
+
+// trustedKeys are labels without a domain by which well-known software, or the network policies that people copy,
+// recognise a namespace.
+var trustedKeys = []string{"control-plane", "istio-injection", "istio-discovery", "metrics", "monitoring", "name",
+	"prometheus", "webhook"}
+
 // reservedDomains are label and annotation domains that belong to Kubernetes or to this operator: a granted namespace
 // that could set them could, for one, choose its own pod security level.
 var reservedDomains = []string{"kubernetes.io", "k8s.io", v1alpha1.GroupName, "openshift.io"}
@@ -71,27 +100,28 @@ const (
 )
 
 // CheckGrant returns what the installation or the institution does not allow in a Grant.
-func (l Limits) CheckGrant(spec *v1alpha1.GrantSpec, prefix string) []Fault {
+func (l Limits) CheckGrant(spec *v1alpha1.GrantSpec, site Site) []Fault {
 	var faults []Fault
 	for i := range spec.Namespaces {
 		path := fmt.Sprintf("spec.namespaces[%d]", i)
-		faults = append(faults, l.checkNamespace(&spec.Namespaces[i], path, prefix)...)
+		faults = append(faults, l.checkNamespace(&spec.Namespaces[i], path, site.Prefix)...)
 		faults = append(faults, checkRevocable(&spec.Namespaces[i], path, spec.Holder.InstitutionID)...)
 	}
 	faults = append(faults, checkTakes(&spec.Revokes)...)
-	return append(faults, l.checkObjects(spec.Objects, "object")...)
+	return append(faults, l.checkObjects(spec.Objects, "object", l.reachOf(site, spec.Namespaces))...)
 }
 
 func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix string) []Fault {
 	faults := checkNamespaceName(ns.Name, path+".name", prefix)
-	faults = append(faults, checkKeys(ns.Labels, path+".labels", v1alpha1.LabelRevocable)...)
-	faults = append(faults, checkKeys(ns.Annotations, path+".annotations")...)
+	faults = append(faults, checkNamespaceKeys(l, ns.Labels, path+".labels", v1alpha1.LabelRevocable)...)
+	faults = append(faults, checkNamespaceKeys(l, ns.Annotations, path+".annotations")...)
 	for key, value := range ns.Labels {
 		if len(content.IsLabelValue(value)) > 0 {
 			faults = append(faults, Fault{path + ".labels[" + key + "]", notALabelValue})
 		}
 	}
 	faults = append(faults, l.checkPodSecurity(ns.PodSecurity, path+".podSecurity")...)
+	faults = append(faults, l.checkIsolation(ns.NetworkIsolation, path+".networkIsolation")...)
 	faults = append(faults, checkQuantities(ns.Quota, path+".quota")...)
 	for _, limit := range ns.Limits {
 		at := path + ".limits[" + string(limit.Type) + "]"
@@ -140,18 +170,53 @@ func SystemNamespace(name string) bool {
 		strings.HasPrefix(name, "openshift-")
 }
 
-// checkKeys checks the keys of labels or annotations. Those that are free may be used though their domain is reserved.
-func checkKeys[V any](keyed map[string]V, path string, free ...string) []Fault {
+const notAKey = "the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an optional DNS " +
+	"prefix and '/'"
+
+// checkNamespaceKeys checks the keys of a granted namespace's labels or annotations. Much software trusts a namespace by
+// what it carries: so a key may have no domain, or one that the installation allows, or be one of those that are free.
+func checkNamespaceKeys[V any](l Limits, keyed map[string]V, path string, free ...string) []Fault {
+	var faults []Fault
+	for key := range keyed {
+		domain, _, found := strings.Cut(key, "/")
+		at := path + "[" + key + "]"
+		switch {
+		case len(content.IsLabelKey(key)) > 0:
+			faults = append(faults, Fault{at, notAKey})
+		case slices.Contains(free, key):
+		case !found && slices.Contains(trustedKeys, key):
+			faults = append(faults, Fault{at, "namespaces with this key are trusted by others: use another one"})
+		case found && reserved(domain):
+			faults = append(faults, Fault{at, "the domain " + domain + " is reserved: use a key without a domain"})
+		case found && !slices.Contains(l.NamespaceLabelDomains, domain):
+			faults = append(faults, Fault{at, "this installation does not allow the domain " + domain + " on granted " +
+				"namespaces: use a key without a domain, or the controller-manager's flag --namespace-label-domains allows it"})
+		}
+	}
+	return faults
+}
+
+// CheckLabelDomain returns why an installation cannot allow a domain on granted namespaces; empty if it can.
+func CheckLabelDomain(domain string) string {
+	switch {
+	case len(content.IsDNS1123Subdomain(domain)) > 0:
+		return "it is not a domain"
+	case reserved(domain):
+		return "it belongs to Kubernetes or to this operator, which trust what carries it"
+	}
+	return ""
+}
+
+// checkKeys checks the keys of labels or annotations of an object.
+func checkKeys[V any](keyed map[string]V, path string) []Fault {
 	var faults []Fault
 	for key := range keyed {
 		if len(content.IsLabelKey(key)) > 0 {
-			faults = append(faults, Fault{path + "[" + key + "]",
-				"the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an optional DNS " +
-					"prefix and '/'"})
+			faults = append(faults, Fault{path + "[" + key + "]", notAKey})
 			continue
 		}
 		domain, _, found := strings.Cut(key, "/")
-		if found && reserved(domain) && !slices.Contains(free, key) {
+		if found && reserved(domain) {
 			faults = append(faults, Fault{path + "[" + key + "]", "the domain " + domain + " is reserved: use one of your own"})
 		}
 	}
@@ -171,6 +236,15 @@ func (l Limits) checkPodSecurity(level v1alpha1.PodSecurityLevel, path string) [
 	}
 	return []Fault{{path, fmt.Sprintf("%s is less strict than this installation allows (%s): the controller-manager's "+
 		"flag --pod-security-cap raises it", level, l.PodSecurityCap)}}
+}
+
+func (l Limits) checkIsolation(level v1alpha1.NetworkIsolation, path string) []Fault {
+	least := cmp.Or(l.NetworkIsolationCap, DefaultNetworkIsolationCap)
+	if level == "" || isolation[level] >= isolation[least] {
+		return nil
+	}
+	return []Fault{{path, fmt.Sprintf("%s lets more through than this installation allows (%s): the controller-manager's "+
+		"flag --network-isolation-cap raises it", level, least)}}
 }
 
 func (l Limits) checkSubject(kind v1alpha1.SubjectKind, path string) []Fault {

@@ -35,12 +35,51 @@ var workloads = map[string][]string{
 	"extensions": {"Deployment", "DaemonSet", "ReplicaSet"},
 }
 
+// harmless are the kinds that templated objects may have everywhere: none of them runs programs, by itself or by a
+// controller that many clusters have. What a kind of others does nobody can know here, so an installation allows each.
+var harmless = map[string][]string{
+	"":                          {"ConfigMap", "Secret", "Service", "ServiceAccount", "PersistentVolumeClaim", "ResourceQuota", "LimitRange"},
+	"networking.k8s.io":         {"NetworkPolicy", "Ingress"},
+	"rbac.authorization.k8s.io": {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"},
+	"policy":                    {"PodDisruptionBudget"},
+	"autoscaling":               {"HorizontalPodAutoscaler"},
+}
+
 // metadataFields are what the metadata of a templated object may hold. Everything else is the API server's or the
 // operator's: with a finalizer or an owner, for one, somebody else would decide when the object goes.
 var metadataFields = []string{"name", "namespace", "labels", "annotations"}
 
+// reach says which namespaces templated objects may go into, and whose ServiceAccounts they may give access to.
+type reach struct {
+	site    Site
+	granted []string
+	foreign []string
+}
+
+func (l Limits) reachOf(site Site, namespaces []v1alpha1.GrantedNamespace) reach {
+	r := reach{site: site, foreign: l.ObjectNamespaces}
+	for i := range namespaces {
+		r.granted = append(r.granted, namespaces[i].Name)
+	}
+	return r
+}
+
+// own reports whether a namespace is the institution's.
+func (r reach) own(name string) bool {
+	return name != "" && name == r.site.Namespace || slices.Contains(r.granted, name) ||
+		r.site.Prefix != "" && strings.HasPrefix(name, r.site.Prefix)
+}
+
+func (r reach) check(name, path string) []Fault {
+	if r.own(name) || slices.Contains(r.foreign, name) {
+		return nil
+	}
+	return []Fault{{path, "objects go into namespaces of the same grant, those that start with the institution's " +
+		"namespacePrefix, and the institution's own: the controller-manager's flag --object-namespaces allows others"}}
+}
+
 // checkObjects holds the objects of a Grant against the limits. Part is the field of an entry that has the object.
-func (l Limits) checkObjects(objects []v1alpha1.GrantedObject, part string) []Fault {
+func (l Limits) checkObjects(objects []v1alpha1.GrantedObject, part string, reach reach) []Fault {
 	var faults []Fault
 	first := map[string]v1alpha1.EntryName{}
 	for i := range objects {
@@ -56,7 +95,8 @@ func (l Limits) checkObjects(objects []v1alpha1.GrantedObject, part string) []Fa
 		}
 		wrong := l.checkShape(object, path)
 		if len(wrong) == 0 {
-			wrong = checkMetadata(object["metadata"].(map[string]any), path+".metadata")
+			wrong = checkMetadata(object["metadata"].(map[string]any), path+".metadata", reach)
+			wrong = append(wrong, l.checkBinding(object, path, reach, false)...)
 		}
 		faults = append(faults, wrong...)
 		if len(wrong) > 0 {
@@ -135,19 +175,84 @@ func (l Limits) checkKind(object map[string]any, path string) []Fault {
 		return []Fault{{path + ".kind", "the kinds of " + v1alpha1.GroupName + " are not granted"}}
 	case version.Group == "" && kind == "Namespace":
 		return []Fault{{path + ".kind", "namespaces are granted by spec.namespaces, not as objects"}}
-	case !l.AllowWorkloadObjects && slices.Contains(workloads[version.Group], kind):
+	case slices.Contains(workloads[version.Group], kind):
+		if l.AllowWorkloadObjects {
+			return nil
+		}
 		return []Fault{{path + ".kind", "this installation grants nothing that runs programs: the controller-manager's " +
 			"flag --allow-workload-objects allows it"}}
+	case !slices.Contains(harmless[version.Group], kind) &&
+		!slices.Contains(l.ObjectKinds, schema.GroupKind{Group: version.Group, Kind: kind}):
+		name := schema.GroupKind{Group: version.Group, Kind: kind}.String()
+		return []Fault{{path + ".kind", "this installation does not grant the kind " + name + ", which may run programs: " +
+			"the controller-manager's flag --object-kinds=" + name + " allows it"}}
 	}
 	return nil
 }
 
+// checkBinding checks to whom a RoleBinding or ClusterRoleBinding gives access: to those that spec.namespaces could give it
+// to. Of a template, what holds an expression is looked at once it is rendered, and ServiceAccounts once the prefix is
+// known.
+func (l Limits) checkBinding(object map[string]any, path string, reach reach, template bool) []Fault {
+	apiVersion, _ := object["apiVersion"].(string)
+	kind, _ := object["kind"].(string)
+	if schema.FromAPIVersionAndKind(apiVersion, kind).Group != "rbac.authorization.k8s.io" ||
+		kind != "RoleBinding" && kind != "ClusterRoleBinding" || object["subjects"] == nil {
+		return nil
+	}
+	subjects, ok := object["subjects"].([]any)
+	if !ok && !template {
+		return []Fault{{path + ".subjects", "it must be a list of subjects"}}
+	}
+	var faults []Fault
+	for i := range subjects {
+		at := fmt.Sprintf("%s.subjects[%d]", path, i)
+		subject, ok := subjects[i].(map[string]any)
+		if !ok && !template {
+			faults = append(faults, Fault{at, "it must be a subject, with kind and name"})
+		}
+		if ok {
+			faults = append(faults, l.checkBound(subject, at, reach, template)...)
+		}
+	}
+	return faults
+}
+
+func (l Limits) checkBound(subject map[string]any, path string, reach reach, template bool) []Fault {
+	text := func(key string) (value string, known bool) {
+		value, _ = subject[key].(string)
+		return value, !template || !strings.Contains(value, "${")
+	}
+	kind, known := text("kind")
+	if !known {
+		return nil
+	}
+	if !slices.Contains([]string{"User", "Group", "ServiceAccount"}, kind) {
+		return []Fault{{path + ".kind", "it must be User, Group or ServiceAccount"}}
+	}
+	faults := l.checkSubject(v1alpha1.SubjectKind(kind), path)
+	name, known := text("name")
+	if known || strings.HasPrefix(name, "system:") {
+		faults = append(faults, checkSubjectName(v1alpha1.SubjectKind(kind), name, path)...)
+	}
+	namespace, known := text("namespace")
+	if kind == "ServiceAccount" && known && reach.site.Prefix != "" && !reach.own(namespace) {
+		faults = append(faults, Fault{path + ".namespace", "it is not of this institution: access goes to ServiceAccounts of " +
+			"the institution's own namespace, and of those that it grants"})
+	}
+	return faults
+}
+
 // checkMetadata checks the metadata of a rendered object, whose shape has been checked.
-func checkMetadata(metadata map[string]any, path string) []Fault {
+func checkMetadata(metadata map[string]any, path string, reach reach) []Fault {
 	name, _ := metadata["name"].(string)
 	faults := checkObjectName(name, path+".name")
 	if namespace, ok := metadata["namespace"].(string); ok {
-		faults = append(faults, checkObjectNamespace(namespace, path+".namespace")...)
+		wrong := checkObjectNamespace(namespace, path+".namespace")
+		if len(wrong) == 0 {
+			wrong = reach.check(namespace, path+".namespace")
+		}
+		faults = append(faults, wrong...)
 	}
 	labels, _ := metadata["labels"].(map[string]any)
 	for key, value := range labels {

@@ -75,6 +75,8 @@ type objectTemplate struct {
 	path    string
 	root    *node
 	outline ObjectOutline
+	// content is the template as it was written.
+	content map[string]any
 }
 
 // node is one value in the template of an object: exactly one of its fields counts.
@@ -98,6 +100,25 @@ func (p *Policy) Objects() []ObjectOutline {
 	return outlines
 }
 
+// Misplaced returns which objects go into namespaces, or give access to ServiceAccounts, that are not for them, as far as that is known before anything is
+// rendered. It is for a policy that is Ready, in an institution with this prefix.
+func (p *Policy) Misplaced(prefix string) []Fault {
+	reach := reach{site: Site{Namespace: p.namespace, Prefix: prefix}, foreign: p.limits.ObjectNamespaces}
+	for i := range p.namespaces {
+		if name, fixed := literal(p.namespaces[i].name); fixed {
+			reach.granted = append(reach.granted, name)
+		}
+	}
+	var faults []Fault
+	for i := range p.objects {
+		if outline := &p.objects[i].outline; outline.Place == PlaceFixed {
+			faults = append(faults, reach.check(outline.Namespace, outline.Field+".metadata.namespace")...)
+		}
+		faults = append(faults, p.limits.checkBinding(p.objects[i].content, p.objects[i].path, reach, true)...)
+	}
+	return faults
+}
+
 func (c *compilation) object(template *v1alpha1.ObjectTemplate, path string) {
 	path += ".template"
 	if len(template.Template.Raw) > maxObjectSize {
@@ -112,7 +133,8 @@ func (c *compilation) object(template *v1alpha1.ObjectTemplate, path string) {
 	}
 	faults := len(c.policy.Faults)
 	c.policy.Faults = append(c.policy.Faults, c.policy.limits.checkShape(content, path)...)
-	compiled := objectTemplate{name: template.Name, path: path}
+	c.policy.Faults = append(c.policy.Faults, c.policy.limits.checkBinding(content, path, reach{}, true)...)
+	compiled := objectTemplate{name: template.Name, path: path, content: content}
 	compiled.root = c.node(content, path, expression.UseValue, 0)
 	if c.expressions > maxObjectExpressions {
 		c.fault(path, fmt.Errorf("with it %d strings of the policy's objects hold expressions, at most %d are allowed",

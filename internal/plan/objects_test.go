@@ -45,7 +45,7 @@ func rawOf(t *testing.T, text string) runtime.RawExtension {
 func objectsPolicy(t *testing.T, limits Limits, objects ...string) *Policy {
 	t.Helper()
 	policy := &v1alpha1.CompletionPolicy{}
-	policy.Name = "lab"
+	policy.Namespace, policy.Name = "school", "lab"
 	policy.Spec.GrantPer = v1alpha1.GrantPerCompletion
 	policy.Spec.Namespaces = []v1alpha1.NamespaceTemplate{{Name: "grad-${user.id}"}}
 	policy.Spec.ServiceAccountName = "policies"
@@ -236,20 +236,20 @@ func TestWorkloadObjectsNeedAnAllowance(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			object := fmt.Sprintf("{apiVersion: %s, kind: %s, metadata: {name: a, namespace: b}}", version, kind)
+			object := fmt.Sprintf("{apiVersion: %s, kind: %s, metadata: {name: a, namespace: school}}", version, kind)
 			policy := objectsPolicy(t, testLimits, object)
 			if policy.Ready() || !strings.Contains(policy.Message(), "--allow-workload-objects") {
 				t.Errorf("without the allowance: %q", policy.Message())
 			}
 			granted := &v1alpha1.GrantSpec{Objects: []v1alpha1.GrantedObject{{Name: "a", Object: rawOf(t, object)}}}
-			faults := testLimits.CheckGrant(granted, "grad-")
+			faults := testLimits.CheckGrant(granted, Site{"school", "grad-"})
 			if len(faults) != 1 || faults[0].Field != "spec.objects[0].object.kind" {
 				t.Errorf("a grant without the allowance: %v", faults)
 			}
 			if policy := objectsPolicy(t, allowing, object); !policy.Ready() {
 				t.Errorf("with the allowance: %s", policy.Message())
 			}
-			if faults := allowing.CheckGrant(granted, "grad-"); len(faults) > 0 {
+			if faults := allowing.CheckGrant(granted, Site{"school", "grad-"}); len(faults) > 0 {
 				t.Errorf("a grant with the allowance: %v", faults)
 			}
 		})

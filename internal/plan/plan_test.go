@@ -24,6 +24,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -54,7 +55,12 @@ type result struct {
 	Completions []CompletionPlan `json:"completions"`
 }
 
-var testLimits = Limits{PodSecurityCap: v1alpha1.PodSecurityRestricted}
+var testLimits = Limits{
+	PodSecurityCap:        v1alpha1.PodSecurityRestricted,
+	NamespaceLabelDomains: []string{"example.edu"},
+	ObjectKinds: []schema.GroupKind{{Group: "example.org", Kind: "Badge"}, {Group: "example.org", Kind: "ConfigMap"},
+		{Kind: "PersistentVolume"}},
+}
 
 func (g *golden) person(t *testing.T) Person {
 	t.Helper()

@@ -36,6 +36,8 @@ type Policy struct {
 	// Faults are what is wrong with it. A policy with faults grants nothing new and keeps what it granted.
 	Faults []Fault
 
+	// namespace that the policy is in.
+	namespace  string
 	limits     Limits
 	courses    map[v1alpha1.PlatformID]bool
 	match      *expression.Predicate
@@ -70,7 +72,7 @@ type quantityTemplates map[string]*expression.Template
 // never fails: what is wrong is in Faults. Privacy is that of the policy's institution; a field that it does not keep
 // cannot be used.
 func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, limits Limits) *Policy {
-	compiled := &Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), limits: limits}
+	compiled := &Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), namespace: policy.Namespace, limits: limits}
 	env, err := expression.NewCompiler(expression.Scope{GrantPer: compiled.Spec.GrantPer, Privacy: privacy})
 	if err != nil {
 		compiled.Faults = []Fault{{"spec", err.Error()}}
@@ -140,8 +142,11 @@ func (c *compilation) namespace(ns *v1alpha1.NamespaceTemplate, path string) {
 		quota:       c.quantities(ns.ResourceQuota.Hard, path+".resourceQuota.hard"),
 	}
 	c.policy.Faults = append(c.policy.Faults, c.policy.limits.checkPodSecurity(ns.PodSecurity, path+".podSecurity")...)
-	c.policy.Faults = append(c.policy.Faults, checkKeys(ns.Labels, path+".labels", v1alpha1.LabelRevocable)...)
-	c.policy.Faults = append(c.policy.Faults, checkKeys(ns.Annotations, path+".annotations")...)
+	c.policy.Faults = append(c.policy.Faults,
+		c.policy.limits.checkIsolation(ns.NetworkIsolation, path+".networkIsolation")...)
+	c.policy.Faults = append(c.policy.Faults,
+		checkNamespaceKeys(c.policy.limits, ns.Labels, path+".labels", v1alpha1.LabelRevocable)...)
+	c.policy.Faults = append(c.policy.Faults, checkNamespaceKeys(c.policy.limits, ns.Annotations, path+".annotations")...)
 	for i := range ns.Limits {
 		limit := &ns.Limits[i]
 		at := fmt.Sprintf("%s.limits[%d]", path, i)
@@ -215,12 +220,15 @@ func (c *compilation) quantities(values map[string]v1alpha1.QuantityTemplate, pa
 func (p *Policy) Ready() bool { return len(p.Faults) == 0 }
 
 // Message returns what is wrong with the policy, for its condition.
-func (p *Policy) Message() string {
+func (p *Policy) Message() string { return MessageOf(p.Faults) }
+
+// MessageOf returns faults as one message, for a condition.
+func MessageOf(faults []Fault) string {
 	const most = 8
 	lines := make([]string, 0, most+1)
-	for i, fault := range p.Faults {
+	for i, fault := range faults {
 		if i == most {
-			lines = append(lines, fmt.Sprintf("and %d more", len(p.Faults)-most))
+			lines = append(lines, fmt.Sprintf("and %d more", len(faults)-most))
 			break
 		}
 		lines = append(lines, fault.Error())

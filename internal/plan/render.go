@@ -132,8 +132,10 @@ func (r *renderer) quantities(templates quantityTemplates, path string) map[stri
 
 // allowed returns the first thing about what was rendered that the institution or the installation does not allow.
 func (p *Policy) allowed(rendered *granted, holder v1alpha1.GrantHolder, prefix string) error {
-	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Holder: holder, Namespaces: rendered.namespaces}, prefix)
-	faults = append(faults, p.limits.checkObjects(rendered.objects, "template")...)
+	site := Site{Namespace: p.namespace, Prefix: prefix}
+	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Holder: holder, Namespaces: rendered.namespaces}, site)
+	faults = append(faults,
+		p.limits.checkObjects(rendered.objects, "template", p.limits.reachOf(site, rendered.namespaces))...)
 	if len(faults) == 0 {
 		return nil
 	}

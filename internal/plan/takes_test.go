@@ -390,7 +390,7 @@ func TestRevocableLabel(t *testing.T) {
 			}
 			faults := testLimits.CheckGrant(&v1alpha1.GrantSpec{
 				Holder: v1alpha1.GrantHolder{InstitutionID: 1, UserID: 5}, Namespaces: []v1alpha1.GrantedNamespace{ns},
-			}, "grad-")
+			}, Site{"school", "grad-"})
 			if tc.wantField == "" {
 				if len(faults) != 0 {
 					t.Errorf("faults are %v, want none", faults)
