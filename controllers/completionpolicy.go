@@ -32,6 +32,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -162,6 +163,10 @@ func (r *CompletionPolicyReconciler) verdict(
 	if len(institutions) == 0 {
 		return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonInstitutionMissing,
 			Message: "no Institution is in this namespace: a policy works beside one"}, nil
+	}
+	if why := informers.WhyUndecodable(policy); why != "" {
+		return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy,
+			Message: "the policy cannot be decoded, and plans nothing until it is corrected: " + why}, nil
 	}
 	var compiled *plan.Policy
 	for i := range institutions {

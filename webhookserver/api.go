@@ -30,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/informers"
 )
 
 // apiConnection is how the API is reached. Nothing has to be asked for to make one, so it can be made while the API is
@@ -78,14 +79,16 @@ func (c *apiConnection) completions() (client.Client, error) {
 	return client.WithFieldOwner(client.WithFieldValidation(direct, metav1.FieldValidationStrict), fieldOwner), nil
 }
 
-// institutions returns a cache of Institutions and its informer.
-func (c *apiConnection) institutions(ctx context.Context) (cache.Cache, cache.Informer, error) {
-	institutions, err := cache.New(c.config, cache.Options{
+// institutions returns a cache of Institutions and its informer, which the keeper keeps.
+func (c *apiConnection) institutions(
+	ctx context.Context, keeper *informers.Keeper,
+) (cache.Cache, cache.Informer, error) {
+	institutions, err := cache.New(c.config, keeper.Options(cache.Options{
 		HTTPClient:       c.http,
 		Scheme:           c.scheme,
 		Mapper:           c.mapper,
 		DefaultTransform: cache.TransformStripManagedFields(),
-	})
+	}))
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing the cache of institutions: %w", err)
 	}

@@ -44,6 +44,8 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/internal/informers"
 )
 
 // Registry takes the server's metrics and hands out what is in it.
@@ -175,7 +177,11 @@ func (s *Server) connect(ctx context.Context) (client.Client, cache.Informer, er
 		return nil, nil, err
 	}
 	var informer cache.Informer
-	s.cache, informer, err = api.institutions(ctx)
+	keeper := informers.New(api.config, api.scheme, s.options.Log)
+	if err := keeper.Register(s.options.Registry); err != nil {
+		return nil, nil, fmt.Errorf("registering the metrics of the informers: %w", err)
+	}
+	s.cache, informer, err = api.institutions(ctx, keeper)
 	return completions, informer, err
 }
 

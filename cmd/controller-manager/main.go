@@ -37,11 +37,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 	"github.com/lxp-dev/course-completion-operator/internal/tracing"
@@ -174,7 +176,11 @@ func run(ctx context.Context, o options) (err error) {
 	if err := api.run(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	mgr, err := o.newManager(config, scheme)
+	keeper := informers.New(config, scheme, ctrl.Log)
+	if err := keeper.Register(metrics.Registry); err != nil {
+		return fmt.Errorf("add the metrics of the informers: %w", err)
+	}
+	mgr, err := o.newManager(config, scheme, keeper)
 	if err != nil {
 		return err
 	}
@@ -187,7 +193,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := addChecks(mgr); err != nil {
+	if err := addChecks(mgr, keeper); err != nil {
 		return err
 	}
 	ctrl.Log.Info("Starting the controller-manager", "version", version)
@@ -214,10 +220,12 @@ func list(flag string) []string {
 	return strings.FieldsFunc(flag, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-func (o *options) newManager(config *rest.Config, scheme *runtime.Scheme) (ctrl.Manager, error) {
+func (o *options) newManager(
+	config *rest.Config, scheme *runtime.Scheme, keeper *informers.Keeper,
+) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(),
+		Cache:                         keeper.Options(controllers.CacheOptions()),
 		Metrics:                       o.metrics(),
 		HealthProbeBindAddress:        o.healthAddress,
 		PprofBindAddress:              o.pprofAddress,
@@ -243,8 +251,8 @@ func (o *options) metrics() metricsserver.Options {
 }
 
 // addChecks lets the program be alive while it runs, and ready once its caches are: also as a standby, which so takes
-// over with warm caches.
-func addChecks(mgr ctrl.Manager) error {
+// over with warm caches. It is not ready while a kind cannot be listed or watched.
+func addChecks(mgr ctrl.Manager, keeper *informers.Keeper) error {
 	synced := func(request *http.Request) error {
 		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
 		defer cancel()
@@ -257,6 +265,9 @@ func addChecks(mgr ctrl.Manager) error {
 		return fmt.Errorf("add the health check: %w", err)
 	}
 	if err := mgr.AddReadyzCheck("caches", synced); err != nil {
+		return fmt.Errorf("add the readiness check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("informers", keeper.Check); err != nil {
 		return fmt.Errorf("add the readiness check: %w", err)
 	}
 	return nil

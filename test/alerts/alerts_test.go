@@ -155,6 +155,19 @@ var alertTests = []alertTest{
 	{"a brake that has tripped", "CompletionRevocationsPaused",
 		`completion_brake_tripped{namespace="institution-1",institution="institution-1",pod="x"} 1x60`, 30 * time.Minute,
 		[]string{"institution-1"}},
+
+	{"a kind that cannot be listed", "CompletionInformerFailing",
+		`completion_informer_failing{namespace="completion-system",pod="a",kind="Grant"} 1x60
+		 completion_informer_failing{namespace="completion-system",pod="b",kind="Seat"} 0x60`, 30 * time.Minute,
+		[]string{"a"}},
+	{"an API server that was away for a moment", "CompletionInformerFailing",
+		`completion_informer_failing{namespace="completion-system",pod="a",kind="Grant"} 0x10 1x5 0x60`, 30 * time.Minute, nil},
+	{"an object that does not decode", "CompletionObjectsUndecodable",
+		`completion_undecodable_objects{namespace="completion-system",pod="a",kind="Grant"} 2x60
+		 completion_undecodable_objects{namespace="completion-system",pod="b",kind="Grant"} 2x60`, 30 * time.Minute,
+		[]string{"Grant"}},
+	{"objects that all decode", "CompletionObjectsUndecodable",
+		`completion_undecodable_objects{namespace="completion-system",pod="a",kind="Grant"} 0x60`, 30 * time.Minute, nil},
 }
 
 func TestAlerts(t *testing.T) {
@@ -208,7 +221,7 @@ func firing(t *testing.T, rule *rules.AlertingRule) []string {
 			}
 		})
 		for _, label := range []string{
-			"limit", "reason", "persistentvolumeclaim", "statefulset", "institution", "pod", "job",
+			"limit", "reason", "persistentvolumeclaim", "statefulset", "institution", "pod", "job", "kind",
 		} {
 			if value := alert.Labels.Get(label); value != "" {
 				found = append(found, value)
