@@ -37,8 +37,9 @@ const (
 	ControllerManager = "controller-manager"
 )
 
-// Build builds both programs from this checkout into a folder, as they ship or with build tags. What the compiler says
-// goes to output.
+// Build builds both programs from this checkout into a folder, with build tags if there are any. What the compiler says
+// goes to output. The flags are those of go test, and not those of the programs that ship, with which every package of
+// every module would have to be compiled once more.
 func Build(ctx context.Context, dir string, output io.Writer, tags ...string) error {
 	root, err := cluster.RepositoryRoot()
 	if err != nil {
@@ -48,10 +49,10 @@ func Build(ctx context.Context, dir string, output io.Writer, tags ...string) er
 		return fmt.Errorf("making the folder of the programs: %w", err)
 	}
 	for _, name := range []string{WebhookServer, ControllerManager} {
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", strings.Join(tags, ","),
+		build := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","),
 			"-o", filepath.Join(dir, name), "./cmd/"+name)
 		build.Dir = root
-		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+		build.Env = append(os.Environ(), "GOWORK=off")
 		build.Stdout, build.Stderr = output, output
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("building %s: %w", name, err)
