@@ -39,6 +39,9 @@ import (
 func (r *GrantReconciler) adopt(ctx context.Context, grant *v1alpha1.Grant) error {
 	read := grant.DeepCopy()
 	changed := controllerutil.AddFinalizer(grant, v1alpha1.FinalizerGrant)
+	if changed {
+		r.witness.adoptGrant(read)
+	}
 	if !grant.Planned() && grant.Spec.RequestedAt == nil {
 		grant.Spec.RequestedAt, changed = grant.CreationTimestamp.DeepCopy(), true
 	}
@@ -72,7 +75,8 @@ func (r *GrantReconciler) restored(ctx context.Context, grant *v1alpha1.Grant, f
 	return 0, err
 }
 
-// whole reports whether everything is there whose absence would end a Grant.
+// whole reports whether everything is there whose absence would end a Grant, and whether the status records again what
+// was applied for it.
 func (r *GrantReconciler) whole(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
 	there := func(name v1alpha1.LocalName, object client.Object) (bool, error) {
 		err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(name)}, object)
@@ -83,6 +87,9 @@ func (r *GrantReconciler) whole(ctx context.Context, grant *v1alpha1.Grant) (boo
 			return false, fmt.Errorf("look for what the grant comes from: %w", err)
 		}
 		return true, nil
+	}
+	if grant.Status.AccessEndedAt == nil && !apply.Recorded(grant) {
+		return false, nil
 	}
 	if grant.Planned() && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete {
 		if found, err := there(grant.Spec.Policy, &v1alpha1.CompletionPolicy{}); err != nil || !found {

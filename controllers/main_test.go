@@ -155,6 +155,10 @@ type world struct {
 	beside []string
 	// foreign is the namespace of another institution.
 	foreign string
+	// election, where it is set, is the name of the Lease that the manager has to have before it does anything.
+	election string
+	// cached reads what the manager has seen.
+	cached client.Reader
 	// wrap, where it is set, comes between the manager and the API server.
 	wrap func(http.RoundTripper) http.RoundTripper
 	// seen is what the manager has seen of the cluster.
@@ -234,11 +238,15 @@ func (w *world) start() {
 		HealthProbeBindAddress: "0",
 		Logger:                 zap.New(zap.WriteTo(w.logs)),
 		Controller:             config.Controller{SkipNameValidation: new(true)},
+
+		LeaderElection: w.election != "", LeaderElectionID: w.election, LeaderElectionNamespace: w.namespace,
+		LeaderElectionConfig: plane.AdminConfig(), RetryPeriod: new(500 * time.Millisecond),
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	g.Expect(controllers.Setup(ctx, mgr, controllers.Options{
 		Limits: w.limits, Clock: w.clock, Workers: 4, Patience: w.patience})).To(Succeed())
+	w.cached = mgr.GetClient()
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
 	w.stop = sync.OnceFunc(func() {

@@ -265,11 +265,7 @@ func (r *PlannerReconciler) writeGrant(ctx context.Context, person Person, plann
 	metav1.SetMetaDataLabel(&grant.ObjectMeta, v1alpha1.LabelUserID, person.UserID.String())
 	metav1.SetMetaDataLabel(&grant.ObjectMeta, v1alpha1.LabelPolicy, string(planned.Spec.Policy))
 	if planned.Existing == nil {
-		if err := r.Client.Create(ctx, grant, apply.FieldOwner); err != nil {
-			return err
-		}
-		r.witness.madeGrant(grant)
-		return nil
+		return r.witness.makeGrant(grant, func() error { return r.Client.Create(ctx, grant, apply.FieldOwner) })
 	}
 	patch := client.MergeFromWithOptions(planned.Existing, client.MergeFromWithOptimisticLock{})
 	return r.Client.Patch(ctx, grant, patch, apply.FieldOwner)

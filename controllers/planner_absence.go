@@ -39,6 +39,13 @@ type absentees struct {
 // look has the absence of something that a Grant comes from looked at again.
 func (a *absentees) look(after time.Duration) { a.after = sooner(a.after, max(time.Second, after)) }
 
+// wait has an absence looked at again, soon at first: that it was deleted may be about to be seen.
+func (a *absentees) wait(absent, patience time.Duration) {
+	if absent < patience {
+		a.look(min(patience-absent, absent))
+	}
+}
+
 // absentees works out what of the absent counts. An absence is an order only where a presence went before it: this
 // process saw it being deleted under the Grant, or the Grant has been looked at together with it, and so was not just
 // restored. The latter is waited for, because what was deleted may be about to be restored.
@@ -127,14 +134,8 @@ func (r *PlannerReconciler) withdrawn(grant *v1alpha1.Grant, name v1alpha1.Local
 		return true
 	}
 	absent := r.Clock.Since(r.witness.absentSince(completion))
-	if doubtful(grant) {
-		return false
-	}
-	if absent < r.patience.Absent {
-		found.look(r.patience.Absent - absent)
-		return false
-	}
-	return true
+	found.wait(absent, r.patience.Absent)
+	return absent >= r.patience.Absent && !doubtful(grant)
 }
 
 // awaited works out which policies are missing and still waited for. Only where a policy's removal ends something is
@@ -160,15 +161,14 @@ func (r *PlannerReconciler) awaited(
 
 func (r *PlannerReconciler) waitsForPolicy(grant *v1alpha1.Grant, found *absentees) bool {
 	policy := policyNamed(grant.Namespace, grant.Spec.Policy)
-	since, patience := r.witness.absentSince(policy), r.patience.Absent
 	if at, seen := r.witness.deletedUnder(grant, policy); seen {
-		since, patience = at, r.patience.Replaced
-	} else if doubtful(grant) {
-		return true
+		left := r.patience.Replaced - r.Clock.Since(at)
+		if left > 0 {
+			found.look(left)
+		}
+		return left > 0
 	}
-	if absent := r.Clock.Since(since); absent < patience {
-		found.look(patience - absent)
-		return true
-	}
-	return false
+	absent := r.Clock.Since(r.witness.absentSince(policy))
+	found.wait(absent, r.patience.Absent)
+	return absent < r.patience.Absent || doubtful(grant)
 }

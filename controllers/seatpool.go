@@ -45,10 +45,9 @@ type SeatPoolReconciler struct {
 	witness  *witness
 	backlog  *backlog
 	patience Patience
-	// absent and unplanned remember for how long Grants of seats, and plans of completions, are waited for.
-	absent, unplanned absences
-	told              tellings
-	written           written
+	absent   absences
+	told     tellings
+	written  written
 }
 
 // SetupWithManager registers the loop.

@@ -93,7 +93,8 @@ func (r *SeatPoolReconciler) firstUnplanned(
 			if recorded[v1alpha1.LocalName(completion.Name)] >= event.SendAt || !first.IsZero() && first.Before(event.SentAt.Time) {
 				continue
 			}
-			since := r.unplanned.begin(client.ObjectKeyFromObject(completion), gathered.Now)
+			plan := identity{"plan of a CourseCompletion", client.ObjectKeyFromObject(completion)}
+			since := r.witness.lastingSince(plan, 20*unplannedInterval)
 			if gathered.Now.Sub(since) < r.patience.Absent {
 				first = earlier(first, event.SentAt.Time)
 			}

@@ -71,8 +71,9 @@ type witness struct {
 	mu sync.Mutex
 	// grants has the version of each Grant when it was seen first.
 	grants map[types.UID]string
-	// made are the Grants of those that this process made.
-	made map[types.UID]bool
+	// made are those of them that this process made or adopted, and making those that it is making.
+	made   map[types.UID]bool
+	making map[client.ObjectKey]bool
 	// deletions are what was seen being deleted.
 	deletions map[identity]deletion
 	purged    time.Time
@@ -109,6 +110,7 @@ type absence struct{ since, last time.Time }
 
 func newWitness(c clock.PassiveClock) *witness {
 	return &witness{clock: c, grants: map[types.UID]string{}, made: map[types.UID]bool{},
+		making:    map[client.ObjectKey]bool{},
 		deletions: map[identity]deletion{}, absent: map[identity]absence{}}
 }
 
@@ -153,12 +155,30 @@ func (w *witness) sawGrant(grant *v1alpha1.Grant) {
 	}
 }
 
-// madeGrant notes that this process has made a Grant.
-func (w *witness) madeGrant(grant *v1alpha1.Grant) {
-	w.sawGrant(grant)
+// adoptGrant notes that this process has put its finalizer on a Grant.
+func (w *witness) adoptGrant(grant *v1alpha1.Grant) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.made[grant.UID] = true
+}
+
+// makeGrant makes a Grant, and notes that this process did. The cache may show it before the API server has answered.
+func (w *witness) makeGrant(grant *v1alpha1.Grant, create func() error) error {
+	key := client.ObjectKeyFromObject(grant)
+	w.mu.Lock()
+	w.making[key] = true
+	w.mu.Unlock()
+	err := create()
+	if err == nil {
+		w.sawGrant(grant)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.making, key)
+	if err == nil {
+		w.made[grant.UID] = true
+	}
+	return err
 }
 
 // sawDeletion notes that an object was deleted, in which version of the whole.
@@ -208,11 +228,16 @@ func (w *witness) deletedAfter(object identity, version string) bool {
 // absentSince notes that an object is not there, and returns since when. What was not looked for in a long time may have
 // been there meanwhile.
 func (w *witness) absentSince(object identity) time.Time {
+	return w.lastingSince(object, deletionsKept)
+}
+
+// lastingSince notes that something is the case, and returns since when it has been without a gap.
+func (w *witness) lastingSince(object identity, gap time.Duration) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.clock.Now()
 	is, found := w.absent[object]
-	if !found || now.Sub(is.last) > deletionsKept {
+	if !found || now.Sub(is.last) > gap {
 		is.since = now
 	}
 	is.last = now
@@ -233,7 +258,8 @@ func (w *witness) present(object identity) {
 func (w *witness) foreign(grant *v1alpha1.Grant, hasFinalizer bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return hasFinalizer && grant.Status.ObservedGeneration < 0 && !w.made[grant.UID]
+	return hasFinalizer && grant.Status.ObservedGeneration < 0 && !w.made[grant.UID] &&
+		!w.making[client.ObjectKeyFromObject(grant)]
 }
 
 // doubtful reports whether what a Grant comes from may never have been seen in this cluster, so that its absence is no

@@ -158,6 +158,15 @@ func parseInstitution(text string) v1alpha1.PlatformID {
 type authenticator struct {
 	// institutions needs indexAcceptedDigest.
 	institutions client.Reader
+	// unsettled may be nil.
+	unsettled *unsettled
+}
+
+// undecided reports whether it cannot be told yet that what was refused is wrong: the tokens of the institution are
+// still to be read.
+func (a *authenticator) undecided(c credentials) bool {
+	sum := sha256.Sum256([]byte(c.token))
+	return a.unsettled.covers(c.institution, hex.EncodeToString(sum[:])) && c.flaw == ""
 }
 
 // authenticate returns the Institution, or nil where the institution is unknown or the token wrong. An Institution that

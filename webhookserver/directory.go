@@ -65,6 +65,9 @@ type directory struct {
 	// away tells that the API does not answer, so that what is known is not confirmed either.
 	away func() bool
 
+	// unsettled follows the informer too.
+	unsettled *unsettled
+
 	snapshot map[string][]*v1alpha1.Institution
 	// loaded is when that was taken, and taken the same of the one in the inbox, in nanoseconds since 1970; 0 without any.
 	loaded time.Time
@@ -161,15 +164,33 @@ func (d *directory) observe(informer interface {
 		d.told.Store(d.clock.Now().UnixNano())
 		d.touch()
 	}
+	saw := func(object any) {
+		if institution, ok := object.(*v1alpha1.Institution); ok {
+			d.unsettled.saw(institution)
+		}
+	}
+	d.unsettled = newUnsettled(d.clock)
 	_, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { changed() },
+		AddFunc: func(object any) {
+			saw(object)
+			changed()
+		},
 		UpdateFunc: func(before, after any) {
+			saw(after)
 			// The cache now and then tells what it has once more, which the API has nothing to do with.
 			if versionOf(before) != versionOf(after) {
 				changed()
 			}
 		},
-		DeleteFunc: func(any) { changed() },
+		DeleteFunc: func(object any) {
+			if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = unknown.Obj
+			}
+			if institution, ok := object.(*v1alpha1.Institution); ok {
+				d.unsettled.gone(institution)
+			}
+			changed()
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("watching the institutions: %w", err)

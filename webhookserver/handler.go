@@ -158,6 +158,8 @@ func (h *handler) admit(ctx context.Context, c *call, presented credentials) *an
 	case err != nil:
 		h.log.Error(err, "Authenticating failed", "deliveryID", c.id)
 		return unavailable("institutions-unknown")
+	case institution == nil && h.authenticator.undecided(presented):
+		return unavailable("institution-unread")
 	case institution == nil:
 		c.rejected = cmp.Or(presented.flaw, rejectedWrong)
 		h.instruments.rejected.WithLabelValues(string(c.rejected)).Inc()

@@ -143,7 +143,7 @@ func (s *Server) prepare(ctx context.Context) error {
 		synced:        institutions.known,
 		proxies:       options.TrustedProxies,
 		gate:          newGate(options.FailedAuthenticationsPerMinute, options.share()),
-		authenticator: authenticator{institutions: institutions},
+		authenticator: authenticator{institutions: institutions, unsettled: institutions.unsettled},
 		store:         s.intake.store,
 		instruments:   measured,
 		auditLog:      options.Audit,

@@ -459,8 +459,8 @@ type GrantStatus struct {
 	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
 
 	// restoredAt is when the operator first saw that the grant came from a backup. It is unset again once everything
-	// that the grant comes from, its policy and the completions of its causes, is there too. Until then the absence of
-	// one of these ends nothing, unless the operator sees it being deleted.
+	// that the grant comes from, its policy and the completions of its causes, is there too, and the inventory has its
+	// objects. Until then the absence of one of these ends nothing, unless the operator sees it being deleted.
 	//
 	// +optional
 	RestoredAt *metav1.Time `json:"restoredAt,omitempty"`

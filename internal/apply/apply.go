@@ -275,9 +275,9 @@ func (a *Applier) removeOwn(ctx context.Context, grant *v1alpha1.Grant, entry v1
 // inventory returns what the Grant has: what its status records, and what carries its mark, so that what a crash kept
 // out of the status is found all the same.
 func (a *Applier) inventory(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	templated := map[string]bool{}
+	recorded := map[string]bool{}
 	for _, entry := range grant.Status.Inventory {
-		templated[identity(entry)] = entry.ServiceAccountName != ""
+		recorded[identity(entry)] = entry.ServiceAccountName != ""
 	}
 	var found []v1alpha1.InventoryEntry
 	for _, list := range lists() {
@@ -286,13 +286,19 @@ func (a *Applier) inventory(ctx context.Context, grant *v1alpha1.Grant) ([]v1alp
 		}
 		for _, object := range list.items() {
 			entry := entryOf(list.group, list.kind, object, object.GetUID())
-			// What was applied as a ServiceAccount is recorded before, and is not for the operator's own rights to delete.
-			if !templated[identity(entry)] && object.GetAnnotations()[v1alpha1.AnnotationServiceAccount] == "" {
-				found = append(found, entry)
+			if recorded[identity(entry)] {
+				continue
 			}
+			// What was applied as a ServiceAccount is not for the operator's own rights to delete. It was recorded before it was
+			// made, and the record is lost with a backup.
+			entry.ServiceAccountName = appliedAs(object)
+			if entry.ServiceAccountName == "" && object.GetAnnotations()[v1alpha1.AnnotationServiceAccount] != "" {
+				continue
+			}
+			found = append(found, entry)
 		}
 	}
-	return merge(grant.Status.Inventory, found), nil
+	return merge(withSaid(grant), found), nil
 }
 
 // versionOf returns the version in which an object of the inventory is read and deleted: every kind of Kinds is a v1.

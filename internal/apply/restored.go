@@ -1,0 +1,69 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package apply
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Recorded reports whether the status of a Grant records every templated object that the Grant says. It is what a backup
+// loses, and nothing else finds an object that no cache shows.
+func Recorded(grant *v1alpha1.Grant) bool {
+	objects, err := templatedOf(grant)
+	if err != nil {
+		// It is refused, and nothing of it is applied.
+		return true
+	}
+	return !slices.ContainsFunc(objects, func(object templated) bool {
+		return !slices.ContainsFunc(grant.Status.Inventory, func(e v1alpha1.InventoryEntry) bool {
+			return identity(e) == identity(object.entry)
+		})
+	})
+}
+
+// withSaid returns the inventory of a Grant together with the templated objects that it says, for one that came from a
+// backup and whose end nobody has written down since: what it says may have been applied, and is the Grant's if it
+// carries its label.
+func withSaid(grant *v1alpha1.Grant) []v1alpha1.InventoryEntry {
+	have := grant.Status.Inventory
+	if grant.Status.RestoredAt == nil || grant.Status.AccessEndedAt != nil {
+		return have
+	}
+	objects, err := templatedOf(grant)
+	if err != nil {
+		return have
+	}
+	said := make([]v1alpha1.InventoryEntry, 0, len(objects))
+	for i := range objects {
+		said = append(said, objects[i].entry)
+	}
+	return merge(said, have)
+}
+
+// appliedAs returns the ServiceAccount that an object of the Grant says that it was applied as; empty for what the
+// operator makes with its own rights, and for what is no name.
+func appliedAs(object client.Object) v1alpha1.LocalName {
+	name := object.GetAnnotations()[v1alpha1.AnnotationServiceAccount]
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return ""
+	}
+	return v1alpha1.LocalName(name)
+}
