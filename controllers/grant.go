@@ -32,7 +32,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -160,7 +159,7 @@ func (r *GrantReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	if !grant.DeletionTimestamp.IsZero() {
 		return r.release(ctx, grant)
 	}
-	foreign := r.witness.foreign(grant, controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant))
+	foreign := r.witness.foreign(grant)
 	if err := r.adopt(ctx, grant); err != nil {
 		return reconcile.Result{}, err
 	}

@@ -39,7 +39,7 @@ import (
 func (r *GrantReconciler) adopt(ctx context.Context, grant *v1alpha1.Grant) error {
 	read := grant.DeepCopy()
 	changed := controllerutil.AddFinalizer(grant, v1alpha1.FinalizerGrant)
-	if changed {
+	if changed && !grant.Planned() {
 		r.witness.adoptGrant(read)
 	}
 	if !grant.Planned() && grant.Spec.RequestedAt == nil {

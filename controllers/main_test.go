@@ -241,6 +241,7 @@ func (w *world) start() {
 
 		LeaderElection: w.election != "", LeaderElectionID: w.election, LeaderElectionNamespace: w.namespace,
 		LeaderElectionConfig: plane.AdminConfig(), RetryPeriod: new(500 * time.Millisecond),
+		LeaseDuration: new(10 * time.Minute), RenewDeadline: new(5 * time.Minute),
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))

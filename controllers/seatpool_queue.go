@@ -24,7 +24,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
@@ -45,7 +44,7 @@ func (r *SeatPoolReconciler) holdBack(ctx context.Context, gathered *plan.Pool, 
 		left := time.Duration(0)
 		if grant.Status.RestoredAt != nil {
 			left = grant.Status.RestoredAt.Add(r.patience.Restored).Sub(gathered.Now)
-		} else if r.witness.foreign(grant, controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant)) {
+		} else if r.witness.foreign(grant) {
 			left = unplannedInterval
 		}
 		if left > 0 {
@@ -69,7 +68,7 @@ func (r *SeatPoolReconciler) holdBack(ctx context.Context, gathered *plan.Pool, 
 func (r *SeatPoolReconciler) firstUnplanned(
 	ctx context.Context, gathered *plan.Pool, key client.ObjectKey,
 ) (time.Time, error) {
-	first := r.backlog.first(key, gathered.Now, r.patience.Absent)
+	first := r.backlog.first(key, gathered.Now, r.patience.Planned)
 	courses, err := r.courses(ctx, key)
 	if err != nil || len(courses) == 0 {
 		return first, err
@@ -95,7 +94,7 @@ func (r *SeatPoolReconciler) firstUnplanned(
 			}
 			plan := identity{"plan of a CourseCompletion", client.ObjectKeyFromObject(completion)}
 			since := r.witness.lastingSince(plan, 20*unplannedInterval)
-			if gathered.Now.Sub(since) < r.patience.Absent {
+			if gathered.Now.Sub(since) < r.patience.Planned {
 				first = earlier(first, event.SentAt.Time)
 			}
 		}

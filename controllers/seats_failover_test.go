@@ -32,7 +32,7 @@ import (
 // who came while nobody led, all the same.
 func TestSeatGoesToTheFirstAlsoAfterAFailover(t *testing.T) {
 	t.Parallel()
-	for round := range uint64(6) {
+	for round := range uint64(4) {
 		t.Run(fmt.Sprintf("seed %d", round), func(t *testing.T) {
 			t.Parallel()
 			w := makeWorld(t)

@@ -30,6 +30,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -45,13 +46,16 @@ type Patience struct {
 	// Restored is for the Seats of Grants that came from a backup: their pools give none to others so long. 2 minutes by
 	// default.
 	Restored time.Duration
+	// Planned is for completions that are still to be planned and come first in the queue for a seat: a fault that holds up
+	// one person is not to hold up everybody. 5 minutes by default.
+	Planned time.Duration
 }
 
 func (p Patience) orDefault() Patience {
 	for _, field := range []struct {
 		is *time.Duration
 		by time.Duration
-	}{{&p.Absent, 5 * time.Minute}, {&p.Replaced, time.Minute}, {&p.Restored, 2 * time.Minute}} {
+	}{{&p.Absent, 5 * time.Minute}, {&p.Replaced, time.Minute}, {&p.Restored, 2 * time.Minute}, {&p.Planned, 5 * time.Minute}} {
 		if *field.is == 0 {
 			*field.is = field.by
 		}
@@ -252,13 +256,14 @@ func (w *witness) present(object identity) {
 	delete(w.absent, object)
 }
 
-// foreign reports whether a Grant came into the cluster in another way than the planner's or a person's: it has been
-// under the operator's care before, since it has the finalizer, yet nobody has looked at it. So it comes from a backup;
-// or it was made by a process that ended before it could look, which the same caution does no harm to.
-func (w *witness) foreign(grant *v1alpha1.Grant, hasFinalizer bool) bool {
+// foreign reports whether a Grant came into the cluster in another way than the planner's or a person's: it is planned, or
+// has been under the operator's care before, since it has the finalizer, yet nobody has looked at it. So it comes from a
+// backup; or it was made by a process that ended before it could look, which the same caution does no harm to.
+func (w *witness) foreign(grant *v1alpha1.Grant) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return hasFinalizer && grant.Status.ObservedGeneration < 0 && !w.made[grant.UID] &&
+	known := grant.Planned() || controllerutil.ContainsFinalizer(grant, v1alpha1.FinalizerGrant)
+	return known && grant.Status.ObservedGeneration < 0 && !w.made[grant.UID] &&
 		!w.making[client.ObjectKeyFromObject(grant)]
 }
 

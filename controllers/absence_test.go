@@ -1,0 +1,92 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package controllers_test
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/controllers"
+)
+
+// patientLab is a world with the patience of an installation, and a person with a lab that nothing but patience keeps
+// from going at once.
+func patientLab(t *testing.T) (*world, *v1alpha1.CourseCompletion, *v1alpha1.Grant) {
+	t.Helper()
+	w := makeWorld(t)
+	w.patience = controllers.Patience{}
+	institution, completion := MakeInstitution(w).Obj(), MakeCompletion(w, 1).Obj()
+	w.create(institution, MakeLab(w, "lab").OnPolicyRemoval(v1alpha1.RemovalDelete).Obj())
+	w.start()
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	w.create(completion)
+	grant := w.grantOf("lab", completion)
+	w.awaitActive(grant)
+	return w, completion, grant
+}
+
+// awaitEnd steps time until a Grant has ended for a reason.
+func (w *world) awaitEnd(grant *v1alpha1.Grant, by time.Duration, why v1alpha1.CauseEnd) {
+	w.t.Helper()
+	NewWithT(w.t).Eventually(func(g Gomega) {
+		w.step(by)
+		w.get(grant)
+		g.Expect(grant.Spec.Causes[0].End).To(Equal(why))
+	}, 2*soon, time.Second).Should(Succeed())
+}
+
+// Tools replace a policy by deleting it and making it again.
+func TestReplacedPolicyEndsNothing(t *testing.T) {
+	t.Parallel()
+	w, completion, grant := patientLab(t)
+	lab := w.learner(1)
+	w.get(lab)
+	policy := func() *v1alpha1.CompletionPolicy {
+		return MakeLab(w, "lab").OnPolicyRemoval(v1alpha1.RemovalDelete).Obj()
+	}
+	w.delete(policy())
+	w.stays(lab, lab.UID)
+	w.step(50 * time.Second)
+	w.stays(lab, lab.UID)
+	w.create(policy())
+	w.awaitReason(completion, v1alpha1.ReasonGranted)
+	w.step(time.Hour)
+	w.stays(lab, lab.UID)
+	w.get(grant)
+	NewWithT(t).Expect(grant.Spec.Causes[0].End).To(BeEmpty())
+
+	// One that stays away was removed.
+	w.delete(policy())
+	w.awaitEnd(grant, 2*time.Minute, v1alpha1.CausePolicyRemoved)
+}
+
+// Nobody saw the deletion, but the Grant was looked at together with its completion before.
+func TestCompletionDeletedWhileTheManagerWasDownIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w, completion, grant := patientLab(t)
+	lab := w.learner(1)
+	w.get(lab)
+	w.stop()
+	w.delete(completion)
+	w.start()
+	w.stays(lab, lab.UID)
+	w.step(4 * time.Minute)
+	w.stays(lab, lab.UID)
+	w.awaitEnd(grant, 3*time.Minute, v1alpha1.CauseWithdrawn)
+}
