@@ -33,6 +33,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
 // backup is what a backup tool keeps of a namespace, by kind: names, labels, annotations, finalizers and specs, and
@@ -80,7 +81,7 @@ func (w *world) lose() {
 	NewWithT(w.t).Eventually(func() bool {
 		return apierrors.IsNotFound(admin.Get(w.t.Context(), keyOf(namespace), namespace))
 	}, 4*soon, often).Should(BeTrue())
-	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
+	w.create(system.InstitutionNamespace(w.namespace, w.id, w.prefix))
 }
 
 // restore puts kinds back. What is there already is left as it is.
@@ -137,7 +138,8 @@ func newSchool(t *testing.T) *school {
 	w.awaitReason(w.grantOf("seat", MakeCompletion(w, 5).Course(2).Obj()), v1alpha1.ReasonWaitingForSeat)
 	// It was sent after the desk was asked for, and before anything is restored.
 	sent := enrolled.CreationTimestamp.Add(time.Second).In(time.FixedZone("-03", -3*3600)).Format(time.DateTime)
-	w.create(MakePolicy(w, "done").Courses(3).Takes([]v1alpha1.LocalName{"desk"}).Obj(), MakeCompletion(w, 3).Course(3).SendAt(sent).Obj())
+	w.create(MakePolicy(w, "done").Takes([]v1alpha1.LocalName{"desk"}).Obj(),
+		MakeCompletion(w, 3).Course(finishing).SendAt(sent).Obj())
 	w.awaitReason(enrolled, v1alpha1.ReasonRevokedByCompletion)
 	for _, user := range []v1alpha1.PlatformID{1, 2} {
 		lab := w.learner(user)
@@ -187,7 +189,7 @@ func (s *school) settled(g Gomega) {
 		"guest": v1alpha1.ReasonActive, "enrolled": v1alpha1.ReasonRevokedByCompletion,
 		name("lab", 1, course): v1alpha1.ReasonActive, name("lab", 2, course): v1alpha1.ReasonActive,
 		name("lab", 4, course): v1alpha1.ReasonEnded, name("seat", 5, 2): v1alpha1.ReasonWaitingForSeat,
-		name("done", 3, 3): v1alpha1.ReasonActive,
+		name("done", 3, finishing): v1alpha1.ReasonActive,
 	}))
 }
 
