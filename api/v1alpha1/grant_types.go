@@ -163,6 +163,7 @@ type GrantSpec struct {
 	// requested after a completion is not revoked by it. Whoever makes the Grant may set it; otherwise the operator sets
 	// it to the moment of creation, so that it outlasts a backup. Immutable once set.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	RequestedAt *metav1.Time `json:"requestedAt,omitempty"`
 
@@ -462,6 +463,7 @@ type GrantStatus struct {
 	// that the grant comes from, its policy and the completions of its causes, is there too, and the inventory has its
 	// objects. Until then the absence of one of these ends nothing, unless the operator sees it being deleted.
 	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	RestoredAt *metav1.Time `json:"restoredAt,omitempty"`
 
