@@ -214,6 +214,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit
 	if fault = ahead(spec.Event.SentAt, c.received); fault != nil {
 		return invalidDelivery([]Fault{*fault})
 	}
+	spec.Event.FirstSentAt = new(spec.Event.SentAt)
 	spec.Delivery.ID, spec.Delivery.Traceparent = c.id, c.traceparent()
 	spec.Delivery.Warnings = warningsOf(&spec, doc.unknown)
 	spec.User = minimise(spec.User, c.institution.Spec.Privacy)

@@ -69,8 +69,8 @@ type recorder struct {
 	timeout time.Duration
 }
 
-// record stores a completion unless what is stored is as new, and says which of them was the case. Every error means
-// that the delivery is not known to be stored.
+// record stores a completion unless what is stored is as new, and says which of them was the case. What is stored then
+// still learns that the completion was sent earlier. Every error means that the delivery is not known to be stored.
 func (r *recorder) record(ctx context.Context, completion *v1alpha1.CourseCompletion) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
@@ -103,22 +103,43 @@ func (r *recorder) replace(ctx context.Context, completion *v1alpha1.CourseCompl
 	if err := r.client.Get(ctx, client.ObjectKeyFromObject(completion), stored); err != nil {
 		return "", fmt.Errorf("reading the stored completion: %w", err)
 	}
-	switch compared := order.Compare(order.Of(&completion.Spec), order.Of(&stored.Spec)); {
-	case !stored.DeletionTimestamp.IsZero():
+	if !stored.DeletionTimestamp.IsZero() {
 		// Whatever is said of it now goes away with it.
 		return "", errTerminating
-	case compared == 0:
-		return outcomeDuplicate, nil
-	case compared < 0:
-		return outcomeStale, nil
+	}
+	result, changed := merge(&stored.Spec, &completion.Spec)
+	if !changed {
+		return result, nil
 	}
 	// The resource version that was read goes along, so this replaces exactly what was compared with.
-	stored.Spec = completion.Spec
 	setLabels(stored)
 	if err := r.client.Update(ctx, stored); err != nil {
 		return "", fmt.Errorf("updating the stored completion: %w", err)
 	}
-	return outcomeUpdated, nil
+	return result, nil
+}
+
+// merge puts a delivery in the place of the stored one if it is newer, keeps the least of the times at which the
+// completion was sent, and tells whether that changed anything. Whatever the order of deliveries, the end is the same.
+func merge(stored, delivered *v1alpha1.CourseCompletionSpec) (result outcome, changed bool) {
+	first, sent := stored.Event.First(), delivered.Event.First()
+	earlier := sent.Before(&first)
+	if earlier {
+		first = sent
+	}
+	switch compared := order.Compare(order.Of(delivered), order.Of(stored)); {
+	case compared > 0:
+		result, changed = outcomeUpdated, true
+		*stored = *delivered.DeepCopy()
+	case compared == 0:
+		result, changed = outcomeDuplicate, earlier
+	default:
+		result, changed = outcomeStale, earlier
+	}
+	if changed {
+		stored.Event.FirstSentAt = &first
+	}
+	return result, changed
 }
 
 // isGone tells whether the completion itself, and not its namespace or kind, was not found.

@@ -51,6 +51,7 @@ func completion(institution, course, enrollment, user int64) *unstructured.Unstr
 func TestCourseCompletionRules(t *testing.T) {
 	const (
 		sendAt   = "spec.event.sendAt"
+		first    = "spec.event.firstSentAt"
 		expire   = "spec.enrollment.dateExpire"
 		status   = "spec.enrollment.status"
 		warnings = "spec.delivery.warnings"
@@ -109,11 +110,18 @@ func TestCourseCompletionRules(t *testing.T) {
 		{"an older sendAt", []edit{{sendAt, "2026-03-01 09:59:59"}}, []string{"event.sendAt is older than what is stored"}},
 		{"the same sendAt, other content", []edit{{"spec.user.nickname", "other"}}, nil},
 		{"a newer sendAt", []edit{{sendAt, "2026-03-01 10:00:01"}}, nil},
+		{"a firstSentAt that was unset", []edit{{first, "2026-02-01T13:00:00Z"}}, nil},
 		{"a newer one that is inactive", []edit{{sendAt, "2026-04-01 10:00:00"}, {status, int64(0)}}, nil},
 		{"another institution", []edit{{"spec.institution.id", int64(9)}}, []string{"institution.id is immutable"}},
 		{"another course", []edit{{"spec.course.id", int64(9)}}, []string{"course.id is immutable"}},
 		{"another enrollment", []edit{{"spec.enrollment.id", int64(9)}}, []string{"enrollment.id is immutable"}},
 		{"another user", []edit{{"spec.user.id", int64(9)}}, []string{"user.id is immutable"}},
+	})
+	const backOnly = "event.firstSentAt moves back only"
+	checkUpdates(t, edited(t, completion(1, 2, 3, 4), []edit{{first, "2026-02-01T13:00:00Z"}}), []rule{
+		{"an earlier firstSentAt", []edit{{first, "2026-02-01T12:59:59Z"}}, nil},
+		{"a later firstSentAt", []edit{{first, "2026-02-01T13:00:01Z"}}, []string{backOnly}},
+		{"no firstSentAt any more", []edit{{first, nil}}, []string{backOnly}},
 	})
 }
 

@@ -75,6 +75,22 @@ type CompletionEvent struct {
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
+
+	// firstSentAt is the least sentAt of all deliveries of this completion, and moves back only. It is when the course was
+	// completed: platforms send the same completion again with a new sendAt, which lengthens no entitlement and costs
+	// nobody a place in a queue. Unset: sentAt.
+	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
+	// +optional
+	FirstSentAt *metav1.Time `json:"firstSentAt,omitempty"`
+}
+
+// First returns when the completion was sent for the first time, as far as is known.
+func (e *CompletionEvent) First() metav1.Time {
+	if e.FirstSentAt != nil && e.FirstSentAt.Before(&e.SentAt) {
+		return *e.FirstSentAt
+	}
+	return e.SentAt
 }
 
 // CompletionInstitution is the institution object of a delivery.
@@ -247,6 +263,7 @@ type CompletionDelivery struct {
 // CourseCompletionSpec is the delivery, typed, after the institution's privacy was applied to it.
 //
 // +kubebuilder:validation:XValidation:rule="self.event.sendAt >= oldSelf.event.sendAt",message="event.sendAt is older than what is stored: a completion only moves forward"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.event.firstSentAt) || has(self.event.firstSentAt) && self.event.firstSentAt <= oldSelf.event.firstSentAt",message="event.firstSentAt moves back only"
 type CourseCompletionSpec struct {
 	// event says what happened and when.
 	//

@@ -73,11 +73,18 @@ type GrantCause struct {
 	// +required
 	SendAt string `json:"sendAt,omitempty"`
 
-	// sentAt is the same moment in the institution's time zone. It is the place in the line for a seat.
+	// sentAt is the same moment in the institution's time zone.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
+
+	// firstSentAt is when the completion was sent for the first time. The policy's maxDays count from it, and it is the
+	// place in the queue for a seat. Unset: sentAt.
+	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
+	// +optional
+	FirstSentAt *metav1.Time `json:"firstSentAt,omitempty"`
 
 	// digest of that delivery. Together with sendAt it is its place in the order of deliveries. A repetition of what was
 	// withdrawn or archived is told by sendAt alone, since the digest changes with the institution's privacy.
@@ -104,6 +111,14 @@ type GrantCause struct {
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	ArchivedAt *metav1.Time `json:"archivedAt,omitempty"`
+}
+
+// First returns when the completion was sent for the first time.
+func (c *GrantCause) First() metav1.Time {
+	if c.FirstSentAt != nil && c.FirstSentAt.Before(&c.SentAt) {
+		return *c.FirstSentAt
+	}
+	return c.SentAt
 }
 
 // GrantOverride is an exception that people make. The planner never changes it.

@@ -172,8 +172,8 @@ type Lifetime struct {
 	// +optional
 	EnrollmentExpiry EnrollmentExpiry `json:"enrollmentExpiry,omitempty"`
 
-	// maxDays is the greatest number of days, each of 24 hours, from the moment of the event (spec.event.sentAt of the
-	// completion) until the entitlement ends. Unset: no such bound.
+	// maxDays is the greatest number of days, each of 24 hours, from when the completion was sent for the first time
+	// (spec.event.firstSentAt) until the entitlement ends. A repetition lengthens nothing. Unset: no such bound.
 	//
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500

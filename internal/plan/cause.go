@@ -27,16 +27,24 @@ import (
 
 const day = 24 * time.Hour
 
-// causeOf returns what a completion entitles to under a lifetime: the cause, with its earliest limit.
+// causeOf returns what a completion entitles to under a lifetime: the cause, with its earliest limit. What was recorded
+// of it before says when it was sent first, also where the completion has been deleted and delivered again since.
 func causeOf(
-	completion *v1alpha1.CourseCompletion, lifetime v1alpha1.Lifetime, zone *time.Location,
+	completion *v1alpha1.CourseCompletion, lifetime v1alpha1.Lifetime, zone *time.Location, recorded *v1alpha1.GrantCause,
 ) v1alpha1.GrantCause {
 	key := order.Of(&completion.Spec)
+	first := completion.Spec.Event.First()
+	if recorded != nil {
+		if before := recorded.First(); before.Before(&first) {
+			first = before
+		}
+	}
 	cause := v1alpha1.GrantCause{
-		Completion: v1alpha1.LocalName(completion.Name),
-		SendAt:     key.SendAt,
-		SentAt:     metav1.NewTime(completion.Spec.Event.SentAt.UTC()),
-		Digest:     key.Digest,
+		Completion:  v1alpha1.LocalName(completion.Name),
+		SendAt:      key.SendAt,
+		SentAt:      metav1.NewTime(completion.Spec.Event.SentAt.UTC()),
+		FirstSentAt: new(metav1.NewTime(first.UTC())),
+		Digest:      key.Digest,
 	}
 	spec := &completion.Spec
 	if !spec.Enrollment.Active() {
@@ -48,7 +56,7 @@ func causeOf(
 		}
 	}
 	if lifetime.MaxDays > 0 {
-		end(&cause, spec.Event.SentAt.Add(time.Duration(lifetime.MaxDays)*day), v1alpha1.CauseMaximumReached)
+		end(&cause, first.Add(time.Duration(lifetime.MaxDays)*day), v1alpha1.CauseMaximumReached)
 	}
 	return cause
 }

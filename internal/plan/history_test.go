@@ -93,8 +93,16 @@ func expires(date string) func(*v1alpha1.CourseCompletionSpec) {
 
 func (w *world) deliver(spec v1alpha1.CourseCompletionSpec) {
 	name := spec.Name()
-	if stored, found := w.completions[name]; found && stored.Spec.Event.SendAt >= spec.Event.SendAt {
-		return
+	spec.Event.FirstSentAt = new(spec.Event.SentAt)
+	if stored, found := w.completions[name]; found {
+		first := stored.Spec.Event.First()
+		if spec.Event.SentAt.Before(&first) {
+			first = spec.Event.SentAt
+		}
+		if stored.Spec.Event.SendAt >= spec.Event.SendAt {
+			spec = stored.Spec
+		}
+		spec.Event.FirstSentAt = &first
 	}
 	w.completions[name] = v1alpha1.CourseCompletion{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}
 }

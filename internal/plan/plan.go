@@ -265,7 +265,7 @@ func (p *planning) causes(
 		if recorded == nil && !c.matched {
 			continue
 		}
-		cause := causeOf(c.completion, spec.Lifetime, p.Zone)
+		cause := causeOf(c.completion, spec.Lifetime, p.Zone, recorded)
 		removed, why := p.removed(policy, spec, c)
 		switch {
 		case buried(recorded, cause):

@@ -43,8 +43,10 @@ type rules struct {
 
 // ruled is one cause.
 type ruled struct {
-	grant     string
-	spec      v1alpha1.CourseCompletionSpec
+	grant string
+	spec  v1alpha1.CourseCompletionSpec
+	// first is when the completion was sent for the first time, as far as was known at any time.
+	first     time.Time
 	withdrawn bool
 	// over is since when something other than its limits has ended it.
 	over time.Time
@@ -68,7 +70,7 @@ func (r *ruled) at(policy *v1alpha1.CompletionPolicySpec) time.Time {
 		ends = append(ends, last.Add(day))
 	}
 	if days := policy.Lifetime.MaxDays; days > 0 {
-		ends = append(ends, r.spec.Event.SentAt.Add(time.Duration(days)*day))
+		ends = append(ends, r.first.Add(time.Duration(days)*day))
 	}
 	if len(ends) == 0 {
 		return time.Time{}
@@ -122,7 +124,10 @@ func (r *rules) policy(w *world, name string, spec *v1alpha1.CompletionPolicySpe
 		if cause != nil && !cause.over.IsZero() && !matches {
 			continue
 		}
-		next := &ruled{spec: completion.Spec, grant: name + "." + id}
+		next := &ruled{spec: completion.Spec, grant: name + "." + id, first: completion.Spec.Event.First().Time}
+		if cause != nil && cause.first.Before(next.first) {
+			next.first = cause.first
+		}
 		if spec.GrantPer == v1alpha1.GrantPerUser {
 			next.grant = name + ".1-5"
 		}
@@ -220,7 +225,7 @@ func (h *history) delivery() v1alpha1.CourseCompletionSpec {
 func (h *history) policy(name string) *v1alpha1.CompletionPolicy {
 	return namespacePolicy(func(s *v1alpha1.CompletionPolicySpec) {
 		s.Match.CourseIDs = [][]v1alpha1.PlatformID{{7}, {8}, {7, 8}, {7, 8}}[h.IntN(4)]
-		s.Lifetime.MaxDays = []int32{0, 0, 20, 60}[h.IntN(4)]
+		s.Lifetime.MaxDays = []int32{0, 0, 40, 90}[h.IntN(4)]
 		s.Lifetime.EnrollmentExpiry = []v1alpha1.EnrollmentExpiry{
 			v1alpha1.EnrollmentExpiryFollow, v1alpha1.EnrollmentExpiryIgnore}[h.IntN(2)]
 		s.OnPolicyRemoval = []v1alpha1.RemovalAction{v1alpha1.RemovalRetain, v1alpha1.RemovalDelete}[h.IntN(2)]

@@ -41,7 +41,7 @@ func TestRepetitionWithAnotherDigestBringsNothingBack(t *testing.T) {
 			s.User.Name = fmt.Sprintf("Ada %d", i)
 		}))
 		stored := w.completions[completion]
-		again := causeOf(&stored, v1alpha1.Lifetime{}, w.person().Zone).Digest
+		again := causeOf(&stored, v1alpha1.Lifetime{}, w.person().Zone, nil).Digest
 		if again > digest {
 			greater++
 		} else if again < digest {

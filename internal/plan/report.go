@@ -85,7 +85,7 @@ func (p *planning) row(policy *Policy, c candidate, planned *Planned) v1alpha1.P
 	case cause == nil && !c.matched:
 		row.Outcome = v1alpha1.OutcomeNotMatched
 	case cause == nil:
-		ended := causeOf(c.completion, policy.Spec.Lifetime, p.Zone)
+		ended := causeOf(c.completion, policy.Spec.Lifetime, p.Zone, nil)
 		row.Outcome, row.Reason = v1alpha1.OutcomeNotGranted, string(ended.End)
 		row.Message = "it matches, but what it would entitle to has ended already"
 	case !live(cause, p.Now):

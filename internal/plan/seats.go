@@ -166,9 +166,9 @@ func stalled(grant *v1alpha1.Grant) bool {
 // was asked for where a person made it.
 func claimed(grant *v1alpha1.Grant) time.Time {
 	first := grant.CountsFrom()
-	for i, cause := range grant.Spec.Causes {
-		if i == 0 || cause.SentAt.Time.Before(first) {
-			first = cause.SentAt.Time
+	for i := range grant.Spec.Causes {
+		if sent := grant.Spec.Causes[i].First(); i == 0 || sent.Time.Before(first) {
+			first = sent.Time
 		}
 	}
 	return first

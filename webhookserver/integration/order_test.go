@@ -112,4 +112,6 @@ func holdGreatest(t *testing.T, i institution, enrollment, versions int) {
 			"version %d is greater than what is stored, %s of %s", n, stored.Spec.Course.Name, stored.Spec.Event.SendAt)
 	}
 	g.Expect(stored.Spec.Event.SendAt).To(Equal(fmt.Sprintf("2023-07-03 12:%02d:00", (versions-1)/2)))
+	g.Expect(stored.Spec.Event.FirstSentAt.UTC()).To(Equal(time.Date(2023, time.July, 3, 15, 0, 0, 0, time.UTC)),
+		"the least of the times, in the institution's zone")
 }
