@@ -108,7 +108,13 @@ func TestStale(t *testing.T) {
 	got := post(t, url, example)
 	g.Expect(got.status).To(Equal(200), got.text)
 	g.Expect(got.outcome()).To(Equal("stale"))
-	g.Expect(i.completion(t).ResourceVersion).To(Equal(before.ResourceVersion))
+	after := i.completion(t)
+	want := before.Spec
+	want.Event.FirstSentAt = new(metav1.NewTime(time.Date(2023, time.July, 3, 15, 53, 41, 0, time.UTC)))
+	g.Expect(cmp.Diff(want, after.Spec)).To(BeEmpty(), "nothing but when it was sent first has changed")
+
+	g.Expect(post(t, url, example).outcome()).To(Equal("stale"))
+	g.Expect(i.completion(t).ResourceVersion).To(Equal(after.ResourceVersion), "what is known already is not written again")
 }
 
 func TestUpdated(t *testing.T) {
