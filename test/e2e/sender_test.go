@@ -44,7 +44,8 @@ func TestSenderTriesAnInstallation(t *testing.T) {
 	one, two := openSchool(t), openSchool(t)
 	arguments := []string{
 		"--url", one.url(), "--url", two.url(), "--seed", "11", "--start", "2026-02-03 04:05:06",
-		"--count", "400", "--rate", "0", "--connections", "8", "--check", "--kubeconfig", plane.Kubeconfig(),
+		"--count", "400", "--rate", "0", "--connections", "8", "--check",
+		"--check-timeout", eventually.String(), "--kubeconfig", plane.Kubeconfig(),
 	}
 	said, err = exec.CommandContext(t.Context(), program, arguments...).CombinedOutput()
 	g.Expect(err).NotTo(HaveOccurred(), string(said))
@@ -77,7 +78,7 @@ func TestLedgerMissesWhatIsLost(t *testing.T) {
 		sender.Options{Connections: 4, Count: 50, Timeout: eventually, Ledger: ledger})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(report.Err()).NotTo(HaveOccurred())
-	g.Expect(ledger.Await(t.Context(), admin, s.id, "", false, soon)).To(Succeed())
+	g.Expect(ledger.Await(t.Context(), admin, s.id, "", false, eventually)).To(Succeed())
 
 	stored, err := sender.Stored(t.Context(), admin, s.id, "")
 	g.Expect(err).NotTo(HaveOccurred())
