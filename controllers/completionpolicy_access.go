@@ -43,17 +43,20 @@ func (r *CompletionPolicyReconciler) access(
 	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *plan.Policy,
 ) (time.Duration, error) {
 	conditions := &policy.Status.Conditions
-	if compiled == nil || !compiled.Ready() || len(policy.Spec.Objects) == 0 {
+	if compiled == nil || !compiled.Ready() || grantsNothing(policy) {
 		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionAccessReady)
 		return 0, nil
 	}
 	condition := metav1.Condition{
 		Type: v1alpha1.ConditionAccessReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady,
-		Message:            "the ServiceAccount may do what the objects need, as far as that can be known beforehand",
+		Message:            "nothing stands in the way of what the policy grants, as far as that can be known beforehand",
 		ObservedGeneration: policy.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now()),
 	}
-	err := r.missing(ctx, apply.Account{Namespace: policy.Namespace, Name: string(policy.Spec.ServiceAccountName)},
-		compiled.Objects())
+	err := r.beforehand(ctx, policy, compiled)
+	if err == nil && len(policy.Spec.Objects) > 0 {
+		account := apply.Account{Namespace: policy.Namespace, Name: string(policy.Spec.ServiceAccountName)}
+		err = r.missing(ctx, account, compiled.Objects())
+	}
 	lacking, ok := errors.AsType[*apply.AccountError](err)
 	switch {
 	case ok:
@@ -67,6 +70,10 @@ func (r *CompletionPolicyReconciler) access(
 	}
 	since := meta.FindStatusCondition(*conditions, v1alpha1.ConditionAccessReady).LastTransitionTime
 	return min(max(minWait, r.Clock.Since(since.Time)), maxAccessWait), nil
+}
+
+func grantsNothing(policy *v1alpha1.CompletionPolicy) bool {
+	return len(policy.Spec.Namespaces)+len(policy.Spec.Seats)+len(policy.Spec.Objects) == 0
 }
 
 // missing returns an AccountError that names everything that is known to be missing.

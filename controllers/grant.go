@@ -243,12 +243,25 @@ func phaseOrPending(grant *v1alpha1.Grant) v1alpha1.GrantPhase {
 func (r *GrantReconciler) pending(grant *v1alpha1.Grant, err error) (outcome, error) {
 	told := outcome{phaseOrPending(grant),
 		plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressingWithRetry, Message: apifault.Describe(err)}, 0}
-	if apierrors.IsForbidden(err) {
+	switch {
+	case apifault.MayNotBind(err):
+		told.verdict.Message += ": " + mayNotBind
+		fallthrough
+	case apierrors.IsForbidden(err):
 		told.verdict.Reason, told.after = v1alpha1.ReasonForbidden, r.patience(grant)
+		return told, nil
+	case apierrors.IsInvalid(err):
+		// Asking again at once changes nothing; but a policy of the cluster may change, or go.
+		told.verdict.Reason, told.after = v1alpha1.ReasonRefused, r.patience(grant)
+		told.verdict.Reconciling, told.verdict.Stalled = false, true
 		return told, nil
 	}
 	return told, err
 }
+
+// mayNotBind says what to do about a ClusterRole that may not be bound.
+const mayNotBind = "add the name of the ClusterRole to the rule with the verb bind of the ClusterRole " +
+	"completion-controller-manager (see docs/security.md)"
 
 func (r *GrantReconciler) provision(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,

@@ -345,9 +345,10 @@ type CompletionPolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled, and for a policy with objects AccessReady. A policy that is not Ready
-	// grants nothing new; what it granted stays. AccessReady says whether the ServiceAccount may do what the objects
-	// need, as far as that can be known beforehand.
+	// conditions are Ready, Reconciling and Stalled, and for a policy that grants something AccessReady. A policy that is
+	// not Ready grants nothing new; what it granted stays. AccessReady says whether everything could be granted, as far
+	// as that can be known beforehand: roles that may be bound, pools that exist, names with the institution's prefix,
+	// quotas that the API server takes, and what the ServiceAccount needs for the objects.
 	//
 	// +listType=map
 	// +listMapKey=type

@@ -34,6 +34,7 @@ const (
 	reasonTooLarge = "result too large"
 	reasonNotText  = "result is not text, a number or a truth value"
 	reasonFailed   = "evaluation failed"
+	reasonEmpty    = "it yields no name: the delivery may lack the field that it uses"
 )
 
 // maxQuoted bounds how much of an expression an error quotes, in characters.

@@ -157,6 +157,18 @@ func (t *Template) Literal() (string, bool) {
 	return "", false
 }
 
+// Start returns the text before the first expression.
+func (t *Template) Start() string {
+	start := ""
+	for _, p := range t.parts {
+		if p.expression != nil {
+			break
+		}
+		start += p.literal
+	}
+	return start
+}
+
 // Eval returns what the template yields: where it is one whole expression a value of its type (nil, bool, int64,
 // float64, string, []any or map[string]any; a moment or duration as text), otherwise a string. Its errors quote no
 // values.
@@ -169,7 +181,13 @@ func (t *Template) Eval(v Variables) (any, error) {
 
 // String returns what the template yields as text: numbers in decimal digits without an exponent, truth values as true
 // and false, moments in RFC 3339. It refuses lists, maps and null. Its errors quote no values.
-func (t *Template) String(v Variables) (string, error) {
+func (t *Template) String(v Variables) (string, error) { return t.text(v, true) }
+
+// Filled returns what String does, and an error where an expression yields nothing: a name with a part that is missing
+// is another name.
+func (t *Template) Filled(v Variables) (string, error) { return t.text(v, false) }
+
+func (t *Template) text(v Variables, mayLack bool) (string, error) {
 	var b strings.Builder
 	for _, p := range t.parts {
 		s := p.literal
@@ -177,6 +195,9 @@ func (t *Template) String(v Variables) (string, error) {
 			var err error
 			if s, err = p.expression.text(v); err != nil {
 				return "", err
+			}
+			if !mayLack && strings.TrimSpace(s) == "" {
+				return "", p.expression.fragment.fault(reasonEmpty)
 			}
 		}
 		b.WriteString(s)

@@ -191,6 +191,7 @@ func TestSubjectsOfTemplatedBindings(t *testing.T) {
 		{"what starts as one of the system", `{kind: User, name: "system:${course.name}"}`, "admin", "system:"},
 		{"what renders to a user of the system", `{kind: User, name: "${course.name}"}`, "system:admin", "system:"},
 		{"what renders to a group", `{kind: "${course.name}", name: teachers}`, "Group", "--allow-group-subjects"},
+		{"what renders to a prefix alone", `{kind: User, name: "oidc:${course.name}"}`, " ", "a prefix alone"},
 		{"what renders to nobody", `{kind: User, name: "${course.name}"}`, " ", "it yields no name"},
 		{"a ServiceAccount of the institution", "{kind: ServiceAccount, name: a, namespace: school}", "", ""},
 		{"a ServiceAccount of the user", `{kind: ServiceAccount, name: a, namespace: "grad-${user.id}"}`, "", ""},

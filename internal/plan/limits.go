@@ -262,6 +262,8 @@ func checkSubjectName(kind v1alpha1.SubjectKind, name, path string) []Fault {
 			"it does not yield the name of a ServiceAccount: lower case letters, digits, '-' and '.'"}}
 	case strings.TrimSpace(name) == "":
 		return []Fault{{path + ".name", "it yields no name: the delivery may lack the field that it uses"}}
+	case strings.HasSuffix(strings.TrimSpace(name), ":"):
+		return []Fault{{path + ".name", "it yields a prefix alone: the delivery may lack the field that follows it"}}
 	case len(name) > 512:
 		return []Fault{{path + ".name", "it yields a name of more than 512 bytes"}}
 	case strings.HasPrefix(name, "system:"):

@@ -80,7 +80,7 @@ func (t *namespaceTemplate) render(values expression.Variables) (*v1alpha1.Grant
 		for j, name := range names {
 			access.Subjects = append(access.Subjects, v1alpha1.GrantedSubject{
 				Kind: t.fixed.Access[i].Subjects[j].Kind,
-				Name: r.text(name, fmt.Sprintf("%s.access[%d].subjects[%d].name", t.path, i, j)),
+				Name: r.filled(name, fmt.Sprintf("%s.access[%d].subjects[%d].name", t.path, i, j)),
 			})
 		}
 		ns.Access = append(ns.Access, access)
@@ -102,6 +102,15 @@ func (r *renderer) fail(path string, err error) {
 
 func (r *renderer) text(t *expression.Template, path string) string {
 	text, err := t.String(r.values)
+	if err != nil {
+		r.fail(path, err)
+	}
+	return text
+}
+
+// filled is the text of a name, each part of which must be there.
+func (r *renderer) filled(t *expression.Template, path string) string {
+	text, err := t.Filled(r.values)
 	if err != nil {
 		r.fail(path, err)
 	}

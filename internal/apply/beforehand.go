@@ -1,0 +1,74 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apifault"
+)
+
+// TryBounds returns the API server's reason to refuse the quota or the limits of a namespace for good, if it would. They
+// are sent to another namespace, without being stored.
+func TryBounds(ctx context.Context, c client.Client, namespace string, ns *v1alpha1.GrantedNamespace) error {
+	metadata := metav1.ObjectMeta{Namespace: namespace, GenerateName: "completion-tried-"}
+	var tried []client.Object
+	if len(ns.Quota) > 0 {
+		tried = append(tried, &corev1.ResourceQuota{ObjectMeta: metadata,
+			Spec: corev1.ResourceQuotaSpec{Hard: resources(ns.Quota)}})
+	}
+	if len(ns.Limits) > 0 {
+		limits := &corev1.LimitRange{ObjectMeta: metadata}
+		for _, limit := range ns.Limits {
+			limits.Spec.Limits = append(limits.Spec.Limits, corev1.LimitRangeItem{
+				Type: corev1.LimitType(limit.Type), Default: resources(limit.Default),
+				DefaultRequest: resources(limit.DefaultRequest), Max: resources(limit.Max), Min: resources(limit.Min),
+			})
+		}
+		tried = append(tried, limits)
+	}
+	for _, object := range tried {
+		err := c.Create(ctx, object, client.DryRunAll, FieldOwner)
+		// Whatever else stands in the way there need not stand in the way of a Grant.
+		if apierrors.IsInvalid(err) && len(apifault.Fields(err)) > 0 {
+			return fmt.Errorf("try %T: %w", object, err)
+		}
+	}
+	return nil
+}
+
+// MayBind reports whether the operator may give people a ClusterRole.
+func MayBind(ctx context.Context, c client.Client, role string) (bool, error) {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: "bind", Group: rbacv1.GroupName, Resource: "clusterroles", Name: role,
+		},
+	}}
+	if err := c.Create(ctx, review); err != nil {
+		return false, fmt.Errorf("ask what the operator may do: %w", err)
+	}
+	return review.Status.Allowed, nil
+}

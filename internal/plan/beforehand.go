@@ -1,0 +1,68 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Unprefixed returns which namespaces cannot get a name of an institution with this prefix, whatever the delivery. It is
+// for a policy that is Ready.
+func (p *Policy) Unprefixed(prefix string) []Fault {
+	var faults []Fault
+	for i := range p.namespaces {
+		ns := &p.namespaces[i]
+		start := ns.name.Start()
+		_, fixed := ns.name.Literal()
+		if !strings.HasPrefix(start, prefix) && (fixed || !strings.HasPrefix(prefix, start)) {
+			faults = append(faults, Fault{ns.path + ".name",
+				fmt.Sprintf("namespaces of this institution start with %q (spec.namespacePrefix)", prefix)})
+		}
+	}
+	return faults
+}
+
+// FixedBounds returns the quotas and limits of each namespace whose values are written out, in the order of the policy.
+// It is for a policy that is Ready.
+func (p *Policy) FixedBounds() []v1alpha1.GrantedNamespace {
+	bounds := make([]v1alpha1.GrantedNamespace, 0, len(p.namespaces))
+	for i := range p.namespaces {
+		ns := &p.namespaces[i]
+		fixed := v1alpha1.GrantedNamespace{Quota: ns.quota.fixed()}
+		for _, limit := range ns.limits {
+			fixed.Limits = append(fixed.Limits, v1alpha1.GrantedLimit{
+				Type: limit.kind, Default: limit.standard.fixed(), DefaultRequest: limit.defaultRequest.fixed(),
+				Max: limit.max.fixed(), Min: limit.min.fixed(),
+			})
+		}
+		bounds = append(bounds, fixed)
+	}
+	return bounds
+}
+
+func (q quantityTemplates) fixed() map[string]v1alpha1.Quantity {
+	values := map[string]v1alpha1.Quantity{}
+	for name, template := range q {
+		if text, ok := template.Literal(); ok {
+			values[name] = v1alpha1.Quantity(text)
+		}
+	}
+	return values
+}

@@ -1,0 +1,56 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// A name of which a part is missing is the name of somebody else, or of nobody.
+func TestSubjectWithAnEmptyPart(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		subject     v1alpha1.Template
+		email, want string
+	}{
+		"a name":                    {"oidc:${user.email}", "ada@example.com", ""},
+		"no address":                {"${user.email}", "", "it yields no name"},
+		"a prefix and no address":   {"oidc:${user.email}", "", "it yields no name"},
+		"no address before the end": {"${user.email}#platform", "", "it yields no name"},
+		"blanks":                    {"oidc:${user.email}", "  ", "it yields no name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			policy := &v1alpha1.CompletionPolicy{}
+			policy.Spec.Namespaces = []v1alpha1.NamespaceTemplate{{Name: "grad-${user.id}",
+				Access: []v1alpha1.AccessTemplate{{Subjects: []v1alpha1.SubjectTemplate{{Name: tc.subject}}}}}}
+			compiled := Compile(policy, allKept, testLimits)
+			if !compiled.Ready() {
+				t.Fatal(compiled.Message())
+			}
+			completion := deliveredTo("Ada")
+			completion.User.Email = tc.email
+			_, err := compiled.render(completion)
+			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
