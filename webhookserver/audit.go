@@ -40,6 +40,8 @@ type call struct {
 	// bytes is the length of the body, as far as it was read, and bodyRead whether that is all of it.
 	bytes    int
 	bodyRead bool
+	// event is the slug of an event that is ignored.
+	event string
 	// spec and completion are those of a delivery that was found to be one.
 	spec       *v1alpha1.CourseCompletionSpec
 	completion types.NamespacedName
@@ -65,6 +67,7 @@ type auditRecord struct {
 	EnrollmentID    v1alpha1.PlatformID `json:"enrollmentID,omitempty"`
 	UserID          v1alpha1.PlatformID `json:"userID,omitempty"`
 	Completion      string              `json:"completion,omitempty"`
+	Event           string              `json:"event,omitempty"`
 	Outcome         outcome             `json:"outcome"`
 	Reason          string              `json:"reason"`
 	Rejection       rejection           `json:"rejection,omitempty"`
@@ -93,6 +96,7 @@ func newAuditRecord(r *http.Request, c *call, a *answer, duration time.Duration)
 	if c.institution != nil {
 		record.InstitutionID, record.Namespace = c.institution.Spec.ID, c.institution.Namespace
 	}
+	record.Event = c.event
 	if c.spec != nil {
 		record.CourseID, record.EnrollmentID = c.spec.Course.ID, c.spec.Enrollment.ID
 		record.UserID, record.Completion = c.spec.User.ID, c.completion.Name

@@ -39,6 +39,10 @@ import (
 // stored completion know the call.
 const DeliveryIDHeader = "Completion-Delivery-Id"
 
+// OutcomeHeader is the header that every answer carries: what came of the call, in a word. The status of all that is
+// safe is 200, since a platform may take any other for a failure.
+const OutcomeHeader = "Completion-Outcome"
+
 // handler answers the calls of the webhook.
 type handler struct {
 	log           logr.Logger
@@ -55,6 +59,7 @@ type handler struct {
 	// tracer is nil where nothing is traced.
 	tracer trace.Tracer
 	bodies *bodies
+	events *eventLabels
 }
 
 // answer is what a call gets, and what the audit record and the metrics say of it.
@@ -198,6 +203,10 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit
 	if fault != nil {
 		return malformedJSON(*fault)
 	}
+	if c.event = otherEvent(doc); c.event != "" {
+		h.instruments.ignoredEvents.WithLabelValues(h.events.label(c.event, c.institution.UID)).Inc()
+		return ignored()
+	}
 	spec, faults := validate(doc, c.institution.Spec.ID)
 	if len(faults) > 0 {
 		return invalidDelivery(faults)
@@ -237,15 +246,8 @@ func (h *handler) save(ctx context.Context, c *call, spec v1alpha1.CourseComplet
 
 // accepted answers a delivery that is safe. Why the API has not taken it yet is none of the sender's business.
 func accepted(r result, completion types.NamespacedName, warnings []v1alpha1.DeliveryWarning) *answer {
-	status := http.StatusOK
-	switch r.outcome {
-	case outcomeCreated:
-		status = http.StatusCreated
-	case outcomeQueued, outcomeHeld:
-		status = http.StatusAccepted
-	}
 	return &answer{
-		status:      status,
+		status:      http.StatusOK,
 		contentType: mediaType,
 		outcome:     r.outcome,
 		reason:      cmp.Or(r.reason, "stored"),
@@ -256,6 +258,22 @@ func accepted(r result, completion types.NamespacedName, warnings []v1alpha1.Del
 				Completion string                     `json:"completion"`
 				Warnings   []v1alpha1.DeliveryWarning `json:"warnings,omitempty"`
 			}{deliveryID, r.outcome, completion.String(), warnings}
+		},
+	}
+}
+
+// ignored answers an event that is not about a completed course.
+func ignored() *answer {
+	return &answer{
+		status:      http.StatusOK,
+		contentType: mediaType,
+		outcome:     outcomeIgnored,
+		reason:      "other-event",
+		body: func(deliveryID string) any {
+			return struct {
+				DeliveryID string  `json:"deliveryID"`
+				Outcome    outcome `json:"outcome"`
+			}{deliveryID, outcomeIgnored}
 		},
 	}
 }
@@ -289,6 +307,7 @@ func (a *answer) write(w http.ResponseWriter, deliveryID string) error {
 	header := w.Header()
 	maps.Copy(header, a.header)
 	header.Set(DeliveryIDHeader, deliveryID)
+	header.Set(OutcomeHeader, string(a.outcome))
 	header.Set("Content-Type", a.contentType)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")

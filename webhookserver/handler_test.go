@@ -90,6 +90,7 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 			recorded := httptest.NewRecorder()
 			h.ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), tc.method, tc.path, strings.NewReader(planted)))
 
+			outcome, reason, _ := strings.Cut(tc.wantReason, " ")
 			want := tc.wantHeader
 			want["Content-Type"] = []string{"application/problem+json"}
 			// The body was not read.
@@ -97,6 +98,7 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 			want["Cache-Control"] = []string{"no-store"}
 			want["X-Content-Type-Options"] = []string{"nosniff"}
 			want[DeliveryIDHeader] = []string{id}
+			want[OutcomeHeader] = []string{outcome}
 			if diff := cmp.Diff(want, recorded.Header()); diff != "" {
 				t.Errorf("header (-want +got):\n%s", diff)
 			}
@@ -106,7 +108,6 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 			if diff := cmp.Diff(tc.wantBody, recorded.Body.String()); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
-			outcome, reason, _ := strings.Cut(tc.wantReason, " ")
 			if got := counted(t, registry, outcome, reason); got != 1 {
 				t.Errorf("counted %v times as %s", got, tc.wantReason)
 			}

@@ -39,6 +39,8 @@ const (
 	outcomeQueued outcome = "queued"
 	// outcomeHeld: on the disk among the dead letters, since the API refuses it for good.
 	outcomeHeld outcome = "held"
+	// outcomeIgnored: an event that is not about a completed course; nothing is stored of it.
+	outcomeIgnored outcome = "ignored"
 	// outcomeChecked: no delivery, but a check of the URL.
 	outcomeChecked outcome = "checked"
 	// outcomeRefused: the sender has to change something.
@@ -49,11 +51,13 @@ const (
 	outcomeFailed outcome = "failed"
 )
 
-// instruments count what came of the calls. Their labels are fixed words: nothing that a sender chooses.
+// instruments count what came of the calls. Their labels are fixed words; of what a sender chooses, only the slugs of
+// events, and of those only so many.
 type instruments struct {
 	deliveries    *prometheus.CounterVec
 	duration      *prometheus.HistogramVec
 	unknownFields prometheus.Counter
+	ignoredEvents *prometheus.CounterVec
 	// rejected counts calls that were not let in, throttled those with good or bad credentials that came too fast.
 	rejected      *prometheus.CounterVec
 	throttled     *prometheus.CounterVec
@@ -75,6 +79,10 @@ func newInstruments(registry prometheus.Registerer) (*instruments, error) {
 			Name: "completion_delivery_unknown_fields_total",
 			Help: "Fields of accepted deliveries that the contract does not know. They were ignored.",
 		}),
+		ignoredEvents: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "completion_ignored_events_total",
+			Help: "Events other than activities.course.completed by their slug; other for those of slugs beyond the first 32.",
+		}, []string{"slug"}),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_rejected_authentications_total",
 			Help: "Calls that were not let in, by reason: missing, malformed, differing, wrong, address.",
@@ -89,7 +97,7 @@ func newInstruments(registry prometheus.Registerer) (*instruments, error) {
 		}),
 	}
 	for _, collector := range []prometheus.Collector{
-		m.deliveries, m.duration, m.unknownFields, m.rejected, m.throttled, m.auditFailures,
+		m.deliveries, m.duration, m.unknownFields, m.ignoredEvents, m.rejected, m.throttled, m.auditFailures,
 	} {
 		if err := registry.Register(collector); err != nil {
 			return nil, fmt.Errorf("registering the metrics of the webhook server: %w", err)

@@ -148,6 +148,7 @@ func (s *Server) prepare(ctx context.Context) error {
 		instruments:   measured,
 		auditLog:      options.Audit,
 		bodies:        newBodies(options.MaxBodyBytes),
+		events:        &eventLabels{},
 	}
 	if options.Tracing != nil {
 		webhook.tracer = options.Tracing.Tracer("webhook-server")

@@ -62,8 +62,8 @@ func (s *session) checkRevocation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if answer, err := system.Deliver(ctx, s.url, delivery); err != nil || answer.Status != http.StatusCreated {
-		return errors.Join(fmt.Errorf("want 201, got %s", answer), err)
+	if answer, err := system.Deliver(ctx, s.url, delivery); err != nil || answer.Status != http.StatusOK {
+		return errors.Join(fmt.Errorf("want 200, got %s", answer), err)
 	}
 	return system.WaitFor(ctx, settles, func(ctx context.Context) error {
 		if err := s.client.Get(ctx, seat, &v1alpha1.Seat{}); !apierrors.IsNotFound(err) {

@@ -256,6 +256,8 @@ func (g *Generator) finish(d *Delivery, s *school, c *completion) {
 		} else {
 			s.recent[s.made%remembered] = c
 		}
+	case KindOtherEvent:
+		p.Event.Name, p.Event.Slug = "Atividades - Curso iniciado", "activities.course.started"
 	case KindForeign:
 		p.Data.Institution.ID++
 	case KindInvalid:
@@ -312,7 +314,7 @@ func payload(seed uint64, institution v1alpha1.PlatformID, c *completion, conten
 // spoil breaks one rule of the contract.
 func (p *body) spoil(random *rand.Rand) {
 	spoilers := []func(){
-		func() { p.Event.Slug = "activities.course.started" },
+		func() { p.Event.Slug = "activities.course.Completed" },
 		func() { p.Event.SendAt = "2026-02-30 12:00:00" },
 		func() { p.Data.Course.ID = 0 },
 		func() { p.Data.Enrollment.DateExpire = new("next year") },

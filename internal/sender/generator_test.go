@@ -97,6 +97,7 @@ func TestGeneratorSendsEveryKind(t *testing.T) {
 // parsed is the part of a body that the kinds change.
 type parsed struct {
 	Event struct {
+		Slug   string `json:"slug"`
 		SendAt string `json:"send_at"`
 	} `json:"event"`
 	Data struct {
@@ -130,6 +131,8 @@ func TestKindsAreWhatTheySay(t *testing.T) {
 		case KindTie:
 			holds = p.Event.SendAt == newest &&
 				!slices.ContainsFunc(earlier, func(e Delivery) bool { return e.Content == d.Content })
+		case KindOtherEvent:
+			holds = p.Event.Slug != v1alpha1.EventSlug
 		case KindForeign:
 			holds = p.Data.Institution.ID != d.Institution
 		case KindWrongToken:
@@ -141,7 +144,7 @@ func TestKindsAreWhatTheySay(t *testing.T) {
 		if d.Kind != KindWrongToken && !strings.Contains(d.URL, testToken) {
 			t.Errorf("delivery %d (%s) has no token", d.Index, d.Kind)
 		}
-		if judge(d.Kind, 200) == VerdictAcknowledged {
+		if judge(d.Kind, answer{status: 200}) == VerdictAcknowledged {
 			before[d.Completion] = append(earlier, d)
 		}
 	}

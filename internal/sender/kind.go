@@ -40,6 +40,8 @@ const (
 	KindOlder Kind = "older"
 	// KindTie brings other content with the time of what was sent before.
 	KindTie Kind = "tie"
+	// KindOtherEvent is about something else that happened on the platform, such as an enrollment.
+	KindOtherEvent Kind = "other-event"
 	// KindMalformed is not JSON.
 	KindMalformed Kind = "malformed"
 	// KindInvalid is JSON that breaks the contract.
@@ -51,7 +53,7 @@ const (
 )
 
 // kinds in the order in which they are shown, and the only answers that a server may give them for good. A kind
-// without any is a good delivery.
+// without any is one that it has to take.
 var kinds = []struct {
 	kind    Kind
 	refused []int
@@ -61,6 +63,7 @@ var kinds = []struct {
 	{kind: KindNewer},
 	{kind: KindOlder},
 	{kind: KindTie},
+	{kind: KindOtherEvent},
 	{KindMalformed, []int{http.StatusBadRequest}},
 	{KindInvalid, []int{http.StatusUnprocessableEntity}},
 	{KindForeign, []int{http.StatusUnprocessableEntity}},
@@ -74,6 +77,8 @@ type Verdict string
 const (
 	// VerdictAcknowledged means that the server has taken a good delivery and may not lose it any more.
 	VerdictAcknowledged Verdict = "acknowledged"
+	// VerdictIgnored means that the server has acknowledged an event that is of no concern to it, and kept nothing.
+	VerdictIgnored Verdict = "ignored"
 	// VerdictRejected means that the server has refused a wrong delivery, and said so in the right way.
 	VerdictRejected Verdict = "rejected"
 	// VerdictPutOff means that the server could not take it now (429 or 503): it has promised nothing.
@@ -84,21 +89,27 @@ const (
 	VerdictUnexpected Verdict = "unexpected"
 )
 
-// judge says what a status code means for a delivery of a kind.
-func judge(kind Kind, status int) Verdict {
+// outcomeIgnored is what the server says of an event that is of no concern to it.
+const outcomeIgnored = "ignored"
+
+// judge says what an answer means for a delivery of a kind.
+func judge(kind Kind, a answer) Verdict {
 	at := slices.IndexFunc(kinds, func(k struct {
 		kind    Kind
 		refused []int
 	}) bool {
 		return k.kind == kind
 	})
-	acknowledged := status == http.StatusOK || status == http.StatusCreated || status == http.StatusAccepted
-	switch refused := kinds[at].refused; {
-	case len(refused) == 0 && acknowledged:
+	refused := kinds[at].refused
+	taken := len(refused) == 0 && a.status == http.StatusOK
+	switch {
+	case taken && kind == KindOtherEvent && a.outcome == outcomeIgnored:
+		return VerdictIgnored
+	case taken && kind != KindOtherEvent && a.outcome != outcomeIgnored:
 		return VerdictAcknowledged
-	case slices.Contains(refused, status):
+	case slices.Contains(refused, a.status):
 		return VerdictRejected
-	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:
+	case a.status == http.StatusServiceUnavailable, a.status == http.StatusTooManyRequests:
 		return VerdictPutOff
 	default:
 		return VerdictUnexpected
@@ -112,7 +123,7 @@ type Mix map[Kind]int
 // then wrong.
 func DefaultMix() Mix {
 	return Mix{
-		KindNew: 60, KindRepeat: 12, KindNewer: 12, KindOlder: 6, KindTie: 2,
+		KindNew: 57, KindRepeat: 12, KindNewer: 12, KindOlder: 6, KindTie: 2, KindOtherEvent: 3,
 		KindMalformed: 2, KindInvalid: 3, KindForeign: 1, KindWrongToken: 2,
 	}
 }

@@ -53,31 +53,41 @@ func TestParseMix(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	for _, tc := range []struct {
-		kind   Kind
-		status int
-		want   Verdict
+		kind    Kind
+		status  int
+		outcome string
+		want    Verdict
 	}{
-		{KindNew, 201, VerdictAcknowledged},
-		{KindRepeat, 200, VerdictAcknowledged},
-		{KindOlder, 202, VerdictAcknowledged},
-		{KindNewer, 503, VerdictPutOff},
-		{KindTie, 429, VerdictPutOff},
-		{KindNew, 422, VerdictUnexpected},
-		{KindNew, 401, VerdictUnexpected},
-		{KindNew, 500, VerdictUnexpected},
-		{KindNew, 204, VerdictUnexpected},
-		{KindMalformed, 400, VerdictRejected},
-		{KindInvalid, 422, VerdictRejected},
-		{KindForeign, 422, VerdictRejected},
-		{KindWrongToken, 401, VerdictRejected},
-		{KindWrongToken, 429, VerdictRejected},
-		{KindWrongToken, 503, VerdictPutOff},
-		{KindWrongToken, 201, VerdictUnexpected},
-		{KindInvalid, 202, VerdictUnexpected},
-		{KindMalformed, 422, VerdictUnexpected},
+		{KindNew, 200, "created", VerdictAcknowledged},
+		{KindRepeat, 200, "duplicate", VerdictAcknowledged},
+		{KindOlder, 200, "queued", VerdictAcknowledged},
+		{KindNew, 200, "", VerdictAcknowledged},
+		// Nothing says that a platform takes these for a success.
+		{KindNew, 201, "created", VerdictUnexpected},
+		{KindNew, 202, "queued", VerdictUnexpected},
+		{KindNew, 204, "", VerdictUnexpected},
+		{KindNew, 200, "ignored", VerdictUnexpected},
+		{KindNewer, 503, "unavailable", VerdictPutOff},
+		{KindTie, 429, "refused", VerdictPutOff},
+		{KindNew, 422, "refused", VerdictUnexpected},
+		{KindNew, 401, "refused", VerdictUnexpected},
+		{KindNew, 500, "failed", VerdictUnexpected},
+		{KindOtherEvent, 200, "ignored", VerdictIgnored},
+		{KindOtherEvent, 200, "created", VerdictUnexpected},
+		{KindOtherEvent, 422, "refused", VerdictUnexpected},
+		{KindOtherEvent, 503, "unavailable", VerdictPutOff},
+		{KindMalformed, 400, "refused", VerdictRejected},
+		{KindInvalid, 422, "refused", VerdictRejected},
+		{KindForeign, 422, "refused", VerdictRejected},
+		{KindWrongToken, 401, "refused", VerdictRejected},
+		{KindWrongToken, 429, "refused", VerdictRejected},
+		{KindWrongToken, 503, "unavailable", VerdictPutOff},
+		{KindWrongToken, 200, "created", VerdictUnexpected},
+		{KindInvalid, 200, "queued", VerdictUnexpected},
+		{KindMalformed, 422, "refused", VerdictUnexpected},
 	} {
-		if got := judge(tc.kind, tc.status); got != tc.want {
-			t.Errorf("%d for %s is %s, want %s", tc.status, tc.kind, got, tc.want)
+		if got := judge(tc.kind, answer{status: tc.status, outcome: tc.outcome}); got != tc.want {
+			t.Errorf("%d %s for %s is %s, want %s", tc.status, tc.outcome, tc.kind, got, tc.want)
 		}
 	}
 }

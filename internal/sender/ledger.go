@@ -76,7 +76,7 @@ func (l *Ledger) settle(d *Delivery, a answer, verdict Verdict) {
 	defer l.mu.Unlock()
 	entries := l.entries[completionKey{d.Institution, d.Completion}]
 	at := slices.IndexFunc(entries, func(e Entry) bool { return e.Index == d.Index })
-	entries[at].Status, entries[at].Outcome, entries[at].DeliveryID = a.status, a.Outcome, a.deliveryID
+	entries[at].Status, entries[at].Outcome, entries[at].DeliveryID = a.status, a.outcome, a.deliveryID
 	entries[at].Verdict = verdict
 }
 

@@ -155,7 +155,7 @@ func TestLedgerWrite(t *testing.T) {
 	for i, name := range []string{"7-100-1-2", "7-100-3-4", "7-100-1-2"} {
 		d := &Delivery{Index: i, Kind: KindNew, Institution: 7, Completion: name, Content: march}
 		ledger.offer(d)
-		ledger.settle(d, answer{status: 202, Outcome: "queued", deliveryID: "id"}, VerdictAcknowledged)
+		ledger.settle(d, answer{status: 200, outcome: "queued", deliveryID: "id"}, VerdictAcknowledged)
 	}
 	deliveries, completions := ledger.Acknowledged(7)
 	g.Expect([]int{deliveries, completions}).To(Equal([]int{3, 2}))
@@ -163,7 +163,7 @@ func TestLedgerWrite(t *testing.T) {
 	g.Expect(ledger.Write(&text)).To(Succeed())
 	line := func(index, name string) string {
 		return `{"institution":7,"completion":"` + name + `","index":` + index + `,"kind":"new",` +
-			`"sendAt":"2026-03-01 12:00:00","status":202,"outcome":"queued","deliveryID":"id","verdict":"acknowledged"}` + "\n"
+			`"sendAt":"2026-03-01 12:00:00","status":200,"outcome":"queued","deliveryID":"id","verdict":"acknowledged"}` + "\n"
 	}
 	g.Expect(text.String()).To(Equal(line("0", "7-100-1-2") + line("1", "7-100-3-4") + line("2", "7-100-1-2")))
 	ledger.Forget(7)

@@ -40,7 +40,7 @@ type Report struct {
 	Sent     int
 	Kinds    map[Kind]int
 	Verdicts map[Verdict]int
-	// Answers counts by status code and outcome, such as "201 created", and by what kept an answer from coming.
+	// Answers counts by status code and outcome, such as "200 created", and by what kept an answer from coming.
 	Answers map[string]int
 	// Examples are the first unexpected answers, without personal data.
 	Examples []string
@@ -57,7 +57,7 @@ func (r *Report) note(d *Delivery, a answer, err error, verdict Verdict, took ti
 	r.Sent++
 	r.Kinds[d.Kind]++
 	r.Verdicts[verdict]++
-	text := strings.TrimSpace(fmt.Sprintf("%d %s", a.status, a.Outcome))
+	text := strings.TrimSpace(fmt.Sprintf("%d %s", a.status, a.outcome))
 	if err != nil {
 		text = failure(err)
 	} else {

@@ -24,19 +24,19 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-json-experiment/json"
 )
 
 // maxAnswerBytes is how much of an answer is read.
 const maxAnswerBytes = 1 << 16
 
-// deliveryIDHeader is where the webhook server says under which id it knows a call.
-const deliveryIDHeader = "Completion-Delivery-Id"
+// deliveryIDHeader is where the webhook server says under which id it knows a call, and outcomeHeader what came of it.
+const (
+	deliveryIDHeader = "Completion-Delivery-Id"
+	outcomeHeader    = "Completion-Outcome"
+)
 
 // Options say how deliveries are sent.
 type Options struct {
@@ -74,8 +74,8 @@ func (o *Options) Validate() error {
 
 // answer is what a server said.
 type answer struct {
-	Outcome    string `json:"outcome"`
 	status     int
+	outcome    string
 	deliveryID string
 }
 
@@ -153,7 +153,7 @@ func (r *run) work(ctx context.Context, report *Report) {
 
 // send makes one call and notes what came of it.
 func (r *run) send(ctx context.Context, d *Delivery, report *Report) {
-	good := judge(d.Kind, http.StatusOK) == VerdictAcknowledged
+	good := judge(d.Kind, answer{status: http.StatusOK}) == VerdictAcknowledged
 	if good {
 		r.options.Ledger.offer(d)
 	}
@@ -162,7 +162,7 @@ func (r *run) send(ctx context.Context, d *Delivery, report *Report) {
 	took := time.Since(began)
 	verdict := VerdictFailed
 	if err == nil {
-		verdict = judge(d.Kind, a.status)
+		verdict = judge(d.Kind, a)
 	}
 	if good {
 		r.options.Ledger.settle(d, a, verdict)
@@ -188,15 +188,10 @@ func (r *run) post(ctx context.Context, d *Delivery) (answer, error) {
 		return answer{}, err
 	}
 	defer response.Body.Close()
-	a := answer{status: response.StatusCode, deliveryID: response.Header.Get(deliveryIDHeader)}
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
-	if err != nil {
-		// The status alone is the promise, also when the rest of the answer is cut off.
-		content = nil
-	}
-	if strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
-		// An answer that cannot be read is shown without an outcome.
-		_ = json.Unmarshal(content, &a)
-	}
-	return a, nil
+	// The status and the header are the promise, also when the rest of the answer is cut off.
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswerBytes))
+	return answer{
+		status: response.StatusCode, outcome: response.Header.Get(outcomeHeader),
+		deliveryID: response.Header.Get(deliveryIDHeader),
+	}, nil
 }

@@ -63,7 +63,7 @@ func send(ctx context.Context, t *testing.T, plan Plan, o Options) *Report {
 func platformCheck(w http.ResponseWriter, r *http.Request) {
 	content, err := io.ReadAll(r.Body)
 	var p body
-	status := http.StatusCreated
+	status, outcome := http.StatusOK, "created"
 	switch {
 	case r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || err != nil:
 		status = http.StatusTeapot
@@ -71,6 +71,8 @@ func platformCheck(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusUnauthorized
 	case json.Unmarshal(content, &p) != nil:
 		status = http.StatusBadRequest
+	case p.Event.Slug == "activities.course.started":
+		outcome = "ignored"
 	case p.Data.Institution.ID != 7 || p.Event.Slug != v1alpha1.EventSlug || p.Event.SendAt > "2026-03-31" ||
 		p.Event.SendAt == "2026-02-30 12:00:00" || p.Data.Course.ID < 1 || p.Data.Enrollment.Status > 1 ||
 		p.Data.User.ID < 1 || len(p.Data.User.Name) > 256 ||
@@ -79,8 +81,12 @@ func platformCheck(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Completion-Delivery-Id", "id-1")
+	if status != http.StatusOK {
+		outcome = "refused"
+	}
+	w.Header().Set("Completion-Outcome", outcome)
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"outcome": "outcome-%d"}`, status)
+	fmt.Fprintf(w, `{"outcome": %q}`, outcome)
 }
 
 func TestRunSendsAndJudges(t *testing.T) {
@@ -97,19 +103,23 @@ func TestRunSendsAndJudges(t *testing.T) {
 	wrong := report.Kinds[KindMalformed] + report.Kinds[KindInvalid] + report.Kinds[KindForeign] +
 		report.Kinds[KindWrongToken]
 	g.Expect(wrong).To(BeNumerically(">", 0))
-	g.Expect(cmp.Diff(map[Verdict]int{VerdictAcknowledged: 1000 - wrong, VerdictRejected: wrong}, report.Verdicts)).
-		To(BeEmpty())
+	others := report.Kinds[KindOtherEvent]
+	good := 1000 - wrong - others
+	g.Expect(others).To(BeNumerically(">", 0))
+	g.Expect(cmp.Diff(map[Verdict]int{
+		VerdictAcknowledged: good, VerdictRejected: wrong, VerdictIgnored: others,
+	}, report.Verdicts)).To(BeEmpty())
 	g.Expect(cmp.Diff(map[string]int{
-		"201 outcome-201": 1000 - wrong, "400 outcome-400": report.Kinds[KindMalformed],
-		"422 outcome-422": report.Kinds[KindInvalid] + report.Kinds[KindForeign],
-		"401 outcome-401": report.Kinds[KindWrongToken],
+		"200 created": good, "200 ignored": others, "400 refused": report.Kinds[KindMalformed],
+		"422 refused": report.Kinds[KindInvalid] + report.Kinds[KindForeign],
+		"401 refused": report.Kinds[KindWrongToken],
 	}, report.Answers)).To(BeEmpty())
 	acknowledged, _ := ledger.Acknowledged(7)
-	g.Expect(acknowledged).To(Equal(1000 - wrong))
+	g.Expect(acknowledged).To(Equal(good))
 	g.Expect(report.Latency.Count()).To(Equal(1000))
 	var text strings.Builder
 	report.Print(&text)
-	g.Expect(text.String()).To(MatchRegexp(`acknowledged +%d, `, 1000-wrong))
+	g.Expect(text.String()).To(MatchRegexp(`acknowledged +%d, `, good))
 	g.Expect(text.String()).NotTo(ContainSubstring(testToken))
 }
 

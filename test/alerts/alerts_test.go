@@ -84,6 +84,10 @@ var alertTests = []alertTest{
 		 completion_deliveries_total{` + counted + `,outcome="refused",reason="unauthorized"} 0+5x60
 		 completion_deliveries_total{` + counted + `,outcome="refused",reason="not-found"} 0+5x60`,
 		22 * time.Minute, []string{"invalid-delivery"}},
+	{"other events at the same URL", "CompletionDeliveriesRefused",
+		`completion_deliveries_total{` + counted + `,outcome="ignored",reason="other-event"} 0+5x60
+		 completion_ignored_events_total{` + counted + `,slug="member.updated"} 0+5x60`,
+		22 * time.Minute, nil},
 	{"no audit log", "CompletionAuditFailing",
 		`completion_audit_failures_total{` + counted + `} 0x20 1x60`,
 		22 * time.Minute, []string{"completion-webhook-server-0"}},

@@ -107,7 +107,7 @@ func (g *groupCommit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	w.WriteHeader(http.StatusAccepted)
+	w.WriteHeader(http.StatusOK)
 }
 
 // write commits what has come, again and again: while one commit waits for the disk, the next one gathers.

@@ -73,7 +73,7 @@ func (w *world) store(ctx context.Context, n int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if report.Answers["201 created"] != n {
+	if report.Answers["200 created"] != n {
 		w.say("not all were stored at once: %v", report.Answers)
 		if err := w.awaitDrained(ctx); err != nil {
 			return 0, fmt.Errorf("answers %v: %w", report.Answers, err)

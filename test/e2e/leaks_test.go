@@ -181,7 +181,7 @@ func queued(t *testing.T, everyone []*student) string {
 	resume := sync.OnceValue(func() error { return plane.Resume(context.WithoutCancel(t.Context()), cluster.APIServer) })
 	t.Cleanup(func() { _ = resume() })
 	for _, u := range everyone {
-		g.Expect(u.deliver(t, "event.send_at", "2023-07-07 00:00:00").Status).To(Equal(http.StatusAccepted))
+		g.Expect(u.deliver(t, "event.send_at", "2023-07-07 00:00:00").Outcome).To(Equal("queued"))
 	}
 	file, err := os.ReadFile(operator.Replicas[0].Inbox)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -89,7 +89,7 @@ func TestRotationLosesNoDelivery(t *testing.T) {
 				return
 			}
 			answer, err := system.Deliver(t.Context(), *inUse.Load(), body)
-			if err != nil || answer.Status != 201 {
+			if err != nil || answer.Status != 200 || answer.Outcome != "created" {
 				t.Errorf("after %d deliveries: %s, %v", delivered.Load(), answer, err)
 				return
 			}

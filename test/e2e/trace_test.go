@@ -61,7 +61,7 @@ func TestATraceLeadsToTheReconcile(t *testing.T) {
 	s := openSchool(t)
 	s.apply(t, s.labPolicy())
 	u := s.student()
-	g.Expect(postTraced(t, s.url(), u.delivery(t), sendersTrace)).To(Equal(201))
+	g.Expect(postTraced(t, s.url(), u.delivery(t), sendersTrace)).To(Equal(200))
 	u.awaitGrant(t, v1alpha1.ReasonActive)
 
 	var stored v1alpha1.CourseCompletion
@@ -74,7 +74,7 @@ func TestATraceLeadsToTheReconcile(t *testing.T) {
 	g.Expect(received.ParentID).To(Equal(sendersSpan))
 	g.Expect(received.Attributes).To(Equal(map[string]string{
 		"completion.delivery_id": stored.Spec.Delivery.ID, "completion.institution_id": s.id.String(),
-		"completion.outcome": "created", "completion.reason": "stored", "http.response.status_code": "201",
+		"completion.outcome": "created", "completion.reason": "stored", "http.response.status_code": "200",
 	}))
 	g.Expect(stored.Spec.Delivery.Traceparent).To(Equal("00-" + sendersTrace + "-" + received.SpanID + "-01"))
 	planned := spansOf(sendersTrace, "plan")[0]
@@ -95,7 +95,7 @@ func TestAStrangerMakesNoSpans(t *testing.T) {
 	strangers := strings.Repeat("ab", 16)
 	g.Expect(postTraced(t, s.url()+"x", u.delivery(t), strangers)).To(Equal(401))
 	marked := strings.Repeat("cd", 16)
-	g.Expect(postTraced(t, s.url(), u.delivery(t), marked)).To(Equal(201))
+	g.Expect(postTraced(t, s.url(), u.delivery(t), marked)).To(Equal(200))
 	g.Eventually(func() []otlp.Span { return spansOf(marked, "delivery") }, eventually, often).Should(HaveLen(1))
 	g.Expect(collector.Text()).NotTo(ContainSubstring(strangers))
 }

@@ -137,7 +137,7 @@ func (c *campaign) round(ctx context.Context, number int) error {
 	}
 	c.say("round %d ok, %.1f s to heal, %.1f s to store: %d sent, %d acknowledged (%d queued); %s", number,
 		healed.Sub(began).Seconds()-sending.Seconds(), time.Since(healed).Seconds(), report.Sent,
-		report.Verdicts[sender.VerdictAcknowledged], report.Answers["202 queued"], describe(faults))
+		report.Verdicts[sender.VerdictAcknowledged], report.Answers["200 queued"], describe(faults))
 	return nil
 }
 
@@ -161,7 +161,7 @@ func (c *campaign) suffer(ctx context.Context, faults []fault) (*sender.Report, 
 	if n := report.Verdicts[sender.VerdictUnexpected]; n > 0 {
 		return nil, fmt.Errorf("%d wrong answers, such as: %s", n, strings.Join(report.Examples, "; "))
 	}
-	if n := report.Answers["202 held"]; n > 0 {
+	if n := report.Answers["200 held"]; n > 0 {
 		return nil, fmt.Errorf("%d good deliveries went to the dead letters", n)
 	}
 	return report, nil

@@ -110,7 +110,7 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 	response, err := http.ReadResponse(answers, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
-	g.Expect(response.StatusCode).To(Equal(201))
+	g.Expect(response.StatusCode).To(Equal(200))
 	g.Eventually(server.ended, patience).Should(Receive(BeNil()))
 	g.Expect(i.completions(t)).To(Equal(1))
 	g.Expect(get(t, server.HealthAddress(), "/healthz")).To(BeZero())
@@ -157,11 +157,11 @@ func TestAuditAndMetrics(t *testing.T) {
 	i, server := newInstitution(t), start(t)
 	url := server.knows(t, i)
 	got := post(t, url, edited(t, `"user": {`, `"user": {"x":"Unknown-Value","y":2,`))
-	g.Expect(got.status).To(Equal(201), got.text)
+	g.Expect(got.status).To(Equal(200), got.text)
 	record := server.log.audit(t, got.deliveryID())
 	for key, want := range map[string]any{
 		"method": "POST", "path": "/webhooks/12345/***", "remoteAddress": "127.0.0.1", "outcome": "created",
-		"reason": "stored", "status": 201.0, "institutionID": 12345.0, "namespace": i.namespace, "completion": exampleName,
+		"reason": "stored", "status": 200.0, "institutionID": 12345.0, "namespace": i.namespace, "completion": exampleName,
 		"bytes": float64(len(example) + len(`"x":"Unknown-Value","y":2,`)),
 	} {
 		g.Expect(record).To(HaveKeyWithValue(key, want))

@@ -49,7 +49,7 @@ func TestAServerThatGetsNothingFindsOutThatTheAPIIsBack(t *testing.T) {
 	expectUnavailable(t, server, refused, "inbox-full")
 	g.Expect(ready).To(Equal(503))
 	g.Eventually(func() int { return get(t, server.HealthAddress(), "/readyz") }, patience).Should(Equal(200))
-	g.Expect(post(t, url, example).status).To(Equal(201))
+	g.Expect(post(t, url, example).outcome()).To(Equal("created"))
 }
 
 func fillWithDeadLetters(t *testing.T, file string, bound int64) {
