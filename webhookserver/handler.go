@@ -225,7 +225,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit
 	}
 	spec.Event.FirstSentAt = new(spec.Event.SentAt)
 	spec.Delivery.ID, spec.Delivery.Traceparent = c.id, c.traceparent()
-	spec.Delivery.Warnings = warningsOf(&spec, doc.unknown)
+	spec.Delivery.Warnings = warningsOf(&spec, doc)
 	spec.User = minimise(spec.User, c.institution.Spec.Privacy)
 	h.instruments.unknownFields.Add(float64(doc.unknown))
 	// A sender that hangs up now has still delivered.

@@ -129,8 +129,15 @@ type document struct {
 	unknown int
 }
 
+// surrogates has halves of surrogate pairs, as of a name that was cut within an emoji, read as the replacement
+// character. What has to be exact has no place for it, and bodies that are not UTF-8 are refused before.
+var surrogates = jsontext.AllowInvalidUTF8(true)
+
 // decoders are used again, since what they need for each delivery is more than the delivery itself.
-var decoders = sync.Pool{New: func() any { return &decoder{json: jsontext.NewDecoder(new(bytes.Buffer))} }}
+var decoders = sync.Pool{New: func() any { return &decoder{json: jsontext.NewDecoder(new(bytes.Buffer), surrogates)} }}
+
+// byteOrderMark is what some programs write in front of UTF-8. A receiver may ignore it (RFC 8259, 8.1).
+const byteOrderMark = "\ufeff"
 
 // decode reads a delivery. It refuses what is not exactly one JSON value in UTF-8, names that occur twice in an object,
 // and what nests too deep; it does not judge types or values. Its fault never quotes the delivery, not even a name.
@@ -140,8 +147,9 @@ func decode(body []byte) (*document, *Fault) {
 	}
 	d := decoders.Get().(*decoder)
 	defer d.release()
-	d.json.Reset(bytes.NewBuffer(body))
-	d.doc = &document{}
+	unmarked := bytes.TrimPrefix(body, []byte(byteOrderMark))
+	d.json.Reset(bytes.NewBuffer(unmarked), surrogates)
+	d.doc, d.skipped = &document{}, int64(len(body)-len(unmarked))
 	if err := d.readDocument(); err != nil {
 		return nil, d.fault(err)
 	}
@@ -157,13 +165,15 @@ var (
 type decoder struct {
 	json *jsontext.Decoder
 	doc  *document
+	// skipped is how many bytes of the body come before what is read.
+	skipped int64
 	// name is room for the name of a member.
 	name []byte
 }
 
 // release lets go of the delivery and leaves the decoder to the next one.
 func (d *decoder) release() {
-	d.json.Reset(new(bytes.Buffer))
+	d.json.Reset(new(bytes.Buffer), surrogates)
 	d.doc = nil
 	decoders.Put(d)
 }
@@ -214,10 +224,9 @@ func (d *decoder) readMembers(at place) error {
 		if err != nil {
 			return err
 		}
-		// Not as a token, whose text would be another one for each member of each delivery.
-		if d.name, err = jsontext.AppendUnquote(d.name[:0], quoted); err != nil {
-			return err
-		}
+		// Not as a token, whose text would be another one for each member of each delivery. The error is about halves of
+		// surrogate pairs, which no name of the contract has.
+		d.name, _ = jsontext.AppendUnquote(d.name[:0], quoted)
 		if member, known := members[at][string(d.name)]; known {
 			err = d.readValue(member)
 		} else {
@@ -276,7 +285,9 @@ func (d *decoder) fault(err error) *Fault {
 	case errors.Is(err, errTrailing):
 		what = "is followed by more data; send one JSON object alone"
 	}
-	return &Fault{Pointer: string(pointers[knownPlace(at)]), Detail: fmt.Sprintf("%s (at byte %d)", what, offset)}
+	return &Fault{
+		Pointer: string(pointers[knownPlace(at)]), Detail: fmt.Sprintf("%s (at byte %d)", what, offset+d.skipped),
+	}
 }
 
 // knownPlace returns the nearest place around p that the contract knows, since the sender's own names may say anything.

@@ -17,11 +17,14 @@ limitations under the License.
 package webhookserver
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -67,7 +70,9 @@ func TestDecodeRefusesWhatIsNotOneJSONValue(t *testing.T) {
 		{"a trailing comma", `{"event":{},}`, Fault{"", "is not valid JSON (at byte 11)"}},
 		{"a comment", `{/* ` + planted + ` */}`, Fault{"", "is not valid JSON (at byte 1)"}},
 		{"a number that is none", `{"data":{"user":{"id":01}}}`, Fault{"/data/user", "is not valid JSON (at byte 23)"}},
-		{"a byte order mark", "\ufeff{}", Fault{"", "is not valid JSON (at byte 0)"}},
+		{"two byte order marks", "\ufeff\ufeff{}", Fault{"", "is not valid JSON (at byte 3)"}},
+		{"a byte order mark in the middle", "{\ufeff}", Fault{"", "is not valid JSON (at byte 1)"}},
+		{"a fault after a byte order mark", "\ufeff{,}", Fault{"", "is not valid JSON (at byte 4)"}},
 		{"a name twice", `{"event":{},"event":{}}`, Fault{"", "has a member name twice (at byte 12)"}},
 		{"a name twice, once escaped", `{"data":{"user":{"id":1,"\u0069d":2}}}`,
 			Fault{"/data/user", "has a member name twice (at byte 24)"}},
@@ -77,7 +82,9 @@ func TestDecodeRefusesWhatIsNotOneJSONValue(t *testing.T) {
 			Fault{"", "is followed by more data; send one JSON object alone (at byte 4)"}},
 		{"trailing text", `{} ` + planted, Fault{"", "is not valid JSON (at byte 3)"}},
 		{"not UTF-8", "{\"event\":{\"name\":\"\xe7\"}}", Fault{"", "must be UTF-8 throughout"}},
-		{"half a surrogate pair", `{"event":{"name":"\ud800"}}`, Fault{"/event/name", "is not valid JSON (at byte 18)"}},
+		{"UTF-16", "\xff\xfe{\x00}\x00", Fault{"", "must be UTF-8 throughout"}},
+		{"names that are one once their halves of surrogate pairs are replaced", `{"event":{"a\ud800":1,"a\udbff":2}}`,
+			Fault{"/event", "has a member name twice (at byte 22)"}},
 		{"too deep", `{"x":` + strings.Repeat("[", 33) + strings.Repeat("]", 33) + `}`,
 			Fault{"", "nests deeper than 32 levels (at byte 37)"}},
 		{"far too deep", strings.Repeat(`{"x":`, 100_000), Fault{"", "nests deeper than 32 levels (at byte 161)"}},
@@ -131,6 +138,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(with(f, `"id": 987654321`, `"id": 9223372036854775808`)))
 	f.Add([]byte(with(f, `"Student"`, `"\u0000\ud83d\ude00"`, `"uuid": null`, `"uuid": 7, "extra": [{"a":{}}]`)))
 	f.Add([]byte(`{"event":{},"event":{}}`))
+	f.Add([]byte("\ufeff" + with(f, `"Student"`, `"\ud83d"`, `"date_expire": null`, `"date_expire": "0000-00-00"`)))
+	f.Add([]byte(with(f, `"id": 11,`, `"id": "11",`, `"status": 1`, `"status": "1"`, `"123.456.789-99"`, `191`)))
+	f.Add([]byte(with(f, `activities.course.completed`, `member.updated`)))
 	f.Add([]byte(`{} {}`))
 	f.Add([]byte(`[[[[`))
 	f.Add([]byte("\xff"))
@@ -144,8 +154,11 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if !json.Valid(body) || !utf8.Valid(body) {
+		if !json.Valid(bytes.TrimPrefix(body, []byte("\ufeff"))) || !utf8.Valid(body) {
 			t.Fatalf("accepted what is not JSON in UTF-8")
+		}
+		if slug := otherEvent(doc); slug != "" && (len(slug) > maxSlugLength || slug == v1alpha1.EventSlug) {
+			t.Errorf("%q is another event", slug)
 		}
 		spec, faults := validate(doc, 12345)
 		if len(faults) > 0 {
@@ -154,10 +167,34 @@ func FuzzDecode(f *testing.F) {
 		if spec.Institution.ID != 12345 || spec.Course.ID < 1 || spec.Enrollment.ID < 1 || spec.User.ID < 1 {
 			t.Errorf("accepted with the name %s", spec.Name())
 		}
-		_ = warningsOf(&spec, doc.unknown)
+		warnings := warningsOf(&spec, doc)
+		if len(warnings) > 16 {
+			t.Errorf("%d warnings", len(warnings))
+		}
+		checkExact(t, doc, &spec)
 		checkLengths(t, spec.User)
 		checkLengths(t, minimise(spec.User, masked))
 	})
+}
+
+// checkExact holds who, what and when against what was sent, digit by digit, and the texts against what may be shown.
+func checkExact(t *testing.T, doc *document, spec *v1alpha1.CourseCompletionSpec) {
+	for at, id := range map[place]v1alpha1.PlatformID{
+		atInstitutionID: spec.Institution.ID, atCourseID: spec.Course.ID, atEnrollmentID: spec.Enrollment.ID,
+		atEnrollmentCourseID: spec.Enrollment.CourseID, atUserID: spec.User.ID,
+	} {
+		if sent := doc.values[at].text; sent != id.String() {
+			t.Errorf("%s: %q became %s", pointers[at], sent, id)
+		}
+	}
+	if date := spec.Enrollment.DateExpire; date != "" && !inCalendar(time.DateOnly, date) {
+		t.Errorf("the date became %q", date)
+	}
+	for _, text := range []string{spec.Event.Name, spec.Course.Name, spec.User.Name, spec.User.Email, spec.User.CPF} {
+		if strings.ContainsFunc(text, unicode.IsControl) {
+			t.Errorf("%q has control characters", text)
+		}
+	}
 }
 
 // checkLengths holds a user against the bounds of the schema.

@@ -22,6 +22,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -62,7 +63,7 @@ func validate(doc *document, institution v1alpha1.PlatformID) (v1alpha1.CourseCo
 		},
 		Enrollment: v1alpha1.CompletionEnrollment{
 			ID:         v.id(atEnrollmentID),
-			DateExpire: v.dateOrNull(atEnrollmentDateExpire),
+			DateExpire: v.expiry(atEnrollmentDateExpire),
 			CourseID:   v.id(atEnrollmentCourseID),
 			Activated:  v.flag(atEnrollmentActived),
 			Status:     v.status(atEnrollmentStatus),
@@ -71,7 +72,7 @@ func validate(doc *document, institution v1alpha1.PlatformID) (v1alpha1.CourseCo
 			ID:       v.id(atUserID),
 			Name:     v.text(atUserName, v1alpha1.MaxUserNameLength),
 			Email:    v.text(atUserEmail, v1alpha1.MaxEmailLength),
-			CPF:      v.text(atUserCPF, v1alpha1.MaxCPFLength),
+			CPF:      v.cpf(atUserCPF),
 			Nickname: v.text(atUserNickname, v1alpha1.MaxNicknameLength),
 			UUID:     v.text(atUserUUID, v1alpha1.MaxUUIDLength),
 		},
@@ -111,19 +112,20 @@ func (v *validator) object(at place) {
 	}
 }
 
-// id reads a number of the platform. Only an integer literal will do: 1.0, 1e5 and "1" are somebody's rounding or
-// guessing, and an id that is nearly right is another person's.
+// id reads a number of the platform, digit by digit; databases hand some platforms their numbers as strings. 1.0 and
+// 1e5 are somebody's rounding or guessing, and an id that is nearly right is another person's.
 func (v *validator) id(at place) v1alpha1.PlatformID {
 	got, ok := v.require(at)
 	if !ok {
 		return 0
 	}
-	if got.kind == jsontext.KindNumber {
-		if id, err := strconv.ParseInt(got.text, 10, 64); err == nil && id >= 1 {
+	if got.kind == jsontext.KindNumber || got.kind == jsontext.KindString {
+		if id, err := strconv.ParseInt(got.text, 10, 64); err == nil && id >= 1 && strconv.FormatInt(id, 10) == got.text {
 			return v1alpha1.PlatformID(id)
 		}
 	}
-	v.refuse(at, "must be a JSON integer from 1 to 9223372036854775807, without fraction, exponent or quotes")
+	v.refuse(at, "must be an integer from 1 to 9223372036854775807, without fraction and exponent, "+
+		"or a string of its digits")
 	return 0
 }
 
@@ -152,15 +154,25 @@ func (v *validator) when(at place) string {
 	return got.text
 }
 
-func (v *validator) dateOrNull(at place) string {
+// midnight is what a database appends to a date that it has in a column for times.
+const midnight = " 00:00:00"
+
+// expiry reads a date, or null. Other times of a day than midnight would say more than a date can hold.
+func (v *validator) expiry(at place) string {
 	got, ok := v.require(at)
-	if !ok || got.kind == jsontext.KindNull {
+	if !ok || got.kind == jsontext.KindNull || isNoDate(got) {
 		return ""
 	}
-	if got.kind != jsontext.KindString || !inCalendar(time.DateOnly, got.text) {
+	date := strings.TrimSuffix(got.text, midnight)
+	if got.kind != jsontext.KindString || !inCalendar(time.DateOnly, date) {
 		v.refuse(at, "must be null or an existing date as a string, yyyy-MM-dd, of the years 0001 to 9999")
 	}
-	return got.text
+	return date
+}
+
+// isNoDate tells whether a value is what databases have in the place of a date that there is not.
+func isNoDate(v value) bool {
+	return v.kind == jsontext.KindString && (v.text == "" || strings.TrimSuffix(v.text, midnight) == "0000-00-00")
 }
 
 // inCalendar tells whether text is exactly in the layout; parsing alone also takes fractions and single digits.
@@ -188,35 +200,59 @@ func (v *validator) flag(at place) *bool {
 	return nil
 }
 
+// status reads what is a flag too, and is kept as the number that the contract has.
 func (v *validator) status(at place) *int32 {
-	got, ok := v.require(at)
-	if !ok {
+	switch flag := v.flag(at); {
+	case flag == nil:
 		return nil
+	case *flag:
+		return new(int32(1))
+	default:
+		return new(int32(0))
 	}
-	if got.kind == jsontext.KindNumber {
-		switch got.text {
-		case "1":
-			return new(int32(1))
-		case "0":
-			return new(int32(0))
-		}
-	}
-	v.refuse(at, "must be the JSON integer 1 or 0")
-	return nil
 }
 
-// text reads a descriptive string, which may be absent or null, of at most limit characters.
+// text reads a descriptive string, which may be absent or null, of at most limit characters. Some programs write what
+// looks like a number as one; it is taken as it is written.
 func (v *validator) text(at place, limit int) string {
 	got := v.doc.values[at]
 	switch {
 	case got.kind == jsontext.KindInvalid || got.kind == jsontext.KindNull:
 		return ""
-	case got.kind != jsontext.KindString:
+	case got.kind != jsontext.KindString && got.kind != jsontext.KindNumber:
 		v.refuse(at, "must be a string or null")
 	case utf8.RuneCountInString(got.text) > limit:
 		v.refuse(at, fmt.Sprintf("must have at most %d characters", limit))
 	}
-	return got.text
+	return legible(got.text)
+}
+
+// cpfLength is how many digits a CPF has.
+const cpfLength = 11
+
+// cpf reads a CPF. As a number it has lost its leading zeros, which are put back.
+func (v *validator) cpf(at place) string {
+	text := v.text(at, v1alpha1.MaxCPFLength)
+	if v.doc.values[at].kind == jsontext.KindNumber && len(text) < cpfLength && strings.Trim(text, "0123456789") == "" {
+		return strings.Repeat("0", cpfLength-len(text)) + text
+	}
+	return text
+}
+
+// legible returns a text without what would act on whoever displays it, or hide in it: control characters, and those
+// that turn the direction of what follows. White space becomes a space; the others are replaced and not left out, since
+// a name or an address without them could be another one.
+func legible(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '\t' && r <= '\r', r == '\u0085', r == '\u2028', r == '\u2029':
+			return ' '
+		case unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+			return utf8.RuneError
+		default:
+			return r
+		}
+	}, text)
 }
 
 // maxAhead is how far the time of an event may lie in the future: more than any zone and any clock that is kept.

@@ -31,13 +31,13 @@ import (
 const (
 	saysObject   = "must be a JSON object"
 	saysRequired = "is required"
-	saysID       = "must be a JSON integer from 1 to 9223372036854775807, without fraction, exponent or quotes"
-	saysSlug     = `must be the string "activities.course.completed"`
-	saysSendAt   = "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 0001 to 9999"
-	saysDate     = "must be null or an existing date as a string, yyyy-MM-dd, of the years 0001 to 9999"
-	saysFlag     = "must be 1, 0, true or false, also as a string"
-	saysStatus   = "must be the JSON integer 1 or 0"
-	saysText     = "must be a string or null"
+	saysID       = "must be an integer from 1 to 9223372036854775807, without fraction and exponent, " +
+		"or a string of its digits"
+	saysSlug   = `must be the string "activities.course.completed"`
+	saysSendAt = "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 0001 to 9999"
+	saysDate   = "must be null or an existing date as a string, yyyy-MM-dd, of the years 0001 to 9999"
+	saysFlag   = "must be 1, 0, true or false, also as a string"
+	saysText   = "must be a string or null"
 )
 
 func TestValidateReadsTheContractsExample(t *testing.T) {
@@ -83,7 +83,7 @@ func TestValidateRefusesValues(t *testing.T) {
 		sendAt        = sample{"/event/send_at", `"send_at": "2023-07-03 12:53:41"`, saysSendAt}
 		dateExpire    = sample{"/data/enrollment/date_expire", `"date_expire": null`, saysDate}
 		actived       = sample{"/data/enrollment/actived", `"actived": 1`, saysFlag}
-		status        = sample{"/data/enrollment/status", `"status": 1`, saysStatus}
+		status        = sample{"/data/enrollment/status", `"status": 1`, saysFlag}
 		eventName     = sample{"/event/name", `"name": "Atividades - Curso concluído"`, saysText}
 		courseName    = sample{"/data/course/name", `"name": "Course Name"`, saysText}
 		userName      = sample{"/data/user/name", `"name": "Student"`, saysText}
@@ -102,7 +102,8 @@ func TestValidateRefusesValues(t *testing.T) {
 	}{
 		{"ids", ids, []string{
 			"0", "-1", "-0", "1.0", "1e5", "1.5", "9223372036854775808", "123456789012345678901234567890",
-			`"7"`, `"` + planted + `"`, "null", "true", "{}", "[7]",
+			`"0"`, `"-7"`, `"+7"`, `"07"`, `" 7"`, `"7 "`, `"7.0"`, `"7e2"`, `"0x7"`, `"٧"`, `"9223372036854775808"`, `""`,
+			`"7\ud800"`, `"` + planted + `"`, "null", "true", "{}", "[7]",
 		}},
 		{"slug", []sample{slug}, []string{
 			`"activities.course.Completed"`, `" activities.course.completed"`, `"` + planted + `"`, `""`, "null", "1", "[]",
@@ -114,14 +115,15 @@ func TestValidateRefusesValues(t *testing.T) {
 			`" 2023-07-03 12:53:41"`, `"` + planted + `"`, `""`, "null", "1688388821", "{}",
 		}},
 		{"date_expire", []sample{dateExpire}, []string{
-			`"2023-02-29"`, `"2023-7-3"`, `"0000-01-01"`, `"2023-07-03 00:00:00"`, `"03/07/2023"`, `"` + planted + `"`,
-			`""`, "0", "false", "[]",
+			`"2023-02-29"`, `"2023-7-3"`, `"0000-01-01"`, `"2023-07-03 00:00:01"`, `"2023-07-03T00:00:00"`,
+			`"2023-07-03 00:00"`, `"2023-02-29 00:00:00"`, `"0000-00-00 12:00:00"`, `"0000-00-01"`, `" 00:00:00"`, `" "`,
+			`"03/07/2023"`, `"` + planted + `"`, "0", "false", "[]",
 		}},
 		{"actived", []sample{actived}, []string{
 			"2", "-0", "1.0", `"yes"`, `"True"`, `""`, `"` + planted + `"`, "null", "{}", "[1]",
 		}},
-		{"status", []sample{status}, []string{"2", "-1", "-0", "1.0", `"1"`, "true", "null", "{}"}},
-		{"texts", texts, []string{"1", "true", `{"` + planted + `":1}`, `["` + planted + `"]`}},
+		{"status", []sample{status}, []string{"2", "-1", "-0", "1.0", `"2"`, `"active"`, `""`, "null", "{}"}},
+		{"texts", texts, []string{"true", "false", `{"` + planted + `":1}`, `["` + planted + `"]`}},
 	} {
 		for _, field := range tc.fields {
 			name, _, _ := strings.Cut(field.text, ":")
@@ -174,6 +176,44 @@ func TestValidateAcceptsValues(t *testing.T) {
 		{`actived "true"`, []string{`"actived": 1`, `"actived": "true"`}, unchanged},
 		{"status 0", []string{`"status": 1`, `"status": 0`},
 			func(s *v1alpha1.CourseCompletionSpec) { s.Enrollment.Status = new(int32(0)) }},
+		{`status "0"`, []string{`"status": 1`, `"status": "0"`},
+			func(s *v1alpha1.CourseCompletionSpec) { s.Enrollment.Status = new(int32(0)) }},
+		{`status "1"`, []string{`"status": 1`, `"status": "1"`}, unchanged},
+		{"status true", []string{`"status": 1`, `"status": true`}, unchanged},
+		{"ids as strings", []string{`"id": 12345 }`, `"id": "12345" }`, `"id": 123456,`, `"id": "123456",`, `"id": 11,`,
+			`"id": "11",`, `"course_id": 123456789`, `"course_id": "123456789"`, `"id": 987654321`, `"id": "987654321"`},
+			unchanged},
+		{"an id as a string that no double holds", []string{`"id": 987654321`, `"id": "9007199254740993"`},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.ID = 9007199254740993 }},
+		{"an id that no double holds", []string{`"id": 987654321`, `"id": 9007199254740993`},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.ID = 9007199254740993 }},
+		{"a date of zeros", []string{`null, "course_id"`, `"0000-00-00", "course_id"`}, unchanged},
+		{"a date of zeros with a time", []string{`null, "course_id"`, `"0000-00-00 00:00:00", "course_id"`}, unchanged},
+		{"an empty date", []string{`null, "course_id"`, `"", "course_id"`}, unchanged},
+		{"a date at midnight", []string{`null, "course_id"`, `"2027-01-31 00:00:00", "course_id"`},
+			func(s *v1alpha1.CourseCompletionSpec) { s.Enrollment.DateExpire = "2027-01-31" }},
+		{"a CPF as a number", []string{`"123.456.789-99"`, "12345678909"},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.CPF = "12345678909" }},
+		{"a CPF as a number that has lost its zeros", []string{`"123.456.789-99"`, "191"},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.CPF = "00000000191" }},
+		{"a longer number as CPF", []string{`"123.456.789-99"`, "123456789012345678901"},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.CPF = "123456789012345678901" }},
+		{"a number as CPF that is none", []string{`"123.456.789-99"`, "-1.5e3"},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.CPF = "-1.5e3" }},
+		{"names that look like numbers", []string{`"Course Name"`, "1984", `"nickname": null`, `"nickname": 7.0`},
+			func(s *v1alpha1.CourseCompletionSpec) { s.Course.Name, s.User.Nickname = "1984", "7.0" }},
+		{"halves of surrogate pairs", []string{`"Student"`, `"Ana \ud83d!"`, `"Course Name"`, `"\ude00\ud83d\ude00"`},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.Name, s.Course.Name = "Ana \ufffd!", "\ufffd😀" }},
+		{"control characters", []string{
+			`"Student"`, `"A\u0000n\u001b[31ma\u007f\u009b"`, `student@toolzz`, `stu\u202edent@toolzz`,
+		},
+			func(s *v1alpha1.CourseCompletionSpec) {
+				s.User.Name, s.User.Email = "A\ufffdn\ufffd[31ma\ufffd\ufffd", "stu\ufffddent@toolzz.com"
+			}},
+		{"white space that is no space", []string{`"Student"`, `"Ana\tMaria\r\n\u2028Souza"`},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.Name = "Ana Maria   Souza" }},
+		{"marks and joiners that languages need", []string{`"Student"`, `"می\u200cخواهم \u200f👩\u200d🎓"`},
+			func(s *v1alpha1.CourseCompletionSpec) { s.User.Name = "می\u200cخواهم \u200f👩\u200d🎓" }},
 		{"a leap day", []string{`null, "course_id"`, `"2024-02-29", "course_id"`},
 			func(s *v1alpha1.CourseCompletionSpec) { s.Enrollment.DateExpire = "2024-02-29" }},
 		{"the last day", []string{`null, "course_id"`, `"9999-12-31", "course_id"`},
@@ -203,7 +243,7 @@ func TestValidateAcceptsValues(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			want := read(t, contractExample)
+			want := read(t, "\ufeff"+contractExample)
 			tc.want(&want)
 			if diff := cmp.Diff(want, read(t, with(t, tc.oldNew...))); diff != "" {
 				t.Errorf("spec (-want +got):\n%s", diff)
@@ -270,7 +310,7 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 			{"/data/course/id", saysID}, {"/data/course/name", "must have at most 512 characters"},
 			{"/data/enrollment/id", saysID}, {"/data/enrollment/date_expire", saysDate},
 			{"/data/enrollment/course_id", saysID}, {"/data/enrollment/actived", saysFlag},
-			{"/data/enrollment/status", saysStatus},
+			{"/data/enrollment/status", saysFlag},
 			{"/data/user/id", saysID}, {"/data/user/name", "must have at most 256 characters"},
 			{"/data/user/email", "must have at most 320 characters"}, {"/data/user/cpf", "must have at most 32 characters"},
 			{"/data/user/nickname", "must have at most 256 characters"},

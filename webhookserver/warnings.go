@@ -18,7 +18,10 @@ package webhookserver
 
 import (
 	"net/mail"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -27,8 +30,9 @@ import (
 
 // warningsOf says what is odd about a delivery that is accepted all the same, always in the same order. It has to look
 // before the institution's privacy is applied. A user without nickname and uuid is normal.
-func warningsOf(spec *v1alpha1.CourseCompletionSpec, unknownFields int) []v1alpha1.DeliveryWarning {
+func warningsOf(spec *v1alpha1.CourseCompletionSpec, doc *document) []v1alpha1.DeliveryWarning {
 	user := &spec.User
+	texts := []string{spec.Event.Name, spec.Course.Name, user.Name, user.Email, user.CPF, user.Nickname, user.UUID}
 	checks := []struct {
 		odd     bool
 		warning v1alpha1.DeliveryWarning
@@ -42,7 +46,9 @@ func warningsOf(spec *v1alpha1.CourseCompletionSpec, unknownFields int) []v1alph
 		{user.CPF == "", v1alpha1.WarningCPFMissing},
 		{user.CPF != "" && !isCPF(user.CPF), v1alpha1.WarningCPFInvalid},
 		{user.UUID != "" && uuid.Validate(user.UUID) != nil, v1alpha1.WarningUUIDInvalid},
-		{unknownFields > 0, v1alpha1.WarningUnknownFields},
+		{isNoDate(doc.values[atEnrollmentDateExpire]), v1alpha1.WarningExpiryEmpty},
+		{slices.ContainsFunc(texts, isReplaced), v1alpha1.WarningTextReplaced},
+		{doc.unknown > 0, v1alpha1.WarningUnknownFields},
 	}
 	var warnings []v1alpha1.DeliveryWarning
 	for _, check := range checks {
@@ -53,8 +59,15 @@ func warningsOf(spec *v1alpha1.CourseCompletionSpec, unknownFields int) []v1alph
 	return warnings
 }
 
-// isEmail tells whether text is a bare address, without a display name or brackets.
+// isReplaced tells whether some of a text could not be read.
+func isReplaced(text string) bool { return strings.ContainsRune(text, utf8.RuneError) }
+
+// isEmail tells whether text is a bare address, without a display name or brackets, and without anything that cannot be
+// seen.
 func isEmail(text string) bool {
+	if isReplaced(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		return false
+	}
 	address, err := mail.ParseAddress(text)
 	return err == nil && address.Name == "" && address.Address == text
 }

@@ -229,6 +229,11 @@ const (
 	WarningEmailMissing DeliveryWarning = "EmailMissing"
 	// WarningCPFMissing means that user.cpf is null, empty or absent.
 	WarningCPFMissing DeliveryWarning = "CPFMissing"
+	// WarningExpiryEmpty means that enrollment.date_expire is empty or all zeros, which is taken as no date.
+	WarningExpiryEmpty DeliveryWarning = "ExpiryEmpty"
+	// WarningTextReplaced means that a name, email, cpf, nickname or uuid has the replacement character U+FFFD: in the
+	// place of a control character, a bidirectional override or half a character, or because the platform sent it.
+	WarningTextReplaced DeliveryWarning = "TextReplaced"
 	// WarningUnknownFields means that the delivery has fields that the contract does not know; they were ignored.
 	WarningUnknownFields DeliveryWarning = "UnknownFields"
 )

@@ -98,7 +98,8 @@ func TestEachRightIsNeeded(t *testing.T) {
 			}
 			expect(t, lame, post(t, lame.url(i), tc.body), tc.reason)
 			g.Expect(i.completions(t)).To(Equal(before))
-			g.Expect(post(t, url, tc.body).outcome()).To(BeElementOf("created", "updated", "duplicate"), "the same with all rights")
+			g.Expect(post(t, url, tc.body).outcome()).To(
+				BeElementOf("created", "updated", "duplicate"), "the same with all rights")
 		})
 	}
 }

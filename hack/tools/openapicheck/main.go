@@ -15,8 +15,9 @@ limitations under the License.
 */
 
 // openapicheck checks an OpenAPI document, and calls that were recorded against it: openapicheck DOCUMENT [CALLS].
-// CALLS is a file with a JSON object in each line: method, path, status, header and body of an answer. It reports every
-// answer that the document does not describe, and every described one that no call got, but for 500.
+// CALLS is a file with a JSON object in each line: method, path, status, header and body of an answer, and what had
+// been sent where that was accepted. It reports every answer that the document does not describe, every described one
+// that no call got, but for 500, and what was accepted although the document does not say that it may be sent.
 package main
 
 import (
@@ -43,6 +44,7 @@ type call struct {
 	Status int         `json:"status"`
 	Header http.Header `json:"header"`
 	Body   string      `json:"body"`
+	Sent   string      `json:"sent"`
 }
 
 func main() {
@@ -109,7 +111,7 @@ func checkCalls(model *v3.Document, rules validator.Validator, path string) erro
 			continue
 		}
 		unseen[key] = true
-		faults = append(faults, checkResponse(rules, where, c))
+		faults = append(faults, checkResponse(rules, where, c), checkSent(model, template, where, c))
 	}
 	for key, seen := range unseen {
 		if !seen && !strings.HasSuffix(key, " 500") {
@@ -142,6 +144,18 @@ func checkResponse(rules validator.Validator, where string, c call) error {
 	}
 	if ok, found := rules.ValidateHttpResponse(request, response); !ok {
 		return describe(where, found)
+	}
+	return nil
+}
+
+// checkSent holds what was accepted against the document.
+func checkSent(model *v3.Document, template, where string, c call) error {
+	if c.Sent == "" {
+		return nil
+	}
+	taken := model.Paths.PathItems.GetOrZero(template).Post.RequestBody.Content.GetOrZero("application/json")
+	if ok, found := schema_validation.NewSchemaValidator().ValidateSchemaString(taken.Schema.Schema(), c.Sent); !ok {
+		return describe(where+" was accepted: "+c.Sent, found)
 	}
 	return nil
 }
