@@ -326,7 +326,8 @@ func (r *refusals) end(institution client.ObjectKey) {
 func accept(secret *corev1.Secret) (v1alpha1.TokenState, string) {
 	token := strings.TrimSpace(string(secret.Data[v1alpha1.SecretKeyToken]))
 	if secret.Type != v1alpha1.SecretTypeWebhookToken ||
-		len(token) < v1alpha1.MinTokenLength || len(token) > maxTokenLength || strings.ContainsFunc(token, unprintable) {
+		len(token) < v1alpha1.MinTokenLength || len(token) > maxTokenLength || strings.ContainsFunc(token, unprintable) ||
+		guessable(token) {
 		return v1alpha1.TokenInvalid, ""
 	}
 	digest := sha256.Sum256([]byte(token))
@@ -420,8 +421,9 @@ func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus)
 			token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken)
 	case v1alpha1.TokenInvalid:
 		return v1alpha1.ReasonTokenInvalid, fmt.Sprintf(
-			"secret %s must have the type %s and under the key %s a token of %d to %d "+
-				"printable ASCII characters", token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken,
+			"secret %s must have the type %s and under the key %s a random token of %d to %d "+
+				"printable ASCII characters, such as openssl rand -hex 32 makes",
+			token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken,
 			v1alpha1.MinTokenLength, maxTokenLength)
 	case v1alpha1.TokenForbidden:
 		return v1alpha1.ReasonAccessMissing, accessMissing(institution, token.SecretName)

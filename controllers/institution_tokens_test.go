@@ -51,7 +51,7 @@ func TestInstitutionPublishesTheDigestsOfItsTokens(t *testing.T) {
 
 func TestInstitutionSaysWhatIsWrongWithAToken(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 32)
+	long := "abcdefghijklmnopqrstuvwxyz-01234"
 	for _, tc := range []struct {
 		name   string
 		secret func(w *world) *SecretWrapper
@@ -67,8 +67,10 @@ func TestInstitutionSaysWhatIsWrongWithAToken(t *testing.T) {
 			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "under the key token"},
 		{"too short", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long[1:]) },
 			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "32 to 512"},
-		{"too long", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(strings.Repeat("x", 513)) },
+		{"too long", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(strings.Repeat(long, 17)) },
 			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "32 to 512"},
+		{"easy to guess", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(strings.Repeat("x", 32)) },
+			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "a random token"},
 		{"with a space", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long + " " + long) },
 			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "printable"},
 	} {
@@ -98,7 +100,7 @@ func TestInstitutionSaysWhatIsWrongWithAToken(t *testing.T) {
 func TestInstitutionTrimsTheLineEndOfAToken(t *testing.T) {
 	t.Parallel()
 	w := makeWorld(t)
-	token := strings.Repeat("y", 32)
+	token := "another-token-which-is-long-enough-too"
 	w.create(MakeSecret(w, "edited").Token(token + "\n").Obj())
 	institution := MakeInstitution(w).Tokens("edited").Obj()
 	w.create(institution)
@@ -206,7 +208,7 @@ func TestTokenIsRotatedWithoutAGap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	g := NewWithT(t)
-	next := strings.Repeat("z", 40)
+	next := "next-token-which-is-long-enough-as-well"
 	w.create(MakeSecret(w, "next").Token(next).Obj())
 	institution := MakeInstitution(w).Obj()
 	w.change(institution, func() {
@@ -240,7 +242,7 @@ func TestInstitutionsThatCannotBeWorkedWith(t *testing.T) {
 	w.awaitReason(institution, v1alpha1.ReasonReady)
 	g.Expect(stalled(institution)).To(BeFalse())
 
-	w.create(MakeSecret(w, "second").Token(strings.Repeat("s", 32)).Obj())
+	w.create(MakeSecret(w, "second").Token("second-token-which-is-long-enough-too").Obj())
 	second := MakeInstitution(w).Name("second").Tokens("second").Obj()
 	w.create(second)
 	w.awaitReason(second, v1alpha1.ReasonDuplicateInstitution)

@@ -243,7 +243,8 @@ type TokenStatus struct {
 	State TokenState `json:"state,omitempty"`
 
 	// sha256 is the SHA-256 digest of the token, in hexadecimal; the webhook server compares with it and so needs no
-	// access to Secrets. A token of the required length cannot be found from its digest.
+	// access to Secrets. A random token, which is what it has to be, cannot be found from it; whoever reads
+	// the digest can only check a guess.
 	//
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{64}$`
 	// +kubebuilder:validation:MinLength=64

@@ -23,7 +23,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -133,10 +135,27 @@ func (o *options) validate() error {
 	if o.log.Level != nil && o.log.Level.Enabled(maxVerbosity-1) {
 		return errors.New("--zap-log-level is over 7: such logs would hold tokens and personal data, use at most 7")
 	}
+	if !isLoopback(o.pprofAddress) {
+		return fmt.Errorf("--pprof-address is %q: profiles show what is in memory, use a loopback address such as "+
+			"127.0.0.1:6060, or 0 for none", o.pprofAddress)
+	}
 	if o.workers < 1 || o.workers > 64 {
 		return fmt.Errorf("--workers is %d: use 1 to 64", o.workers)
 	}
 	return nil
+}
+
+// isLoopback tells whether nobody but this machine, or pod, can reach an address; 0 and nothing are no address.
+func isLoopback(address string) bool {
+	if address == "" || address == "0" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func main() {
@@ -167,6 +186,8 @@ func run(ctx context.Context, o options) (err error) {
 	// The API server's priority and fairness sees every client and divides what there is; a limit in here would only be
 	// a guess, and the one that client-go ships allows five requests a second.
 	config.QPS = -1
+	// Warnings of the API server may quote what was sent.
+	config.WarningHandlerWithContext = rest.NoWarnings{}
 	config.UserAgent = "completion-controller-manager/" + version
 	scheme := controllers.NewScheme()
 	api, err := newAwaiting(config, scheme, o.healthAddress, ctrl.Log)

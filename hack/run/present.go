@@ -115,7 +115,7 @@ func (s *session) explain(began time.Time) {
 		}
 	}
 	fmt.Printf(`
-Up after %s. The webhook URL, with the sample's token:
+Up after %s. The webhook URL, with a token that was made for this run:
 
     %s
 

@@ -131,6 +131,9 @@ func (s *session) applySamples(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := system.CreateToken(ctx, s.client, sampleName, "webhook-token"); err != nil {
+		return err
+	}
 	if _, err := s.cluster.Kubectl(ctx, "apply", "-k", filepath.Join(root, "config", "samples")); err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ func applySamples(t *testing.T) string {
 	g := NewWithT(t)
 	root, err := cluster.RepositoryRoot()
 	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(system.CreateToken(t.Context(), admin, sampleNamespace, "webhook-token")).To(Succeed())
 	_, err = plane.Kubectl(t.Context(), "apply", "-k", filepath.Join(root, "config", "samples"))
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = plane.Kubectl(t.Context(), "wait", "--for=condition=Ready", "--timeout=30s", "--all",
