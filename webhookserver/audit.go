@@ -104,9 +104,9 @@ func newAuditRecord(r *http.Request, c *call, a *answer, duration time.Duration)
 	return record
 }
 
-// audit writes the one record of a call. Where the sink does not take it, the program's log gets it instead: deliveries
-// are not refused for want of their records, and the records are not lost.
-func (h *handler) audit(record *auditRecord) {
+// audit writes the one record of a call, or a summary of several. Where the sink does not take it, the program's log
+// gets it instead: deliveries are not refused for want of their records, and the records are not lost.
+func (h *handler) audit(record any) {
 	turned, err := h.auditLog.write(record)
 	if turned && err == nil {
 		h.log.Info("Audit log takes records again")

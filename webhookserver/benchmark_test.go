@@ -72,7 +72,9 @@ func newQueueing(b testing.TB) *handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	kept, err := inbox.Open(filepath.Join(b.TempDir(), "inbox.db"), inbox.Options{MaxBytes: 4 << 30, Clock: clock.RealClock{}})
+	kept, err := inbox.Open(filepath.Join(b.TempDir(), "inbox.db"), inbox.Options{
+		MaxBytes: 4 << 30, Clock: clock.RealClock{},
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -103,6 +105,7 @@ func newQueueing(b testing.TB) *handler {
 		store: &store{
 			log: logr.Discard(), clock: machine, slots: newSlots(1), circuit: away, inbox: kept,
 		},
-		auditLog: NewAuditLog(io.Discard), bodies: newBodies(64 << 10), events: &eventLabels{},
+		auditLog: NewAuditLog(io.Discard), bodies: newBodies(64 << 10),
+		events: &eventLabels{}, strangers: newStrangers(0),
 	}
 }

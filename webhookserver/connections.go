@@ -21,6 +21,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -43,11 +44,15 @@ type connections struct {
 	slots  chan struct{}
 	closed chan struct{}
 	once   sync.Once
+	// perAddress is how many of the connections one address may have; more are closed at once, so that they keep nobody
+	// waiting. 0 is any number: behind a proxy all have one address.
+	perAddress int
 
 	mu sync.Mutex
 	// idle has the connections without a request, as idleConnection, the longest idle first.
 	idle   *list.List
 	byConn map[net.Conn]*list.Element
+	byAddr map[netip.Addr]int
 }
 
 type idleConnection struct {
@@ -63,6 +68,7 @@ func limitConnections(listener net.Listener, most int, passing clock.WithTicker)
 		closed:   make(chan struct{}),
 		idle:     list.New(),
 		byConn:   make(map[net.Conn]*list.Element),
+		byAddr:   make(map[netip.Addr]int),
 	}
 }
 
@@ -71,12 +77,39 @@ func (c *connections) Accept() (net.Conn, error) {
 	if !c.awaitRoom() {
 		return nil, net.ErrClosed
 	}
-	conn, err := c.Listener.Accept()
-	if err != nil {
-		<-c.slots
-		return nil, err
+	for {
+		conn, err := c.Listener.Accept()
+		if err != nil {
+			<-c.slots
+			return nil, err
+		}
+		address := parseAddress(conn.RemoteAddr().String())
+		if c.enter(address) {
+			return &connection{Conn: conn, release: sync.OnceFunc(func() { c.leave(address) })}, nil
+		}
+		_ = conn.Close()
 	}
-	return &connection{Conn: conn, release: sync.OnceFunc(func() { <-c.slots })}, nil
+}
+
+// enter counts a connection of an address, unless it has as many as it may.
+func (c *connections) enter(address netip.Addr) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.perAddress > 0 && c.byAddr[address] >= c.perAddress {
+		return false
+	}
+	c.byAddr[address]++
+	return true
+}
+
+// leave gives the slot of a connection back.
+func (c *connections) leave(address netip.Addr) {
+	<-c.slots
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byAddr[address]--; c.byAddr[address] <= 0 {
+		delete(c.byAddr, address)
+	}
 }
 
 // awaitRoom takes a slot, or returns false once the listener is closed.

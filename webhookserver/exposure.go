@@ -34,6 +34,9 @@ type Exposure struct {
 	TrustedProxies TrustedProxies
 	// FailedAuthenticationsPerMinute is how many of them an address may have; more get 429. 0 is any number.
 	FailedAuthenticationsPerMinute int
+	// StrangerRecordsPerMinute is how many calls of an address that have no good token get an audit record of their own in
+	// a minute, those of all together ten times as many; what is more is summarised. 0 is any number.
+	StrangerRecordsPerMinute int
 	// MaxConnections is how many connections may be open at a time. Half of them may read deliveries of one institution;
 	// one that has more than that in hand loses connections to others, and no delivery. 0 is any number.
 	MaxConnections int
@@ -61,9 +64,15 @@ type Timeouts struct {
 // Limits that no installation needs to change.
 const (
 	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 16 << 10
+	// Those for whom health and metrics are served are few, near and quick.
+	insideConnections           = 128
+	insideConnectionsPerAddress = 16
+	insideHeaderBytes           = 4 << 10
+	insideReadTimeout           = 5 * time.Second
+	insideWriteTimeout          = 30 * time.Second
+	readTimeout                 = 30 * time.Second
+	idleTimeout                 = 2 * time.Minute
+	maxHeaderBytes              = 16 << 10
 )
 
 func (t Timeouts) applyTo(server *http.Server, apiTimeout time.Duration) {
@@ -81,6 +90,19 @@ func (t Timeouts) applyTo(server *http.Server, apiTimeout time.Duration) {
 			*of.field = of.usual
 		}
 	}
+}
+
+// boundInside bounds what the callers of health and metrics can take up. Everybody in the cluster may reach these
+// ports, and connections alone must not cost the memory that deliveries need.
+func boundInside(at *endpoint) {
+	limited := limitConnections(at.listener, insideConnections, clock.RealClock{})
+	limited.perAddress = insideConnectionsPerAddress
+	at.listener, at.server.ConnState = limited, limited.observe
+	at.server.MaxHeaderBytes = insideHeaderBytes
+	at.server.ReadHeaderTimeout, at.server.ReadTimeout = insideReadTimeout, insideReadTimeout
+	at.server.WriteTimeout, at.server.IdleTimeout = insideWriteTimeout, idleTimeout
+	at.server.Protocols = new(http.Protocols)
+	at.server.Protocols.SetHTTP1(true)
 }
 
 // share is how many deliveries of one institution are read at a time.

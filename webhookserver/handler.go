@@ -46,7 +46,7 @@ const OutcomeHeader = "Completion-Outcome"
 // handler answers the calls of the webhook.
 type handler struct {
 	log           logr.Logger
-	clock         clock.PassiveClock
+	clock         clock.WithTicker
 	newDeliveryID func() string
 	// synced reports whether the Institutions are known.
 	synced        func() bool
@@ -56,6 +56,7 @@ type handler struct {
 	store         *store
 	instruments   *instruments
 	auditLog      *AuditLog
+	strangers     *strangers
 	// tracer is nil where nothing is traced.
 	tracer trace.Tracer
 	bodies *bodies
@@ -82,7 +83,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.endSpan(a)
 	h.instruments.observe(a, duration)
 	// Before the answer: what a sender knows to be done is on record.
-	h.audit(newAuditRecord(r, c, a, duration))
+	if h.strangers.record(c, a) {
+		h.audit(newAuditRecord(r, c, a, duration))
+	}
 	if a.hangUp || !c.bodyRead && r.ContentLength != 0 {
 		h.hangUp(w)
 	}

@@ -78,12 +78,13 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 			}
 			h := &handler{
 				log:           funcr.NewJSON(func(line string) { log.WriteString(line + "\n") }, funcr.Options{Verbosity: 9}),
-				clock:         testingclock.NewFakePassiveClock(time.Unix(1_700_000_000, 0)),
+				clock:         testingclock.NewFakeClock(time.Unix(1_700_000_000, 0)),
 				newDeliveryID: func() string { return id },
 				synced:        func() bool { return tc.synced },
 				authenticator: authenticator{institutions: defective{}},
 				gate:          newGate(0, 0),
 				auditLog:      NewAuditLog(&log),
+				strangers:     newStrangers(0),
 				instruments:   measured,
 				bodies:        newBodies(1),
 			}
@@ -134,11 +135,12 @@ func TestRecordsGoToTheLogWhileTheAuditLogFails(t *testing.T) {
 	disk := &fullDisk{}
 	h := &handler{
 		log:           funcr.NewJSON(func(line string) { log.WriteString(line + "\n") }, funcr.Options{}),
-		clock:         testingclock.NewFakePassiveClock(time.Unix(1_700_000_000, 0)),
+		clock:         testingclock.NewFakeClock(time.Unix(1_700_000_000, 0)),
 		newDeliveryID: func() string { return "id" },
 		gate:          newGate(0, 0),
 		instruments:   measured,
 		auditLog:      NewAuditLog(disk),
+		strangers:     newStrangers(0),
 	}
 	call := func() {
 		recorded := httptest.NewRecorder()

@@ -71,14 +71,19 @@ func (g *gate) failed(address netip.Addr, now time.Time) time.Duration {
 	if g.failuresPerMinute == 0 {
 		return 0
 	}
+	limit := rate.Limit(float64(g.failuresPerMinute) / time.Minute.Seconds())
+	return g.addresses.take(networkOf(address), limit, g.failuresPerMinute, now)
+}
+
+// networkOf returns what one subscriber has to itself.
+func networkOf(address netip.Addr) netip.Prefix {
 	bits := address.BitLen()
 	if address.Is6() {
 		bits = ipv6Network
 	}
 	// The error is about the zero Addr, whose network is the zero Prefix.
 	network, _ := address.Prefix(bits)
-	limit := rate.Limit(float64(g.failuresPerMinute) / time.Minute.Seconds())
-	return g.addresses.take(network, limit, g.failuresPerMinute, now)
+	return network
 }
 
 // delivery counts a delivery of an institution and returns how long the sender has to wait; 0 where it is taken.

@@ -94,6 +94,7 @@ type Server struct {
 	options  Options
 	cache    cache.Cache
 	intake   *intake
+	handler  *handler
 	draining atomic.Bool
 
 	webhook, health, metrics endpoint
@@ -136,7 +137,7 @@ func (s *Server) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	webhook := &handler{
+	s.handler = &handler{
 		log:           options.Log,
 		clock:         options.Clock,
 		newDeliveryID: newDeliveryID,
@@ -147,13 +148,14 @@ func (s *Server) prepare(ctx context.Context) error {
 		store:         s.intake.store,
 		instruments:   measured,
 		auditLog:      options.Audit,
+		strangers:     newStrangers(options.StrangerRecordsPerMinute),
 		bodies:        newBodies(options.MaxBodyBytes),
 		events:        &eventLabels{},
 	}
 	if options.Tracing != nil {
-		webhook.tracer = options.Tracing.Tracer("webhook-server")
+		s.handler.tracer = options.Tracing.Tracer("webhook-server")
 	}
-	if err := s.listen(ctx, webhook); err != nil {
+	if err := s.listen(ctx, s.handler); err != nil {
 		return err
 	}
 	s.watchCertificate, err = options.expose(&s.webhook, options.Registry)
@@ -213,7 +215,11 @@ func (s *Server) listen(ctx context.Context, webhook http.Handler) error {
 			MaxHeaderBytes: maxHeaderBytes,
 			ErrorLog:       stdlog.New(&errorLog{s.options.Log.WithName("http")}, "", 0),
 		}}
-		s.options.Timeouts.applyTo(e.at.server, s.options.APITimeout)
+		if e.at == &s.webhook {
+			s.options.Timeouts.applyTo(e.at.server, s.options.APITimeout)
+		} else {
+			boundInside(e.at)
+		}
 	}
 	return nil
 }
@@ -249,6 +255,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	})
 	s.intake.start(cacheCtx, &running, failed)
+	running.Go(func() { s.handler.summarise(cacheCtx) })
 	running.Go(func() {
 		if err := s.watchCertificate(cacheCtx); err != nil {
 			failed <- fmt.Errorf("watching the TLS certificate: %w", err)

@@ -32,6 +32,9 @@ func bindExposure(flags *flag.FlagSet, e *webhookserver.Exposure) {
 	flags.IntVar(&e.FailedAuthenticationsPerMinute, "failed-authentications-per-minute", 60,
 		"How many authentications of one address (of one /64 network of IPv6) may fail in a minute; more get 429. "+
 			"Good tokens are always taken. 0 is any number.")
+	flags.IntVar(&e.StrangerRecordsPerMinute, "stranger-records-per-minute", 60,
+		"How many calls of one address (of one /64 network of IPv6) without a good token get an audit record of their own "+
+			"in a minute, those of all together ten times as many; the rest are summarised. 0 is any number.")
 	flags.IntVar(&e.MaxConnections, "max-connections", 1024,
 		"How many connections of the webhook may be open; over half of them deliveries of one institution may be read at a "+
 			"time. 0 is any number.")

@@ -143,7 +143,7 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 		s.Replicas = append(s.Replicas, Replica{
 			Program: newProgram(o, WebhookServer, i, health, append([]string{
 				"--listen-address=" + server, "--health-address=" + health, "--metrics-address=" + metrics,
-				"--inbox-file=" + inbox, "--inbox-socket=" + socket,
+				"--inbox-file=" + inbox, "--inbox-socket=" + socket, "--stranger-records-per-minute=0",
 			}, o.WebhookServerArgs...)...),
 			URL:     "http://" + server,
 			Metrics: "http://" + metrics + "/metrics",

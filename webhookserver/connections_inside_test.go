@@ -1,0 +1,73 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhookserver
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+// dial opens a connection from an address of this machine.
+func dial(ctx context.Context, from, to string) (net.Conn, error) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	return dialer.DialContext(ctx, "tcp", to)
+}
+
+// Whoever opens many connections to health or metrics holds few of them, and keeps nobody else out.
+func TestManyConnectionsInsideHoldUpNobody(t *testing.T) {
+	g := NewWithT(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+	at := &endpoint{listener: listener, server: &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+		}),
+		ReadHeaderTimeout: time.Minute,
+	}}
+	boundInside(at)
+	go func() { _ = at.server.Serve(at.listener) }()
+	t.Cleanup(func() { _ = at.server.Close() })
+
+	for range 500 {
+		conn, err := dial(t.Context(), "127.0.0.2", listener.Addr().String())
+		g.Expect(err).NotTo(HaveOccurred())
+		t.Cleanup(func() { _ = conn.Close() })
+		// A header that never ends. Those that are closed already may say so.
+		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nX: ")
+	}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, to string) (net.Conn, error) { return dial(ctx, "127.0.0.3", to) },
+	}}
+	url := "http://" + listener.Addr().String()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	g.Expect(err).NotTo(HaveOccurred())
+	response, err := client.Do(request)
+	g.Expect(err).NotTo(HaveOccurred())
+	_ = response.Body.Close()
+	g.Expect(response.StatusCode).To(Equal(http.StatusNoContent))
+	// The slot that is taken in advance for the next one, and the one that was just served, count too.
+	g.Expect(at.listener.(*connections).open()).To(BeNumerically("<=", insideConnectionsPerAddress+2))
+	g.Expect(at.server.ReadHeaderTimeout).To(Equal(insideReadTimeout))
+	g.Expect(at.server.MaxHeaderBytes).To(Equal(4 << 10))
+}
