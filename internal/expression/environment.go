@@ -36,6 +36,10 @@ const (
 	maxNesting = 3
 	// maxNodes bounds the nodes of an expression after its macros are expanded.
 	maxNodes = 8192
+	// maxDepth bounds how deep an expression may be nested, which counts chains of one operator too.
+	maxDepth = 64
+	// maxRecoveries bounds how often the parser goes on after what it does not understand: the first errors say enough.
+	maxRecoveries = 8
 )
 
 var variableTypes = map[string]reflect.Type{
@@ -78,6 +82,8 @@ func newEnvironment(variables ...string) (*environment, error) {
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),
 		cel.ParserExpressionSizeLimit(MaxLength),
+		cel.ParserRecursionLimit(maxDepth),
+		cel.ParserErrorRecoveryLimit(maxRecoveries),
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.ASTValidators(
 			cel.ValidateDurationLiterals(),
@@ -112,37 +118,69 @@ type program struct {
 	cel      cel.Program
 }
 
-// compile parses, type-checks, checks for personal data and plans an expression.
-func (e *environment) compile(f fragment, want resultKind, check *personalCheck) (*program, faults) {
+// compile parses, type-checks, checks for personal data and plans an expression. What it costs is charged to the
+// budget, each step before it is taken.
+func (e *environment) compile(f fragment, want resultKind, check *personalCheck, budget *Budget) (*program, faults) {
 	if strings.TrimSpace(f.text) == "" {
 		return nil, faults{f.fault("the expression is empty")}
 	}
-	parsed, issues := e.cel.Compile(f.text)
+	if message := budget.expression(len(f.text)); message != "" {
+		return nil, faults{f.fault(message)}
+	}
+	parsed, issues := e.cel.Parse(f.text)
+	if err := issues.Err(); err != nil {
+		return nil, e.explain(f, issues)
+	}
+	work, message := checkingWork(parsed.NativeRep())
+	if message == "" {
+		message = budget.compiling(work)
+	}
+	if message != "" {
+		return nil, faults{f.fault(message)}
+	}
+	parsed, issues = e.cel.Check(parsed)
 	if err := issues.Err(); err != nil {
 		return nil, e.explain(f, issues)
 	}
 	checked := parsed.NativeRep()
-	if found := append(check.walk(f, checked), patternFaults(f, checked)...); len(found) > 0 {
+	programs, found := patterns(f, checked)
+	if found = append(check.walk(f, checked), found...); len(found) > 0 {
 		return nil, found
 	}
 	if message := wrongResult(want, parsed.OutputType()); message != "" {
 		return nil, faults{f.fault(message)}
 	}
+	return e.plan(f, parsed, programs, budget)
+}
+
+// plan makes a program of a checked expression, and tries what it costs.
+func (e *environment) plan(f fragment, parsed *cel.Ast, programs map[string]int, budget *Budget) (*program, faults) {
+	for _, size := range programs {
+		if message := budget.compiling(size); message != "" {
+			return nil, faults{f.fault(message)}
+		}
+	}
 	planned, err := e.cel.Program(parsed,
 		cel.EvalOptions(cel.OptOptimize),
 		cel.CostLimit(CostLimit),
-		cel.CostTracking(costs{}),
+		cel.CostTracking(costs{programs}),
 		cel.CustomDecoratorV2(boundValues),
 	)
 	if err != nil {
 		return nil, faults{f.fault(oneLine(err.Error()))}
 	}
-	p := &program{fragment: f, checked: checked, cel: planned}
-	if p.tooCostly() {
-		return nil, faults{f.fault("the expression costs too much: make it simpler")}
+	p := &program{fragment: f, checked: parsed.NativeRep(), cel: planned}
+	spent, tooMuch := p.worst()
+	if tooMuch {
+		return nil, faults{f.fault(tooCostly)}
+	}
+	if message := budget.evaluating(spent); message != "" {
+		return nil, faults{f.fault(message)}
 	}
 	return p, nil
 }
+
+const tooCostly = "the expression costs too much: make it simpler"
 
 // explain turns CEL's issues into faults. What CEL repeats for every level is said once.
 func (e *environment) explain(f fragment, issues *cel.Issues) faults {
@@ -159,6 +197,8 @@ func (e *environment) explain(f fragment, issues *cel.Issues) faults {
 	return found
 }
 
+var deepMessage = fmt.Sprintf("the expression costs too much: it is nested more than %d deep", maxDepth)
+
 var nestingMessage = fmt.Sprintf("all, exists, map and filter may be nested or chained at most %d deep", maxNesting)
 
 // plain puts a message of CEL so that it tells a policy's author what to do.
@@ -166,8 +206,11 @@ func (e *environment) plain(message string) string {
 	message = strings.ReplaceAll(oneLine(message), " (in container '')", "")
 	message = strings.ReplaceAll(message, "mismatched input '<EOF>'", "unexpected end")
 	message, _, _ = strings.Cut(message, " expecting {")
-	if message == "comprehension exceeds nesting limit" {
+	switch {
+	case message == "comprehension exceeds nesting limit":
 		return nestingMessage
+	case strings.HasPrefix(message, "expression recursion limit exceeded"), message == "max recursion depth exceeded":
+		return deepMessage
 	}
 	for _, name := range variableNames {
 		if !slices.Contains(e.variables, name) && message == fmt.Sprintf("undeclared reference to '%s'", name) {

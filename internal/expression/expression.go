@@ -41,7 +41,7 @@ const (
 	MaxValueWeight = 8192
 	// CostLimit bounds one evaluation, in CEL's units: about one for each step and each ten bytes of text looked at. What
 	// policies do (`grad-${user.id}`, a comparison, a few text functions) costs less than a hundred; the limit is reached
-	// within a fraction of a second.
+	// within some milliseconds.
 	CostLimit = 20_000
 	// maxErrors bounds how many errors one text reports: the first ones say enough.
 	maxErrors = 8
@@ -78,6 +78,8 @@ type Compiler struct {
 	kept      map[string]bool
 	templates *environment
 	predicate *environment
+	// budget is nil where only the cost of each expression is bounded.
+	budget *Budget
 }
 
 // NewCompiler returns a compiler for the scope. It fails where the scope's grantPer is unknown.
@@ -100,6 +102,13 @@ func NewCompiler(scope Scope) (*Compiler, error) {
 		return nil, fmt.Errorf("grantPer %q is unknown: use Completion or User", scope.GrantPer)
 	}
 	return c, nil
+}
+
+// Within returns a compiler that charges everything it compiles to a budget.
+func (c *Compiler) Within(budget *Budget) *Compiler {
+	within := *c
+	within.budget = budget
+	return &within
 }
 
 // Template is a compiled text with expressions in it. It is immutable and safe for concurrent use.
@@ -136,8 +145,10 @@ func (c *Compiler) Template(text string, use Use) (*Template, error) {
 		if whole && use == UseValue {
 			result = resultAny
 		}
-		p, errs := c.templates.compile(s.fragment(), result, check)
-		found = append(found, errs...)
+		p, errs := c.templates.compile(s.fragment(), result, check, c.budget)
+		if found = append(found, errs...); len(found) >= maxErrors || c.budget.Exhausted() {
+			break
+		}
 		t.parts = append(t.parts, part{expression: p})
 	}
 	if err := found.join(); err != nil {
@@ -227,7 +238,7 @@ func (c *Compiler) Predicate(text string) (*Predicate, error) {
 	if bare := strings.TrimLeft(text, " "); strings.HasPrefix(bare, "${") {
 		return nil, f.at(1, len(text)-len(bare), "a predicate is a bare expression: leave out ${ and }")
 	}
-	p, errs := c.predicate.compile(f, resultBool, &personalCheck{kept: c.kept, use: UseValue})
+	p, errs := c.predicate.compile(f, resultBool, &personalCheck{kept: c.kept, use: UseValue}, c.budget)
 	if err := errs.join(); err != nil {
 		return nil, err
 	}

@@ -32,22 +32,37 @@ import (
 
 // eval evaluates the expression. Its errors quote no values.
 func (p *program) eval(v Variables) (ref.Val, error) {
-	value, _, err := p.cel.Eval(activation{variables: &v})
+	if v.Meter.exhausted() {
+		return nil, p.fragment.fault(reasonCost)
+	}
+	value, spent, err := p.run(&v)
+	v.Meter.spend(spent)
 	if err != nil {
 		return nil, p.failed(err)
 	}
-	if weigh(value, MaxValueWeight) < 0 {
+	if s := weigh(value); s.tooHeavy() {
 		return nil, p.fragment.fault(reasonTooLarge)
 	}
 	return value, nil
 }
 
-// tooCostly reports whether the expression exceeds the cost limit over the longest texts that there can be, so that
-// it is refused when the policy is written rather than when somebody with a long name completes a course. CEL's own
-// estimate does not know the lengths of texts that functions make, and so cannot tell.
-func (p *program) tooCostly() bool {
-	_, _, err := p.cel.Eval(activation{variables: &longest})
-	return err != nil && reasonOf(err) == reasonCost
+// run evaluates the expression, and returns what that cost.
+func (p *program) run(v *Variables) (ref.Val, uint64, error) {
+	weighed := weighing{}
+	value, details, err := p.cel.Eval(activation{variables: v, weighing: &weighed})
+	spent := 1 + weighed.cost()
+	if details != nil && details.ActualCost() != nil {
+		spent += *details.ActualCost()
+	}
+	return value, spent, err
+}
+
+// worst returns what the expression costs over the longest texts that there can be, and whether that exceeds the
+// limit, so that it is refused when the policy is written rather than when somebody with a long name completes a
+// course. CEL's own estimate does not know the lengths of texts that functions make, and so cannot tell.
+func (p *program) worst() (spent uint64, tooMuch bool) {
+	_, spent, err := p.run(&longest)
+	return spent, err != nil && reasonOf(err) == reasonCost || spent > CostLimit
 }
 
 // failed maps an error of an evaluation, which may quote values, to one that does not.

@@ -77,6 +77,8 @@ type Variables struct {
 	Course      Course
 	Enrollment  Enrollment
 	User        User
+	// Meter bounds what all the evaluations over these variables cost together; nil bounds each by itself only.
+	Meter *Meter
 }
 
 // VariablesOf returns the variables of a completion. The result does not depend on the zone of the machine.
@@ -126,6 +128,7 @@ const (
 // activation gives an evaluation its variables without a map for each.
 type activation struct {
 	variables *Variables
+	weighing  *weighing
 }
 
 // ResolveName returns the variable of the name.
@@ -141,6 +144,8 @@ func (a activation) ResolveName(name string) (any, bool) {
 		return &a.variables.Enrollment, true
 	case variableUser:
 		return &a.variables.User, true
+	case weighingName:
+		return a.weighing, a.weighing != nil
 	}
 	return nil, false
 }

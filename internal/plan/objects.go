@@ -38,9 +38,6 @@ const (
 	maxObjectSize = 32 << 10
 	// maxObjectDepth bounds how deep a template may be nested.
 	maxObjectDepth = 32
-	// maxObjectExpressions bounds how many strings of a policy's templates hold expressions, and so how long it takes to
-	// render them.
-	maxObjectExpressions = 256
 )
 
 // Place says where a templated object goes.
@@ -121,6 +118,9 @@ func (p *Policy) Misplaced(prefix string) []Fault {
 
 func (c *compilation) object(template *v1alpha1.ObjectTemplate, path string) {
 	path += ".template"
+	if c.over() {
+		return
+	}
 	if len(template.Template.Raw) > maxObjectSize {
 		c.fault(path, fmt.Errorf("the template has %d bytes, at most %d are allowed", len(template.Template.Raw),
 			maxObjectSize))
@@ -136,12 +136,8 @@ func (c *compilation) object(template *v1alpha1.ObjectTemplate, path string) {
 	c.policy.Faults = append(c.policy.Faults, c.policy.limits.checkBinding(content, path, reach{}, true)...)
 	compiled := objectTemplate{name: template.Name, path: path, content: content}
 	compiled.root = c.node(content, path, expression.UseValue, 0)
-	if c.expressions > maxObjectExpressions {
-		c.fault(path, fmt.Errorf("with it %d strings of the policy's objects hold expressions, at most %d are allowed",
-			c.expressions, maxObjectExpressions))
-	}
 	// Without a sound shape and expressions there is nothing to say about what they yield.
-	if len(c.policy.Faults) > faults {
+	if len(c.policy.Faults) > faults || c.over() {
 		return
 	}
 	c.outline(&compiled)
@@ -230,7 +226,6 @@ func (c *compilation) node(content any, path string, use expression.Use, depth i
 	case string:
 		compiled.fixed = content
 		if strings.Contains(content, "${") {
-			c.expressions++
 			compiled.text = c.template(v1alpha1.Template(content), path, use)
 			compiled.asText = use == expression.UseMetadata
 		}
@@ -296,6 +291,8 @@ func (r *renderer) node(n *node) any {
 		return items
 	case n.text == nil:
 		return n.fixed
+	case r.err != nil:
+		return nil
 	case n.asText:
 		return r.text(n.text, n.path)
 	}

@@ -212,8 +212,8 @@ data: {"${user.id}": b}`, [2]string{at + ".data", "keys are not templates"}},
 			[2]string{at, "at most 32768"}},
 		{"too deep", config + "metadata: {name: a}\ndata: " + strings.Repeat("[", 40) + strings.Repeat("]", 40),
 			[2]string{at + ".data" + strings.Repeat("[0]", 32), "deeper than 32"}},
-		{"too many expressions", config + "metadata: {name: a}\ndata: [" + strings.Repeat("\"${1}\", ", 257) + "]",
-			[2]string{at, "at most 256"}},
+		{"too many expressions", config + "metadata: {name: a}\ndata: [" + strings.Repeat("\"${1}\", ", 513) + "]",
+			[2]string{at + ".data[511]", "the policy costs too much: more than 512 expressions"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

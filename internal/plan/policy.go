@@ -37,7 +37,12 @@ type Policy struct {
 	Faults []Fault
 
 	// namespace that the policy is in.
-	namespace  string
+	namespace string
+	// partial reports that compiling ended at the first faults, so that there may be more.
+	partial bool
+	// work and cost are what compiling took, and what one evaluation of everything takes over the longest texts.
+	work       int
+	cost       uint64
 	limits     Limits
 	courses    map[v1alpha1.PlatformID]bool
 	match      *expression.Predicate
@@ -68,8 +73,12 @@ type limitTemplate struct {
 // quantityTemplates are the quantities of resources.
 type quantityTemplates map[string]*expression.Template
 
+// maxFaults is how many faults end the compiling of a policy: they say enough, and each costs.
+const maxFaults = 8
+
 // Compile compiles and type-checks every expression of a policy and holds its fixed values against the limits. It
-// never fails: what is wrong is in Faults. Privacy is that of the policy's institution; a field that it does not keep
+// never fails: what is wrong is in Faults. Its work is bounded for the policy as a whole, and so is that of each
+// evaluation of everything. Privacy is that of the policy's institution; a field that it does not keep
 // cannot be used.
 func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, limits Limits) *Policy {
 	compiled := &Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), namespace: policy.Namespace, limits: limits}
@@ -78,7 +87,8 @@ func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, li
 		compiled.Faults = []Fault{{"spec", err.Error()}}
 		return compiled
 	}
-	c := compilation{policy: compiled, env: env}
+	budget := &expression.Budget{}
+	c := compilation{policy: compiled, env: env.Within(budget), budget: budget}
 	c.match()
 	for i := range compiled.Spec.Namespaces {
 		c.namespace(&compiled.Spec.Namespaces[i], fmt.Sprintf("spec.namespaces[%d]", i))
@@ -87,14 +97,21 @@ func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, li
 		c.object(&compiled.Spec.Objects[i], fmt.Sprintf("spec.objects[%d]", i))
 	}
 	c.revocation()
+	_, compiled.work, compiled.cost = budget.Spent()
 	return compiled
 }
 
 type compilation struct {
 	policy *Policy
 	env    *expression.Compiler
-	// expressions counts the strings of objects that hold one.
-	expressions int
+	budget *expression.Budget
+}
+
+// over reports whether to compile nothing more.
+func (c *compilation) over() bool {
+	over := len(c.policy.Faults) >= maxFaults || c.budget.Exhausted()
+	c.policy.partial = c.policy.partial || over
+	return over
 }
 
 func (c *compilation) fault(path string, err error) {
@@ -182,6 +199,9 @@ func literal(t *expression.Template) (string, bool) {
 }
 
 func (c *compilation) template(text v1alpha1.Template, path string, use expression.Use) *expression.Template {
+	if c.over() {
+		return nil
+	}
 	compiled, err := c.env.Template(string(text), use)
 	if err != nil {
 		c.fault(path, err)
@@ -220,15 +240,20 @@ func (c *compilation) quantities(values map[string]v1alpha1.QuantityTemplate, pa
 func (p *Policy) Ready() bool { return len(p.Faults) == 0 }
 
 // Message returns what is wrong with the policy, for its condition.
-func (p *Policy) Message() string { return MessageOf(p.Faults) }
+func (p *Policy) Message() string {
+	message := MessageOf(p.Faults)
+	if p.partial {
+		message += "; and maybe more: what comes after these was not looked at"
+	}
+	return message
+}
 
 // MessageOf returns faults as one message, for a condition.
 func MessageOf(faults []Fault) string {
-	const most = 8
-	lines := make([]string, 0, most+1)
+	lines := make([]string, 0, maxFaults+1)
 	for i, fault := range faults {
-		if i == most {
-			lines = append(lines, fmt.Sprintf("and %d more", len(faults)-most))
+		if i == maxFaults {
+			lines = append(lines, fmt.Sprintf("and %d more", len(faults)-maxFaults))
 			break
 		}
 		lines = append(lines, fault.Error())

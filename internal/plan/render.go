@@ -18,6 +18,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/expression"
@@ -31,7 +33,7 @@ type granted struct {
 
 // render fills in what a policy grants because of a completion.
 func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) (*granted, error) {
-	values := expression.VariablesOf(completion)
+	values := metered(completion)
 	rendered := &granted{}
 	names := map[string]bool{}
 	for i := range p.namespaces {
@@ -53,6 +55,14 @@ func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) (*granted, er
 		rendered.objects = append(rendered.objects, *object)
 	}
 	return rendered, nil
+}
+
+// metered returns the variables of a completion for one evaluation of everything in a policy. That it costs no more than
+// is allowed was tried when the policy was compiled, but only over one completion.
+func metered(completion *v1alpha1.CourseCompletionSpec) expression.Variables {
+	values := expression.VariablesOf(completion)
+	values.Meter = &expression.Meter{}
+	return values
 }
 
 func (t *namespaceTemplate) render(values expression.Variables) (*v1alpha1.GrantedNamespace, error) {
@@ -101,6 +111,9 @@ func (r *renderer) fail(path string, err error) {
 }
 
 func (r *renderer) text(t *expression.Template, path string) string {
+	if r.err != nil {
+		return ""
+	}
 	text, err := t.String(r.values)
 	if err != nil {
 		r.fail(path, err)
@@ -122,8 +135,9 @@ func (r *renderer) texts(templates map[string]*expression.Template, path string)
 		return nil
 	}
 	texts := make(map[string]string, len(templates))
-	for key, t := range templates {
-		texts[key] = r.text(t, path+"["+key+"]")
+	// In order, so that of several errors it is always the same one that is told.
+	for _, key := range slices.Sorted(maps.Keys(templates)) {
+		texts[key] = r.text(templates[key], path+"["+key+"]")
 	}
 	return texts
 }
@@ -133,8 +147,8 @@ func (r *renderer) quantities(templates quantityTemplates, path string) map[stri
 		return nil
 	}
 	values := make(map[string]v1alpha1.Quantity, len(templates))
-	for name, t := range templates {
-		values[name] = v1alpha1.Quantity(r.text(t, path+"["+name+"]"))
+	for _, name := range slices.Sorted(maps.Keys(templates)) {
+		values[name] = v1alpha1.Quantity(r.text(templates[name], path+"["+name+"]"))
 	}
 	return values
 }

@@ -89,7 +89,7 @@ func (p *Policy) takes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantRev
 		SentAt: *completion.Spec.Event.SentAt.DeepCopy(), Seats: slices.Clone(p.Spec.Revoke.Seats),
 	}
 	takes.SentAt.Time = takes.SentAt.UTC()
-	r := renderer{values: expression.VariablesOf(&completion.Spec)}
+	r := renderer{values: metered(&completion.Spec)}
 	granted := map[string]bool{}
 	for i := range p.namespaces {
 		granted[r.text(p.namespaces[i].name, p.namespaces[i].path+".name")] = true
