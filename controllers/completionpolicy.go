@@ -100,6 +100,7 @@ func (r *CompletionPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.policiesBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Grant{}, coalesced(policyOfGrant), builder.WithPredicates(phaseChanged)).
+		WithOptions(fairly(sideWorkers, 1, namespaceOf)).
 		Complete(discreet[reconcile.Request]{r})
 }
 

@@ -31,7 +31,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -88,7 +87,7 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 		// Whether a pool is there is what those who wait for it are told.
 		Watches(&v1alpha1.SeatPool{}, &fanOut[reconcile.Request]{r.grantsOfPool},
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
+		WithOptions(fairly(workers, shareOf(workers), namespaceOf))
 	for _, kind := range apply.Kinds() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
 	}

@@ -23,7 +23,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -43,7 +42,7 @@ func (r *PlannerReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 		Watches(&v1alpha1.Grant{}, one).
 		Watches(&v1alpha1.CompletionPolicy{}, everybody, changed).
 		Watches(&v1alpha1.Institution{}, everybody, builder.WithPredicates(workChanged)).
-		WithOptions(controller.TypedOptions[Person]{MaxConcurrentReconciles: workers}).
+		WithOptions(fairly(workers, shareOf(workers), namespaceOfPerson)).
 		WithLogConstructor(func(person *Person) logr.Logger {
 			log := mgr.GetLogger().WithValues("controller", "planner")
 			if person == nil {

@@ -77,6 +77,8 @@ func patchStatus(
 	if string(data) == "{}" {
 		return false, nil
 	}
+	ctx, cancel := toTell(ctx)
+	defer cancel()
 	err = c.Status().Patch(ctx, changed, client.MergeFromWithOptions(read, options...), apply.FieldOwner)
 	return err == nil, client.IgnoreNotFound(err)
 }
@@ -84,6 +86,18 @@ func patchStatus(
 // errBehind says that the cache has yet to show the status of an object as it was written. What is compared with an
 // older one may seem to need no write, or becomes a mixture of both.
 var errBehind = errors.New("the cache is behind what was written")
+
+// tellTime is what is left to tell what became of an attempt that took all of its time.
+const tellTime = 10 * time.Second
+
+// toTell returns a context in which a status can still be written where that of the attempt has run out of time: without
+// it, nobody would ever learn why something that hangs does not go on.
+func toTell(ctx context.Context) (context.Context, context.CancelFunc) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.WithTimeout(context.WithoutCancel(ctx), tellTime)
+	}
+	return ctx, func() {}
+}
 
 // written remembers the versions of the statuses that were written, until the cache shows them: what was provisioned
 // sets off its Grant at once, and looking at it as it was before would mean writing the same status again, or not

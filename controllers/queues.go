@@ -1,0 +1,66 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/internal/fairqueue"
+)
+
+const (
+	// reconcileTimeout bounds one look at anything: an API server, a webhook or an aggregated API that does not answer
+	// then costs an attempt, and no worker for good. What was written before stays, and the next attempt goes on from
+	// there. It is longer than what the API server itself waits for.
+	reconcileTimeout = 2 * time.Minute
+	// minBackoff and maxBackoff bound how long something waits that failed, so that after a long outage everything is
+	// looked at again within minutes.
+	minBackoff = 5 * time.Millisecond
+	maxBackoff = 5 * time.Minute
+	// sideWorkers are the workers of each loop that has little to do. One of them is busy with one institution at most.
+	sideWorkers = 4
+)
+
+// fairly returns the options of a loop that divides its workers between the namespaces, and so the institutions.
+func fairly[R comparable](workers, share int, namespace func(R) string) controller.TypedOptions[R] {
+	return controller.TypedOptions[R]{
+		MaxConcurrentReconciles: workers,
+		ReconciliationTimeout:   reconcileTimeout,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[R](minBackoff, maxBackoff),
+		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[R]) workqueue.TypedRateLimitingInterface[R] {
+			return fairqueue.New(fairqueue.Options[R]{
+				Name: name, Tenant: namespace, Share: share, RateLimiter: limiter,
+			})
+		},
+	}
+}
+
+// shareOf returns how many of the workers one institution may keep busy, so that some are left for the others.
+func shareOf(workers int) int {
+	if workers < 2 {
+		return 1
+	}
+	return workers - max(1, workers/4)
+}
+
+func namespaceOf(request reconcile.Request) string { return request.Namespace }
+
+func namespaceOfPerson(person Person) string { return person.Namespace }
