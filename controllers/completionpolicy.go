@@ -19,9 +19,7 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"sync"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -29,55 +27,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
-
-// PolicyCompiler compiles policies, and keeps what it compiled for as long as neither the policy nor the privacy of
-// its institution changes. It is safe for concurrent use.
-type PolicyCompiler struct {
-	limits plan.Limits
-
-	mu       sync.Mutex
-	compiled map[client.ObjectKey]compiledPolicy
-}
-
-type compiledPolicy struct {
-	uid        types.UID
-	generation int64
-	privacy    v1alpha1.PrivacySpec
-	policy     *plan.Policy
-}
-
-// NewPolicyCompiler returns a compiler for what an installation allows.
-func NewPolicyCompiler(limits plan.Limits) *PolicyCompiler {
-	return &PolicyCompiler{limits: limits, compiled: map[client.ObjectKey]compiledPolicy{}}
-}
-
-// Compile returns a policy, compiled.
-func (c *PolicyCompiler) Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
-	key := client.ObjectKeyFromObject(policy)
-	c.mu.Lock()
-	known, found := c.compiled[key]
-	c.mu.Unlock()
-	if found && known.uid == policy.UID && known.generation == policy.Generation && known.privacy == privacy {
-		return known.policy
-	}
-	compiled := plan.Compile(policy, privacy, c.limits)
-	c.mu.Lock()
-	c.compiled[key] = compiledPolicy{policy.UID, policy.Generation, privacy, compiled}
-	c.mu.Unlock()
-	return compiled
-}
-
-func (c *PolicyCompiler) forget(key client.ObjectKey) {
-	c.mu.Lock()
-	delete(c.compiled, key)
-	c.mu.Unlock()
-}
 
 // CompletionPolicyReconciler says of a policy whether it can be used, and if not which field, expression and column is
 // wrong.
@@ -100,6 +56,7 @@ func (r *CompletionPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.policiesBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Grant{}, coalesced(policyOfGrant), builder.WithPredicates(phaseChanged)).
+		WatchesRawSource(source.Func(r.Compiler.attachPolicies)).
 		WithOptions(fairly(sideWorkers, 1, namespaceOf)).
 		Complete(discreet[reconcile.Request]{r})
 }
@@ -130,7 +87,11 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 	if err := r.Client.List(ctx, &institutions, client.InNamespace(policy.Namespace)); err != nil {
 		return reconcile.Result{}, fmt.Errorf("list institutions: %w", err)
 	}
-	verdict, compiled := r.verdict(policy, institutions.Items)
+	verdict, compiled, ready := r.verdict(policy, institutions.Items)
+	if !ready {
+		// The compiler sets off another look.
+		return reconcile.Result{}, nil
+	}
 	counts, err := countGrants(ctx, r.Client, func(*v1alpha1.Grant) bool { return true },
 		client.InNamespace(policy.Namespace), client.MatchingFields{indexPolicy: policy.Name})
 	if err != nil {
@@ -157,31 +118,33 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 	return reconcile.Result{RequeueAfter: after}, nil
 }
 
-// verdict says whether the policy works, and returns it compiled.
+// verdict says whether the policy works, and returns it compiled; nothing where it is not compiled yet.
 func (r *CompletionPolicyReconciler) verdict(
 	policy *v1alpha1.CompletionPolicy, institutions []v1alpha1.Institution,
-) (plan.Verdict, *plan.Policy) {
+) (verdict plan.Verdict, compiled *plan.Policy, ready bool) {
 	if len(institutions) == 0 {
 		return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonInstitutionMissing,
-			Message: "no Institution is in this namespace: a policy works beside one"}, nil
+			Message: "no Institution is in this namespace: a policy works beside one"}, nil, true
 	}
 	if why := informers.WhyUndecodable(policy); why != "" {
 		return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy,
-			Message: "the policy cannot be decoded, and plans nothing until it is corrected: " + why}, nil
+			Message: "the policy cannot be decoded, and plans nothing until it is corrected: " + why}, nil, true
 	}
-	var compiled *plan.Policy
 	for i := range institutions {
-		if compiled = r.Compiler.Compile(policy, institutions[i].Spec.Privacy); !compiled.Ready() {
-			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: compiled.Message()}, compiled
+		if compiled, ready = r.Compiler.Compiled(policy, institutions[i].Spec.Privacy); !ready {
+			return plan.Verdict{}, nil, false
+		}
+		if !compiled.Ready() {
+			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: compiled.Message()}, compiled, true
 		}
 		if misplaced := compiled.Misplaced(institutions[i].Spec.NamespacePrefix); len(misplaced) > 0 {
-			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: plan.MessageOf(misplaced)}, nil
+			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: plan.MessageOf(misplaced)}, nil, true
 		}
 	}
 	if policy.Spec.Suspend != nil && *policy.Spec.Suspend {
 		return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended,
-			Message: "the policy is suspended: it plans nothing"}, compiled
+			Message: "the policy is suspended: it plans nothing"}, compiled, true
 	}
 	return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
-		Message: "every expression is compiled and type-checked"}, compiled
+		Message: "every expression is compiled and type-checked"}, compiled, true
 }

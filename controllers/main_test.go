@@ -159,6 +159,8 @@ type world struct {
 	election string
 	// cached reads what the manager has seen.
 	cached client.Reader
+	// compile, where it is set, compiles the policies.
+	compile controllers.CompilePolicy
 	// wrap, where it is set, comes between the manager and the API server.
 	wrap func(http.RoundTripper) http.RoundTripper
 	// seen is what the manager has seen of the cluster.
@@ -246,7 +248,7 @@ func (w *world) start() {
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	g.Expect(controllers.Setup(ctx, mgr, controllers.Options{
-		Limits: w.limits, Clock: w.clock, Workers: 4, Patience: w.patience})).To(Succeed())
+		Limits: w.limits, Clock: w.clock, Workers: 4, Patience: w.patience, Compile: w.compile})).To(Succeed())
 	w.cached = mgr.GetClient()
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()

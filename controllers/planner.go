@@ -123,13 +123,13 @@ func (r *PlannerReconciler) plan(ctx context.Context, person Person, written *bo
 		return reconcile.Result{}, err
 	}
 	gathered.Gone, gathered.Awaited = absent.gone, absent.awaited
-	for i := range policies {
-		gathered.Policies = append(gathered.Policies, r.Compiler.Compile(&policies[i], tenant.Spec.Privacy))
-	}
+	var pending bool
+	gathered.Policies, pending = r.Compiler.Policies(person, undelivered(gathered), policies, tenant.Spec.Privacy)
 	gathered.Prefix, gathered.Zone = tenant.Spec.NamespacePrefix, tenant.zone
 	gathered.Retention = time.Duration(tenant.Spec.RetentionDays) * 24 * time.Hour
 	planned := plan.For(*gathered)
-	*written = slices.ContainsFunc(planned.Grants, func(p plan.Planned) bool { return p.Changed() })
+	// Who waits for a policy is not planned yet.
+	*written = pending || slices.ContainsFunc(planned.Grants, func(p plan.Planned) bool { return p.Changed() })
 	refused, err := r.writeGrants(ctx, person, planned.Grants)
 	if apierrors.IsConflict(err) {
 		// It was planned on an outdated view. The cache catches up within moments.
@@ -138,7 +138,11 @@ func (r *PlannerReconciler) plan(ctx context.Context, person Person, written *bo
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	r.note(person, tenant, planned.Grants, policies)
+	r.note(person, tenant, planned.Grants, policies, gathered.Policies)
+	if pending {
+		// What came of it is told when it is planned again, with what is being compiled.
+		return reconcile.Result{}, nil
+	}
 	result, err := r.report(ctx, person, gathered, planned, refused)
 	result = r.next(result, gathered, planned)
 	result.RequeueAfter = sooner(result.RequeueAfter, absent.after)
@@ -181,16 +185,28 @@ func (r *PlannerReconciler) policies(ctx context.Context, tenant *tenant) ([]v1a
 	return list.Items, nil
 }
 
-// note notes what the person's Grants were planned with.
+// undelivered reports whether something was delivered of which nothing has been said yet.
+func undelivered(gathered *plan.Person) bool {
+	return slices.ContainsFunc(gathered.Completions, func(c v1alpha1.CourseCompletion) bool {
+		return c.Status.ObservedGeneration != c.Generation
+	})
+}
+
+// note notes what the person's Grants were planned with, but for those of policies that are not compiled yet.
 func (r *PlannerReconciler) note(
 	person Person, tenant *tenant, grants []plan.Planned, policies []v1alpha1.CompletionPolicy,
+	compiled []*plan.Policy,
 ) {
 	for i := range grants {
 		var policy *v1alpha1.CompletionPolicy
+		pending := false
 		for j := range policies {
 			if policies[j].Name == string(grants[i].Spec.Policy) {
-				policy = &policies[j]
+				policy, pending = &policies[j], compiled[j].Pending()
 			}
+		}
+		if pending {
+			continue
 		}
 		r.plans.note(client.ObjectKey{Namespace: person.Namespace, Name: grants[i].Name},
 			basisOf(tenant.Institution, policy))

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -42,6 +43,7 @@ func (r *PlannerReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 		Watches(&v1alpha1.Grant{}, one).
 		Watches(&v1alpha1.CompletionPolicy{}, everybody, changed).
 		Watches(&v1alpha1.Institution{}, everybody, builder.WithPredicates(workChanged)).
+		WatchesRawSource(source.TypedFunc[Person](r.Compiler.attachPlanner)).
 		WithOptions(fairly(workers, shareOf(workers), namespaceOfPerson)).
 		WithLogConstructor(func(person *Person) logr.Logger {
 			log := mgr.GetLogger().WithValues("controller", "planner")

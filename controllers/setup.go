@@ -14,9 +14,10 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package controllers holds the loops of the operator, one file each: institution (tokens to digests),
-// completionpolicy (compiled or not), planner (what a person has), grant (into effect and out of it) and seatpool
-// (who sits where). What to do is decided by package plan; the loops gather, call it, and write.
+// Package controllers holds the loops of the operator, one file each: institution (tokens to digests), policycompiler
+// (compiles policies, for the others), completionpolicy (what came of that), planner (what a person has), grant (into
+// effect and out of it) and seatpool (who sits where). What to do is decided by package plan; the loops gather, call it,
+// and write. Each divides its workers fairly between the institutions.
 package controllers
 
 import (
@@ -47,6 +48,8 @@ type Options struct {
 	Patience Patience
 	// Workers is how many persons, and how many Grants, are worked on at the same time.
 	Workers int
+	// Compile compiles policies; nil is plan.Compile with the limits.
+	Compile CompilePolicy
 	// Tracing makes the spans; nil is no tracing.
 	Tracing trace.TracerProvider
 }
@@ -59,6 +62,15 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
+func (o *Options) compile() CompilePolicy {
+	if o.Compile != nil {
+		return o.Compile
+	}
+	return func(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
+		return plan.Compile(policy, privacy, o.Limits)
+	}
+}
+
 // Setup registers every loop with the manager, whose cache has been made with CacheOptions.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := setupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
@@ -69,7 +81,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
 	recorder := mgr.GetEventRecorder("completion-controller-manager")
-	compiler := NewPolicyCompiler(options.Limits)
+	compiler := NewPolicyCompiler(c, options.compile())
 	noted, patience, seen := &plans{}, options.Patience.orDefault(), newWitness(options.Clock)
 	behind := &backlog{}
 	if err := seen.watch(ctx, mgr.GetCache()); err != nil {
@@ -98,6 +110,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 				brakes: braking, gauges: gauges, refused: newRefusals()}
 			return institutions.SetupWithManager(mgr)
 		}},
+		{"policycompiler", func() error { return compiler.SetupWithManager(mgr) }},
 		{"completionpolicy", func() error {
 			return (&CompletionPolicyReconciler{
 				Client: c, Compiler: compiler, Recorder: recorder, Clock: options.Clock, Accounts: accounts,

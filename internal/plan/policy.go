@@ -40,6 +40,7 @@ type Policy struct {
 	namespace string
 	// partial reports that compiling ended at the first faults, so that there may be more.
 	partial bool
+	pending bool
 	// work and cost are what compiling took, and what one evaluation of everything takes over the longest texts.
 	work       int
 	cost       uint64
@@ -236,8 +237,17 @@ func (c *compilation) quantities(values map[string]v1alpha1.QuantityTemplate, pa
 	return compiled
 }
 
-// Ready reports whether the policy has no faults.
-func (p *Policy) Ready() bool { return len(p.Faults) == 0 }
+// Pending returns a policy that is not compiled yet. As one with faults, it grants nothing new and keeps what it
+// granted.
+func Pending(policy *v1alpha1.CompletionPolicy) *Policy {
+	return &Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), pending: true}
+}
+
+// Pending reports whether the policy is not compiled yet.
+func (p *Policy) Pending() bool { return p.pending }
+
+// Ready reports whether the policy is compiled and has no faults.
+func (p *Policy) Ready() bool { return len(p.Faults) == 0 && !p.pending }
 
 // Message returns what is wrong with the policy, for its condition.
 func (p *Policy) Message() string {

@@ -1,0 +1,114 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// heldCompiler compiles, but for a policy that it holds back.
+type heldCompiler struct {
+	limits plan.Limits
+
+	mu   sync.Mutex
+	held map[string]chan struct{}
+	// times is how often each policy was compiled, by generation.
+	times map[string]map[int64]int
+}
+
+func (h *heldCompiler) hold(policy string) (release func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	released := make(chan struct{})
+	h.held[policy] = released
+	return sync.OnceFunc(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.held, policy)
+		close(released)
+	})
+}
+
+func (h *heldCompiler) compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
+	h.mu.Lock()
+	if h.times[policy.Name] == nil {
+		h.times[policy.Name] = map[int64]int{}
+	}
+	h.times[policy.Name][policy.Generation]++
+	held := h.held[policy.Name]
+	h.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	return plan.Compile(policy, privacy, h.limits)
+}
+
+// While a policy is being compiled nobody waits for it: others plan and grant, and what it granted stays as it is, until
+// it says otherwise.
+func TestPolicyThatIsBeingCompiledHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	compiler := &heldCompiler{limits: w.limits, held: map[string]chan struct{}{}, times: map[string]map[int64]int{}}
+	w.compile = compiler.compile
+	slow := MakePolicy(w, "slow").Namespace(v1alpha1.Template(w.prefix + "slow-${user.id}")).
+		OnPolicyRemoval(v1alpha1.RemovalDelete).Obj()
+	w.create(MakeInstitution(w).Obj(), MakeLab(w, "lab").Obj(), slow)
+	w.start()
+	first := MakeCompletion(w, 1).Obj()
+	w.create(first)
+	granted := w.grantOf("slow", first)
+	w.awaitActive(granted)
+	w.awaitActive(w.grantOf("lab", first))
+
+	release := compiler.hold("slow")
+	t.Cleanup(release)
+	w.change(slow, func() { slow.Spec.Match.CourseIDs = []v1alpha1.PlatformID{course + 1} })
+	second, third := MakeCompletion(w, 2).Obj(), MakeCompletion(w, 3).Course(course+1).Obj()
+	w.create(second, third)
+	w.awaitActive(w.grantOf("lab", second))
+	w.touch(first)
+	w.consistently(func(g Gomega) {
+		before := granted.DeepCopy()
+		w.get(granted)
+		g.Expect(granted.Spec).To(Equal(before.Spec))
+		var grants v1alpha1.GrantList
+		g.Expect(admin.List(t.Context(), &grants, client.InNamespace(w.namespace))).To(Succeed())
+		g.Expect(grants.Items).To(HaveLen(3))
+	})
+
+	release()
+	w.awaitReason(granted, v1alpha1.ReasonEnded)
+	w.awaitActive(w.grantOf("slow", third))
+	w.awaitReason(second, v1alpha1.ReasonGranted)
+	w.awaitReason(slow, v1alpha1.ReasonReady)
+	compiler.mu.Lock()
+	defer compiler.mu.Unlock()
+	for policy, generations := range compiler.times {
+		if most := slices.Max(slices.Collect(maps.Values(generations))); most > 1 {
+			t.Errorf("policy %s was compiled %d times", policy, most)
+		}
+	}
+}
