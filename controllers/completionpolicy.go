@@ -57,7 +57,7 @@ func (r *CompletionPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Grant{}, coalesced(policyOfGrant), builder.WithPredicates(phaseChanged)).
 		WatchesRawSource(source.Func(r.Compiler.attachPolicies)).
-		WithOptions(fairly(sideWorkers, 1, namespaceOf)).
+		WithOptions(fairly(mgr, sideWorkers, 1, namespaceOf)).
 		Complete(discreet[reconcile.Request]{r})
 }
 

@@ -87,7 +87,7 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 		// Whether a pool is there is what those who wait for it are told.
 		Watches(&v1alpha1.SeatPool{}, &fanOut[reconcile.Request]{r.grantsOfPool},
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
-		WithOptions(fairly(workers, shareOf(workers), namespaceOf))
+		WithOptions(fairly(mgr, workers, shareOf(workers), namespaceOf))
 	for _, kind := range apply.Kinds() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
 	}

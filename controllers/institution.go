@@ -85,7 +85,7 @@ func (r *InstitutionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesRawSource(source.Kind(r.Namespaces.Cache, namespaceMetadata(),
 			handler.TypedEnqueueRequestsFromMapFunc(r.institutionsIn), claimChanged)).
 		WatchesRawSource(source.Func(r.brakes.attach)).
-		WithOptions(fairly(sideWorkers, 1, namespaceOf)).
+		WithOptions(fairly(mgr, sideWorkers, 1, namespaceOf)).
 		Complete(discreet[reconcile.Request]{r})
 }
 

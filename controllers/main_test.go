@@ -161,6 +161,8 @@ type world struct {
 	cached client.Reader
 	// compile, where it is set, compiles the policies.
 	compile controllers.CompilePolicy
+	// timeout, where it is set, bounds one look at anything.
+	timeout time.Duration
 	// wrap, where it is set, comes between the manager and the API server.
 	wrap func(http.RoundTripper) http.RoundTripper
 	// seen is what the manager has seen of the cluster.
@@ -239,7 +241,7 @@ func (w *world) start() {
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",
 		Logger:                 zap.New(zap.WriteTo(w.logs)),
-		Controller:             config.Controller{SkipNameValidation: new(true)},
+		Controller:             config.Controller{SkipNameValidation: new(true), ReconciliationTimeout: w.timeout},
 
 		LeaderElection: w.election != "", LeaderElectionID: w.election, LeaderElectionNamespace: w.namespace,
 		LeaderElectionConfig: plane.AdminConfig(), RetryPeriod: new(500 * time.Millisecond),

@@ -44,7 +44,7 @@ func (r *PlannerReconciler) SetupWithManager(mgr ctrl.Manager, workers int) erro
 		Watches(&v1alpha1.CompletionPolicy{}, everybody, changed).
 		Watches(&v1alpha1.Institution{}, everybody, builder.WithPredicates(workChanged)).
 		WatchesRawSource(source.TypedFunc[Person](r.Compiler.attachPlanner)).
-		WithOptions(fairly(workers, shareOf(workers), namespaceOfPerson)).
+		WithOptions(fairly(mgr, workers, shareOf(workers), namespaceOfPerson)).
 		WithLogConstructor(func(person *Person) logr.Logger {
 			log := mgr.GetLogger().WithValues("controller", "planner")
 			if person == nil {

@@ -83,7 +83,7 @@ func (c *PolicyCompiler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("policycompiler").
 		WatchesRawSource(source.Func(c.attach)).
-		WithOptions(fairly(compileWorkers, 1, namespaceOf)).
+		WithOptions(fairly(mgr, compileWorkers, 1, namespaceOf)).
 		Complete(discreet[reconcile.Request]{c})
 }
 

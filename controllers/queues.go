@@ -17,9 +17,11 @@ limitations under the License.
 package controllers
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -40,10 +42,12 @@ const (
 )
 
 // fairly returns the options of a loop that divides its workers between the namespaces, and so the institutions.
-func fairly[R comparable](workers, share int, namespace func(R) string) controller.TypedOptions[R] {
+func fairly[R comparable](
+	mgr ctrl.Manager, workers, share int, namespace func(R) string,
+) controller.TypedOptions[R] {
 	return controller.TypedOptions[R]{
 		MaxConcurrentReconciles: workers,
-		ReconciliationTimeout:   reconcileTimeout,
+		ReconciliationTimeout:   cmp.Or(mgr.GetControllerOptions().ReconciliationTimeout, reconcileTimeout),
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[R](minBackoff, maxBackoff),
 		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[R]) workqueue.TypedRateLimitingInterface[R] {
 			return fairqueue.New(fairqueue.Options[R]{

@@ -60,7 +60,7 @@ func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Grant{}, poolsBy(takenPools)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.poolsBeside},
 			builder.WithPredicates(workChanged)).
-		WithOptions(fairly(sideWorkers, 1, namespaceOf)).
+		WithOptions(fairly(mgr, sideWorkers, 1, namespaceOf)).
 		Complete(discreet[reconcile.Request]{r})
 }
 

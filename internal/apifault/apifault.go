@@ -19,6 +19,7 @@ limitations under the License.
 package apifault
 
 import (
+	"context"
 	"errors"
 	"regexp"
 	"slices"
@@ -50,6 +51,9 @@ func Fields(err error) []string {
 func Describe(err error) string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return "the API server, or a webhook that it asks, does not answer in time"
+		}
 		return "the API server cannot be reached"
 	}
 	what := string(status.Status().Reason)

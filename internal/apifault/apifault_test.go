@@ -17,6 +17,7 @@ limitations under the License.
 package apifault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -52,6 +53,8 @@ func TestFaultsQuoteNothing(t *testing.T) {
 			field.Invalid(nil, secret, "no"), field.Required(field.NewPath("spec"), "yes"),
 		}), []string{"spec"}, "Invalid for Grant a at spec", "Invalid at spec"},
 		"not of the API": {errors.New("dial: " + secret), nil, "the API server cannot be reached", ""},
+		"out of time": {fmt.Errorf("patch %s: %w", secret, context.DeadlineExceeded), nil,
+			"the API server, or a webhook that it asks, does not answer in time", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
