@@ -32,6 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -198,12 +199,31 @@ func (c *PolicyCompiler) Reconcile(ctx context.Context, req reconcile.Request) (
 		one.policy = c.find(policy, privacy)
 		c.mu.Unlock()
 		if one.policy == nil {
-			one.policy = c.Compile(policy, privacy)
+			one.policy = c.compile(ctx, policy, privacy)
 		}
 		compiled = append(compiled, one)
 	}
 	c.done(req.NamespacedName, compiled)
 	return reconcile.Result{}, nil
+}
+
+// compile compiles a policy. One that the compiler fails on is as one with faults: it must not stay pending, and with it
+// what is told of everybody whom it may concern.
+func (c *PolicyCompiler) compile(
+	ctx context.Context, policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec,
+) (compiled *plan.Policy) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			ctrl.LoggerFrom(ctx).Error(fmt.Errorf("compile: %v", failure), "The compiler of expressions failed")
+			compiled = &plan.Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), Faults: []plan.Fault{{
+				Field: "spec", Message: "the compiler of expressions failed on it: please report the policy as a bug",
+			}}}
+		}
+	}()
+	if why := informers.WhyUndecodable(policy); why != "" {
+		return &plan.Policy{Name: policy.Name, Faults: []plan.Fault{{Field: "spec", Message: why}}}
+	}
+	return c.Compile(policy, privacy)
 }
 
 // done notes what is compiled of a policy, forgets what was before, and tells those who asked.

@@ -100,7 +100,10 @@ func TestPolicyThatIsBeingCompiledHoldsUpNobody(t *testing.T) {
 	})
 
 	release()
-	w.awaitReason(granted, v1alpha1.ReasonEnded)
+	w.eventually(func(g Gomega) {
+		w.get(granted)
+		g.Expect(granted.Spec.AccessEndsAt).NotTo(BeNil())
+	})
 	w.awaitActive(w.grantOf("slow", third))
 	w.awaitReason(second, v1alpha1.ReasonGranted)
 	w.awaitReason(slow, v1alpha1.ReasonReady)
