@@ -68,9 +68,9 @@ func TestGrantEndsAtTheEndOfItsEarliestLimit(t *testing.T) {
 			namespace := w.learner(1)
 			w.get(namespace)
 			left := grant.Spec.AccessEndsAt.Sub(w.clock.Now())
-			w.step(left - time.Minute)
+			w.step(left - margin)
 			w.stays(namespace, namespace.UID)
-			w.step(time.Minute)
+			w.step(margin)
 			w.awaitGone(namespace)
 			w.awaitReason(grant, v1alpha1.ReasonEnded)
 			w.awaitReason(completion.Obj(), v1alpha1.ReasonEnded)
@@ -106,7 +106,7 @@ func TestInactiveEnrollmentEndsTheGrantAndAnActiveOneBringsItBack(t *testing.T) 
 	w.awaitReason(grant, v1alpha1.ReasonAccessEnded)
 	w.awaitGone(w.accessOf(1))
 	g.Expect(grant.Spec.Causes[0].End).To(Equal(v1alpha1.CauseEnrollmentInactive))
-	g.Expect(grant.Spec.DataEndsAt.Time).To(BeTemporally("~", w.clock.Now().Add(30*oneDay), time.Minute),
+	g.Expect(grant.Spec.DataEndsAt.Time).To(BeTemporally("~", w.clock.Now().Add(30*oneDay), margin),
 		"the grace counts from when it was known, not from when it was sent")
 
 	w.change(completion, func() {

@@ -61,13 +61,13 @@ func TestWithdrawalTakesAccessAtOnceAndDataAfterTheGrace(t *testing.T) {
 	w.awaitReason(grant, v1alpha1.ReasonAccessEnded)
 	w.awaitGone(w.accessOf(1))
 	g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantEnded))
-	g.Expect(grant.Status.AccessEndedAt.Time).To(BeTemporally("~", w.clock.Now(), time.Minute))
-	g.Expect(grant.Spec.DataEndsAt.Time).To(BeTemporally("~", w.clock.Now().Add(30*oneDay), time.Minute))
+	g.Expect(grant.Status.AccessEndedAt.Time).To(BeTemporally("~", w.clock.Now(), margin))
+	g.Expect(grant.Spec.DataEndsAt.Time).To(BeTemporally("~", w.clock.Now().Add(30*oneDay), margin))
 	w.get(w.quotaOf(1))
 
-	w.step(30*oneDay - 2*time.Minute)
+	w.step(30*oneDay - margin)
 	w.stays(namespace, namespace.UID)
-	w.step(4 * time.Minute)
+	w.step(2 * margin)
 	w.awaitGone(namespace)
 	w.awaitReason(grant, v1alpha1.ReasonEnded)
 }

@@ -57,6 +57,8 @@ const (
 	soon = 5 * time.Minute
 	// often is how often a condition is looked at. Looking more often makes the API server slower, and nothing faster.
 	often = 100 * time.Millisecond
+	// margin is how far from a moment a test puts its clock: that goes on meanwhile, on a slow machine for minutes.
+	margin = 20 * time.Minute
 
 	serviceAccount = "completion-controller-manager"
 )

@@ -41,7 +41,7 @@ func TestRetentionDeletesACompletionAndEndsNoGrant(t *testing.T) {
 	w.awaitActive(grant)
 	w.get(namespace)
 	left := completion.CreationTimestamp.Add(keptFor).Sub(w.clock.Now())
-	w.step(left - time.Minute)
+	w.step(left - margin)
 	w.stays(completion, completion.UID)
 
 	w.step(time.Hour)
@@ -63,9 +63,9 @@ func TestRetentionDeletesACompletionAndEndsNoGrant(t *testing.T) {
 	w.change(grant, func() { grant.Spec.Override = v1alpha1.GrantOverride{Revoked: new(true), Reason: "left"} })
 	w.awaitReason(grant, v1alpha1.ReasonRevoked)
 	w.awaitGone(namespace)
-	w.step(archived.Add(keptFor).Sub(w.clock.Now()) - time.Minute)
+	w.step(archived.Add(keptFor).Sub(w.clock.Now()) - margin)
 	w.stays(grant, grant.UID)
-	w.step(2 * time.Minute)
+	w.step(2 * margin)
 	w.awaitGone(grant)
 	w.consistently(func(g Gomega) { g.Expect(w.grants(g)).To(BeEmpty()) })
 }
