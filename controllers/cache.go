@@ -30,12 +30,12 @@ import (
 )
 
 // CacheOptions returns what the manager's cache holds: of what other kinds there are in the cluster only what carries
-// the mark of a Grant, and nobody's managedFields. There are hundreds of thousands
-// of completions: what all of them repeat is held once.
+// an owner label, and nobody's managedFields. There are hundreds of thousands of completions: what all of them repeat is
+// held once.
 func CacheOptions() cache.Options {
-	marked, err := labels.NewRequirement(v1alpha1.LabelGrant, selection.Exists, nil)
+	labelled, err := labels.NewRequirement(v1alpha1.LabelGrant, selection.Exists, nil)
 	utilruntime.Must(err)
-	selector := labels.NewSelector().Add(*marked)
+	selector := labels.NewSelector().Add(*labelled)
 	byObject := map[client.Object]cache.ByObject{}
 	for _, kind := range apply.Kinds() {
 		byObject[kind] = cache.ByObject{Label: selector}

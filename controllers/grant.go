@@ -58,6 +58,7 @@ type GrantReconciler struct {
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 	Accounts *apply.Accounts
+	Label    *apply.OwnerLabel
 
 	plans  *plans
 	brakes *brakes
@@ -306,7 +307,7 @@ func (r *GrantReconciler) putInPlace(ctx context.Context, grant *v1alpha1.Grant)
 }
 
 func (r *GrantReconciler) applier() *apply.Applier {
-	return &apply.Applier{Client: r.Client, Live: r.Live, Accounts: r.Accounts}
+	return &apply.Applier{Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label}
 }
 
 // waiting tells apart what a Grant waits for and what is an error to repeat.
@@ -318,6 +319,10 @@ func (r *GrantReconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, er
 	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
 			Message: going.Error()}, r.patience(grant)}, nil
+	}
+	if full, ok := errors.AsType[*apply.FullError](err); ok {
+		return outcome{phaseOrPending(grant), plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
+			Message: full.Error()}, r.patience(grant)}, nil
 	}
 	if errors.Is(err, errPaused) {
 		return outcome{phaseOrPending(grant), paused(err.Error()), r.patience(grant)}, nil

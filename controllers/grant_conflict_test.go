@@ -35,7 +35,7 @@ func TestForeignNamespaceIsLeftUntouched(t *testing.T) {
 		labels map[string]string
 	}{
 		{"a plain one", map[string]string{"team": "physics"}},
-		{"one with the mark of a grant that does not exist", map[string]string{
+		{"one with the owner label of a grant that does not exist", map[string]string{
 			v1alpha1.LabelGrant: v1alpha1.OwnerDigest("elsewhere", "lab")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestForeignNamespaceIsLeftUntouched(t *testing.T) {
 			foreign := w.learner(1)
 			foreign.Labels = tc.labels
 			w.create(foreign)
-			// The control plane puts a service account and its certificates into it, and marks nothing of the namespace.
+			// The control plane puts a service account and its certificates into it, and changes nothing of the namespace.
 			version := foreign.ResourceVersion
 			completion := MakeCompletion(w, 1).Obj()
 			w.create(MakeLab(w, "lab").Obj(), completion)
@@ -101,7 +101,7 @@ func TestSecondGrantOfOneNamespaceNamesTheFirst(t *testing.T) {
 	w.get(namespace)
 	w.create(second)
 	w.awaitReason(second, v1alpha1.ReasonConflict)
-	g.Expect(ready(second).Message).To(ContainSubstring("belongs to grant " + w.namespace + "/first"))
+	g.Expect(ready(second).Message).To(ContainSubstring("belongs to grant first;"))
 
 	w.delete(second)
 	w.awaitGone(second)

@@ -195,8 +195,8 @@ func TestPlannedGrantIsPutRight(t *testing.T) {
 	}
 }
 
-// Taking the mark off is how people keep something: from then on it is theirs, and only the mark brings it back.
-func TestWhatLostItsMarkIsLeftToPeople(t *testing.T) {
+// Taking the owner label off is how people keep something: from then on it is theirs, and only the label brings it back.
+func TestWhatLostItsOwnerLabelIsLeftToPeople(t *testing.T) {
 	t.Parallel()
 	w, grant := labWithOne(t)
 	g := NewWithT(t)

@@ -66,12 +66,12 @@ func TestGrantedNamespaceHasExactlyWhatIsGranted(t *testing.T) {
 	w.create(policy, completion)
 	grant := w.grantOf("lab", completion)
 	w.awaitActive(grant)
-	mark := grant.OwnerDigest()
+	owner := grant.OwnerDigest()
 
 	namespace := w.learner(7)
 	w.get(namespace)
 	wantLabels := map[string]string{
-		"course": "c-123456", v1alpha1.LabelGrant: mark,
+		"course": "c-123456", v1alpha1.LabelGrant: owner,
 		v1alpha1.LabelInstitutionID: w.id.String(), v1alpha1.LabelUserID: "7",
 		"kubernetes.io/metadata.name":        namespace.Name,
 		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted",
@@ -88,7 +88,7 @@ func TestGrantedNamespaceHasExactlyWhatIsGranted(t *testing.T) {
 	limits := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "completion-limits"}}
 	for _, object := range []client.Object{quota, limits, isolation, access} {
 		w.get(object)
-		g.Expect(object.GetLabels()).To(Equal(map[string]string{v1alpha1.LabelGrant: mark}), "%T", object)
+		g.Expect(object.GetLabels()).To(Equal(map[string]string{v1alpha1.LabelGrant: owner}), "%T", object)
 	}
 	for _, tc := range []struct {
 		what      string
@@ -183,7 +183,7 @@ func TestGrantAsksForWhatIsNotAllowed(t *testing.T) {
 		{"a reserved label", func(ns *v1alpha1.GrantedNamespace) {
 			ns.Labels = map[string]string{"pod-security.kubernetes.io/enforce": "privileged"}
 		}, "reserved"},
-		{"the mark of another grant", func(ns *v1alpha1.GrantedNamespace) {
+		{"the owner label of another grant", func(ns *v1alpha1.GrantedNamespace) {
 			ns.Labels = map[string]string{v1alpha1.LabelGrant: "0"}
 		}, "reserved"},
 		{"access for the system", func(ns *v1alpha1.GrantedNamespace) {

@@ -81,7 +81,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata: {name: evil, namespace: INSTITUTION, labels: {completions.lxp.dev/policy-service-account: "true"}}
 `, invalid, refused},
-		{"the mark of another grant", `
+		{"the owner label of another grant", `
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: evil, namespace: INSTITUTION, labels: {completions.lxp.dev/grant: evil}}

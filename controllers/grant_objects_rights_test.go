@@ -150,12 +150,12 @@ func TestForeignObjectStaysUntouchedAndTheGrantWaits(t *testing.T) {
 	w.create(second)
 	other := w.grantOf("second", completion)
 	w.awaitReason(other, v1alpha1.ReasonConflict)
-	g.Expect(ready(other).Message).To(ContainSubstring("belongs to grant " + grant.Namespace + "/" + grant.Name))
+	g.Expect(ready(other).Message).To(ContainSubstring("belongs to grant " + grant.Name + ";"))
 	w.change(grant, func() { grant.Spec.Override = v1alpha1.GrantOverride{Revoked: new(true), Reason: "left"} })
 	w.awaitReason(grant, v1alpha1.ReasonRevoked)
 	w.awaitActive(other)
 	w.get(foreign)
-	g.Expect(foreign.Labels).To(HaveKeyWithValue(v1alpha1.LabelGrant, other.OwnerDigest()))
+	g.Expect(foreign.Labels).To(HaveKeyWithValue(v1alpha1.LabelAppliedFor, other.OwnerDigest()))
 }
 
 // What the operator makes with its own rights is not for a template to change, whatever its ServiceAccount may do.
@@ -172,7 +172,7 @@ spec: {podSelector: {}, ingress: [{}], egress: [{}], policyTypes: [Ingress, Egre
 `)).Obj())
 	grant := w.grantOf("lab", completion)
 	w.awaitReason(grant, v1alpha1.ReasonConflict)
-	g.Expect(ready(grant).Message).To(ContainSubstring("belongs to grant " + grant.Namespace + "/" + grant.Name))
+	g.Expect(ready(grant).Message).To(ContainSubstring("belongs to grant " + grant.Name + ";"))
 	isolation := w.isolationOf(1)
 	w.get(isolation)
 	g.Expect(isolation.Spec).To(Equal(wantIsolation()))

@@ -226,24 +226,27 @@ type claim struct {
 func (r *GrantReconciler) claim(
 	ctx context.Context, grant *v1alpha1.Grant, namespace *metav1.PartialObjectMetadata, took v1alpha1.NamespaceRevocation,
 ) (claim, error) {
-	mark, name := namespace.Labels[v1alpha1.LabelGrant], namespace.Name
-	if mark == "" {
+	owner, name := namespace.Labels[v1alpha1.LabelGrant], namespace.Name
+	if owner == "" {
 		why, err := r.keptFromAll(ctx, grant, namespace, took)
 		if err != nil || why != "" {
 			return claim{kept: refuse(name, why)}, err
 		}
 		return claim{}, nil
 	}
-	found := r.requests(ctx, client.MatchingFields{indexOwnerDigest: mark})
+	found := r.requests(ctx, client.MatchingFields{indexOwnerDigest: owner})
 	if len(found) == 0 {
-		return claim{kept: refuse(name, "it carries the mark of a grant that is not there")}, nil
+		return claim{kept: refuse(name, "it carries the owner label of a grant that is not there")}, nil
 	}
 	other := &v1alpha1.Grant{}
 	if err := r.Live.Get(ctx, found[0].NamespacedName, other); err != nil {
 		return claim{}, fmt.Errorf("look at grant %s: %w", found[0].Name, err)
 	}
-	if other.Namespace != grant.Namespace || other.Spec.Holder != grant.Spec.Holder {
-		return claim{kept: refuse(name, "it belongs to grant "+found[0].String()+" of somebody else")}, nil
+	if other.Namespace != grant.Namespace {
+		return claim{kept: refuse(name, "it belongs to a grant of another institution")}, nil
+	}
+	if other.Spec.Holder != grant.Spec.Holder {
+		return claim{kept: refuse(name, "it belongs to grant "+other.Name+" of somebody else")}, nil
 	}
 	taking, until := plan.NamespaceTaken(other, grant, name, r.Clock.Now())
 	if taking == nil {

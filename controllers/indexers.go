@@ -38,8 +38,8 @@ const (
 	indexTakenPool = "takenPool"
 	// indexPolicy finds the Grants of a policy.
 	indexPolicy = "policy"
-	// indexOwnerDigest finds the Grant whose mark an object carries.
-	indexOwnerDigest = "ownerDigest"
+	// indexOwnerDigest finds the Grant whose owner label an object carries.
+	indexOwnerDigest = apply.IndexOwnerDigest
 	// indexPool finds the Grants that ask for a seat of a pool, and the seats of a pool.
 	indexPool = "pool"
 	// indexSeatGrant finds the seats of a Grant.
@@ -122,9 +122,9 @@ func institutionPrefixParts(o client.Object) []string {
 	return prefixParts(o.(*v1alpha1.Institution).Spec.NamespacePrefix)
 }
 
-func grantMark(o client.Object) []string {
-	if mark := o.GetLabels()[v1alpha1.LabelGrant]; mark != "" {
-		return []string{mark}
+func ownerLabel(o client.Object) []string {
+	if owner := o.GetLabels()[v1alpha1.LabelGrant]; owner != "" {
+		return []string{owner}
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 			object client.Object
 			name   string
 			values client.IndexerFunc
-		}{kind, apply.IndexGrant, grantMark})
+		}{kind, apply.IndexGrant, ownerLabel})
 	}
 	for _, index := range indexes {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.values); err != nil {

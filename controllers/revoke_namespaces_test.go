@@ -211,7 +211,7 @@ func TestRevokedNamespaceThatOthersMade(t *testing.T) {
 			w.awaitActive(other.Obj())
 			return w.learner(1)
 		}, v1alpha1.ReasonNotRevocable, "of somebody else"},
-		{"with a mark of nobody", func(w *world) *corev1.Namespace {
+		{"with the owner label of nobody", func(w *world) *corev1.Namespace {
 			namespace := w.labelled(w.prefix+"1", w.id.String())
 			w.change(namespace, func() { namespace.Labels[v1alpha1.LabelGrant] = v1alpha1.OwnerDigest("gone", "gone") })
 			return namespace

@@ -125,7 +125,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		{"grant", func() error {
 			grants := &GrantReconciler{
 				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
-				Accounts: accounts, plans: noted, brakes: braking, witness: seen, patienceWith: patience}
+				Accounts: accounts, Label: apply.NewOwnerLabel(live, options.Clock), plans: noted, brakes: braking,
+				witness: seen, patienceWith: patience}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
 		{"seatpool", func() error {

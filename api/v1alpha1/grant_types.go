@@ -333,7 +333,7 @@ type InventoryEntry struct {
 	Name string `json:"name,omitempty"`
 
 	// uid of the object: what has another uid is another object, and is left alone. Unset: it was about to be applied, and
-	// is the grant's if it carries the grant's mark.
+	// is the grant's if it carries the label completions.lxp.dev/applied-for of the grant.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
@@ -542,12 +542,12 @@ func (g *Grant) CountsFrom() time.Time {
 	return g.CreationTimestamp.Time
 }
 
-// OwnerDigest returns the value of LabelGrant on everything that the Grant provisioned. It is made of the Grant's
+// OwnerDigest returns the value of the owner label on everything that the Grant provisioned. It is made of the Grant's
 // namespace and name and not of its uid, so that a Grant that was restored from a backup, or planned again, knows its
 // own.
 func (g *Grant) OwnerDigest() string { return OwnerDigest(g.Namespace, g.Name) }
 
-// OwnerDigest returns the value of LabelGrant for the Grant of this namespace and name: 40 hexadecimal digits.
+// OwnerDigest returns the value of the owner label for the Grant of this namespace and name: 40 hexadecimal digits.
 func OwnerDigest(namespace, name string) string {
 	sum := sha256.Sum256([]byte(namespace + "/" + name))
 	return hex.EncodeToString(sum[:20])

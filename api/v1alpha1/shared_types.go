@@ -27,9 +27,15 @@ const (
 	// LabelPolicy names the CompletionPolicy that a Grant comes from.
 	LabelPolicy = GroupName + "/policy"
 
-	// LabelGrant marks everything that a Grant provisioned: its value is OwnerDigest of the Grant. It is what makes an
-	// object the operator's own; what does not carry it is never changed or deleted.
+	// LabelGrant is the owner label, on everything that a Grant provisioned with the operator's own rights: its value is
+	// OwnerDigest of the Grant. What does not carry it is never changed or deleted. The admission policy
+	// completion-owner-label lets nobody but the controller-manager set it.
 	LabelGrant = GroupName + "/grant"
+
+	// LabelAppliedFor, on an object that a policy's template made, is OwnerDigest of its Grant. It is not the owner label:
+	// whoever may write such an object may set it, and what is done to the object is done with the rights of the
+	// ServiceAccount that AnnotationServiceAccount names.
+	LabelAppliedFor = GroupName + "/applied-for"
 
 	// LabelRevocable, on a namespace, lets completions at the institution whose id is its value take the namespace away.
 	LabelRevocable = GroupName + "/revocable"

@@ -17,14 +17,17 @@ limitations under the License.
 // Package apply puts what a Grant says into the cluster, and takes it away again. It takes no decision: what is to be,
 // and when, is worked out by package plan.
 //
-// It never takes over what it did not make: everything carries the mark of its Grant, the first write of an object is
-// one that fails where something of that name exists, and later writes and deletions carry the uid.
+// It never takes over what it did not make: everything carries the owner label of its Grant, the first write of an object
+// is one that fails where something of that name exists, and later writes and deletions carry the uid. What the Grant
+// did not record by its uid is its own only as long as nobody else can set that label.
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,8 +41,11 @@ import (
 // FieldOwner is the field manager of everything that is provisioned.
 const FieldOwner = client.FieldOwner("completion-controller-manager")
 
-// IndexGrant is the name of the index, on every kind of Kinds, of the mark of the Grant.
+// IndexGrant is the name of the index, on every kind of Kinds, of the owner label.
 const IndexGrant = "grant"
+
+// IndexOwnerDigest is the name of the index, on Grants, of the owner label that what they provision carries.
+const IndexOwnerDigest = "ownerDigest"
 
 // absent makes a server-side apply create what is not there and fail with a conflict on what is: no object has this
 // version.
@@ -48,8 +54,20 @@ const absent = "1"
 // ConflictError means that something of the name exists and is not the Grant's. It was left untouched.
 type ConflictError struct {
 	Kind, Namespace, Name string
-	// Holder is the namespace and name of the Grant that has it, empty where it belongs to nobody's Grant.
+	// Owner is the owner label, or that of a templated object, empty without one.
+	Owner string
+	// Holder is the name of the Grant that has it, where it is one of the same namespace: others are none of its business.
 	Holder string
+	// Doubt says why the label, which is that of the Grant itself, does not show that the Grant made it.
+	Doubt string
+}
+
+func conflictOf(kind string, have client.Object) *ConflictError {
+	labels := have.GetLabels()
+	return &ConflictError{
+		Kind: kind, Namespace: have.GetNamespace(), Name: have.GetName(),
+		Owner: cmp.Or(labels[v1alpha1.LabelGrant], labels[v1alpha1.LabelAppliedFor]),
+	}
 }
 
 // Error says what stands in the way, and whose it is.
@@ -58,10 +76,27 @@ func (e *ConflictError) Error() string {
 	if e.Namespace != "" {
 		where = e.Namespace + "/" + e.Name
 	}
-	if e.Holder != "" {
+	switch {
+	case e.Doubt != "":
+		return fmt.Sprintf("%s %s was left untouched: the grant has not recorded that it made it, and its label %s may be "+
+			"anybody's, because %s; whoever runs the cluster applies config/admission again, after taking the label off what "+
+			"is not the grant's", e.Kind, where, v1alpha1.LabelGrant, e.Doubt)
+	case e.Holder != "":
 		return fmt.Sprintf("%s %s belongs to grant %s; it was left untouched", e.Kind, where, e.Holder)
+	case e.Owner != "":
+		return fmt.Sprintf("%s %s carries the label of another grant; it was left untouched", e.Kind, where)
 	}
 	return fmt.Sprintf("%s %s exists and was not made by a grant; it was left untouched", e.Kind, where)
+}
+
+// FullError means that a Grant would have more objects than its status can list. Nothing more was made.
+type FullError struct{ Entries int }
+
+// Error says what to do.
+func (e *FullError) Error() string {
+	return fmt.Sprintf("the grant would have %d objects, and at most %d can be kept account of: namespaces that it no longer "+
+		"says are still its own (status.inventory lists them); delete them, or take their label %s off to keep them",
+		e.Entries, maxInventory, v1alpha1.LabelGrant)
 }
 
 // TerminatingError means that an object of the Grant is being deleted: it has to be gone before it can be made anew.
@@ -72,7 +107,7 @@ func (e *TerminatingError) Error() string {
 	return fmt.Sprintf("%s %s is being deleted; it is made again once it has gone", e.Kind, e.Name)
 }
 
-// Applier provisions and revokes. It reads from a cache of what carries the mark of a Grant, so that an unchanged
+// Applier provisions and revokes. It reads from a cache of what carries an owner label, so that an unchanged
 // Grant costs no request.
 type Applier struct {
 	// Client reads from the cache and writes.
@@ -81,28 +116,64 @@ type Applier struct {
 	Live client.Reader
 	// Accounts acts as the ServiceAccounts of policies, for templated objects.
 	Accounts *Accounts
+	// Label knows whether the owner label can be believed.
+	Label *OwnerLabel
 }
 
 // Provision puts everything that the Grant says into the cluster and takes away what it no longer says, except for
 // namespaces, which hold data and go with EndData. It returns the inventory, also along with an error: what is there
 // is there.
-func (a *Applier) Provision(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	wanted := map[string]bool{}
-	var inventory []v1alpha1.InventoryEntry
+func (a *Applier) Provision(
+	ctx context.Context, grant *v1alpha1.Grant,
+) (inventory []v1alpha1.InventoryEntry, err error) {
+	defer func() { a.nameHolder(ctx, grant, err) }()
+	var objects []owned
+	wanted, planned := map[string]bool{}, []v1alpha1.InventoryEntry(nil)
 	for i := range grant.Spec.Namespaces {
-		ns := &grant.Spec.Namespaces[i]
-		for _, object := range objectsOf(grant, ns) {
-			uid, err := a.ensure(ctx, grant, &object)
-			if err != nil {
-				return merge(grant.Status.Inventory, inventory), err
-			}
-			entry := entryOf(object.group, object.kind, object.want, uid)
-			wanted[identity(entry)] = true
-			inventory = append(inventory, entry)
+		objects = append(objects, objectsOf(grant, &grant.Spec.Namespaces[i])...)
+	}
+	for i := range objects {
+		entry := entryOf(objects[i].group, objects[i].kind, objects[i].want, "")
+		wanted[identity(entry)] = true
+		planned = append(planned, entry)
+	}
+	if len(merge(grant.Status.Inventory, planned)) > maxInventory {
+		rest, err := a.prune(ctx, grant, wanted)
+		if err == nil && len(merge(rest, planned)) > maxInventory {
+			err = &FullError{Entries: len(merge(rest, planned))}
 		}
+		if err != nil {
+			return merge(rest, keptOf(grant.Status.Inventory, wanted)), err
+		}
+	}
+	for i := range objects {
+		uid, err := a.ensure(ctx, grant, &objects[i])
+		if err != nil {
+			return merge(grant.Status.Inventory, inventory), err
+		}
+		planned[i].UID = string(uid)
+		inventory = append(inventory, planned[i])
 	}
 	rest, err := a.prune(ctx, grant, wanted)
 	return merge(inventory, rest), err
+}
+
+func keptOf(inventory []v1alpha1.InventoryEntry, wanted map[string]bool) []v1alpha1.InventoryEntry {
+	return slices.DeleteFunc(slices.Clone(inventory), func(e v1alpha1.InventoryEntry) bool { return !wanted[identity(e)] })
+}
+
+// nameHolder says in a ConflictError which Grant has what stands in the way, if it is one of the same namespace.
+func (a *Applier) nameHolder(ctx context.Context, grant *v1alpha1.Grant, err error) {
+	conflict, ok := errors.AsType[*ConflictError](err)
+	if !ok || conflict.Owner == "" {
+		return
+	}
+	var holders v1alpha1.GrantList
+	// It is only said for people: without it, they are told that it is another Grant.
+	if a.Client.List(ctx, &holders, client.InNamespace(grant.Namespace),
+		client.MatchingFields{IndexOwnerDigest: conflict.Owner}) == nil && len(holders.Items) > 0 {
+		conflict.Holder = holders.Items[0].Name
+	}
 }
 
 // ensure makes one object as it should be and returns its uid.
@@ -122,22 +193,33 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 	case err != nil:
 		return "", err
 	case !labelled(have, grant.OwnerDigest()):
-		return "", &ConflictError{
-			Kind: object.kind, Namespace: have.GetNamespace(), Name: have.GetName(), Holder: holderOf(have),
-		}
+		return "", conflictOf(object.kind, have)
 	case !have.GetDeletionTimestamp().IsZero():
 		return "", &TerminatingError{Kind: object.kind, Name: have.GetName()}
-	case object.same(have):
+	}
+	if err := a.believe(ctx, grant, object.group, object.kind, have); err != nil {
+		return "", err
+	}
+	if object.same(have) {
 		return have.GetUID(), nil
 	}
 	return a.write(ctx, object, "", have.GetUID())
 }
 
-func holderOf(object client.Object) string {
-	if object.GetLabels()[v1alpha1.LabelGrant] == "" {
-		return ""
+// believe returns a ConflictError unless an object that carries the Grant's owner label is the Grant's: it has recorded
+// it, or nobody else can have set the label.
+func (a *Applier) believe(ctx context.Context, grant *v1alpha1.Grant, group, kind string, have client.Object) error {
+	entry := entryOf(group, kind, have, have.GetUID())
+	if slices.ContainsFunc(grant.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return recorded(e, entry) }) {
+		return nil
 	}
-	return object.GetAnnotations()[v1alpha1.AnnotationGrant]
+	doubt, err := a.Label.Doubt(ctx)
+	if err != nil || doubt == "" {
+		return err
+	}
+	conflict := conflictOf(kind, have)
+	conflict.Doubt = doubt
+	return conflict
 }
 
 func (a *Applier) write(ctx context.Context, object *owned, resourceVersion string, uid types.UID) (types.UID, error) {
@@ -237,16 +319,19 @@ func (a *Applier) removeAll(
 	return rest, errors.Join(failed...)
 }
 
-// remove deletes one object of the Grant, and reports whether it is gone. What does not carry the Grant's mark, or has
+// remove deletes one object of the Grant, and reports whether it is gone. What does not carry the Grant's label, or has
 // another uid, is somebody else's: it counts as gone and is left alone.
 func (a *Applier) remove(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
 	if entry.ServiceAccountName != "" {
 		return a.removeTemplated(ctx, grant, entry)
 	}
-	return a.removeOwn(ctx, grant, entry)
+	return a.removeIf(ctx, entry, func(object client.Object) bool { return labelled(object, grant.OwnerDigest()) })
 }
 
-func (a *Applier) removeOwn(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
+// removeIf deletes an object with the operator's own rights, if it is the one that the entry says and the Grant's.
+func (a *Applier) removeIf(
+	ctx context.Context, entry v1alpha1.InventoryEntry, ours func(client.Object) bool,
+) (bool, error) {
 	object := &metav1.PartialObjectMetadata{}
 	object.SetGroupVersionKind(versionOf(entry))
 	key := client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}
@@ -256,7 +341,7 @@ func (a *Applier) removeOwn(ctx context.Context, grant *v1alpha1.Grant, entry v1
 		return true, nil
 	case err != nil:
 		return false, err
-	case another(object, entry) || !labelled(object, grant.OwnerDigest()):
+	case another(object, entry) || !ours(object):
 		return true, nil
 	case !object.DeletionTimestamp.IsZero():
 		return false, nil
@@ -272,33 +357,57 @@ func (a *Applier) removeOwn(ctx context.Context, grant *v1alpha1.Grant, entry v1
 	return !isNamespace(entry), nil
 }
 
-// inventory returns what the Grant has: what its status records, and what carries its mark, so that what a crash kept
-// out of the status is found all the same.
+// maxInventory is how many entries a status holds.
+const maxInventory = 256
+
+// inventory returns what the Grant has: what its status records, and, so that what a crash or a restore kept out of the
+// status is found all the same, what carries its owner label. That counts only in a namespace of the Grant, only while
+// nobody else can set the label, and never so that the status could not be written.
 func (a *Applier) inventory(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	recorded := map[string]bool{}
+	found, err := a.unrecorded(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 {
+		doubt, err := a.Label.Doubt(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if doubt != "" {
+			found = nil
+		}
+	}
+	have := withSaid(grant)
+	room := max(0, maxInventory-len(have))
+	return merge(have, found[:min(room, len(found))]), nil
+}
+
+// unrecorded returns what carries the owner label of the Grant and is not in its status.
+func (a *Applier) unrecorded(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
+	known, own := map[string]bool{}, map[string]bool{}
 	for _, entry := range grant.Status.Inventory {
-		recorded[identity(entry)] = entry.ServiceAccountName != ""
+		known[identity(entry)] = true
+		own[entry.Name] = own[entry.Name] || isNamespace(entry)
 	}
 	var found []v1alpha1.InventoryEntry
+	// The namespaces come first.
 	for _, list := range lists() {
 		if err := a.Client.List(ctx, list.objects, client.MatchingFields{IndexGrant: grant.OwnerDigest()}); err != nil {
 			return nil, err
 		}
 		for _, object := range list.items() {
 			entry := entryOf(list.group, list.kind, object, object.GetUID())
-			if recorded[identity(entry)] {
+			if isNamespace(entry) {
+				own[entry.Name] = true
+			} else if !own[*entry.Namespace] {
 				continue
 			}
-			// What was applied as a ServiceAccount is not for the operator's own rights to delete. It was recorded before it was
-			// made, and the record is lost with a backup.
-			entry.ServiceAccountName = appliedAs(object)
-			if entry.ServiceAccountName == "" && object.GetAnnotations()[v1alpha1.AnnotationServiceAccount] != "" {
-				continue
+			if !known[identity(entry)] {
+				found = append(found, entry)
 			}
-			found = append(found, entry)
 		}
 	}
-	return merge(withSaid(grant), found), nil
+	return found, nil
 }
 
 // versionOf returns the version in which an object of the inventory is read and deleted: every kind of Kinds is a v1.

@@ -40,6 +40,11 @@ func identity(e v1alpha1.InventoryEntry) string {
 	return *e.Group + "/" + e.Kind + "/" + *e.Namespace + "/" + e.Name
 }
 
+// recorded reports whether an entry of an inventory is about an object.
+func recorded(entry, object v1alpha1.InventoryEntry) bool {
+	return entry.ServiceAccountName == "" && entry.UID == object.UID && identity(entry) == identity(object)
+}
+
 // merge unites inventories; where both have an object, the entry of the latter stands. Working through the entries in
 // order removes access before data.
 func merge(first, second []v1alpha1.InventoryEntry) []v1alpha1.InventoryEntry {

@@ -88,7 +88,7 @@ func own[C configuration[C], T any, P interface {
 	client.Object
 }](grant *v1alpha1.Grant, group, kind string, build func() C, same func(want, have P) bool) owned {
 	applied := digest(build())
-	marked := func() C {
+	labelledConfig := func() C {
 		return build().
 			WithLabels(map[string]string{v1alpha1.LabelGrant: grant.OwnerDigest()}).
 			WithAnnotations(map[string]string{
@@ -97,12 +97,12 @@ func own[C configuration[C], T any, P interface {
 			})
 	}
 	want := P(new(T))
-	decode(marked(), want)
+	decode(labelledConfig(), want)
 	return owned{
 		group: group, kind: kind, want: want,
 		empty: func() client.Object { return P(new(T)) },
 		config: func(resourceVersion string, uid types.UID) runtime.ApplyConfiguration {
-			config := marked()
+			config := labelledConfig()
 			if resourceVersion != "" {
 				config = config.WithResourceVersion(resourceVersion)
 			}
@@ -304,7 +304,7 @@ func Kinds() []client.Object {
 	}
 }
 
-// labelled reports whether an object carries the mark of a Grant.
+// labelled reports whether an object carries the owner label of a Grant.
 func labelled(object client.Object, ownerDigest string) bool {
 	return object.GetLabels()[v1alpha1.LabelGrant] == ownerDigest
 }

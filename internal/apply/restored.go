@@ -18,8 +18,6 @@ package apply
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/util/validation"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -56,14 +54,4 @@ func withSaid(grant *v1alpha1.Grant) []v1alpha1.InventoryEntry {
 		said = append(said, objects[i].entry)
 	}
 	return merge(said, have)
-}
-
-// appliedAs returns the ServiceAccount that an object of the Grant says that it was applied as; empty for what the
-// operator makes with its own rights, and for what is no name.
-func appliedAs(object client.Object) v1alpha1.LocalName {
-	name := object.GetAnnotations()[v1alpha1.AnnotationServiceAccount]
-	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return ""
-	}
-	return v1alpha1.LocalName(name)
 }

@@ -59,7 +59,7 @@ func templatedOf(grant *v1alpha1.Grant) ([]templated, error) {
 			return nil, fmt.Errorf("decode spec.objects[%d]: %w", i, err)
 		}
 		applied := digest(want)
-		want.SetLabels(with(want.GetLabels(), map[string]string{v1alpha1.LabelGrant: grant.OwnerDigest()}))
+		want.SetLabels(with(want.GetLabels(), map[string]string{v1alpha1.LabelAppliedFor: grant.OwnerDigest()}))
 		want.SetAnnotations(with(want.GetAnnotations(), map[string]string{
 			v1alpha1.AnnotationGrant:          grant.Namespace + "/" + grant.Name,
 			v1alpha1.AnnotationServiceAccount: string(grant.Spec.ServiceAccountName),
@@ -92,19 +92,24 @@ type Versions map[string]string
 // does not record yet is made: no cache shows these objects, so only what is recorded is found again after a crash.
 func (a *Applier) ProvisionObjects(
 	ctx context.Context, grant *v1alpha1.Grant, known Versions, record func([]v1alpha1.InventoryEntry) error,
-) ([]v1alpha1.InventoryEntry, Versions, error) {
+) (inventory []v1alpha1.InventoryEntry, versions Versions, err error) {
+	defer func() { a.nameHolder(ctx, grant, err) }()
 	objects, err := templatedOf(grant)
 	if err != nil {
 		return grant.Status.Inventory, nil, err
 	}
 	inventory, failed := grant.Status.Inventory, []error(nil)
-	wanted, versions := map[string]bool{}, Versions{}
+	wanted := map[string]bool{}
+	versions = Versions{}
 	for i := range objects {
 		wanted[identity(objects[i].entry)] = true
 	}
 	found, errs := a.look(ctx, grant, objects)
 	failed = append(failed, errs...)
 	if missing := unrecorded(inventory, found); len(missing) > 0 {
+		if all := merge(inventory, missing); len(all) > maxInventory {
+			return inventory, nil, &FullError{Entries: len(all)}
+		}
 		inventory = merge(inventory, missing)
 		if err := record(inventory); err != nil {
 			return inventory, nil, fmt.Errorf("record what is about to be applied: %w", err)
@@ -213,9 +218,7 @@ func (t *templated) read(ctx context.Context, grant *v1alpha1.Grant) error {
 	case err != nil:
 		return err
 	case !madeBy(t.have, grant):
-		return &ConflictError{
-			Kind: t.have.GetKind(), Namespace: t.have.GetNamespace(), Name: t.have.GetName(), Holder: holderOf(t.have),
-		}
+		return conflictOf(t.have.GetKind(), t.have)
 	case !t.have.GetDeletionTimestamp().IsZero():
 		return &TerminatingError{Kind: t.have.GetKind(), Name: t.have.GetName()}
 	}
@@ -225,7 +228,9 @@ func (t *templated) read(ctx context.Context, grant *v1alpha1.Grant) error {
 // madeBy reports whether an object is a templated one of the Grant. What the operator makes for the Grant with its own
 // rights is none.
 func madeBy(object client.Object, grant *v1alpha1.Grant) bool {
-	return labelled(object, grant.OwnerDigest()) && object.GetAnnotations()[v1alpha1.AnnotationServiceAccount] != ""
+	labels := object.GetLabels()
+	return labels[v1alpha1.LabelAppliedFor] == grant.OwnerDigest() && labels[v1alpha1.LabelGrant] == "" &&
+		object.GetAnnotations()[v1alpha1.AnnotationServiceAccount] != ""
 }
 
 // ensureTemplated makes one templated object that has been read as it should be, and returns it as it is then.
@@ -323,9 +328,10 @@ func (a *Applier) removeTemplated(
 	if apierrors.IsNotFound(a.Live.Get(ctx, client.ObjectKey{Name: *entry.Namespace}, namespace)) {
 		return true, nil
 	}
-	// Access has to end when it ends, and the operator may delete what it marked.
+	// Access has to end when it ends, whatever the ServiceAccount may do by then. Nobody can use this to have something
+	// deleted that is not his to delete: the entry says which object, and whoever can label a RoleBinding can empty it.
 	if _, lacking := errors.AsType[*AccountError](err); lacking && isAccess(entry) && entry.Kind == "RoleBinding" {
-		return a.removeOwn(ctx, grant, entry)
+		return a.removeIf(ctx, entry, func(object client.Object) bool { return madeBy(object, grant) })
 	}
 	return false, err
 }

@@ -199,20 +199,20 @@ func TestAdmissionNamesEveryFieldOfAPlannedGrant(t *testing.T) {
 	g.Expect(missing).To(BeEmpty())
 }
 
-func TestAdmissionTheControllerManagerTouchesOnlyWhatIsMarked(t *testing.T) {
+func TestAdmissionTheControllerManagerTouchesOnlyWhatIsOwned(t *testing.T) {
 	manager := as(t, "completion-controller-manager")
 	const policy = "completion-provisioned-objects"
 	g := NewWithT(t)
 	foreign := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "foreign-"}}
 	g.Expect(admin.Create(t.Context(), foreign)).To(Succeed())
-	marked := map[string]string{v1alpha1.LabelGrant: "0123"}
+	labels := map[string]string{v1alpha1.LabelGrant: "0123"}
 	binding := func(namespace string, labels map[string]string) *rbacv1.RoleBinding {
 		return &rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "taken-over", Labels: labels},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "completion-learner"},
 		}
 	}
-	mark := func(ctx context.Context, name string) error {
+	label := func(ctx context.Context, name string) error {
 		ns := &corev1.Namespace{}
 		if err := manager.Get(ctx, client.ObjectKey{Name: name}, ns); err != nil {
 			return err
@@ -223,19 +223,19 @@ func TestAdmissionTheControllerManagerTouchesOnlyWhatIsMarked(t *testing.T) {
 	}
 	for name, attempt := range map[string]func(context.Context) error{
 		"deletes a foreign namespace": func(ctx context.Context) error { return manager.Delete(ctx, foreign) },
-		"marks a foreign namespace":   func(ctx context.Context) error { return mark(ctx, foreign.Name) },
-		"marks a system namespace":    func(ctx context.Context) error { return mark(ctx, "kube-system") },
-		"makes an unmarked namespace": func(ctx context.Context) error {
-			return manager.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "unmarked"}})
+		"labels a foreign namespace":  func(ctx context.Context) error { return label(ctx, foreign.Name) },
+		"labels a system namespace":   func(ctx context.Context) error { return label(ctx, "kube-system") },
+		"makes an unlabelled namespace": func(ctx context.Context) error {
+			return manager.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "unlabelled"}})
 		},
-		"makes an unmarked binding": func(ctx context.Context) error {
+		"makes an unlabelled binding": func(ctx context.Context) error {
 			return manager.Create(ctx, binding(foreign.Name, nil))
 		},
-		"makes a marked binding in a system namespace": func(ctx context.Context) error {
-			return manager.Create(ctx, binding("kube-system", marked))
+		"makes a labelled binding in a system namespace": func(ctx context.Context) error {
+			return manager.Create(ctx, binding("kube-system", labels))
 		},
-		"makes a marked binding in its own namespace": func(ctx context.Context) error {
-			return manager.Create(ctx, binding(system.Namespace, marked))
+		"makes a labelled binding in its own namespace": func(ctx context.Context) error {
+			return manager.Create(ctx, binding(system.Namespace, labels))
 		},
 	} {
 		t.Run(name, func(t *testing.T) { refused(attempt(t.Context()), policy)(NewWithT(t)) })
@@ -249,8 +249,8 @@ func TestAdmissionTheControllerManagerTouchesOnlyWhatIsMarked(t *testing.T) {
 		g := NewWithT(t)
 		foreign.Labels[v1alpha1.LabelRevocable] = "12345"
 		g.Expect(admin.Update(t.Context(), foreign)).To(Succeed())
-		refused(mark(t.Context(), foreign.Name), policy)(g)
-		refused(manager.Create(t.Context(), binding(foreign.Name, marked)), policy)(g)
+		refused(label(t.Context(), foreign.Name), policy)(g)
+		refused(manager.Create(t.Context(), binding(foreign.Name, labels)), policy)(g)
 		g.Expect(manager.Delete(t.Context(), foreign)).To(Succeed())
 	})
 	t.Run("a system namespace that may be taken away", func(t *testing.T) {

@@ -1,0 +1,147 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"context"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+// person returns a client of somebody who may do in the whole cluster what the rules say.
+func person(t *testing.T, name string, rules ...rbacv1.PolicyRule) client.Client {
+	t.Helper()
+	g := NewWithT(t)
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-"}, Rules: rules}
+	g.Expect(admin.Create(t.Context(), role)).To(Succeed())
+	g.Expect(admin.Create(t.Context(), &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects: []rbacv1.Subject{
+			{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: role.Name + "@example.org"}},
+	})).To(Succeed())
+	config := plane.AdminConfig()
+	config.Impersonate.UserName = role.Name + "@example.org"
+	c, err := system.NewClient(config)
+	g.Expect(err).NotTo(HaveOccurred())
+	return c
+}
+
+func rule(group string, resources ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: []string{"*"}}
+}
+
+// selfService may make namespaces and everything that a Grant provisions, as self-service platforms let people.
+func selfService(t *testing.T, more ...rbacv1.PolicyRule) client.Client {
+	t.Helper()
+	return person(t, "eve", append(more, rule("", "namespaces", "namespaces/status", "namespaces/finalize",
+		"resourcequotas", "resourcequotas/status", "limitranges"), rule("networking.k8s.io", "networkpolicies"),
+		rule(rbacv1.GroupName, "rolebindings"), rbacv1.PolicyRule{
+			APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, Verbs: []string{"bind"}})...)
+}
+
+func TestAdmissionTheOwnerLabelIsSetByTheControllerManagerAlone(t *testing.T) {
+	g := NewWithT(t)
+	const policy = "completion-owner-label"
+	eve := selfService(t)
+	own := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "eve-"}}
+	g.Expect(eve.Create(t.Context(), own)).To(Succeed())
+	named := func(labels map[string]string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: own.Name, Name: "eve", Labels: labels}
+	}
+	forged := map[string]string{v1alpha1.LabelGrant: "0123"}
+	role := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
+	for kind, object := range map[string]client.Object{
+		"a namespace":      &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "eve-"}},
+		"a quota":          &corev1.ResourceQuota{ObjectMeta: named(nil)},
+		"limits":           &corev1.LimitRange{ObjectMeta: named(nil)},
+		"a network policy": &networkingv1.NetworkPolicy{ObjectMeta: named(nil)},
+		"a role binding":   &rbacv1.RoleBinding{ObjectMeta: named(nil), RoleRef: role},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			g := NewWithT(t)
+			labelled := object.DeepCopyObject().(client.Object)
+			labelled.SetLabels(forged)
+			refused(eve.Create(t.Context(), labelled), policy)(g)
+			g.Expect(eve.Create(t.Context(), object)).To(Succeed())
+			label := func(value string) error {
+				patch := client.RawPatch(types.MergePatchType,
+					[]byte(`{"metadata":{"labels":{"`+v1alpha1.LabelGrant+`":`+value+`}}}`))
+				return eve.Patch(t.Context(), object, patch)
+			}
+			refused(label(`"0123"`), policy)(g)
+			// Who may do everything may restore; people may take the label off.
+			g.Expect(admin.Patch(t.Context(), object, client.RawPatch(types.MergePatchType,
+				[]byte(`{"metadata":{"labels":{"`+v1alpha1.LabelGrant+`":"0123"}}}`)))).To(Succeed())
+			refused(label(`"4567"`), policy)(g)
+			g.Expect(label(`null`)).To(Succeed())
+			refused(label(`"0123"`), policy)(g)
+		})
+	}
+	for name, attempt := range map[string]func(context.Context) error{
+		"together with the status of a namespace": func(ctx context.Context) error {
+			changed := own.DeepCopy()
+			changed.Labels[v1alpha1.LabelGrant] = "0123"
+			return eve.Status().Update(ctx, changed)
+		},
+		"when a namespace is finalized": func(ctx context.Context) error {
+			changed := own.DeepCopy()
+			changed.Labels[v1alpha1.LabelGrant] = "0123"
+			return eve.SubResource("finalize").Update(ctx, changed)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(own), own)).To(Succeed())
+			refused(attempt(t.Context()), policy)(NewWithT(t))
+		})
+	}
+	t.Run("by who may do everything in one namespace alone", func(t *testing.T) {
+		g := NewWithT(t)
+		g.Expect(admin.Create(t.Context(), &rbacv1.Role{
+			ObjectMeta: metav1.ObjectMeta{Namespace: own.Name, Name: "all"},
+			Rules:      []rbacv1.PolicyRule{rule("*", "*")},
+		})).To(Succeed())
+		g.Expect(admin.Create(t.Context(), &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: own.Name, Name: "all"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "all"},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "owner@example.org"}},
+		})).To(Succeed())
+		config := plane.AdminConfig()
+		config.Impersonate.UserName = "owner@example.org"
+		owner, err := system.NewClient(config)
+		g.Expect(err).NotTo(HaveOccurred())
+		refused(owner.Create(t.Context(), &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{
+			Namespace: own.Name, Name: "restored", Labels: forged}}), policy)(g)
+	})
+	t.Run("by who may restore everywhere", func(t *testing.T) {
+		g := NewWithT(t)
+		restorer := selfService(t, rbacv1.PolicyRule{
+			APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"grants"}, Verbs: []string{"restore"}})
+		g.Expect(restorer.Create(t.Context(), &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{
+			Namespace: own.Name, Name: "restored", Labels: forged}})).To(Succeed())
+	})
+}
