@@ -69,6 +69,7 @@ func setConditions(conditions *[]metav1.Condition, verdict plan.Verdict, generat
 func patchStatus(
 	ctx context.Context, c client.Client, read, changed client.Object, options ...client.MergeFromOption,
 ) (bool, error) {
+	tidy(changed)
 	patch := client.MergeFrom(read)
 	data, err := patch.Data(changed)
 	if err != nil {
@@ -179,12 +180,7 @@ func eventType(verdict plan.Verdict) string {
 	return corev1.EventTypeNormal
 }
 
-// emit tells of a verdict in an event. The API takes notes of 1024 bytes at most.
+// emit tells of a verdict in an event.
 func emit(recorder events.EventRecorder, object runtime.Object, verdict plan.Verdict, action string) {
-	const most = 1000
-	note := verdict.Message
-	if len(note) > most {
-		note = strings.ToValidUTF8(note[:most], "") + "..."
-	}
-	recorder.Eventf(object, nil, eventType(verdict), verdict.Reason, action, "%s", note)
+	recorder.Eventf(object, nil, eventType(verdict), verdict.Reason, action, "%s", verdict.Message)
 }
