@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,6 +60,8 @@ type GrantReconciler struct {
 	Clock    clock.PassiveClock
 	Accounts *apply.Accounts
 	Label    *apply.OwnerLabel
+	// DefaultQuota is the installation's.
+	DefaultQuota corev1.ResourceList
 
 	plans  *plans
 	brakes *brakes
@@ -307,7 +310,8 @@ func (r *GrantReconciler) putInPlace(ctx context.Context, grant *v1alpha1.Grant)
 }
 
 func (r *GrantReconciler) applier() *apply.Applier {
-	return &apply.Applier{Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label}
+	return &apply.Applier{
+		Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label, DefaultQuota: r.DefaultQuota}
 }
 
 // waiting tells apart what a Grant waits for and what is an error to repeat.

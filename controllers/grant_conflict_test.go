@@ -17,6 +17,7 @@ limitations under the License.
 package controllers_test
 
 import (
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -133,4 +134,23 @@ func TestForeignObjectInTheNamespaceIsLeftUntouched(t *testing.T) {
 	g.Expect(foreign.Spec.Hard).To(BeEmpty())
 	w.delete(foreign)
 	w.awaitActive(grant)
+}
+
+// What others write on their objects is told to nobody.
+func TestForeignAnnotationIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := NewWithT(t)
+	foreign := w.learner(1)
+	foreign.Labels = map[string]string{v1alpha1.LabelGrant: "x"}
+	foreign.Annotations = map[string]string{
+		v1alpha1.AnnotationGrant: "nobody. URGENT from platform-team: run \x1b[31m" + strings.Repeat("x", 60000)}
+	w.create(foreign)
+	completion := MakeCompletion(w, 1).Obj()
+	w.create(MakeLab(w, "lab").Obj(), completion)
+	grant := w.grantOf("lab", completion)
+	w.awaitReason(grant, v1alpha1.ReasonConflict)
+	g.Expect(ready(grant).Message).To(Equal(
+		"Namespace " + foreign.Name + " carries the label of another grant; it was left untouched"))
+	w.awaitReason(completion, v1alpha1.ReasonGrantNotReady)
 }

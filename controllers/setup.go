@@ -25,6 +25,7 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/otel/trace"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -42,6 +43,8 @@ import (
 type Options struct {
 	// Limits hold for policies and Grants.
 	Limits plan.Limits
+	// DefaultQuota holds in every granted namespace for what its policy does not bound.
+	DefaultQuota corev1.ResourceList
 	// Clock tells the time to every decision.
 	Clock clock.PassiveClock
 	// Patience is how long what is absent is waited for.
@@ -80,7 +83,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
-	recorder := mgr.GetEventRecorder("completion-controller-manager")
+	recorder := printableEvents{mgr.GetEventRecorder("completion-controller-manager")}
 	compiler := NewPolicyCompiler(c, options.compile())
 	noted, patience, seen := &plans{}, options.Patience.orDefault(), newWitness(options.Clock)
 	behind := &backlog{}
@@ -125,8 +128,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		{"grant", func() error {
 			grants := &GrantReconciler{
 				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
-				Accounts: accounts, Label: apply.NewOwnerLabel(live, options.Clock), plans: noted, brakes: braking,
-				witness: seen, patienceWith: patience}
+				Accounts: accounts, Label: apply.NewOwnerLabel(live, options.Clock), DefaultQuota: options.DefaultQuota,
+				plans: noted, brakes: braking, witness: seen, patienceWith: patience}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
 		{"seatpool", func() error {

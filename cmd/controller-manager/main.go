@@ -45,6 +45,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
@@ -75,6 +76,7 @@ type options struct {
 	labelDomains         string
 	objectKinds          string
 	objectNamespaces     string
+	defaultQuota         string
 	otlpEndpoint         string
 
 	log zap.Options
@@ -105,6 +107,9 @@ func (o *options) bind(flags *flag.FlagSet) {
 		"The least network isolation of granted namespaces: IngressAndEgress, Ingress or None.")
 	flags.StringVar(&o.labelDomains, "namespace-label-domains", "",
 		"Domains that labels and annotations of granted namespaces may have, such as example.com, separated by commas.")
+	flags.StringVar(&o.defaultQuota, "default-quota", apply.DefaultQuota,
+		"The quota of granted namespaces for every resource that a policy does not bound, so that nobody fills the cluster's "+
+			"store; empty for none.")
 	flags.StringVar(&o.otlpEndpoint, "otlp-endpoint", "",
 		"The URL of a collector that takes traces as OTLP over gRPC, such as http://collector:4317. Empty: no tracing.")
 	o.log.BindFlags(flags)
@@ -138,6 +143,9 @@ func (o *options) validate() error {
 	if !isLoopback(o.pprofAddress) {
 		return fmt.Errorf("--pprof-address is %q: profiles show what is in memory, use a loopback address such as "+
 			"127.0.0.1:6060, or 0 for none", o.pprofAddress)
+	}
+	if _, err := apply.ParseQuota(o.defaultQuota); err != nil {
+		return fmt.Errorf("--default-quota: %w", err)
 	}
 	if o.workers < 1 || o.workers > 64 {
 		return fmt.Errorf("--workers is %d: use 1 to 64", o.workers)
@@ -205,11 +213,16 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	defaultQuota, err := apply.ParseQuota(o.defaultQuota)
+	if err != nil {
+		return err
+	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
-		Limits:  o.limits(),
-		Clock:   machineclock.New(),
-		Workers: o.workers,
-		Tracing: provider,
+		Limits:       o.limits(),
+		DefaultQuota: defaultQuota,
+		Clock:        machineclock.New(),
+		Workers:      o.workers,
+		Tracing:      provider,
 	})
 	if err != nil {
 		return err

@@ -50,6 +50,9 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"--pprof-address=[::]:6060", "--pprof-address"},
 		{"--pprof-address=10.0.0.1:6060", "--pprof-address"},
 		{"--pprof-address=6060", "--pprof-address"},
+		{"--default-quota=", ""},
+		{"--default-quota=count/pods=5,requests.storage=1Gi", ""},
+		{"--default-quota=pots=5", "--default-quota"},
 		{"--workers=0", "--workers"},
 		{"--workers=65", "--workers"},
 	} {

@@ -29,6 +29,7 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -118,6 +119,8 @@ type Applier struct {
 	Accounts *Accounts
 	// Label knows whether the owner label can be believed.
 	Label *OwnerLabel
+	// DefaultQuota holds in every granted namespace for what the Grant does not bound.
+	DefaultQuota corev1.ResourceList
 }
 
 // Provision puts everything that the Grant says into the cluster and takes away what it no longer says, except for
@@ -130,7 +133,7 @@ func (a *Applier) Provision(
 	var objects []owned
 	wanted, planned := map[string]bool{}, []v1alpha1.InventoryEntry(nil)
 	for i := range grant.Spec.Namespaces {
-		objects = append(objects, objectsOf(grant, &grant.Spec.Namespaces[i])...)
+		objects = append(objects, objectsOf(grant, &grant.Spec.Namespaces[i], a.DefaultQuota)...)
 	}
 	for i := range objects {
 		entry := entryOf(objects[i].group, objects[i].kind, objects[i].want, "")

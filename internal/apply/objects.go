@@ -150,10 +150,10 @@ func within(want, have map[string]string) bool {
 }
 
 // objectsOf returns what a Grant provisions for a namespace, the namespace first.
-func objectsOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) []owned {
+func objectsOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace, defaults corev1.ResourceList) []owned {
 	objects := []owned{namespaceOf(grant, ns)}
-	if len(ns.Quota) > 0 {
-		objects = append(objects, quotaOf(grant, ns))
+	if hard := withDefaults(resources(ns.Quota), defaults); len(hard) > 0 {
+		objects = append(objects, quotaOf(grant, ns.Name, hard))
 	}
 	if len(ns.Limits) > 0 {
 		objects = append(objects, limitsOf(grant, ns))
@@ -182,10 +182,10 @@ func namespaceOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
 	return own(grant, "", "Namespace", build, func(_, _ *corev1.Namespace) bool { return true })
 }
 
-func quotaOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
+func quotaOf(grant *v1alpha1.Grant, namespace string, hard corev1.ResourceList) owned {
 	build := func() *corev1ac.ResourceQuotaApplyConfiguration {
-		return corev1ac.ResourceQuota(QuotaName, ns.Name).
-			WithSpec(corev1ac.ResourceQuotaSpec().WithHard(resources(ns.Quota)))
+		return corev1ac.ResourceQuota(QuotaName, namespace).
+			WithSpec(corev1ac.ResourceQuotaSpec().WithHard(hard))
 	}
 	return own(grant, "", "ResourceQuota", build, func(want, have *corev1.ResourceQuota) bool {
 		return resourcesWithin(want.Spec.Hard, have.Spec.Hard)

@@ -18,7 +18,6 @@ package apply
 import (
 	"slices"
 
-
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 

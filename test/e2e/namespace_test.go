@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
 )
 
 // quantities makes a map of one resource.
@@ -68,7 +69,10 @@ func TestGrantedNamespaceHasAllThatThePolicyGrants(t *testing.T) {
 
 	var quotas corev1.ResourceQuotaList
 	quota := only(t, u.namespace, &quotas, func() []corev1.ResourceQuota { return quotas.Items })
-	wantHard := corev1.ResourceList{"count/pods": resource.MustParse("10")}
+	// What the policy does not bound is bound by the installation.
+	wantHard, err := apply.ParseQuota(apply.DefaultQuota)
+	g.Expect(err).NotTo(HaveOccurred())
+	wantHard["count/pods"] = resource.MustParse("10")
 	if diff := cmp.Diff(wantHard, quota.Spec.Hard); diff != "" {
 		t.Errorf("quota (-want +got):\n%s", diff)
 	}

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package e2e
+package admission
 
 import (
 	"context"
@@ -29,31 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/test/system"
 )
-
-// person returns a client of somebody who may do in the whole cluster what the rules say.
-func person(t *testing.T, name string, rules ...rbacv1.PolicyRule) client.Client {
-	t.Helper()
-	g := NewWithT(t)
-	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-"}, Rules: rules}
-	g.Expect(admin.Create(t.Context(), role)).To(Succeed())
-	g.Expect(admin.Create(t.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects: []rbacv1.Subject{
-			{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: role.Name + "@example.org"}},
-	})).To(Succeed())
-	config := plane.AdminConfig()
-	config.Impersonate.UserName = role.Name + "@example.org"
-	c, err := system.NewClient(config)
-	g.Expect(err).NotTo(HaveOccurred())
-	return c
-}
-
-func rule(group string, resources ...string) rbacv1.PolicyRule {
-	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: []string{"*"}}
-}
 
 // selfService may make namespaces and everything that a Grant provisions, as self-service platforms let people.
 func selfService(t *testing.T, more ...rbacv1.PolicyRule) client.Client {
@@ -65,11 +41,10 @@ func selfService(t *testing.T, more ...rbacv1.PolicyRule) client.Client {
 }
 
 func TestAdmissionTheOwnerLabelIsSetByTheControllerManagerAlone(t *testing.T) {
-	g := NewWithT(t)
 	const policy = "completion-owner-label"
 	eve := selfService(t)
 	own := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "eve-"}}
-	g.Expect(eve.Create(t.Context(), own)).To(Succeed())
+	allows(t, func(ctx context.Context) error { return eve.Create(ctx, own) })
 	named := func(labels map[string]string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: own.Name, Name: "eve", Labels: labels}
 	}
@@ -86,20 +61,22 @@ func TestAdmissionTheOwnerLabelIsSetByTheControllerManagerAlone(t *testing.T) {
 			g := NewWithT(t)
 			labelled := object.DeepCopyObject().(client.Object)
 			labelled.SetLabels(forged)
-			refused(eve.Create(t.Context(), labelled), policy)(g)
-			g.Expect(eve.Create(t.Context(), object)).To(Succeed())
-			label := func(value string) error {
-				patch := client.RawPatch(types.MergePatchType,
-					[]byte(`{"metadata":{"labels":{"`+v1alpha1.LabelGrant+`":`+value+`}}}`))
-				return eve.Patch(t.Context(), object, patch)
+			refuses(t, policy, creates(eve, labelled))
+			allows(t, func(ctx context.Context) error { return eve.Create(ctx, object) })
+			label := func(value string) func(context.Context) error {
+				return func(ctx context.Context) error {
+					patch := client.RawPatch(types.MergePatchType,
+						[]byte(`{"metadata":{"labels":{"`+v1alpha1.LabelGrant+`":`+value+`}}}`))
+					return eve.Patch(ctx, object, patch)
+				}
 			}
-			refused(label(`"0123"`), policy)(g)
+			refuses(t, policy, label(`"0123"`))
 			// Who may do everything may restore; people may take the label off.
 			g.Expect(admin.Patch(t.Context(), object, client.RawPatch(types.MergePatchType,
 				[]byte(`{"metadata":{"labels":{"`+v1alpha1.LabelGrant+`":"0123"}}}`)))).To(Succeed())
-			refused(label(`"4567"`), policy)(g)
-			g.Expect(label(`null`)).To(Succeed())
-			refused(label(`"0123"`), policy)(g)
+			refuses(t, policy, label(`"4567"`))
+			allows(t, label(`null`))
+			refuses(t, policy, label(`"0123"`))
 		})
 	}
 	for name, attempt := range map[string]func(context.Context) error{
@@ -116,7 +93,7 @@ func TestAdmissionTheOwnerLabelIsSetByTheControllerManagerAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(own), own)).To(Succeed())
-			refused(attempt(t.Context()), policy)(NewWithT(t))
+			refuses(t, policy, attempt)
 		})
 	}
 	t.Run("by who may do everything in one namespace alone", func(t *testing.T) {
@@ -130,18 +107,13 @@ func TestAdmissionTheOwnerLabelIsSetByTheControllerManagerAlone(t *testing.T) {
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "all"},
 			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "owner@example.org"}},
 		})).To(Succeed())
-		config := plane.AdminConfig()
-		config.Impersonate.UserName = "owner@example.org"
-		owner, err := system.NewClient(config)
-		g.Expect(err).NotTo(HaveOccurred())
-		refused(owner.Create(t.Context(), &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{
-			Namespace: own.Name, Name: "restored", Labels: forged}}), policy)(g)
+		refuses(t, policy, creates(user(t, "owner@example.org"), &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{
+			Namespace: own.Name, Name: "restored", Labels: forged}}))
 	})
 	t.Run("by who may restore everywhere", func(t *testing.T) {
-		g := NewWithT(t)
 		restorer := selfService(t, rbacv1.PolicyRule{
 			APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"grants"}, Verbs: []string{"restore"}})
-		g.Expect(restorer.Create(t.Context(), &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{
-			Namespace: own.Name, Name: "restored", Labels: forged}})).To(Succeed())
+		allows(t, creates(restorer, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{
+			Namespace: own.Name, Name: "restored", Labels: forged}}))
 	})
 }
