@@ -32,6 +32,8 @@ type backlog struct {
 	mu sync.Mutex
 	// waiting holds since when the first completion of each person counts, by what is to be planned.
 	waiting map[client.ObjectKey]map[Person]waitingPerson
+	// looked holds the completions that have been planned, and whose status waits for their Grants, with their generations.
+	looked map[Person]map[string]int64
 }
 
 type waitingPerson struct{ first, since time.Time }
@@ -66,6 +68,26 @@ func (b *backlog) done(person Person) {
 			delete(b.waiting, pool)
 		}
 	}
+}
+
+// look notes the completions of a person that have been planned, and whose status says so only later.
+func (b *backlog) look(person Person, completions map[string]int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.looked == nil {
+		b.looked = map[Person]map[string]int64{}
+	}
+	if b.looked[person] = completions; len(completions) == 0 {
+		delete(b.looked, person)
+	}
+}
+
+// planned reports whether a completion has been planned as it is, whatever its status says.
+func (b *backlog) planned(completion *v1alpha1.CourseCompletion) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	generation, found := b.looked[personOf(completion)[0]][completion.Name]
+	return found && generation == completion.Generation
 }
 
 // first returns since when the first completion counts of which the person is still to be planned; zero if there is

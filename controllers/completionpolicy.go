@@ -53,7 +53,7 @@ func (r *CompletionPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("completionpolicy").
 		For(&v1alpha1.CompletionPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// What a policy may use of a delivery depends on the privacy of its institution.
-		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.policiesBeside},
+		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{requests: r.policiesBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Grant{}, coalesced(policyOfGrant), builder.WithPredicates(phaseChanged)).
 		WatchesRawSource(source.Func(r.Compiler.attachPolicies)).

@@ -30,6 +30,8 @@ import (
 // must not hold up new deliveries.
 type fanOut[R comparable] struct {
 	requests func(ctx context.Context, object client.Object) []R
+	// former has those concerned too that an object concerned as it was before.
+	former bool
 }
 
 func (f *fanOut[R]) enqueue(
@@ -59,6 +61,9 @@ func (f *fanOut[R]) Create(
 func (f *fanOut[R]) Update(
 	ctx context.Context, e event.TypedUpdateEvent[client.Object], queue workqueue.TypedRateLimitingInterface[R],
 ) {
+	if f.former {
+		f.enqueue(ctx, e.ObjectOld, queue)
+	}
 	f.enqueue(ctx, e.ObjectNew, queue)
 }
 

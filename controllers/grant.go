@@ -82,14 +82,16 @@ func (r *GrantReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error 
 		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(r.grantsOfHolder),
 			builder.WithPredicates(standingChanged())).
 		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
-		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsBeside},
+		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{requests: r.grantsBeside},
 			builder.WithPredicates(workChanged)).
-		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.grantsThatWait}, builder.WithPredicates(brakeChanged)).
+		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{requests: r.grantsThatWait},
+			builder.WithPredicates(brakeChanged)).
 		Watches(&v1alpha1.CourseCompletion{}, handler.EnqueueRequestsFromMapFunc(r.restoredFrom),
 			builder.WithPredicates(created)).
-		Watches(&v1alpha1.CompletionPolicy{}, &fanOut[reconcile.Request]{r.restoredFrom}, builder.WithPredicates(created)).
+		Watches(&v1alpha1.CompletionPolicy{}, &fanOut[reconcile.Request]{requests: r.restoredFrom},
+			builder.WithPredicates(created)).
 		// Whether a pool is there is what those who wait for it are told.
-		Watches(&v1alpha1.SeatPool{}, &fanOut[reconcile.Request]{r.grantsOfPool},
+		Watches(&v1alpha1.SeatPool{}, &fanOut[reconcile.Request]{requests: r.grantsOfPool},
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
 		WithOptions(fairly(mgr, workers, shareOf(workers), namespaceOf))
 	for _, kind := range apply.Kinds() {

@@ -32,6 +32,8 @@ const (
 	indexHolder = "holder"
 	// indexUnplanned finds the completions that are still to be planned.
 	indexUnplanned = "unplanned"
+	// indexCourse finds the completions of a course.
+	indexCourse = "course"
 	// indexGrantHolder finds all the Grants of a person, those made by hand among them.
 	indexGrantHolder = "grantHolder"
 	// indexTakenPool finds the Grants that take seats of a pool away.
@@ -60,6 +62,10 @@ func holderKey(institutionID, userID v1alpha1.PlatformID) string {
 func completionHolder(o client.Object) []string {
 	spec := &o.(*v1alpha1.CourseCompletion).Spec
 	return []string{holderKey(spec.Institution.ID, spec.User.ID)}
+}
+
+func completionCourse(o client.Object) []string {
+	return []string{o.(*v1alpha1.CourseCompletion).Spec.Course.ID.String()}
 }
 
 func grantHolder(o client.Object) []string {
@@ -138,6 +144,7 @@ func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	}{
 		{&v1alpha1.CourseCompletion{}, indexHolder, completionHolder},
 		{&v1alpha1.CourseCompletion{}, indexUnplanned, unplanned},
+		{&v1alpha1.CourseCompletion{}, indexCourse, completionCourse},
 		{&v1alpha1.Grant{}, indexGrantHolder, grantHolder},
 		{&v1alpha1.Grant{}, indexTakenPool, takenPools},
 		{&v1alpha1.Grant{}, indexOwnerDigest, grantOwnerDigest},

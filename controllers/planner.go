@@ -20,7 +20,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +28,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,10 +40,6 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
-
-// settleTime is how long a completion's status waits for its Grants, so that a completion that goes well costs one
-// status write and not two.
-const settleTime = time.Second
 
 // staleInterval is how long a loop waits for the cache after a conflict, or where it is behind.
 const staleInterval = 100 * time.Millisecond
@@ -68,6 +64,7 @@ type PlannerReconciler struct {
 	// Live confirms what the cache does not show before an entitlement ends.
 	Live     client.Reader
 	Compiler *PolicyCompiler
+	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 
 	plans    *plans
@@ -78,9 +75,9 @@ type PlannerReconciler struct {
 	// tracing is nil where nothing is traced.
 	tracing trace.TracerProvider
 
-	// unsettled holds since when the completions of a person wait for their Grants.
+	// unsettled holds since when the completions of a person, by name, wait for their Grants.
 	mu        sync.Mutex
-	unsettled map[Person]time.Time
+	unsettled map[Person]map[string]time.Time
 }
 
 // Reconcile gathers, plans, writes the Grants, and then the statuses.
@@ -139,6 +136,7 @@ func (r *PlannerReconciler) plan(ctx context.Context, person Person, written *bo
 		return reconcile.Result{}, err
 	}
 	r.note(person, tenant, planned.Grants, policies, gathered.Policies)
+	r.warn(policies, planned.Faults)
 	if pending {
 		// What came of it is told when it is planned again, with what is being compiled.
 		return reconcile.Result{}, nil
@@ -210,6 +208,19 @@ func (r *PlannerReconciler) note(
 		}
 		r.plans.note(client.ObjectKey{Namespace: person.Namespace, Name: grants[i].Name},
 			basisOf(tenant.Institution, policy))
+	}
+}
+
+// warn tells the authors of policies of expressions that fail on completions which are not told so themselves. A
+// thousand completions make one event.
+func (r *PlannerReconciler) warn(policies []v1alpha1.CompletionPolicy, faults []plan.PolicyFault) {
+	for _, fault := range faults {
+		for i := range policies {
+			if policies[i].Name == fault.Policy {
+				emit(r.Recorder, &policies[i], plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
+					Message: fmt.Sprintf("on completion %s: %v", fault.Completion, fault.Err)}, "Match")
+			}
+		}
 	}
 }
 
@@ -291,14 +302,12 @@ func (r *PlannerReconciler) writeGrant(ctx context.Context, person Person, plann
 func (r *PlannerReconciler) report(
 	ctx context.Context, person Person, gathered *plan.Person, planned plan.Plan, refused map[string]string,
 ) (reconcile.Result, error) {
-	settled := true
-	for _, completion := range planned.Completions {
-		settled = settled && (completion.Settled || len(refused) > 0)
-	}
-	wait := r.wait(person, settled)
-	var failed []error
+	next, failed := time.Duration(0), []error(nil)
+	left := r.waits(person, planned.Completions, refused)
+	r.look(person, gathered, planned, left)
 	for i, completion := range planned.Completions {
-		if wait > 0 && !completion.Settled {
+		if wait := left[completion.Name]; wait > 0 {
+			next = sooner(next, wait)
 			continue
 		}
 		for _, name := range completion.Grants {
@@ -309,31 +318,55 @@ func (r *PlannerReconciler) report(
 		}
 		failed = append(failed, r.tell(ctx, &gathered.Completions[i], completion))
 	}
-	if wait == 0 && len(refused) > 0 {
+	if len(refused) > 0 {
 		// What is in the way belongs to others, and nothing tells when it has gone.
-		wait = maxWait
+		next = sooner(next, maxWait)
 	}
-	return reconcile.Result{RequeueAfter: wait}, errors.Join(failed...)
+	return reconcile.Result{RequeueAfter: next}, errors.Join(failed...)
 }
 
-// wait returns how much longer the statuses of a person wait for the Grants.
-func (r *PlannerReconciler) wait(person Person, settled bool) time.Duration {
+// look has pools know whose completions have been planned, though their status waits, once the cache has all their
+// Grants.
+func (r *PlannerReconciler) look(person Person, gathered *plan.Person, planned plan.Plan, left map[string]time.Duration) {
+	if slices.ContainsFunc(planned.Grants, func(p plan.Planned) bool { return p.Changed() }) {
+		return
+	}
+	looked := map[string]int64{}
+	for i := range gathered.Completions {
+		if completion := &gathered.Completions[i]; left[completion.Name] > 0 {
+			looked[completion.Name] = completion.Generation
+		}
+	}
+	r.backlog.look(person, looked)
+}
+
+// waits returns how much longer the statuses of a person's completions wait for the Grants, by name.
+func (r *PlannerReconciler) waits(
+	person Person, completions []plan.CompletionPlan, refused map[string]string,
+) map[string]time.Duration {
+	now := r.Clock.Now()
+	left, unsettled := map[string]time.Duration{}, map[string]time.Time{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if settled {
-		delete(r.unsettled, person)
-		return 0
-	}
-	now := r.Clock.Now()
-	since, found := r.unsettled[person]
-	if !found {
-		if r.unsettled == nil {
-			r.unsettled = map[Person]time.Time{}
+	for _, completion := range completions {
+		says := func(name v1alpha1.LocalName) bool { return refused[string(name)] != "" }
+		if completion.Patience == 0 || slices.ContainsFunc(completion.Grants, says) {
+			continue
 		}
-		since = now
-		r.unsettled[person] = now
+		since, found := r.unsettled[person][completion.Name]
+		if !found {
+			since = now
+		}
+		unsettled[completion.Name] = since
+		left[completion.Name] = completion.Patience - now.Sub(since)
 	}
-	return max(0, settleTime-now.Sub(since))
+	if r.unsettled == nil {
+		r.unsettled = map[Person]map[string]time.Time{}
+	}
+	if r.unsettled[person] = unsettled; len(unsettled) == 0 {
+		delete(r.unsettled, person)
+	}
+	return left
 }
 
 // tellAll gives every completion of a person the same verdict, and leaves the rest of its status as it is.
@@ -358,59 +391,6 @@ func (r *PlannerReconciler) tell(
 	setConditions(&status.Conditions, planned.Verdict, completion.Generation, r.Clock.Now())
 	if _, err := r.written.patchStatus(ctx, r.Client, before, completion); err != nil {
 		return fmt.Errorf("write the status of completion %s: %w", completion.Name, err)
-	}
-	return nil
-}
-
-// persons returns everybody in an object's namespace who has a completion or a Grant, and has the pools that a policy or
-// an institution concerns wait until they have been planned.
-func (r *PlannerReconciler) persons(ctx context.Context, object client.Object) []Person {
-	namespace := object.GetNamespace()
-	found := map[Person]time.Time{}
-	var completions v1alpha1.CourseCompletionList
-	var grants v1alpha1.GrantList
-	for _, list := range []client.ObjectList{&completions, &grants} {
-		// The objects are only looked at, so that the copies that a list would make are not needed.
-		if err := r.Client.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "Could not list who is in the namespace", "namespace", namespace)
-		}
-	}
-	for i := range completions.Items {
-		person := personOf(&completions.Items[i])[0]
-		found[person] = earlier(found[person], completions.Items[i].Spec.Event.SentAt.Time)
-	}
-	for i := range grants.Items {
-		for _, person := range personOf(&grants.Items[i]) {
-			found[person] = earlier(found[person], time.Time{})
-		}
-	}
-	for _, pool := range poolsOf(object) {
-		r.backlog.add(client.ObjectKey{Namespace: namespace, Name: pool}, found, r.Clock.Now())
-	}
-	return slices.Collect(maps.Keys(found))
-}
-
-// poolsOf returns the pools whose queue what happens to an object may change; an empty name stands for all of them.
-func poolsOf(object client.Object) []string {
-	policy, ok := object.(*v1alpha1.CompletionPolicy)
-	if !ok {
-		return []string{""}
-	}
-	var pools []string
-	for _, seat := range policy.Spec.Seats {
-		pools = append(pools, string(seat.Pool))
-	}
-	return pools
-}
-
-// personOf returns whose completion or Grant an object is. A Grant that a person made changes no plan, but how long
-// what takes from it is kept.
-func personOf(object client.Object) []Person {
-	switch o := object.(type) {
-	case *v1alpha1.CourseCompletion:
-		return []Person{{o.Namespace, o.Spec.Institution.ID, o.Spec.User.ID}}
-	case *v1alpha1.Grant:
-		return []Person{{o.Namespace, o.Spec.Holder.InstitutionID, o.Spec.Holder.UserID}}
 	}
 	return nil
 }

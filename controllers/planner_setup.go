@@ -35,13 +35,14 @@ import (
 func (r *PlannerReconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	one := handler.TypedEnqueueRequestsFromMapFunc(
 		func(_ context.Context, o client.Object) []Person { return personOf(o) })
-	everybody := &fanOut[Person]{r.persons}
+	everybody := &fanOut[Person]{requests: r.persons}
+	concerned := &fanOut[Person]{requests: r.concerned, former: true}
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return builder.TypedControllerManagedBy[Person](mgr).
 		Named("planner").
 		Watches(&v1alpha1.CourseCompletion{}, one, changed).
 		Watches(&v1alpha1.Grant{}, one).
-		Watches(&v1alpha1.CompletionPolicy{}, everybody, changed).
+		Watches(&v1alpha1.CompletionPolicy{}, concerned, changed).
 		Watches(&v1alpha1.Institution{}, everybody, builder.WithPredicates(workChanged)).
 		WatchesRawSource(source.TypedFunc[Person](r.Compiler.attachPlanner)).
 		WithOptions(fairly(mgr, workers, shareOf(workers), namespaceOfPerson)).

@@ -58,7 +58,7 @@ func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Seat{}, poolsBy(seatPool)).
 		Watches(&v1alpha1.Grant{}, poolsBy(grantPools)).
 		Watches(&v1alpha1.Grant{}, poolsBy(takenPools)).
-		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{r.poolsBeside},
+		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{requests: r.poolsBeside},
 			builder.WithPredicates(workChanged)).
 		WithOptions(fairly(mgr, sideWorkers, 1, namespaceOf)).
 		Complete(discreet[reconcile.Request]{r})

@@ -89,6 +89,9 @@ func (r *SeatPoolReconciler) firstUnplanned(
 		for i := range completions.Items {
 			completion := &completions.Items[i]
 			event := &completion.Spec.Event
+			if r.backlog.planned(completion) {
+				continue
+			}
 			if recorded[v1alpha1.LocalName(completion.Name)] >= event.SendAt || !first.IsZero() && first.Before(event.SentAt.Time) {
 				continue
 			}

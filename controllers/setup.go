@@ -121,8 +121,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		}},
 		{"planner", func() error {
 			planner := &PlannerReconciler{
-				Client: c, Live: live, Compiler: compiler, Clock: options.Clock, plans: noted,
-				witness: seen, backlog: behind, patience: patience, tracing: options.Tracing}
+				Client: c, Live: live, Compiler: compiler, Recorder: recorder, Clock: options.Clock,
+				plans: noted, witness: seen, backlog: behind, patience: patience, tracing: options.Tracing}
 			return planner.SetupWithManager(mgr, options.Workers)
 		}},
 		{"grant", func() error {

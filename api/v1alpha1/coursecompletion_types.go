@@ -310,14 +310,12 @@ func (s *CourseCompletionSpec) Name() string {
 
 // PolicyOutcome is what came of a policy for one completion.
 //
-// +kubebuilder:validation:Enum=Granted;NotMatched;NotGranted;Failed
+// +kubebuilder:validation:Enum=Granted;NotGranted;Failed
 type PolicyOutcome string
 
 const (
 	// OutcomeGranted means that the policy matched and a Grant holds what it gives.
 	OutcomeGranted PolicyOutcome = "Granted"
-	// OutcomeNotMatched means that the policy is not about this completion.
-	OutcomeNotMatched PolicyOutcome = "NotMatched"
 	// OutcomeNotGranted means that the policy matched, but there was nothing to grant; the reason says why.
 	OutcomeNotGranted PolicyOutcome = "NotGranted"
 	// OutcomeFailed means that the policy could not be evaluated or rendered.
@@ -372,7 +370,9 @@ type CourseCompletionStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// policies has a row for each policy of the institution: granted, not matched, or failed and why.
+	// policies has a row for each policy that matches: granted, or not granted and why. A policy that is not Ready, or
+	// whose expression fails on this completion, has one if its courseIDs select the completion and it has no grant of
+	// the policy yet. What does not match leaves no row.
 	//
 	// +listType=map
 	// +listMapKey=policy

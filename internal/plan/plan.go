@@ -91,6 +91,8 @@ type Plan struct {
 	Grants []Planned
 	// Completions has what each completion of the person is told, in the order of Person.Completions.
 	Completions []CompletionPlan
+	// Faults are what failed of policies that work otherwise, and that no completion is told.
+	Faults []PolicyFault
 	// Expired are the completions that retention deletes: those that no Grant still needs to note.
 	Expired []*v1alpha1.CourseCompletion
 	// Over are the Grants to delete: they have ended, and their history has been kept for as long as it has to be.
@@ -111,11 +113,14 @@ func For(person Person) Plan {
 	}
 	for i := range p.Grants {
 		if grant := &p.Grants[i]; !known[string(grant.Spec.Policy)] {
-			p.add(p.grant(nil, grant.Name, grant, p.candidates(nil, grant.Name, grant)))
+			candidates := p.candidates(nil, grant.Name, grant)
+			planned := p.grant(nil, grant.Name, grant, candidates)
+			p.add(planned)
+			p.reportRetained(candidates, planned)
 		}
 	}
 	slices.SortFunc(p.planned, func(a, b Planned) int { return strings.Compare(a.Name, b.Name) })
-	plan := Plan{Grants: p.planned, Completions: p.completionPlans()}
+	plan := Plan{Grants: p.planned, Completions: p.completionPlans(), Faults: p.faults}
 	p.retain(&plan)
 	return plan
 }
@@ -124,6 +129,7 @@ type planning struct {
 	Person
 	planned []Planned
 	results map[string][]v1alpha1.PolicyResult
+	faults  []PolicyFault
 }
 
 func (p *planning) add(planned *Planned) {
@@ -138,7 +144,9 @@ type candidate struct {
 	// named reports that the policy names the Grant after the completion, and so speaks of it in this Grant.
 	named   bool
 	matched bool
-	err     error
+	// concerned reports that the completion is told what came of the policy, also where it has no Grant of it.
+	concerned bool
+	err       error
 }
 
 func (p *planning) policy(policy *Policy) {
@@ -180,12 +188,23 @@ func (p *planning) candidates(policy *Policy, name string, existing *v1alpha1.Gr
 		if !c.named && recordedCause(existing, c.completion.Name) == nil {
 			continue
 		}
-		if c.named && policy.Ready() {
-			c.matched, c.err = policy.Matches(&c.completion.Spec)
+		if c.named {
+			c.consider(policy)
 		}
 		found = append(found, c)
 	}
 	return found
+}
+
+// consider holds a completion against a policy. One that does not work, or whose expression fails on the completion,
+// cannot be said to match: it concerns those that its courseIDs select.
+func (c *candidate) consider(policy *Policy) {
+	c.matched, c.err = policy.Matches(&c.completion.Spec)
+	selected := policy.courses != nil && (c.matched || c.err != nil)
+	if !policy.Ready() {
+		c.matched, c.err = false, nil
+	}
+	c.concerned = c.matched || selected
 }
 
 func recordedCause(grant *v1alpha1.Grant, completion string) *v1alpha1.GrantCause {

@@ -83,6 +83,7 @@ const maxFaults = 8
 // cannot be used.
 func Compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec, limits Limits) *Policy {
 	compiled := &Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), namespace: policy.Namespace, limits: limits}
+	compiled.courses = coursesOf(policy.Spec.Match)
 	env, err := expression.NewCompiler(expression.Scope{GrantPer: compiled.Spec.GrantPer, Privacy: privacy})
 	if err != nil {
 		compiled.Faults = []Fault{{"spec", err.Error()}}
@@ -131,14 +132,20 @@ func flatten(err error) []error {
 	return []error{err}
 }
 
+// coursesOf returns the courses that a policy is about, nil where its courseIDs do not say.
+func coursesOf(match v1alpha1.PolicyMatch) map[v1alpha1.PlatformID]bool {
+	if len(match.CourseIDs) == 0 {
+		return nil
+	}
+	courses := make(map[v1alpha1.PlatformID]bool, len(match.CourseIDs))
+	for _, id := range match.CourseIDs {
+		courses[id] = true
+	}
+	return courses
+}
+
 func (c *compilation) match() {
 	match := c.policy.Spec.Match
-	if len(match.CourseIDs) > 0 {
-		c.policy.courses = make(map[v1alpha1.PlatformID]bool, len(match.CourseIDs))
-		for _, id := range match.CourseIDs {
-			c.policy.courses[id] = true
-		}
-	}
 	if match.Expression == "" {
 		return
 	}
@@ -271,7 +278,7 @@ func MessageOf(faults []Fault) string {
 	return strings.Join(lines, "; ")
 }
 
-// Matches reports whether the policy is about a completion.
+// Matches reports whether the policy is about a completion. An expression that does not compile counts as true.
 func (p *Policy) Matches(spec *v1alpha1.CourseCompletionSpec) (bool, error) {
 	if p.courses != nil && !p.courses[spec.Course.ID] {
 		return false, nil

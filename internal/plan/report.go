@@ -17,9 +17,11 @@ limitations under the License.
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -30,18 +32,35 @@ import (
 // bound.
 const maxRows = 256
 
+// How long the status of a completion waits for its Grants, so that a completion that goes well costs one status write,
+// and a Grant that is rendered anew costs none.
+const (
+	// patience is for Grants that are being put in place: they are as the completion was told before, or say nothing yet.
+	patience = time.Minute
+	// shortPatience is for Grants that wait for what mostly comes within moments, such as a seat that is free.
+	shortPatience = 10 * time.Second
+)
+
 // CompletionPlan is what one completion is told.
 type CompletionPlan struct {
 	// Name of the CourseCompletion.
 	Name string
-	// Policies has a row for each policy, ordered by name.
+	// Policies has a row for each policy that matches, or that would have if it worked; ordered by name.
 	Policies []v1alpha1.PolicyResult
 	// Grants are the names of the Grants that the completion is a cause of, ordered.
 	Grants []v1alpha1.LocalName
 	// Verdict sums it up.
 	Verdict Verdict
-	// Settled reports that the Grants are as they will be for now: writing the status before would mean writing it again.
-	Settled bool
+	// Patience is for how long there is nothing to tell yet, because the Grants are not as they will be for now: writing
+	// the status before would mean writing it again. It is zero once they are, or say what people should know.
+	Patience time.Duration
+}
+
+// PolicyFault is what failed of a policy on a completion that is not told so: its courseIDs do not select it, or it has a
+// Grant, which that takes nothing of.
+type PolicyFault struct {
+	Policy, Completion string
+	Err                error
 }
 
 // Verdict is the trio of conditions that kstatus reads.
@@ -54,40 +73,80 @@ type Verdict struct {
 	Message string
 }
 
-// report adds a row for a policy to each completion that it considered.
+// report adds a row for a policy to each completion that it concerns.
 func (p *planning) report(policy *Policy, candidates []candidate, planned *Planned) {
 	for _, c := range candidates {
 		if !c.named {
 			continue
 		}
-		row := p.row(policy, c, planned)
-		row.Policy = v1alpha1.LocalName(policy.Name)
-		p.results[c.completion.Name] = append(p.results[c.completion.Name], row)
+		var cause *v1alpha1.GrantCause
+		if planned != nil {
+			cause = causeNamed(&planned.Spec, c.completion.Name)
+		}
+		if c.err != nil && !c.matched && (cause != nil || !c.concerned) {
+			p.faults = append(p.faults, PolicyFault{policy.Name, c.completion.Name, c.err})
+		}
+		switch {
+		case cause != nil:
+			p.row(policy.Name, c, p.granted(c, planned, cause))
+		case c.concerned:
+			p.row(policy.Name, c, p.notGranted(policy, c, candidates))
+		}
 	}
 }
 
-func (p *planning) row(policy *Policy, c candidate, planned *Planned) v1alpha1.PolicyResult {
-	var cause *v1alpha1.GrantCause
-	row := v1alpha1.PolicyResult{}
-	if planned != nil {
-		if cause = causeNamed(&planned.Spec, c.completion.Name); cause != nil {
-			row.Grant = v1alpha1.LocalName(planned.Name)
+// reportRetained adds the rows of a Grant whose policy has gone: a policy that goes and takes nothing away is no concern
+// of those who have what it granted.
+func (p *planning) reportRetained(candidates []candidate, planned *Planned) {
+	for _, c := range candidates {
+		if cause := causeNamed(&planned.Spec, c.completion.Name); cause != nil {
+			p.row(string(planned.Spec.Policy), c, p.granted(c, planned, cause))
 		}
 	}
+}
+
+// row adds a row to a completion, which has one for each policy.
+func (p *planning) row(policy string, c candidate, row v1alpha1.PolicyResult) {
+	row.Policy = v1alpha1.LocalName(policy)
+	rows := p.results[c.completion.Name]
+	if !slices.ContainsFunc(rows, func(r v1alpha1.PolicyResult) bool { return r.Policy == row.Policy }) {
+		p.results[c.completion.Name] = append(rows, row)
+	}
+}
+
+// notGranted returns the row of a completion that has no Grant of a policy. What would have ended already is no
+// concern of what keeps the policy from granting.
+func (p *planning) notGranted(policy *Policy, c candidate, beside []candidate) v1alpha1.PolicyResult {
+	would := causeOf(c.completion, policy.Spec.Lifetime, p.Zone, nil)
+	// What fails on one completion of a Grant keeps it from all of them.
+	fails := func(other candidate) bool { return other.matched && other.err != nil }
+	if i := slices.IndexFunc(beside, fails); i >= 0 && c.matched && c.err == nil {
+		c.err = beside[i].err
+	}
 	switch {
-	case policy.Suspended() && cause == nil:
-		row.Outcome, row.Reason, row.Message = v1alpha1.OutcomeNotGranted, v1alpha1.ReasonSuspended, "the policy is suspended"
+	case c.err == nil && !live(&would, p.Now):
+		return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: string(would.End),
+			Message: "what it would entitle to has ended already"}
+	case policy.Suspended():
+		return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: v1alpha1.ReasonSuspended,
+			Message: "the policy is suspended"}
 	case c.err != nil:
-		row.Outcome, row.Reason, row.Message = v1alpha1.OutcomeFailed, v1alpha1.ReasonPolicyFailed, cut(c.err.Error())
-	case !policy.Ready() && cause == nil:
-		row.Outcome, row.Reason = v1alpha1.OutcomeFailed, v1alpha1.ReasonInvalidPolicy
-		row.Message = "the policy is not Ready: see its conditions"
-	case cause == nil && !c.matched:
-		row.Outcome = v1alpha1.OutcomeNotMatched
-	case cause == nil:
-		ended := causeOf(c.completion, policy.Spec.Lifetime, p.Zone, nil)
-		row.Outcome, row.Reason = v1alpha1.OutcomeNotGranted, string(ended.End)
-		row.Message = "it matches, but what it would entitle to has ended already"
+		return failed(c.err)
+	case !policy.Ready():
+		return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonInvalidPolicy,
+			Message: "the policy is not Ready: see its conditions"}
+	}
+	return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: v1alpha1.ReasonProgressing,
+		Message: "the grant is made once the one of that name, which is being deleted, has gone"}
+}
+
+// granted returns the row of a completion that is a cause of a Grant. A policy that does not work, or whose expression
+// fails on the completion by now, takes nothing of it away, and so is no concern of it.
+func (p *planning) granted(c candidate, planned *Planned, cause *v1alpha1.GrantCause) v1alpha1.PolicyResult {
+	row := v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeGranted}
+	switch {
+	case c.err != nil && c.matched:
+		row = failed(c.err)
 	case !live(cause, p.Now):
 		row.Outcome, row.Reason = v1alpha1.OutcomeNotGranted, string(cause.End)
 		row.Message = "what it entitled to has ended"
@@ -95,10 +154,15 @@ func (p *planning) row(policy *Policy, c candidate, planned *Planned) v1alpha1.P
 			row.Message += "; what it took away stays taken away"
 		}
 	default:
-		row.Outcome = v1alpha1.OutcomeGranted
 		row.Reason, row.Message = standingOf(planned)
 	}
+	row.Grant = v1alpha1.LocalName(planned.Name)
 	return row
+}
+
+func failed(err error) v1alpha1.PolicyResult {
+	return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonPolicyFailed,
+		Message: cut(err.Error())}
 }
 
 // cut keeps a message within what the schema allows.
@@ -135,17 +199,30 @@ func readyOf(planned *Planned) *metav1.Condition {
 	return &conditions[i]
 }
 
-// settled reports whether a Grant has come to rest for now.
-func settled(planned *Planned) bool {
-	return readyOf(planned) != nil && planned.Existing.Status.Phase != v1alpha1.GrantPending &&
-		planned.Existing.DeletionTimestamp.IsZero()
+// patienceWith returns for how long a Grant has nothing to say that a completion should be told.
+func patienceWith(planned *Planned) time.Duration {
+	ready := readyOf(planned)
+	if ready == nil || !planned.Existing.DeletionTimestamp.IsZero() {
+		return patience
+	}
+	if ready.Status == metav1.ConditionTrue {
+		return 0
+	}
+	switch ready.Reason {
+	case v1alpha1.ReasonProgressing:
+		return patience
+	case v1alpha1.ReasonProgressingWithRetry, v1alpha1.ReasonTerminating, v1alpha1.ReasonWaitingForSeat:
+		return shortPatience
+	}
+	return 0
 }
 
 func (p *planning) completionPlans() []CompletionPlan {
 	plans := make([]CompletionPlan, 0, len(p.Completions))
 	for i := range p.Completions {
 		name := p.Completions[i].Name
-		plan := CompletionPlan{Name: name, Policies: p.results[name], Settled: true}
+		plan := CompletionPlan{Name: name, Policies: p.results[name]}
+		slices.SortFunc(plan.Policies, func(a, b v1alpha1.PolicyResult) int { return cmp.Compare(a.Policy, b.Policy) })
 		if len(plan.Policies) > maxRows {
 			plan.Policies = plan.Policies[:maxRows]
 		}
@@ -153,13 +230,16 @@ func (p *planning) completionPlans() []CompletionPlan {
 		for j := range p.planned {
 			if planned := &p.planned[j]; causeNamed(&planned.Spec, name) != nil {
 				causing = append(causing, planned)
-				plan.Settled = plan.Settled && settled(planned)
+				plan.Patience = max(plan.Patience, patienceWith(planned))
 				if len(plan.Grants) < maxRows {
 					plan.Grants = append(plan.Grants, v1alpha1.LocalName(planned.Name))
 				}
 			}
 		}
 		plan.Verdict = verdict(plan.Policies, causing)
+		if plan.Verdict.Stalled {
+			plan.Patience = 0
+		}
 		plans = append(plans, plan)
 	}
 	return plans
@@ -199,9 +279,9 @@ func verdict(rows []v1alpha1.PolicyResult, causing []*Planned) Verdict {
 		return Verdict{Ready: true, Reason: v1alpha1.ReasonEnded, Message: "everything that was granted has ended"}
 	case slices.ContainsFunc(rows, func(r v1alpha1.PolicyResult) bool { return r.Outcome == v1alpha1.OutcomeNotGranted }):
 		return Verdict{Ready: true, Reason: v1alpha1.ReasonNothingGranted,
-			Message: "policies match, but there is nothing to grant: see status.policies"}
+			Message: "there is nothing to grant: see status.policies"}
 	default:
 		return Verdict{Ready: true, Reason: v1alpha1.ReasonNothingMatched,
-			Message: fmt.Sprintf("policies looked at: %d; none matches", len(rows))}
+			Message: "no policy matches"}
 	}
 }
