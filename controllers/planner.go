@@ -135,7 +135,7 @@ func (r *PlannerReconciler) plan(ctx context.Context, person Person, written *bo
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	r.note(person, tenant, planned.Grants, policies, gathered.Policies)
+	r.note(person, tenant, planned.Grants, policies, gathered.Policies, refused)
 	r.warn(policies, planned.Faults)
 	if pending {
 		// What came of it is told when it is planned again, with what is being compiled.
@@ -190,12 +190,17 @@ func undelivered(gathered *plan.Person) bool {
 	})
 }
 
-// note notes what the person's Grants were planned with, but for those of policies that are not compiled yet.
+// note notes what the person's Grants were planned with, but for those of policies that are not compiled yet. Of what
+// was refused nothing is noted, so that no data is deleted by an end that the plan may have moved.
 func (r *PlannerReconciler) note(
 	person Person, tenant *tenant, grants []plan.Planned, policies []v1alpha1.CompletionPolicy,
-	compiled []*plan.Policy,
+	compiled []*plan.Policy, refused map[string]string,
 ) {
 	for i := range grants {
+		if refused[grants[i].Name] != "" {
+			r.plans.forget(client.ObjectKey{Namespace: person.Namespace, Name: grants[i].Name})
+			continue
+		}
 		var policy *v1alpha1.CompletionPolicy
 		pending := false
 		for j := range policies {
@@ -253,6 +258,11 @@ func (r *PlannerReconciler) writeGrants(
 			}
 		case apierrors.IsInvalid(err):
 			refused[planned.Name] = apifault.Describe(err)
+			if err := r.writeEnds(ctx, person, planned); apierrors.IsConflict(err) {
+				outdated = err
+			} else if err != nil {
+				failed = append(failed, err)
+			}
 		default:
 			failed = append(failed, fmt.Errorf("apply grant %s: %w", planned.Name, err))
 		}
@@ -261,6 +271,25 @@ func (r *PlannerReconciler) writeGrants(
 		return refused, outdated
 	}
 	return refused, errors.Join(failed...)
+}
+
+// writeEnds writes what can be written of a Grant whose rendering the API server refuses, so that an end which the
+// completions moved holds.
+func (r *PlannerReconciler) writeEnds(ctx context.Context, person Person, planned *plan.Planned) error {
+	ends := planned.Ends()
+	if ends == nil {
+		return nil
+	}
+	err := r.writeGrant(ctx, person, ends)
+	if err != nil && !apierrors.IsInvalid(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("write the end of grant %s: %w", planned.Name, err)
+	}
+	if apierrors.IsInvalid(err) {
+		ctrl.LoggerFrom(ctx).Error(nil, "The API server refuses the end of a grant: access may be taken by an older one",
+			"grant", planned.Name, "reason", apifault.Describe(err))
+		return nil
+	}
+	return err
 }
 
 // inTheWay says what has the name of a planned Grant, if it is not that Grant, which the cache has yet to show.
@@ -303,20 +332,22 @@ func (r *PlannerReconciler) report(
 	ctx context.Context, person Person, gathered *plan.Person, planned plan.Plan, refused map[string]string,
 ) (reconcile.Result, error) {
 	next, failed := time.Duration(0), []error(nil)
-	left := r.waits(person, planned.Completions, refused)
+	for i := range planned.Completions {
+		planned.Completions[i].Refuse(refused)
+	}
+	left := r.waits(person, planned.Completions)
 	r.look(person, gathered, planned, left)
 	for i, completion := range planned.Completions {
 		if wait := left[completion.Name]; wait > 0 {
 			next = sooner(next, wait)
 			continue
 		}
-		for _, name := range completion.Grants {
-			if why, found := refused[string(name)]; found {
-				completion.Verdict = plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
-					Message: fmt.Sprintf("grant %s cannot be made: %s", name, why)}
-			}
+		written, err := r.tell(ctx, &gathered.Completions[i], completion)
+		says := func(name v1alpha1.LocalName) bool { return refused[string(name)] != "" }
+		if written && slices.ContainsFunc(completion.Grants, says) {
+			emit(r.Recorder, &gathered.Completions[i], completion.Verdict, "Plan")
 		}
-		failed = append(failed, r.tell(ctx, &gathered.Completions[i], completion))
+		failed = append(failed, err)
 	}
 	if len(refused) > 0 {
 		// What is in the way belongs to others, and nothing tells when it has gone.
@@ -341,16 +372,13 @@ func (r *PlannerReconciler) look(person Person, gathered *plan.Person, planned p
 }
 
 // waits returns how much longer the statuses of a person's completions wait for the Grants, by name.
-func (r *PlannerReconciler) waits(
-	person Person, completions []plan.CompletionPlan, refused map[string]string,
-) map[string]time.Duration {
+func (r *PlannerReconciler) waits(person Person, completions []plan.CompletionPlan) map[string]time.Duration {
 	now := r.Clock.Now()
 	left, unsettled := map[string]time.Duration{}, map[string]time.Time{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, completion := range completions {
-		says := func(name v1alpha1.LocalName) bool { return refused[string(name)] != "" }
-		if completion.Patience == 0 || slices.ContainsFunc(completion.Grants, says) {
+		if completion.Patience == 0 {
 			continue
 		}
 		since, found := r.unsettled[person][completion.Name]
@@ -374,23 +402,26 @@ func (r *PlannerReconciler) tellAll(ctx context.Context, gathered *plan.Person, 
 	var failed []error
 	for i := range gathered.Completions {
 		completion := &gathered.Completions[i]
-		failed = append(failed, r.tell(ctx, completion, plan.CompletionPlan{
-			Policies: completion.Status.Policies, Grants: completion.Status.Grants, Verdict: verdict}))
+		_, err := r.tell(ctx, completion, plan.CompletionPlan{
+			Policies: completion.Status.Policies, Grants: completion.Status.Grants, Verdict: verdict})
+		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
 }
 
+// tell writes the status of a completion if it differs, and reports whether it did.
 func (r *PlannerReconciler) tell(
 	ctx context.Context, completion *v1alpha1.CourseCompletion, planned plan.CompletionPlan,
-) error {
+) (bool, error) {
 	before := completion.DeepCopy()
 	status := &completion.Status
 	status.ObservedGeneration = completion.Generation
 	status.Policies, status.Grants = planned.Policies, planned.Grants
 	status.Warnings = slices.Clone(completion.Spec.Delivery.Warnings)
 	setConditions(&status.Conditions, planned.Verdict, completion.Generation, r.Clock.Now())
-	if _, err := r.written.patchStatus(ctx, r.Client, before, completion); err != nil {
-		return fmt.Errorf("write the status of completion %s: %w", completion.Name, err)
+	written, err := r.written.patchStatus(ctx, r.Client, before, completion)
+	if err != nil {
+		return false, fmt.Errorf("write the status of completion %s: %w", completion.Name, err)
 	}
-	return nil
+	return written, nil
 }

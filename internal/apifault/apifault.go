@@ -38,7 +38,7 @@ func Fields(err error) []string {
 	}
 	var fields []string
 	for _, cause := range status.Status().Details.Causes {
-		// Faults that are of no field have the one that is printed for none.
+		// A rule over the whole object that could not be evaluated names no field, which reads "<nil>".
 		if cause.Field != "" && cause.Field != "<nil>" && !slices.Contains(fields, cause.Field) {
 			fields = append(fields, cause.Field)
 		}

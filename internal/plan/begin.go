@@ -110,7 +110,8 @@ func sentAtOf(takes *v1alpha1.GrantRevocation, sendAt string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return takes.SentAt.Add(older.Sub(newer))
+	// A difference of times holds three centuries at most.
+	return time.Unix(takes.SentAt.Unix()+older.Unix()-newer.Unix(), 0).UTC()
 }
 
 // TakesRevocation returns the revocation that it is to begin to take these namespaces away. Another list is another

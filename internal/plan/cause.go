@@ -51,41 +51,43 @@ func causeOf(
 		end(&cause, spec.Event.SentAt.Time, v1alpha1.CauseEnrollmentInactive)
 	}
 	if lifetime.EnrollmentExpiry != v1alpha1.EnrollmentExpiryIgnore && spec.Enrollment.DateExpire != "" {
-		if expiry, err := endOfDay(spec.Enrollment.DateExpire, zone); err == nil {
+		if expiry, ends := endOfDay(spec.Enrollment.DateExpire, zone); ends {
 			end(&cause, expiry, v1alpha1.CauseEnrollmentExpired)
 		}
 	}
 	if lifetime.MaxDays > 0 {
-		end(&cause, first.Add(time.Duration(lifetime.MaxDays)*day), v1alpha1.CauseMaximumReached)
+		end(&cause, after(first.Time, days(lifetime.MaxDays)), v1alpha1.CauseMaximumReached)
 	}
 	return cause
 }
 
-// end lets a cause end at a moment, unless it ends sooner already.
+// end lets a cause end at a moment, unless it ends sooner already. The last moment that the API holds is no end: it is how
+// "for ever" is said.
 func end(cause *v1alpha1.GrantCause, at time.Time, why v1alpha1.CauseEnd) {
 	// The API keeps whole seconds.
 	at = at.UTC().Truncate(time.Second)
-	if cause.EndsAt != nil && !at.Before(cause.EndsAt.Time) {
+	if !at.Before(lastMoment) || cause.EndsAt != nil && !at.Before(cause.EndsAt.Time) {
 		return
 	}
 	cause.EndsAt, cause.End = new(metav1.NewTime(at)), why
 }
 
-// endOfDay returns the first moment after a day, yyyy-MM-dd, in a zone.
-func endOfDay(date string, zone *time.Location) (time.Time, error) {
+// endOfDay returns the first moment after a day, yyyy-MM-dd, in a zone. It reports false for what is no day, and for the
+// last day of the calendar, which is how many platforms say that an enrollment never expires.
+func endOfDay(date string, zone *time.Location) (time.Time, bool) {
 	last, err := time.ParseInLocation(time.DateOnly, date, time.UTC)
-	if err != nil {
-		return time.Time{}, err
-	}
 	next := last.AddDate(0, 0, 1)
+	if err != nil || next.After(lastMoment) {
+		return time.Time{}, false
+	}
 	midnight := time.Date(next.Year(), next.Month(), next.Day(), 0, 0, 0, 0, zone)
 	if midnight.Day() != next.Day() {
 		// Summer time began at this midnight, which so does not exist: the day starts at the transition.
 		if _, transition := midnight.ZoneBounds(); !transition.IsZero() {
-			return transition, nil
+			return transition, true
 		}
 	}
-	return midnight, nil
+	return midnight, true
 }
 
 // buried reports whether a recorded cause still stands against a delivery: it was withdrawn or archived, and the

@@ -85,6 +85,22 @@ func (p *Planned) Changed() bool {
 	return !equality.Semantic.DeepEqual(have, &want)
 }
 
+// Ends returns the Grant as it should be but for what it gives, which stays as it is: where the API server refuses what
+// was rendered, its end still moves. It is nil where there is nothing to write, or nothing to keep.
+func (p *Planned) Ends() *Planned {
+	if p.Existing == nil {
+		return nil
+	}
+	left := &Planned{Name: p.Name, Spec: *p.Spec.DeepCopy(), Existing: p.Existing}
+	have := p.Existing.Spec.DeepCopy()
+	left.Spec.Namespaces, left.Spec.Seats = have.Namespaces, have.Seats
+	left.Spec.Objects, left.Spec.ServiceAccountName = have.Objects, have.ServiceAccountName
+	if !left.Changed() {
+		return nil
+	}
+	return left
+}
+
 // Plan is what a person should have.
 type Plan struct {
 	// Grants by name, in order; those that need no write too.
@@ -402,7 +418,6 @@ func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
 	if last == nil {
 		return
 	}
-	grace := time.Duration(spec.Lifetime.Grace()) * day
 	spec.AccessEndsAt = last.DeepCopy()
 	spec.EndKnownAt = p.knownSince(last, existing)
 	if existing != nil && existing.Spec.DataEndsAt != nil &&
@@ -414,5 +429,5 @@ func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
 	if last.After(known) {
 		known = last.Time
 	}
-	spec.DataEndsAt = new(metav1.NewTime(known.Add(grace).UTC()))
+	spec.DataEndsAt = new(metav1.NewTime(after(known, days(spec.Lifetime.Grace()))))
 }

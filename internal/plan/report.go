@@ -56,6 +56,24 @@ type CompletionPlan struct {
 	Patience time.Duration
 }
 
+// Refuse tells a completion that the API server refuses what is planned of Grants of its, by name.
+func (c *CompletionPlan) Refuse(refused map[string]string) {
+	for i := range c.Policies {
+		row := &c.Policies[i]
+		if why, found := refused[string(row.Grant)]; found && row.Grant != "" {
+			row.Outcome, row.Reason = v1alpha1.OutcomeFailed, v1alpha1.ReasonPolicyFailed
+			row.Message = cut("the API server refuses the grant: " + why)
+		}
+	}
+	for _, name := range c.Grants {
+		if why, found := refused[string(name)]; found {
+			c.Patience = 0
+			c.Verdict = Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
+				Message: cut(fmt.Sprintf("grant %s cannot be written: %s", name, why))}
+		}
+	}
+}
+
 // PolicyFault is what failed of a policy on a completion that is not told so: its courseIDs do not select it, or it has a
 // Grant, which that takes nothing of.
 type PolicyFault struct {

@@ -31,7 +31,7 @@ func (p *Person) expires(completion *v1alpha1.CourseCompletion) time.Time {
 	if p.Retention == 0 {
 		return time.Time{}
 	}
-	return completion.CreationTimestamp.Add(p.Retention)
+	return after(completion.CreationTimestamp.Time, p.Retention)
 }
 
 func (p *Person) expired(completion *v1alpha1.CourseCompletion) bool {
@@ -141,5 +141,5 @@ func (p *planning) historyEnds(grant *v1alpha1.Grant) (time.Time, bool) {
 			last = left.Time
 		}
 	}
-	return last.Add(p.Retention), len(grant.Spec.Causes) > 0
+	return after(last, p.Retention), len(grant.Spec.Causes) > 0
 }

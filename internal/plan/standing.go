@@ -66,7 +66,7 @@ func EndOf(grant *v1alpha1.Grant, now time.Time) End {
 	if grant.Status.AccessEndedAt != nil {
 		taken = grant.Status.AccessEndedAt.Time
 	}
-	dataEnds := taken.Add(time.Duration(grant.Spec.Lifetime.Grace()) * day)
+	dataEnds := after(taken, days(grant.Spec.Lifetime.Grace()))
 	planned := grant.Spec.DataEndsAt
 	if grant.Spec.Override.Until == nil && !end.Revoked && planned != nil && dataEnds.Before(planned.Time) {
 		dataEnds = planned.Time

@@ -120,10 +120,10 @@ func NamespaceTaken(grant, taker *v1alpha1.Grant, name string, now time.Time) (*
 	if !verdict.taken {
 		return nil, verdict.until
 	}
-	ends := took.At.Add(graceOf(taker))
+	ends := after(took.At.Time, graceOf(taker))
 	// What was kept for a while counts from then, and has the grace days that its own Grant promises.
 	if !verdict.kept.IsZero() {
-		if later := verdict.kept.Add(max(graceOf(taker), graceOf(grant))); later.After(ends) {
+		if later := after(verdict.kept, max(graceOf(taker), graceOf(grant))); later.After(ends) {
 			ends = later
 		}
 	}
@@ -131,7 +131,7 @@ func NamespaceTaken(grant, taker *v1alpha1.Grant, name string, now time.Time) (*
 }
 
 func graceOf(grant *v1alpha1.Grant) time.Duration {
-	return time.Duration(grant.Spec.Lifetime.Grace()) * day
+	return days(grant.Spec.Lifetime.Grace())
 }
 
 func keyOf(takes *v1alpha1.GrantRevocation) order.Key {
@@ -212,7 +212,7 @@ func Took(grant *v1alpha1.Grant, now time.Time, kept ...string) []v1alpha1.Names
 
 // TakenDataEnds returns when a namespace that no Grant made is deleted, at the earliest.
 func TakenDataEnds(taker *v1alpha1.Grant, took v1alpha1.NamespaceRevocation) time.Time {
-	return took.At.Add(graceOf(taker))
+	return after(took.At.Time, graceOf(taker))
 }
 
 // Nothing reports whether nothing is taken.

@@ -1,0 +1,34 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import "time"
+
+// lastMoment is the last one that the API holds: the years of its times have four digits.
+var lastMoment = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+
+// after returns a moment that much later, at most the last one. Nothing else adds to a moment that is written.
+func after(at time.Time, by time.Duration) time.Time {
+	later := at.Add(by).UTC()
+	if later.After(lastMoment) {
+		return lastMoment
+	}
+	return later
+}
+
+// days returns as many days of 24 hours.
+func days(count int32) time.Duration { return time.Duration(count) * day }
