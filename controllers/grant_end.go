@@ -304,17 +304,14 @@ func (r *GrantReconciler) plannedAgain(ctx context.Context, grant *v1alpha1.Gran
 	} else if suspended || !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady) {
 		return false, nil
 	}
-	for _, cause := range grant.Spec.Causes {
-		if cause.EndsAt != nil && !cause.EndsAt.After(r.Clock.Now()) {
-			continue
-		}
+	var failed error
+	entitles := plan.Entitles(grant, r.Clock.Now(), func(cause *v1alpha1.GrantCause) bool {
 		key := client.ObjectKey{Namespace: grant.Namespace, Name: string(cause.Completion)}
 		err := r.Client.Get(ctx, key, &v1alpha1.CourseCompletion{})
-		if !apierrors.IsNotFound(err) {
-			return err == nil, err
-		}
-	}
-	return false, nil
+		failed = errors.Join(failed, client.IgnoreNotFound(err))
+		return err == nil
+	})
+	return entitles && failed == nil, failed
 }
 
 // livePolicy returns a policy, nil if there is none. It is read live, since a policy is often deleted together with its

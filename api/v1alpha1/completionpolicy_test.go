@@ -80,7 +80,7 @@ func TestCompletionPolicyRules(t *testing.T) {
 			[]string{revoke + ".namespaces", "at most 8"}},
 
 		{"no match", []edit{{"spec.match", nil}}, []string{"spec.match", "Required"}},
-		{"an empty match", []edit{{"spec.match", object{}}}, []string{"spec.match", "at least 1 properties"}},
+		{"an empty match", []edit{{"spec.match", object{}}}, []string{"spec.match", "set courseIDs, expression or both"}},
 		{"an expression", []edit{{"spec.match", object{"expression": "course.id == 1"}}}, nil},
 		{"an empty expression", []edit{{"spec.match", object{"expression": ""}}}, []string{"spec.match.expression", "at least 1"}},
 		{"an expression of 4097", []edit{{"spec.match.expression", strings.Repeat("1", 4097)}},
@@ -89,6 +89,15 @@ func TestCompletionPolicyRules(t *testing.T) {
 		{"1024 courses", []edit{{courses, list(1024, course)}}, nil},
 		{"1025 courses", []edit{{courses, list(1025, course)}}, []string{courses, "at most 1024"}},
 		{"a course twice", []edit{{courses, []any{int64(1), int64(1)}}}, []string{courses + "[1]", "Duplicate"}},
+		{"all of the courses, for the user", []edit{{"spec.match.require", "All"}, {"spec.grantPer", "User"}}, nil},
+		{"all of the courses, for each completion", []edit{{"spec.match.require", "All"}, {"spec.grantPer", "Completion"}},
+			[]string{"match.require All needs grantPer User"}},
+		{"all of no courses", []edit{{"spec.match", object{"expression": "true", "require": "All"}}, {"spec.grantPer", "User"}},
+			[]string{"spec.match", "require All needs courseIDs"}},
+		{"all of 64 courses", []edit{{courses, list(64, course)}, {"spec.match.require", "All"}, {"spec.grantPer", "User"}}, nil},
+		{"all of 65 courses", []edit{{courses, list(65, course)}, {"spec.match.require", "All"}, {"spec.grantPer", "User"}},
+			[]string{"spec.match", "at most 64"}},
+		{"some of the courses", []edit{{"spec.match.require", "Some"}}, []string{"spec.match.require", "Unsupported value"}},
 		{"a course of 0", []edit{{courses, []any{int64(0)}}}, []string{courses + "[0]", "greater than or equal to 1"}},
 
 		{"per user", []edit{{"spec.grantPer", "User"}}, nil},
@@ -102,6 +111,13 @@ func TestCompletionPolicyRules(t *testing.T) {
 		{"no days", []edit{{"spec.lifetime.maxDays", int64(0)}}, []string{"spec.lifetime.maxDays", "to 1"}},
 		{"a century", []edit{{"spec.lifetime.maxDays", int64(36500)}}, nil},
 		{"more than a century", []edit{{"spec.lifetime.maxDays", int64(36501)}}, []string{"spec.lifetime.maxDays", "36500"}},
+		{"until a day", []edit{{"spec.lifetime.until", "9999-12-31"}}, nil},
+		{"until a moment", []edit{{"spec.lifetime.until", "2026-12-18T18:00:00-03:00"}}, nil},
+		{"until a moment in UTC", []edit{{"spec.lifetime.until", "2026-12-18T18:00:00Z"}}, nil},
+		{"until no day", []edit{{"spec.lifetime.until", "2026-02-30"}}, []string{"spec.lifetime.until"}},
+		{"until no hour", []edit{{"spec.lifetime.until", "2026-12-18T25:00:00Z"}}, []string{"spec.lifetime.until"}},
+		{"until a moment without a zone", []edit{{"spec.lifetime.until", "2026-12-18T18:00:00"}}, []string{"spec.lifetime.until"}},
+		{"until the year 10000 in UTC", []edit{{"spec.lifetime.until", "9999-12-31T23:00:00-03:00"}}, []string{"spec.lifetime.until"}},
 		{"another expiry", []edit{{"spec.lifetime.enrollmentExpiry", "Never"}},
 			[]string{"spec.lifetime.enrollmentExpiry", "Unsupported value"}},
 
@@ -164,6 +180,7 @@ func TestCompletionPolicyDefaults(t *testing.T) {
 	g := NewWithT(t)
 	for path, want := range map[string]any{
 		"spec.grantPer":                  "Completion",
+		"spec.match.require":             "Any",
 		"spec.onRevoke":                  "Delete",
 		"spec.onPolicyRemoval":           "Retain",
 		"spec.lifetime.enrollmentExpiry": "Follow",

@@ -36,9 +36,26 @@ const (
 	GrantPerUser GrantPer = "User"
 )
 
+// MatchRequire says how many of the courses a person has to have completed.
+//
+// +kubebuilder:validation:Enum=Any;All
+type MatchRequire string
+
+const (
+	// MatchAny lets each completion that matches entitle by itself.
+	MatchAny MatchRequire = "Any"
+	// MatchAll entitles whoever has a completion of each course, for as long as one of each entitles.
+	MatchAll MatchRequire = "All"
+)
+
+// MaxRequiredCourses is the greatest number of courses that a policy requires together.
+const MaxRequiredCourses = 64
+
 // PolicyMatch says which completions a policy is about. Where both fields are set, both must hold.
 //
 // +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="has(self.courseIDs) || has(self.expression)",message="set courseIDs, expression or both: a policy has to say which completions it is about"
+// +kubebuilder:validation:XValidation:rule="!has(self.require) || self.require == 'Any' || has(self.courseIDs) && self.courseIDs.size() <= 64",message="require All needs courseIDs, at most 64"
 type PolicyMatch struct {
 	// courseIDs are the courses whose completion matches (course.id).
 	//
@@ -55,6 +72,14 @@ type PolicyMatch struct {
 	// +kubebuilder:validation:MaxLength=4096
 	// +optional
 	Expression string `json:"expression,omitempty"`
+
+	// require says whether each completion that matches entitles by itself (Any), or a person has to have completed all
+	// of courseIDs (All). With All the grant is made once one completion of each course entitles, and ends as soon as none
+	// of one course does any more; it needs courseIDs, at most 64, and grantPer User.
+	//
+	// +kubebuilder:default=Any
+	// +optional
+	Require MatchRequire `json:"require,omitempty"`
 }
 
 // ResourceQuotaTemplate bounds what a namespace may use in all.
@@ -207,6 +232,7 @@ type SeatTemplate struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.namespaces) || has(self.seats) || has(self.objects) || has(self.revoke)",message="a policy must grant or take something: set namespaces, seats, objects or revoke"
 // +kubebuilder:validation:XValidation:rule="has(self.objects) == has(self.serviceAccountName)",message="objects and serviceAccountName go together: objects are applied with the rights of that ServiceAccount"
+// +kubebuilder:validation:XValidation:rule="!has(self.match.require) || self.match.require == 'Any' || self.grantPer == 'User'",message="match.require All needs grantPer User: the completions of all courses together make one grant"
 // +kubebuilder:validation:XValidation:rule="self.grantPer == oldSelf.grantPer",message="grantPer is immutable, because it names the grants: make another policy"
 type CompletionPolicySpec struct {
 	// match says which completions the policy is about.

@@ -82,6 +82,8 @@ const (
 	// ReasonNothingGranted means that policies matched, but had nothing to grant: what they would have granted has ended
 	// already, or they are suspended.
 	ReasonNothingGranted = "NothingGranted"
+	// ReasonCoursesMissing means that a policy requires all of its courses, and no completion of one of them entitles.
+	ReasonCoursesMissing = "CoursesMissing"
 	// ReasonPolicyFailed means that a policy could not be evaluated or rendered for this completion.
 	ReasonPolicyFailed = "PolicyFailed"
 	// ReasonGrantNotReady means that a grant is planned but not yet, or no longer, in place.

@@ -39,7 +39,7 @@ type GrantHolder struct {
 
 // CauseEnd says why a cause ends.
 //
-// +kubebuilder:validation:Enum=EnrollmentExpired;MaximumReached;EnrollmentInactive;Withdrawn;PolicyRemoved;NotMatched
+// +kubebuilder:validation:Enum=EnrollmentExpired;MaximumReached;UntilReached;EnrollmentInactive;Withdrawn;PolicyRemoved;NotMatched
 type CauseEnd string
 
 const (
@@ -47,6 +47,8 @@ const (
 	CauseEnrollmentExpired CauseEnd = "EnrollmentExpired"
 	// CauseMaximumReached is the end of the policy's greatest number of days.
 	CauseMaximumReached CauseEnd = "MaximumReached"
+	// CauseUntilReached is the policy's lifetime.until.
+	CauseUntilReached CauseEnd = "UntilReached"
 	// CauseEnrollmentInactive is a delivery that says that the enrollment is inactive.
 	CauseEnrollmentInactive CauseEnd = "EnrollmentInactive"
 	// CauseWithdrawn is the deletion of the completion by a person.
@@ -189,6 +191,14 @@ type GrantSpec struct {
 	// +kubebuilder:validation:MaxItems=512
 	// +optional
 	Causes []GrantCause `json:"causes,omitempty"`
+
+	// requiredCourseIDs are the courses of each of which a cause has to entitle, by a policy whose match requires all of
+	// its courses. Empty: one cause is enough.
+	//
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	RequiredCourseIDs []PlatformID `json:"requiredCourseIDs,omitempty"`
 
 	// namespaces that the holder has.
 	//

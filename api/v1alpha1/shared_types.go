@@ -170,7 +170,8 @@ const (
 	ApprovalManual Approval = "Manual"
 )
 
-// Lifetime bounds an entitlement. An enrollment that turns inactive always ends it.
+// Lifetime bounds an entitlement; the earliest bound counts. An enrollment that turns inactive always ends it. In a Grant
+// that was made by hand only graceDays counts.
 type Lifetime struct {
 	// enrollmentExpiry says whether the entitlement ends with the last day of the enrollment (Follow) or not (Ignore).
 	//
@@ -185,6 +186,16 @@ type Lifetime struct {
 	// +kubebuilder:validation:Maximum=36500
 	// +optional
 	MaxDays int32 `json:"maxDays,omitempty"`
+
+	// until is when the entitlement ends at the latest: the last day, yyyy-MM-dd, in the institution's zone, or a moment,
+	// such as 2026-12-18T18:00:00-03:00. Unset: no such bound.
+	//
+	// +kubebuilder:validation:MinLength=10
+	// +kubebuilder:validation:MaxLength=25
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2}))?$`
+	// +kubebuilder:validation:XValidation:rule="timestamp(self.size() == 10 ? self + 'T00:00:00Z' : self) >= timestamp('0001-01-01T00:00:00Z')",message="until must be a day of the calendar, or a moment of one"
+	// +optional
+	Until string `json:"until,omitempty"`
 
 	// graceDays is the number of days, each of 24 hours, between the end of access and the deletion of data. Within them
 	// a newer delivery brings the access back with the data untouched. 0 deletes the data together with the access.

@@ -685,6 +685,11 @@ func (in *GrantSpec) DeepCopyInto(out *GrantSpec) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.RequiredCourseIDs != nil {
+		in, out := &in.RequiredCourseIDs, &out.RequiredCourseIDs
+		*out = make([]PlatformID, len(*in))
+		copy(*out, *in)
+	}
 	if in.Namespaces != nil {
 		in, out := &in.Namespaces, &out.Namespaces
 		*out = make([]GrantedNamespace, len(*in))

@@ -55,6 +55,9 @@ func causeOf(
 			end(&cause, expiry, v1alpha1.CauseEnrollmentExpired)
 		}
 	}
+	if until, ends := untilOf(lifetime, zone); ends {
+		end(&cause, until, v1alpha1.CauseUntilReached)
+	}
 	if lifetime.MaxDays > 0 {
 		end(&cause, after(first.Time, days(lifetime.MaxDays)), v1alpha1.CauseMaximumReached)
 	}
@@ -70,6 +73,14 @@ func end(cause *v1alpha1.GrantCause, at time.Time, why v1alpha1.CauseEnd) {
 		return
 	}
 	cause.EndsAt, cause.End = new(metav1.NewTime(at)), why
+}
+
+// untilOf returns when a lifetime ends by its until: a moment, or the end of a day in a zone.
+func untilOf(lifetime v1alpha1.Lifetime, zone *time.Location) (time.Time, bool) {
+	if at, err := time.Parse(time.RFC3339, lifetime.Until); err == nil {
+		return at, true
+	}
+	return endOfDay(lifetime.Until, zone)
 }
 
 // endOfDay returns the first moment after a day, yyyy-MM-dd, in a zone. It reports false for what is no day, and for the

@@ -120,7 +120,8 @@ func TestNoDateLeavesWhatTheAPIHolds(t *testing.T) {
 		for _, expiry := range []string{first, then} {
 			spec := delivered(sent, expires(expiry))
 			spec.Event.SentAt = metav1.NewTime(at)
-			w.completions[spec.Name()] = v1alpha1.CourseCompletion{ObjectMeta: metav1.ObjectMeta{Name: spec.Name()}, Spec: spec}
+			w.completions[spec.Name()] = v1alpha1.CourseCompletion{Spec: spec,
+				ObjectMeta: metav1.ObjectMeta{Name: spec.Name(), CreationTimestamp: metav1.NewTime(w.now)}}
 			person := w.person()
 			person.Zone, person.Retention = zone, 36500*day
 			w.grants = adopt(For(person))

@@ -209,6 +209,12 @@ func (p *planning) candidates(policy *Policy, name string, existing *v1alpha1.Gr
 		}
 		found = append(found, c)
 	}
+	if policy != nil && policy.Ready() && !policy.completed(existing, found) {
+		// A policy that requires all of its courses matches nothing before they are completed.
+		for i := range found {
+			found[i].matched = false
+		}
+	}
 	return found
 }
 
@@ -258,7 +264,8 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 		}
 	}
 	spec.Causes = p.causes(policy, &spec, existing, candidates)
-	took, entitles := p.takes(policy, &spec, candidates), slices.ContainsFunc(spec.Causes, p.live)
+	p.requires(policy, &spec, existing, candidates)
+	took, entitles := p.takes(policy, &spec, candidates), entitles(&spec, p.Now, every)
 	// What entitles to nothing may still take something away.
 	if existing == nil && (!took || !entitles && spec.Revokes.Completion == "") {
 		return nil
@@ -316,7 +323,11 @@ func (p *planning) causes(
 		}
 		causes[c.completion.Name] = cause
 	}
-	return p.bounded(slices.Collect(maps.Values(causes)))
+	all := slices.Collect(maps.Values(causes))
+	if policy != nil && len(policy.required()) > 0 || len(spec.RequiredCourseIDs) > 0 {
+		return p.bounded(all, lastOfCourses(all))
+	}
+	return p.bounded(all, nil)
 }
 
 // removed reports whether the policy no longer gives what it gave because of a completion, and why. A policy that is
@@ -335,15 +346,21 @@ func (p *planning) policyRemoved(policy *Policy, spec *v1alpha1.GrantSpec) bool 
 	return policy == nil && !p.Awaited[string(spec.Policy)]
 }
 
-// bounded orders causes by name. Where there are more than a Grant can record it keeps those that entitle, and of the
-// others the newest.
-func (p *planning) bounded(causes []v1alpha1.GrantCause) []v1alpha1.GrantCause {
+// bounded orders causes by name. Where there are more than a Grant can record it keeps those that are needed, then those
+// that entitle, and of the others the newest.
+func (p *planning) bounded(causes []v1alpha1.GrantCause, needed map[v1alpha1.LocalName]bool) []v1alpha1.GrantCause {
 	byName := func(a, b v1alpha1.GrantCause) int { return strings.Compare(string(a.Completion), string(b.Completion)) }
 	slices.SortFunc(causes, byName)
 	if len(causes) <= maxCauses {
 		return causes
 	}
 	slices.SortStableFunc(causes, func(a, b v1alpha1.GrantCause) int {
+		if neededA, neededB := needed[a.Completion], needed[b.Completion]; neededA != neededB {
+			if neededA {
+				return -1
+			}
+			return 1
+		}
 		if liveA, liveB := p.live(a), p.live(b); liveA != liveB {
 			if liveA {
 				return -1
@@ -372,7 +389,7 @@ func (p *planning) render(
 			entitling = append(entitling, &candidates[i])
 		}
 	}
-	if len(entitling) == 0 {
+	if len(entitling) == 0 || !entitles(spec, p.Now, every) {
 		return false
 	}
 	newest := slices.MaxFunc(entitling, func(a, b *candidate) int {
@@ -401,20 +418,11 @@ func causeNamed(spec *v1alpha1.GrantSpec, completion string) *v1alpha1.GrantCaus
 	return &spec.Causes[i]
 }
 
-// ends works out when access ends, which is when the last cause ends, and when the data goes. The grace days count
+// ends works out when access ends, which is when the causes no longer entitle, and when the data goes. The grace days count
 // from when an end is first known if it lies in the past by then, so that nobody loses data without them.
 func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
 	spec.AccessEndsAt, spec.EndKnownAt, spec.DataEndsAt = nil, nil, nil
-	var last *metav1.Time
-	for i := range spec.Causes {
-		at := spec.Causes[i].EndsAt
-		if at == nil {
-			return
-		}
-		if last == nil || last.Before(at) {
-			last = at
-		}
-	}
+	last := lastEnd(spec)
 	if last == nil {
 		return
 	}

@@ -37,6 +37,8 @@ type rules struct {
 	causes map[string]map[string]*ruled
 	// grants holds which Grants there are, by policy and name: a cause that has ended when it is first seen makes none.
 	grants map[string]string
+	// requires holds the courses of each of which a Grant needs a cause, by its name.
+	requires map[string][]v1alpha1.PlatformID
 	// recorded is each policy as it was when it last planned.
 	recorded map[string]*v1alpha1.CompletionPolicySpec
 }
@@ -68,6 +70,15 @@ func (r *ruled) at(policy *v1alpha1.CompletionPolicySpec) time.Time {
 			panic(err)
 		}
 		ends = append(ends, last.Add(day))
+	}
+	if until := policy.Lifetime.Until; until != "" {
+		last, err := time.Parse(time.DateOnly, until)
+		if err == nil {
+			last = last.Add(day)
+		} else if last, err = time.Parse(time.RFC3339, until); err != nil {
+			panic(err)
+		}
+		ends = append(ends, last)
 	}
 	if days := policy.Lifetime.MaxDays; days > 0 {
 		ends = append(ends, r.first.Add(time.Duration(days)*day))
@@ -111,9 +122,24 @@ func (r *rules) policy(w *world, name string, spec *v1alpha1.CompletionPolicySpe
 			cause.withdrawn, cause.over = true, w.now
 		}
 	}
-	fresh := map[string]map[string]*ruled{}
+	var required []v1alpha1.PlatformID
+	if spec.Match.Require == v1alpha1.MatchAll {
+		required = spec.Match.CourseIDs
+	}
+	complete := true
+	for _, course := range required {
+		has := false
+		for _, completion := range w.completions {
+			has = has || completion.Spec.Course.ID == course
+		}
+		for _, cause := range r.causes[name] {
+			has = has || cause.spec.Course.ID == course
+		}
+		complete = complete && has
+	}
+	fresh, matched := map[string]map[string]*ruled{}, map[string]*ruled{}
 	for id, completion := range w.completions {
-		matches := works && slices.Contains(spec.Match.CourseIDs, completion.Spec.Course.ID)
+		matches := works && complete && slices.Contains(spec.Match.CourseIDs, completion.Spec.Course.ID)
 		cause := r.causes[name][id]
 		if cause == nil && !matches {
 			continue
@@ -138,16 +164,40 @@ func (r *rules) policy(w *world, name string, spec *v1alpha1.CompletionPolicySpe
 			fresh[next.grant] = map[string]*ruled{}
 		}
 		fresh[next.grant][id] = next
+		if matches {
+			matched[id] = next
+		}
 	}
 	for grant, causes := range fresh {
-		live := func(c *ruled) bool { return c.live(spec, w.now) }
-		entitles := slices.ContainsFunc(slices.Collect(maps.Values(causes)), live)
-		if r.grants[grant] == "" && !entitles {
+		isNew := r.grants[grant] == ""
+		if isNew && !entitle(causes, grant, required, spec, w.now) {
 			continue
+		}
+		takesBack := complete && spec.OnPolicyRemoval == v1alpha1.RemovalDelete
+		if works && (isNew || takesBack || entitle(matched, grant, required, spec, w.now)) {
+			r.requires[grant] = required
 		}
 		r.grants[grant] = name
 		maps.Copy(r.causes[name], causes)
 	}
+}
+
+// entitle reports whether causes of a grant entitle: one of each required course, or any.
+func entitle(causes map[string]*ruled, grant string, required []v1alpha1.PlatformID,
+	spec *v1alpha1.CompletionPolicySpec, now time.Time,
+) bool {
+	live := map[v1alpha1.PlatformID]bool{}
+	for _, cause := range causes {
+		if cause.grant == grant && cause.live(spec, now) {
+			live[cause.spec.Course.ID] = true
+		}
+	}
+	for _, course := range required {
+		if !live[course] {
+			return false
+		}
+	}
+	return len(live) > 0
 }
 
 // removed ends what a policy gave that has gone and said so.
@@ -172,10 +222,7 @@ func (r *rules) entitled(w *world) map[string]bool {
 		if policy == "" {
 			continue
 		}
-		entitles := false
-		for _, cause := range r.causes[policy] {
-			entitles = entitles || cause.grant == grant.Name && cause.live(r.recorded[policy], w.now)
-		}
+		entitles := entitle(r.causes[policy], grant.Name, r.requires[grant.Name], r.recorded[policy], w.now)
 		override := grant.Spec.Override
 		switch {
 		case override.Revoked != nil:
@@ -236,6 +283,10 @@ func (h *history) policy(name string) *v1alpha1.CompletionPolicy {
 		if name == "alumni" {
 			s.GrantPer = v1alpha1.GrantPerUser
 			s.Namespaces[0].Name = "grad-all-${user.id}"
+			s.Match.Require = []v1alpha1.MatchRequire{v1alpha1.MatchAny, v1alpha1.MatchAll}[h.IntN(2)]
+		}
+		if h.IntN(4) == 0 {
+			s.Lifetime.Until = h.w.now.AddDate(0, 0, h.IntN(90)-10).Format([]string{time.DateOnly, time.RFC3339}[h.IntN(2)])
 		}
 	})
 }
@@ -259,8 +310,9 @@ func (h *history) event() {
 		edited := h.policy(name)
 		edited.Name = name
 		h.w.policies[name] = edited
-		h.tell("edit %s: courses %v, %d days, expiry %s, removal %s, suspended %t, expression %q", name,
-			edited.Spec.Match.CourseIDs, edited.Spec.Lifetime.MaxDays, edited.Spec.Lifetime.EnrollmentExpiry,
+		h.tell("edit %s: courses %v %s, %d days, until %q, expiry %s, removal %s, suspended %t, expression %q", name,
+			edited.Spec.Match.CourseIDs, edited.Spec.Match.Require, edited.Spec.Lifetime.MaxDays, edited.Spec.Lifetime.Until,
+			edited.Spec.Lifetime.EnrollmentExpiry,
 			edited.Spec.OnPolicyRemoval, *edited.Spec.Suspend, edited.Spec.Match.Expression)
 	case n < 14:
 		name := propertyPolicies[h.IntN(2)]
@@ -296,7 +348,7 @@ func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 	for seed := range uint64(400) {
 		h := &history{Rand: rand.New(rand.NewPCG(seed, 7)), w: newWorld(t)}
 		r := &rules{causes: map[string]map[string]*ruled{"alumni": {}, "graduates": {}}, grants: map[string]string{},
-			recorded: map[string]*v1alpha1.CompletionPolicySpec{}}
+			requires: map[string][]v1alpha1.PlatformID{}, recorded: map[string]*v1alpha1.CompletionPolicySpec{}}
 		for range 40 {
 			h.event()
 			if h.IntN(3) == 0 {
@@ -320,7 +372,7 @@ func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 			}
 		}
 	}
-	if entitled < 5000 {
+	if entitled < 4000 {
 		t.Fatalf("only %d times somebody was entitled: the histories show too little", entitled)
 	}
 }

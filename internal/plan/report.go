@@ -154,6 +154,9 @@ func (p *planning) notGranted(policy *Policy, c candidate, beside []candidate) v
 		return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonInvalidPolicy,
 			Message: "the policy is not Ready: see its conditions"}
 	}
+	if len(policy.required()) > 0 {
+		return coursesMissing()
+	}
 	return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: v1alpha1.ReasonProgressing,
 		Message: "the grant is made once the one of that name, which is being deleted, has gone"}
 }
@@ -171,11 +174,18 @@ func (p *planning) granted(c candidate, planned *Planned, cause *v1alpha1.GrantC
 		if string(planned.Spec.Revokes.Completion) == c.completion.Name {
 			row.Message += "; what it took away stays taken away"
 		}
+	case !entitles(&planned.Spec, p.Now, every):
+		row = coursesMissing()
 	default:
 		row.Reason, row.Message = standingOf(planned)
 	}
 	row.Grant = v1alpha1.LocalName(planned.Name)
 	return row
+}
+
+func coursesMissing() v1alpha1.PolicyResult {
+	return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: v1alpha1.ReasonCoursesMissing,
+		Message: "the policy requires all of its courses, and no completion of one of them entitles"}
 }
 
 func failed(err error) v1alpha1.PolicyResult {

@@ -162,16 +162,32 @@ func stalled(grant *v1alpha1.Grant) bool {
 	})
 }
 
-// claimed returns the time that gives a Grant its place in the line: that of its first completion, or since when it
-// was asked for where a person made it.
+// claimed returns the time that gives a Grant its place in the line: that of its first completion, where courses are
+// required that of the first completion of the course that came last, or since when it was asked for where a person
+// made it.
 func claimed(grant *v1alpha1.Grant) time.Time {
-	first := grant.CountsFrom()
+	firsts := map[v1alpha1.PlatformID]time.Time{}
 	for i := range grant.Spec.Causes {
-		if sent := grant.Spec.Causes[i].First(); i == 0 || sent.Time.Before(first) {
-			first = sent.Time
+		cause, id := &grant.Spec.Causes[i], v1alpha1.PlatformID(0)
+		if len(grant.Spec.RequiredCourseIDs) > 0 {
+			id = courseOf(cause)
+		}
+		sent := cause.First()
+		if first, found := firsts[id]; !found || sent.Time.Before(first) {
+			firsts[id] = sent.Time
 		}
 	}
-	return first
+	if len(firsts) == 0 {
+		return grant.CountsFrom()
+	}
+	if len(grant.Spec.RequiredCourseIDs) == 0 {
+		return firsts[0]
+	}
+	var last time.Time
+	for _, id := range grant.Spec.RequiredCourseIDs {
+		last = later(last, firsts[id])
+	}
+	return last
 }
 
 // give plans seats for the first in line, the lowest free numbers first, and returns who still waits. It plans no more

@@ -117,7 +117,7 @@ func (p *Policy) takes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantRev
 // as far as the policy, if there is one that works, still says so. It reports whether rendering went well.
 func (p *planning) takes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) bool {
 	recorded := spec.Revokes
-	if cause := causeNamed(spec, string(recorded.Completion)); cause == nil || ordered(cause) {
+	if cause := causeNamed(spec, string(recorded.Completion)); cause == nil || ordered(cause) || !standing(spec) {
 		recorded = v1alpha1.GrantRevocation{}
 	}
 	spec.Revokes = recorded
@@ -125,6 +125,9 @@ func (p *planning) takes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []
 		return true
 	}
 	newest := newestThatTakes(policy, spec, candidates)
+	if !standing(spec) {
+		newest = nil
+	}
 	if newest == nil || string(recorded.Completion) != newest.completion.Name &&
 		order.Compare(keyOf(&recorded), order.Of(&newest.completion.Spec)) > 0 {
 		spec.Revokes = policy.stillTakes(recorded)
