@@ -38,7 +38,8 @@ func TestGrantSaysWhyTheClusterRefuses(t *testing.T) {
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
 				RuleWithOperations: admissionv1.RuleWithOperations{
 					Operations: []admissionv1.OperationType{"CREATE"},
-					Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"namespaces"}},
+					Rule: admissionv1.Rule{
+						APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"namespaces"}},
 				}}}},
 			Validations: []admissionv1.Validation{{
 				Expression: "!object.metadata.name.startsWith('" + w.prefix + "')",

@@ -76,18 +76,21 @@ func TestWhatTheAPIServerStoresDecodes(t *testing.T) {
 func TestOddMetadataDecodes(t *testing.T) {
 	api := rawAPI(t)
 	for field, values := range map[string][]string{
-		"labels":                     {`null`, `{"a":null}`, `{"a":1}`, `{"a":"b"}`, `[]`},
-		"annotations":                {`{"a":null}`, `{"a":true}`, `{"a":"\ud800"}`},
-		"finalizers":                 {`null`, `[null]`, `[1]`, `["example.org/a"]`},
-		"ownerReferences":            {`null`, `[null]`, `[{"apiVersion":"v1","kind":"ConfigMap","name":"a","uid":"b","controller":null}]`},
-		"generation":                 {`null`, `9223372036854775808`, `1.5`, `"1"`, `8589934592`},
-		"creationTimestamp":          {`null`, `"2026-11-01t03:00:00z"`, `"2026-11-01T03:00:00+99:99"`, `"0001-01-01T00:00:00Z"`},
+		"labels":      {`null`, `{"a":null}`, `{"a":1}`, `{"a":"b"}`, `[]`},
+		"annotations": {`{"a":null}`, `{"a":true}`, `{"a":"\ud800"}`},
+		"finalizers":  {`null`, `[null]`, `[1]`, `["example.org/a"]`},
+		"ownerReferences": {`null`, `[null]`,
+			`[{"apiVersion":"v1","kind":"ConfigMap","name":"a","uid":"b","controller":null}]`},
+		"generation": {`null`, `9223372036854775808`, `1.5`, `"1"`, `8589934592`},
+		"creationTimestamp": {`null`, `"2026-11-01t03:00:00z"`, `"2026-11-01T03:00:00+99:99"`,
+			`"0001-01-01T00:00:00Z"`},
 		"deletionTimestamp":          {`"2026-11-01t03:00:00z"`},
 		"deletionGracePeriodSeconds": {`9223372036854775808`, `1.0`, `8589934592`},
-		"managedFields":              {`[null]`, `[{"time":"2026-11-01t03:00:00z"}]`, `[{"manager":"a","operation":"Apply","apiVersion":"v1"}]`},
-		"resourceVersion":            {`1`, `"a"`},
-		"uid":                        {`1`, `""`},
-		"unknown":                    {`1e400`, `{}`},
+		"managedFields": {`[null]`, `[{"time":"2026-11-01t03:00:00z"}]`,
+			`[{"manager":"a","operation":"Apply","apiVersion":"v1"}]`},
+		"resourceVersion": {`1`, `"a"`},
+		"uid":             {`1`, `""`},
+		"unknown":         {`1e400`, `{}`},
 	} {
 		for _, value := range values {
 			body := least(definitions(t)["seatpools"]).object("")

@@ -57,7 +57,8 @@ var plainObject = object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": ob
 
 // samples are texts that a pattern, or the format of a field, takes.
 var samples = []string{
-	"a", "A", "institution-1", "grad-", "2026-03-01 10:00:00", "2026-03-01", "2026-03-01T13:00:00Z", "2026-03-01T13:00:00.000000Z",
+	"a", "A", "institution-1", "grad-", "2026-03-01 10:00:00", "2026-03-01",
+	"2026-03-01T13:00:00Z", "2026-03-01T13:00:00.000000Z",
 	"Europe/Berlin", strings.Repeat("a", 64), "00-" + strings.Repeat("a", 32) + "-" + strings.Repeat("b", 16) + "-01",
 }
 
@@ -70,18 +71,22 @@ var odd = []string{`null`, `""`, `"a"`, `0`, `1`, `true`, `[]`, `{}`, `[null]`, 
 // oddNumbers, oddTimes and oddTexts are tried in addition, by the type of the field.
 var (
 	oddNumbers = []string{
-		`-1`, `1.5`, `10e-1`, `3.0e1`, `1e15`, `1e18`, `1e21`, `1e400`, `-0`, `2147483647`, `2147483648`, `-2147483648`, `-2147483649`,
+		`-1`, `1.5`, `10e-1`, `3.0e1`, `1e15`, `1e18`, `1e21`, `1e400`, `-0`, `2147483647`, `2147483648`,
+		`-2147483648`, `-2147483649`,
 		`8589934592`, `9007199254740993`, `9223372036854775807`, `9223372036854775808`, `-9223372036854775808`,
 		`18446744073709551616`, `"1"`, `"9223372036854775808"`,
 	}
 	oddTimes = []string{
-		`"2026-11-01T03:00:00Z"`, `"2026-11-01T03:00:00.000000Z"`, `"2026-11-01T03:00:00.1Z"`, `"2026-11-01T03:00:00.123456789Z"`,
+		`"2026-11-01T03:00:00Z"`, `"2026-11-01T03:00:00.000000Z"`, `"2026-11-01T03:00:00.1Z"`,
+		`"2026-11-01T03:00:00.123456789Z"`,
 		`"2026-11-01T03:00:00.1234567891234567Z"`, `"2026-11-01T03:00:00.123456-03:00"`, `"2026-11-01T03:00:00-03:00"`,
 		`"2026-11-01t03:00:00z"`, `"2026-11-01T03:00:00z"`, `"2026-11-01t03:00:00Z"`, `"2026-11-01t03:00:00.000000z"`,
-		`"2026-11-01T03:00:00+99:99"`, `"2026-11-01T03:00:00+24:00"`, `"2026-11-01T03:00:00-23:59"`, `"2026-11-01T03:00:00,123456Z"`,
+		`"2026-11-01T03:00:00+99:99"`, `"2026-11-01T03:00:00+24:00"`, `"2026-11-01T03:00:00-23:59"`,
+		`"2026-11-01T03:00:00,123456Z"`,
 		`"2026-11-01T03:00:00x123456Z"`, `"2026-11-01T03:00:00ZTrest"`, `"2026-11-01T03:00:60Z"`, `"2026-11-01T24:00:00Z"`,
 		`"2026-02-30T00:00:00Z"`, `"0000-01-01T00:00:00Z"`, `"0001-01-01T00:00:00Z"`, `"0001-01-01T00:00:00.000000Z"`,
-		`"9999-12-31T23:59:59Z"`, `"9999-12-31T23:59:59.999999Z"`, `"9999-12-31T23:59:59-12:00"`, `"9999-12-31T23:59:59.999999-12:00"`,
+		`"9999-12-31T23:59:59Z"`, `"9999-12-31T23:59:59.999999Z"`, `"9999-12-31T23:59:59-12:00"`,
+		`"9999-12-31T23:59:59.999999-12:00"`,
 		`"0001-01-01T00:00:00+12:00"`, `"2026-11-01T03:00:00"`, `"2026-11-01"`, `"+2026-11-01T03:00:00Z"`,
 	}
 	oddTexts = []string{`"\u0000"`, `"é\u2028😀"`, `"${1}"`, `"0001-01-01"`, `"0000-00-00 00:00:00"`}
@@ -152,8 +157,8 @@ func (tr trial) values() []string {
 	return all
 }
 
-// object is an object of the kind in which the field has the value, and whatever the schema demands beside it. Without a
-// field it is the least that the schema takes.
+// object is an object of the kind in which the field has the value, and whatever the schema demands beside it. Without
+// a field it is the least that the schema takes.
 func (tr trial) object(value string) object {
 	var raw any
 	if len(tr.path) > 0 {
@@ -234,7 +239,8 @@ func (s schema) sample() any {
 	}
 	for _, text := range samples {
 		long := s.MaxLength != nil && int64(len(text)) > *s.MaxLength || s.MinLength != nil && int64(len(text)) < *s.MinLength
-		if !long && regexp.MustCompile(s.Pattern).MatchString(text) && (s.Format != "date-time" || strings.Contains(text, "T")) {
+		if !long && regexp.MustCompile(s.Pattern).MatchString(text) &&
+			(s.Format != "date-time" || strings.Contains(text, "T")) {
 			return text
 		}
 	}

@@ -174,7 +174,8 @@ func TestAnObjectThatDoesNotDecodeCostsOnlyItself(t *testing.T) {
 	g.SetDefaultEventuallyTimeout(patience)
 	good, bad := grant("good", decodes), grant("bad", decodesNever)
 	policy := written("CompletionPolicy", "odd", map[string]any{
-		"match": map[string]any{"courseIDs": []any{int64(1)}}, "seats": []any{map[string]any{"pool": "room"}}, "suspend": "later",
+		"match": map[string]any{"courseIDs": []any{int64(1)}}, "suspend": "later",
+		"seats": []any{map[string]any{"pool": "room"}},
 	})
 	for _, object := range []client.Object{good, bad, policy} {
 		g.Expect(admin.Create(ctx, object)).To(Succeed())
@@ -264,13 +265,15 @@ func TestAnAPIServerThatIsAwayIsNoFaultOfTheProgram(t *testing.T) {
 		err  error
 		away bool
 	}{
-		"refused":         {&url.Error{Op: "Get", Err: errors.New("connect: connection refused")}, true},
-		"busy":            {apierrors.NewTooManyRequests("later", 1), true},
-		"etcd is away":    {apierrors.NewInternalError(errors.New("etcdserver: request timed out")), true},
-		"forbidden":       {apierrors.NewForbidden(v1alpha1.GroupVersion.WithResource("seats").GroupResource(), "", nil), false},
+		"refused":      {&url.Error{Op: "Get", Err: errors.New("connect: connection refused")}, true},
+		"busy":         {apierrors.NewTooManyRequests("later", 1), true},
+		"etcd is away": {apierrors.NewInternalError(errors.New("etcdserver: request timed out")), true},
+		"forbidden": {apierrors.NewForbidden(v1alpha1.GroupVersion.WithResource("seats").GroupResource(), "", nil),
+			false},
 		"does not decode": {errors.New("json: cannot unmarshal number into Go struct field"), false},
 		"a watch that does not decode": {apierrors.FromObject(
-			apierrors.NewClientErrorReporter(500, "GET", "ClientWatchDecoding").AsObject(errors.New("unable to decode"))), false},
+			apierrors.NewClientErrorReporter(500, "GET", "ClientWatchDecoding").AsObject(
+				errors.New("unable to decode"))), false},
 	} {
 		t.Run(name, func(t *testing.T) { NewWithT(t).Expect(away(tc.err)).To(Equal(tc.away)) })
 	}
