@@ -144,7 +144,7 @@ func (r *PlannerReconciler) plan(ctx context.Context, person Person, written *bo
 	result, err := r.report(ctx, person, gathered, planned, refused)
 	result = r.next(result, gathered, planned)
 	result.RequeueAfter = sooner(result.RequeueAfter, absent.after)
-	return result, errors.Join(err, r.expire(ctx, planned))
+	return result, errors.Join(err, r.expire(ctx, tenant, planned))
 }
 
 // gather reads the person's completions and Grants.

@@ -20,18 +20,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
 // expire deletes what retention no longer keeps, each only if it still is the object that was planned with: a delivery
-// that came meanwhile saves its completion.
-func (r *PlannerReconciler) expire(ctx context.Context, planned plan.Plan) error {
+// that came meanwhile saves its completion. For how long it is kept is read anew, since nothing brings back what has
+// gone.
+func (r *PlannerReconciler) expire(ctx context.Context, tenant *tenant, planned plan.Plan) error {
+	if len(planned.Expired)+len(planned.Over) == 0 {
+		return nil
+	}
+	var institutions v1alpha1.InstitutionList
+	if err := r.Live.List(ctx, &institutions, client.InNamespace(tenant.Namespace)); err != nil {
+		return fmt.Errorf("look for how long completions are kept: %w", err)
+	}
+	if !slices.ContainsFunc(institutions.Items, func(i v1alpha1.Institution) bool {
+		return i.UID == tenant.UID && i.Generation == tenant.Generation
+	}) {
+		return errBehind
+	}
 	var failed []error
 	remove := func(kind string, object client.Object) {
 		uid, version := object.GetUID(), object.GetResourceVersion()

@@ -129,6 +129,21 @@ func (w *world) awaitAllSeen() {
 	}
 }
 
+// awaitSeenOf waits until the manager has seen what there is in the namespaces of users: what it has yet to see, it
+// writes again.
+func (w *world) awaitSeenOf(users ...v1alpha1.PlatformID) {
+	w.t.Helper()
+	for _, user := range users {
+		for _, object := range []client.Object{w.learner(user), w.quotaOf(user), w.isolationOf(user), w.accessOf(user)} {
+			err := admin.Get(w.t.Context(), keyOf(object), object)
+			NewWithT(w.t).Expect(client.IgnoreNotFound(err)).To(Succeed())
+			if err == nil {
+				w.awaitSeen(object)
+			}
+		}
+	}
+}
+
 func byName(g Gomega, list client.ObjectList) map[string]client.Object {
 	items, err := meta.ExtractList(list)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -192,6 +192,7 @@ func TestRepeatedLookAndRestartWriteNothing(t *testing.T) {
 		g.Expect(institution.Status.Completions).To(HaveValue(BeEquivalentTo(1)))
 	})
 
+	w.awaitSeenOf(1, 42)
 	began := w.auditEnd()
 	quiet := func() {
 		t.Helper()
