@@ -310,9 +310,9 @@ func (h *seatHistory) settled(g Gomega, pool *v1alpha1.SeatPool) {
 func (h *seatHistory) told(g Gomega, pool *v1alpha1.SeatPool, taken int, line []*v1alpha1.Grant) {
 	claimed := func(grant *v1alpha1.Grant) time.Time {
 		if len(grant.Spec.Causes) > 0 {
-			return grant.Spec.Causes[0].SentAt.Time
+			return grant.Spec.Causes[0].First().Time
 		}
-		return grant.CreationTimestamp.Time
+		return grant.CountsFrom()
 	}
 	slices.SortFunc(line, func(a, b *v1alpha1.Grant) int {
 		return cmp.Or(claimed(a).Compare(claimed(b)), cmp.Compare(a.Name, b.Name))

@@ -36,7 +36,9 @@ import (
 type auditEvent struct {
 	Stage string `json:"stage"`
 	Verb  string `json:"verb"`
-	User  struct {
+	// RequestURI says what is only tried, and not to be stored.
+	RequestURI string `json:"requestURI"`
+	User       struct {
 		Username string `json:"username"`
 	} `json:"user"`
 	ObjectRef struct {
@@ -99,6 +101,7 @@ func (w *world) wrote(event auditEvent) bool {
 	return event.Stage == "ResponseComplete" &&
 		event.User.Username == "system:serviceaccount:"+system.Namespace+":"+serviceAccount &&
 		!slices.Contains([]string{"get", "list", "watch"}, event.Verb) && ref.Resource != "events" &&
+		!strings.Contains(event.RequestURI, "dryRun=All") &&
 		(ref.Namespace == w.namespace || strings.HasPrefix(ref.Namespace, w.prefix) || strings.HasPrefix(ref.Name, w.prefix))
 }
 
