@@ -97,7 +97,8 @@ func (r *InstitutionReconciler) permitted(ctx context.Context, institution *v1al
 }
 
 func notAllowed(institution *v1alpha1.Institution) string {
-	return fmt.Sprintf("namespace %s does not say that institution %d may be in it and may have namespaces that start with "+
+	return fmt.Sprintf("namespace %s does not say that institution %d may be in it and may have namespaces that "+
+		"start with "+
 		"%q; whoever runs the cluster allows it: kubectl annotate namespace %s %s=%d %s=%s --overwrite",
 		institution.Namespace, institution.Spec.ID, institution.Spec.NamespacePrefix, institution.Namespace,
 		v1alpha1.AnnotationInstitutionID, institution.Spec.ID,
@@ -216,7 +217,7 @@ func (r *InstitutionReconciler) before(ctx context.Context, a, b *v1alpha1.Insti
 	if usedA != usedB {
 		return usedA, nil
 	}
-	order := cmp.Or(a.CreationTimestamp.Time.Compare(b.CreationTimestamp.Time),
+	order := cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
 		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	return order < 0, nil
 }

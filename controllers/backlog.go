@@ -32,7 +32,8 @@ type backlog struct {
 	mu sync.Mutex
 	// waiting holds since when the first completion of each person counts, by what is to be planned.
 	waiting map[client.ObjectKey]map[Person]waitingPerson
-	// looked holds the completions that have been planned, and whose status waits for their Grants, with their generations.
+	// looked holds the completions that have been planned, and whose status waits for their Grants, with their
+	// generations.
 	looked map[Person]map[string]int64
 }
 

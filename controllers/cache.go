@@ -30,8 +30,8 @@ import (
 )
 
 // CacheOptions returns what the manager's cache holds: of what other kinds there are in the cluster only what carries
-// an owner label, and nobody's managedFields. There are hundreds of thousands of completions: what all of them repeat is
-// held once.
+// an owner label, and nobody's managedFields. There are hundreds of thousands of completions: what all of them repeat
+// is held once.
 func CacheOptions() cache.Options {
 	labelled, err := labels.NewRequirement(v1alpha1.LabelGrant, selection.Exists, nil)
 	utilruntime.Must(err)

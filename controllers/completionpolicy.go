@@ -138,7 +138,8 @@ func (r *CompletionPolicyReconciler) verdict(
 			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: compiled.Message()}, compiled, true
 		}
 		if misplaced := compiled.Misplaced(institutions[i].Spec.NamespacePrefix); len(misplaced) > 0 {
-			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: plan.MessageOf(misplaced)}, nil, true
+			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: plan.MessageOf(misplaced)}, nil,
+				true
 		}
 	}
 	if policy.Spec.Suspend != nil && *policy.Spec.Suspend {

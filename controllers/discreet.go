@@ -26,8 +26,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 )
 
-// discreet keeps what an API error quotes, which may be personal data, out of the log of failed attempts. An attempt that
-// only has to wait for the cache did not fail.
+// discreet keeps what an API error quotes, which may be personal data, out of the log of failed attempts. An attempt
+// that only has to wait for the cache did not fail.
 type discreet[R comparable] struct {
 	reconcile.TypedReconciler[R]
 }

@@ -74,7 +74,8 @@ type refusing struct {
 }
 
 func (r refusing) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Body == nil || !strings.Contains(request.URL.Path, "/grants") || strings.HasSuffix(request.URL.Path, "/status") {
+	if request.Body == nil || !strings.Contains(request.URL.Path, "/grants") || strings.HasSuffix(request.URL.Path,
+		"/status") {
 		return r.RoundTripper.RoundTrip(request)
 	}
 	body, err := io.ReadAll(request.Body)
@@ -91,8 +92,8 @@ func (r refusing) RoundTrip(request *http.Request) (*http.Response, error) {
 		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(refusal))}, nil
 }
 
-// The API server refuses what an edit of the policy renders. The end of the Grant moves all the same, and the completion
-// says that something is wrong.
+// The API server refuses what an edit of the policy renders. The end of the Grant moves all the same, and the
+// completion says that something is wrong.
 func TestEndOfARefusedGrantMoves(t *testing.T) {
 	t.Parallel()
 	w := makeWorld(t)

@@ -195,7 +195,8 @@ func TestPlannedGrantIsPutRight(t *testing.T) {
 	}
 }
 
-// Taking the owner label off is how people keep something: from then on it is theirs, and only the label brings it back.
+// Taking the owner label off is how people keep something: from then on it is theirs, and only the label brings it
+// back.
 func TestWhatLostItsOwnerLabelIsLeftToPeople(t *testing.T) {
 	t.Parallel()
 	w, grant := labWithOne(t)

@@ -48,7 +48,8 @@ func TestObjectsAreAppliedIntoTheNamespaceAndVanishWithIt(t *testing.T) {
 
 	configMap := w.configMap(w.prefix+"1", "welcome")
 	w.awaitData(configMap, map[string]string{"text": "Welcome, Graciliano Ramos!"})
-	g.Expect(configMap.Labels).To(Equal(map[string]string{"course": "123456", v1alpha1.LabelAppliedFor: grant.OwnerDigest()}))
+	g.Expect(configMap.Labels).To(Equal(map[string]string{"course": "123456",
+		v1alpha1.LabelAppliedFor: grant.OwnerDigest()}))
 	g.Expect(configMap.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationGrant, grant.Namespace+"/"+grant.Name))
 	g.Expect(configMap.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationServiceAccount, account))
 	g.Expect(entryOf(grant, configMap.Namespace, "welcome")).To(Equal(v1alpha1.InventoryEntry{

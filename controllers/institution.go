@@ -366,6 +366,7 @@ func (r *InstitutionReconciler) verdict(
 		return plan.Verdict{}, err
 	}
 	if problem != nil {
+		//nolint:nilerr // What is wrong with the Institution is told, and not tried again.
 		return plan.Verdict{Stalled: true, Reason: problem.reason, Message: problem.message}, nil
 	}
 	for _, token := range read.tokens {

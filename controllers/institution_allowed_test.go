@@ -100,7 +100,8 @@ func TestInstitutionIsAllowedByItsNamespace(t *testing.T) {
 	})
 }
 
-// That a permission is missing is no order to take anything from anybody, nor to let anybody keep what a person revokes.
+// That a permission is missing is no order to take anything from anybody, nor to let anybody keep what a person
+// revokes.
 func TestInstitutionThatIsNoLongerAllowedKeepsWhatItGranted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -35,9 +35,9 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// namespaceCache holds what the namespaces of the cluster say about Institutions. The manager's own cache holds one view
-// of each kind, and of namespaces that is those that Grants made, which this one leaves out: an Institution is allowed in
-// none of them.
+// namespaceCache holds what the namespaces of the cluster say about Institutions. The manager's own cache holds one
+// view of each kind, and of namespaces that is those that Grants made, which this one leaves out: an Institution is
+// allowed in none of them.
 type namespaceCache struct{ cache.Cache }
 
 // GetCache has the manager start it, and wait for it, as it does with its own.

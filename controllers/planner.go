@@ -358,7 +358,8 @@ func (r *PlannerReconciler) report(
 
 // look has pools know whose completions have been planned, though their status waits, once the cache has all their
 // Grants.
-func (r *PlannerReconciler) look(person Person, gathered *plan.Person, planned plan.Plan, left map[string]time.Duration) {
+func (r *PlannerReconciler) look(person Person, gathered *plan.Person, planned plan.Plan,
+	left map[string]time.Duration) {
 	if slices.ContainsFunc(planned.Grants, func(p plan.Planned) bool { return p.Changed() }) {
 		return
 	}

@@ -69,9 +69,9 @@ func (r *PlannerReconciler) absentees(
 	return found, nil
 }
 
-// missing returns the completions that a Grant records as a cause and that are no longer there, each confirmed by a live
-// read. None is missing while the institution, its namespace or the kind itself is being deleted: that is no order to
-// revoke anything.
+// missing returns the completions that a Grant records as a cause and that are no longer there, each confirmed by a
+// live read. None is missing while the institution, its namespace or the kind itself is being deleted: that is no order
+// to revoke anything.
 func (r *PlannerReconciler) missing(
 	ctx context.Context, person Person, gathered *plan.Person,
 ) (map[string]bool, error) {
@@ -108,8 +108,8 @@ func (r *PlannerReconciler) missing(
 	return missing, r.undefinedBefore(ctx, gathered, missing)
 }
 
-// undefinedBefore leaves out the causes of Grants that are older than the kind of their completions: somebody deleted the
-// kind and made it again, and all the completions are missing, which nobody withdrew.
+// undefinedBefore leaves out the causes of Grants that are older than the kind of their completions: somebody deleted
+// the kind and made it again, and all the completions are missing, which nobody withdrew.
 func (r *PlannerReconciler) undefinedBefore(
 	ctx context.Context, gathered *plan.Person, missing map[string]bool,
 ) error {

@@ -28,8 +28,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// persons returns everybody in an object's namespace who has a completion or a Grant, and has the pools of the namespace
-// wait until they have been planned.
+// persons returns everybody in an object's namespace who has a completion or a Grant, and has the pools of the
+// namespace wait until they have been planned.
 func (r *PlannerReconciler) persons(ctx context.Context, object client.Object) []Person {
 	found := map[Person]time.Time{}
 	in := client.InNamespace(object.GetNamespace())

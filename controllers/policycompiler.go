@@ -207,8 +207,8 @@ func (c *PolicyCompiler) Reconcile(ctx context.Context, req reconcile.Request) (
 	return reconcile.Result{}, nil
 }
 
-// compile compiles a policy. One that the compiler fails on is as one with faults: it must not stay pending, and with it
-// what is told of everybody whom it may concern.
+// compile compiles a policy. One that the compiler fails on is as one with faults: it must not stay pending, and with
+// it what is told of everybody whom it may concern.
 func (c *PolicyCompiler) compile(
 	ctx context.Context, policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec,
 ) (compiled *plan.Policy) {

@@ -66,8 +66,8 @@ func (h *heldCompiler) compile(policy *v1alpha1.CompletionPolicy, privacy v1alph
 	return plan.Compile(policy, privacy, h.limits)
 }
 
-// While a policy is being compiled nobody waits for it: others plan and grant, and what it granted stays as it is, until
-// it says otherwise.
+// While a policy is being compiled nobody waits for it: others plan and grant, and what it granted stays as it is,
+// until it says otherwise.
 func TestPolicyThatIsBeingCompiledHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	w := makeWorld(t)

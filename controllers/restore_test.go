@@ -5,7 +5,7 @@ Licensed under the Apache License, Version 2.0 (the "License");
 you may not use this file except in compliance with the License.
 You may obtain a copy of the License at
 
-	http://www.apache.org/licenses/LICENSE-2.0
+    http://www.apache.org/licenses/LICENSE-2.0
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS,
@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 package controllers_test
 
 import (
@@ -193,8 +194,8 @@ func (s *school) settled(g Gomega) {
 	}))
 }
 
-// A backup loses statuses, uids and the moments of creation. Whatever the order in which it is restored, and however far
-// apart its kinds come, nobody loses anything, and nobody gets back what was revoked.
+// A backup loses statuses, uids and the moments of creation. Whatever the order in which it is restored, and however
+// far apart its kinds come, nobody loses anything, and nobody gets back what was revoked.
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	before := []string{"Secret", "ServiceAccount", "RoleBinding"}
@@ -267,10 +268,12 @@ func TestTemplatedAccessDoesNotOutliveARestoredGrant(t *testing.T) {
 	shared := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.prefix + "shared"}}
 	w.create(shared, w.account())
 	reads := rule("", "secrets", "get")
-	bound := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: w.namespace + "-reads"}, Rules: []rbacv1.PolicyRule{reads}}
+	bound := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: w.namespace + "-reads"},
+		Rules: []rbacv1.PolicyRule{reads}}
 	w.create(bound)
 	w.allow("", rule(rbacv1.GroupName, "rolebindings"), reads,
-		rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, Verbs: []string{"bind"}})
+		rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"},
+			Verbs: []string{"bind"}})
 	template := fmt.Sprintf(`
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -289,7 +292,8 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "learner-${us
 	w.lose()
 	w.eventually(func(g Gomega) { g.Expect(w.can(g, learner, shared.Name)).To(BeTrue()) })
 	w.clock.ahead.Add(int64(20 * oneDay))
-	w.restore(kept, "Secret", "ServiceAccount", "RoleBinding", "CompletionPolicy", "CourseCompletion", "Grant", "Institution")
+	w.restore(kept, "Secret", "ServiceAccount", "RoleBinding", "CompletionPolicy", "CourseCompletion", "Grant",
+		"Institution")
 	w.awaitReason(grant, v1alpha1.ReasonEnded)
 	w.eventually(func(g Gomega) { g.Expect(w.can(g, learner, shared.Name)).To(BeFalse()) })
 }

@@ -226,7 +226,8 @@ func TestRevokedSeatFollowsThePolicy(t *testing.T) {
 			w.change(p, func() { p.Spec.Match.Expression = "nonsense(" })
 			w.awaitReason(p, v1alpha1.ReasonInvalidPolicy)
 		}, v1alpha1.ReasonRevokedByCompletion},
-		{"that retains and is deleted", func(w *world, p *v1alpha1.CompletionPolicy) { w.delete(p) }, v1alpha1.ReasonRevokedByCompletion},
+		{"that retains and is deleted", func(w *world, p *v1alpha1.CompletionPolicy) { w.delete(p) },
+			v1alpha1.ReasonRevokedByCompletion},
 		{"that deletes and is deleted", func(w *world, p *v1alpha1.CompletionPolicy) {
 			w.change(p, func() { p.Spec.OnPolicyRemoval = v1alpha1.RemovalDelete })
 			taker := w.grantOf("done", finish(w).Obj())

@@ -68,8 +68,8 @@ func (a *absences) end(grant client.ObjectKey) {
 	delete(a.since, grant)
 }
 
-// awaits returns when to look again for the Grant of a seat, which is not there; zero if it counts as gone. A Grant that
-// was not seen being deleted since the seat was given is one that a backup restores after its seat.
+// awaits returns when to look again for the Grant of a seat, which is not there; zero if it counts as gone. A Grant
+// that was not seen being deleted since the seat was given is one that a backup restores after its seat.
 func (r *SeatPoolReconciler) awaits(
 	ctx context.Context, seat *v1alpha1.Seat, grant client.ObjectKey, now time.Time,
 ) (time.Duration, error) {

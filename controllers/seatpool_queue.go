@@ -37,7 +37,8 @@ const (
 )
 
 // holdBack works out to whom a pool gives no seat yet, and returns when to look again; zero if it gives to everybody.
-func (r *SeatPoolReconciler) holdBack(ctx context.Context, gathered *plan.Pool, key client.ObjectKey) (time.Duration, error) {
+func (r *SeatPoolReconciler) holdBack(ctx context.Context, gathered *plan.Pool, key client.ObjectKey) (time.Duration,
+	error) {
 	after := time.Duration(0)
 	for i := range gathered.Grants {
 		grant := &gathered.Grants[i]
@@ -63,8 +64,8 @@ func (r *SeatPoolReconciler) holdBack(ctx context.Context, gathered *plan.Pool, 
 }
 
 // firstUnplanned returns since when the first of those completions counts that may yet ask for a seat of a pool: a
-// policy with that pool selects them, and the planner has not come to them. After a failover, or in a burst, persons are
-// planned in any order. One that is not planned for long holds nobody up.
+// policy with that pool selects them, and the planner has not come to them. After a failover, or in a burst, persons
+// are planned in any order. One that is not planned for long holds nobody up.
 func (r *SeatPoolReconciler) firstUnplanned(
 	ctx context.Context, gathered *plan.Pool, key client.ObjectKey,
 ) (time.Time, error) {
@@ -92,11 +93,12 @@ func (r *SeatPoolReconciler) firstUnplanned(
 			if r.backlog.planned(completion) {
 				continue
 			}
-			if recorded[v1alpha1.LocalName(completion.Name)] >= event.SendAt || !first.IsZero() && first.Before(event.SentAt.Time) {
+			if recorded[v1alpha1.LocalName(completion.Name)] >= event.SendAt || !first.IsZero() &&
+				first.Before(event.SentAt.Time) {
 				continue
 			}
-			plan := identity{"plan of a CourseCompletion", client.ObjectKeyFromObject(completion)}
-			since := r.witness.lastingSince(plan, 20*unplannedInterval)
+			planned := identity{"plan of a CourseCompletion", client.ObjectKeyFromObject(completion)}
+			since := r.witness.lastingSince(planned, 20*unplannedInterval)
 			if gathered.Now.Sub(since) < r.patience.Planned {
 				first = earlier(first, event.SentAt.Time)
 			}
@@ -168,7 +170,8 @@ func (r *SeatPoolReconciler) tell(
 	status := &pool.Status
 	status.ObservedGeneration = pool.Generation
 	status.Taken, status.Waiting, status.Queue = new(planned.Taken), new(planned.Waiting), planned.Queue
-	verdict := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "seats are given in the order of the queue"}
+	verdict := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
+		Message: "seats are given in the order of the queue"}
 	if planned.Taken > *pool.Spec.Capacity {
 		verdict.Reason = v1alpha1.ReasonCapacityLowered
 		verdict.Message = "more seats are taken than the capacity; nobody is evicted, and none is given until fewer are taken"

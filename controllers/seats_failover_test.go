@@ -5,7 +5,7 @@ Licensed under the Apache License, Version 2.0 (the "License");
 you may not use this file except in compliance with the License.
 You may obtain a copy of the License at
 
-	http://www.apache.org/licenses/LICENSE-2.0
+    http://www.apache.org/licenses/LICENSE-2.0
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS,
@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 package controllers_test
 
 import (
@@ -28,8 +29,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// A standby has full caches when it takes over, and plans persons in any order. The only seat goes to the first of those
-// who came while nobody led, all the same.
+// A standby has full caches when it takes over, and plans persons in any order. The only seat goes to the first of
+// those who came while nobody led, all the same.
 func TestSeatGoesToTheFirstAlsoAfterAFailover(t *testing.T) {
 	t.Parallel()
 	for round := range uint64(4) {

@@ -16,8 +16,8 @@ limitations under the License.
 
 // Package controllers holds the loops of the operator, one file each: institution (tokens to digests), policycompiler
 // (compiles policies, for the others), completionpolicy (what came of that), planner (what a person has), grant (into
-// effect and out of it) and seatpool (who sits where). What to do is decided by package plan; the loops gather, call it,
-// and write. Each divides its workers fairly between the institutions.
+// effect and out of it) and seatpool (who sits where). What to do is decided by package plan; the loops gather, call
+// it, and write. Each divides its workers fairly between the institutions.
 package controllers
 
 import (
@@ -82,15 +82,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := fillCaches(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
-	c, live := mgr.GetClient(), mgr.GetAPIReader()
-	recorder := printableEvents{mgr.GetEventRecorder("completion-controller-manager")}
-	compiler := NewPolicyCompiler(c, options.compile())
-	noted, patience, seen := &plans{}, options.Patience.orDefault(), newWitness(options.Clock)
-	behind := &backlog{}
+	seen := newWitness(options.Clock)
 	if err := seen.watch(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
-	braking := newBrakes(c, live, options.Clock)
 	gauges, err := newBrakeGauges(metrics.Registry)
 	if err != nil {
 		return err
@@ -102,11 +97,31 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := mgr.Add(namespaces); err != nil {
 		return fmt.Errorf("add the cache of namespaces: %w", err)
 	}
+	for _, loop := range loopsOf(mgr, &options, seen, namespaces, gauges) {
+		if err := loop.setup(); err != nil {
+			return fmt.Errorf("set up the %s loop: %w", loop.name, err)
+		}
+	}
+	return nil
+}
+
+// loop is one of the loops, by its name.
+type loop struct {
+	name  string
+	setup func() error
+}
+
+// loopsOf returns the loops with what they share.
+func loopsOf(
+	mgr ctrl.Manager, options *Options, seen *witness, namespaces *namespaceCache, gauges *brakeGauges,
+) []loop {
+	c, live := mgr.GetClient(), mgr.GetAPIReader()
+	recorder := printableEvents{mgr.GetEventRecorder("completion-controller-manager")}
+	compiler := NewPolicyCompiler(c, options.compile())
+	noted, behind, patience := &plans{}, &backlog{}, options.Patience.orDefault()
+	braking := newBrakes(c, live, options.Clock)
 	accounts := apply.NewAccounts(mgr.GetConfig(), mgr.GetRESTMapper(), c, live)
-	loops := []struct {
-		name  string
-		setup func() error
-	}{
+	return []loop{
 		{"institution", func() error {
 			institutions := &InstitutionReconciler{
 				Client: c, Live: live, Namespaces: namespaces, Recorder: recorder, Clock: options.Clock,
@@ -138,12 +153,6 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return pools.SetupWithManager(mgr)
 		}},
 	}
-	for _, loop := range loops {
-		if err := loop.setup(); err != nil {
-			return fmt.Errorf("set up the %s loop: %w", loop.name, err)
-		}
-	}
-	return nil
 }
 
 // fillCaches has every kind cached from the start and not from the first loop that asks for it, so that a standby is

@@ -91,8 +91,8 @@ var errBehind = errors.New("the cache is behind what was written")
 // tellTime is what is left to tell what became of an attempt that took all of its time.
 const tellTime = 10 * time.Second
 
-// toTell returns a context in which a status can still be written where that of the attempt has run out of time: without
-// it, nobody would ever learn why something that hangs does not go on.
+// toTell returns a context in which a status can still be written where that of the attempt has run out of time:
+// without it, nobody would ever learn why something that hangs does not go on.
 func toTell(ctx context.Context) (context.Context, context.CancelFunc) {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return context.WithTimeout(context.WithoutCancel(ctx), tellTime)

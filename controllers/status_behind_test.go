@@ -26,7 +26,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/test/latewatch"
 )
 
-// A cache that shows a completion as it was before may show what its status has to be again: it is written all the same.
+// A cache that shows a completion as it was before may show what its status has to be again: it is written all the
+// same.
 func TestStatusThatIsToBeAsItWasIsWrittenWhereTheCacheIsBehind(t *testing.T) {
 	t.Parallel()
 	w := makeWorld(t)

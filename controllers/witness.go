@@ -41,13 +41,14 @@ type Patience struct {
 	// Absent is for completions, policies and Grants that this process did not see being deleted: somebody deleted them
 	// while it was down, or they are still to be restored. 5 minutes by default.
 	Absent time.Duration
-	// Replaced is for a policy that was deleted: tools replace one by deleting it and making it again. 1 minute by default.
+	// Replaced is for a policy that was deleted: tools replace one by deleting it and making it again. 1 minute by
+	// default.
 	Replaced time.Duration
 	// Restored is for the Seats of Grants that came from a backup: their pools give none to others so long. 2 minutes by
 	// default.
 	Restored time.Duration
-	// Planned is for completions that are still to be planned and come first in the queue for a seat: a fault that holds up
-	// one person is not to hold up everybody. 5 minutes by default.
+	// Planned is for completions that are still to be planned and come first in the queue for a seat: a fault that holds
+	// up one person is not to hold up everybody. 5 minutes by default.
 	Planned time.Duration
 }
 
@@ -55,7 +56,8 @@ func (p Patience) orDefault() Patience {
 	for _, field := range []struct {
 		is *time.Duration
 		by time.Duration
-	}{{&p.Absent, 5 * time.Minute}, {&p.Replaced, time.Minute}, {&p.Restored, 2 * time.Minute}, {&p.Planned, 5 * time.Minute}} {
+	}{{&p.Absent, 5 * time.Minute}, {&p.Replaced, time.Minute}, {&p.Restored, 2 * time.Minute}, {&p.Planned,
+		5 * time.Minute}} {
 		if *field.is == 0 {
 			*field.is = field.by
 		}
@@ -67,8 +69,8 @@ func (p Patience) orDefault() Patience {
 // suspended for one, counts like one that happened while this process was down.
 const deletionsKept = time.Hour
 
-// witness remembers what this process saw, on a standby too: an absence is an order only if a presence went before it. A
-// restart begins anew.
+// witness remembers what this process saw, on a standby too: an absence is an order only if a presence went before it.
+// A restart begins anew.
 type witness struct {
 	clock clock.PassiveClock
 
@@ -202,9 +204,9 @@ func (w *witness) sawDeletion(object client.Object) {
 	}
 }
 
-// deletedUnder returns when an object was seen being deleted, if that was after a Grant was first seen. What was deleted
-// before the Grant was there, as when a namespace is deleted and restored, is no order about it, in whatever order this
-// process is told. All our kinds are versioned together.
+// deletedUnder returns when an object was seen being deleted, if that was after a Grant was first seen. What was
+// deleted before the Grant was there, as when a namespace is deleted and restored, is no order about it, in whatever
+// order this process is told. All our kinds are versioned together.
 func (w *witness) deletedUnder(grant *v1alpha1.Grant, object identity) (time.Time, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -229,8 +231,8 @@ func (w *witness) deletedAfter(object identity, version string) bool {
 	return err == nil && later > 0
 }
 
-// absentSince notes that an object is not there, and returns since when. What was not looked for in a long time may have
-// been there meanwhile.
+// absentSince notes that an object is not there, and returns since when. What was not looked for in a long time may
+// have been there meanwhile.
 func (w *witness) absentSince(object identity) time.Time {
 	return w.lastingSince(object, deletionsKept)
 }
@@ -256,9 +258,9 @@ func (w *witness) present(object identity) {
 	delete(w.absent, object)
 }
 
-// foreign reports whether a Grant came into the cluster in another way than the planner's or a person's: it is planned, or
-// has been under the operator's care before, since it has the finalizer, yet nobody has looked at it. So it comes from a
-// backup; or it was made by a process that ended before it could look, which the same caution does no harm to.
+// foreign reports whether a Grant came into the cluster in another way than the planner's or a person's: it is planned,
+// or has been under the operator's care before, since it has the finalizer, yet nobody has looked at it. So it comes
+// from a backup; or it was made by a process that ended before it could look, which the same caution does no harm to.
 func (w *witness) foreign(grant *v1alpha1.Grant) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -5,7 +5,7 @@ Licensed under the Apache License, Version 2.0 (the "License");
 you may not use this file except in compliance with the License.
 You may obtain a copy of the License at
 
-	http://www.apache.org/licenses/LICENSE-2.0
+    http://www.apache.org/licenses/LICENSE-2.0
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS,
@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 package webhookserver
 
 import (
@@ -26,16 +27,16 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// replacePatience is for how long the tokens of an Institution that was deleted are asked to try again: whoever replaces
-// one by force deletes it and makes it again.
+// replacePatience is for how long the tokens of an Institution that was deleted are asked to try again: whoever
+// replaces one by force deletes it and makes it again.
 const replacePatience = time.Minute
 
-// unsettled knows whose tokens cannot be judged for the moment: those of an Institution that nobody has read the Secrets
-// of yet, and those that an Institution accepted until it was deleted a moment ago. A refusal would be for good, and the
-// sender may be right.
+// unsettled knows whose tokens cannot be judged for the moment: those of an Institution that nobody has read the
+// Secrets of yet, and those that an Institution accepted until it was deleted a moment ago. A refusal would be for
+// good, and the sender may be right.
 //
-// Of the latter only who has such a token learns anything. Of the former anybody does who asks for its id in the moments
-// until its tokens are read: that there is an Institution of that id, and nothing about its tokens.
+// Of the latter only who has such a token learns anything. Of the former anybody does who asks for its id in the
+// moments until its tokens are read: that there is an Institution of that id, and nothing about its tokens.
 type unsettled struct {
 	clock clock.PassiveClock
 
@@ -54,7 +55,8 @@ type knownToken struct {
 }
 
 func newUnsettled(c clock.PassiveClock) *unsettled {
-	return &unsettled{clock: c, unread: map[v1alpha1.PlatformID]map[client.ObjectKey]bool{}, tokens: map[string]knownToken{}}
+	return &unsettled{clock: c, unread: map[v1alpha1.PlatformID]map[client.ObjectKey]bool{},
+		tokens: map[string]knownToken{}}
 }
 
 // saw notes an Institution as it is.
@@ -100,8 +102,8 @@ func (u *unsettled) read(id v1alpha1.PlatformID, key client.ObjectKey) {
 	}
 }
 
-// covers reports whether it cannot be told yet that a token is wrong. Both are looked up whatever the first one says, so
-// that the time tells nothing.
+// covers reports whether it cannot be told yet that a token is wrong. Both are looked up whatever the first one says,
+// so that the time tells nothing.
 func (u *unsettled) covers(id v1alpha1.PlatformID, digest string) bool {
 	if u == nil {
 		return false

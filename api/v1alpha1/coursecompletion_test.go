@@ -118,7 +118,7 @@ func TestCourseCompletionRules(t *testing.T) {
 		{"another user", []edit{{"spec.user.id", int64(9)}}, []string{"user.id is immutable"}},
 	})
 	const backOnly = "event.firstSentAt moves back only"
-	checkUpdates(t, edited(t, completion(1, 2, 3, 4), []edit{{first, "2026-02-01T13:00:00Z"}}), []rule{
+	checkUpdates(t, edited(t, completion(1, 2, 3, 5), []edit{{first, "2026-02-01T13:00:00Z"}}), []rule{
 		{"an earlier firstSentAt", []edit{{first, "2026-02-01T12:59:59Z"}}, nil},
 		{"a later firstSentAt", []edit{{first, "2026-02-01T13:00:01Z"}}, []string{backOnly}},
 		{"no firstSentAt any more", []edit{{first, nil}}, []string{backOnly}},

@@ -171,9 +171,9 @@ type InstitutionSpec struct {
 	// +optional
 	Privacy PrivacySpec `json:"privacy,omitzero"`
 
-	// retentionDays is the number of days, each of 24 hours, that a CourseCompletion stays after its creation. Its deletion
-	// ends no grant. A Grant that has ended stays until its last completion has gone, and as long again. Unset: both stay
-	// for ever.
+	// retentionDays is the number of days, each of 24 hours, that a CourseCompletion stays after its creation. Its
+	// deletion ends no grant. A Grant that has ended stays until its last completion has gone, and as long again. Unset:
+	// both stay for ever.
 	//
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
@@ -345,8 +345,8 @@ type InstitutionStatus struct {
 }
 
 // Institution is a customer of the learning platform: a school or a company whose deliveries are taken. It lives in a
-// namespace of its own, together with its tokens, completions, policies, grants and pools. That namespace has to allow it,
-// by the annotations completions.lxp.dev/institution-id and completions.lxp.dev/namespace-prefix.
+// namespace of its own, together with its tokens, completions, policies, grants and pools. That namespace has to allow
+// it, by the annotations completions.lxp.dev/institution-id and completions.lxp.dev/namespace-prefix.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -71,8 +71,9 @@ type GrantRevokedNamespace struct {
 	Name string `json:"name,omitempty"`
 }
 
-// GrantRevocation is what a completion revokes from the holder. It is subtracted from every Grant of the holder for which
-// there is no cause later in the order than this completion, or, where a person made the Grant, which is not newer.
+// GrantRevocation is what a completion revokes from the holder. It is subtracted from every Grant of the holder for
+// which there is no cause later in the order than this completion, or, where a person made the Grant, which is not
+// newer.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.seats) || has(self.namespaces)",message="set seats or namespaces"
 type GrantRevocation struct {

@@ -55,8 +55,8 @@ const (
 	// that status.brake names; any other value releases nothing.
 	AnnotationReleaseBrake = GroupName + "/release-brake"
 	// AnnotationInstitutionID and AnnotationNamespacePrefix, on a namespace, say which Institution may live in it: its
-	// spec.id and its spec.namespacePrefix. Whoever may change the Namespace object decides, which the admin of a namespace
-	// may not.
+	// spec.id and its spec.namespacePrefix. Whoever may change the Namespace object decides, which the admin of a
+	// namespace may not.
 	AnnotationInstitutionID   = GroupName + "/institution-id"
 	AnnotationNamespacePrefix = GroupName + "/namespace-prefix"
 	// FinalizerGrant holds a Grant until what it must revoke is revoked.
@@ -170,8 +170,8 @@ const (
 	ApprovalManual Approval = "Manual"
 )
 
-// Lifetime bounds an entitlement; the earliest bound counts. An enrollment that turns inactive always ends it. In a Grant
-// that was made by hand only graceDays counts.
+// Lifetime bounds an entitlement; the earliest bound counts. An enrollment that turns inactive always ends it. In a
+// Grant that was made by hand only graceDays counts.
 type Lifetime struct {
 	// enrollmentExpiry says whether the entitlement ends with the last day of the enrollment (Follow) or not (Ignore).
 	//

@@ -100,7 +100,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.allowWorkloadObjects, "allow-workload-objects", false,
 		"Let the objects of policies and grants be pods, and the kinds of Kubernetes that make pods.")
 	flags.StringVar(&o.objectKinds, "object-kinds", "",
-		"Further kinds that objects of policies and grants may have, such as Certificate.cert-manager.io, separated by commas.")
+		"Further kinds that objects of policies and grants may have, such as Certificate.cert-manager.io, separated "+
+			"by commas.")
 	flags.StringVar(&o.objectNamespaces, "object-namespaces", "",
 		"Namespaces that objects may go into beside an institution's own and those that it grants, separated by commas.")
 	flags.StringVar(&o.networkIsolationCap, "network-isolation-cap", string(plan.DefaultNetworkIsolationCap),
@@ -108,7 +109,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.labelDomains, "namespace-label-domains", "",
 		"Domains that labels and annotations of granted namespaces may have, such as example.com, separated by commas.")
 	flags.StringVar(&o.defaultQuota, "default-quota", apply.DefaultQuota,
-		"The quota of granted namespaces for every resource that a policy does not bound, so that nobody fills the cluster's "+
+		"The quota of granted namespaces for every resource that a policy does not bound, so that nobody fills the "+
+			"cluster's "+
 			"store; empty for none.")
 	flags.StringVar(&o.otlpEndpoint, "otlp-endpoint", "",
 		"The URL of a collector that takes traces as OTLP over gRPC, such as http://collector:4317. Empty: no tracing.")
@@ -250,8 +252,8 @@ func (o *options) limits() plan.Limits {
 }
 
 // list returns what is between the commas of a flag.
-func list(flag string) []string {
-	return strings.FieldsFunc(flag, func(r rune) bool { return r == ',' || r == ' ' })
+func list(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func (o *options) newManager(

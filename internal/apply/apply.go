@@ -17,9 +17,9 @@ limitations under the License.
 // Package apply puts what a Grant says into the cluster, and takes it away again. It takes no decision: what is to be,
 // and when, is worked out by package plan.
 //
-// It never takes over what it did not make: everything carries the owner label of its Grant, the first write of an object
-// is one that fails where something of that name exists, and later writes and deletions carry the uid. What the Grant
-// did not record by its uid is its own only as long as nobody else can set that label.
+// It never takes over what it did not make: everything carries the owner label of its Grant, the first write of an
+// object is one that fails where something of that name exists, and later writes and deletions carry the uid. What the
+// Grant did not record by its uid is its own only as long as nobody else can set that label.
 package apply
 
 import (
@@ -95,7 +95,8 @@ type FullError struct{ Entries int }
 
 // Error says what to do.
 func (e *FullError) Error() string {
-	return fmt.Sprintf("the grant would have %d objects, and at most %d can be kept account of: namespaces that it no longer "+
+	return fmt.Sprintf("the grant would have %d objects, and at most %d can be kept account of: namespaces that it "+
+		"no longer "+
 		"says are still its own (status.inventory lists them); delete them, or take their label %s off to keep them",
 		e.Entries, maxInventory, v1alpha1.LabelGrant)
 }

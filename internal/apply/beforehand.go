@@ -31,8 +31,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 )
 
-// TryBounds returns the API server's reason to refuse the quota or the limits of a namespace for good, if it would. They
-// are sent to another namespace, without being stored.
+// TryBounds returns the API server's reason to refuse the quota or the limits of a namespace for good, if it would.
+// They are sent to another namespace, without being stored.
 func TryBounds(ctx context.Context, c client.Client, namespace string, ns *v1alpha1.GrantedNamespace) error {
 	metadata := metav1.ObjectMeta{Namespace: namespace, GenerateName: "completion-tried-"}
 	var tried []client.Object

@@ -53,8 +53,8 @@ type OwnerLabel struct {
 }
 
 // NewOwnerLabel returns an OwnerLabel that looks at the API server, and not at a cache.
-func NewOwnerLabel(live client.Reader, clock clock.PassiveClock) *OwnerLabel {
-	return &OwnerLabel{live: live, clock: clock}
+func NewOwnerLabel(live client.Reader, c clock.PassiveClock) *OwnerLabel {
+	return &OwnerLabel{live: live, clock: c}
 }
 
 // Doubt returns why the label alone does not show whose an object is; empty while the admission policy is in place.

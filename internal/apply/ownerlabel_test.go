@@ -29,7 +29,8 @@ import (
 )
 
 // shipped returns the policy and the binding that config/admission installs.
-func shipped(t *testing.T) (*admissionv1.ValidatingAdmissionPolicySpec, *admissionv1.ValidatingAdmissionPolicyBindingSpec) {
+func shipped(t *testing.T) (*admissionv1.ValidatingAdmissionPolicySpec,
+	*admissionv1.ValidatingAdmissionPolicyBindingSpec) {
 	t.Helper()
 	g := NewWithT(t)
 	text, err := os.ReadFile(filepath.Join("..", "..", "config", "admission", "owner_label.yaml"))
@@ -59,8 +60,9 @@ func TestOwnerLabelIsBelievedUnderTheShippedPolicy(t *testing.T) {
 func TestOwnerLabelIsNotBelievedUnderAWeakerPolicy(t *testing.T) {
 	some := &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
 	for name, weaken := range map[string]func(*admissionv1.ValidatingAdmissionPolicySpec){
-		"failures are ignored": func(p *admissionv1.ValidatingAdmissionPolicySpec) { p.FailurePolicy = new(admissionv1.Ignore) },
-		"no rules":             func(p *admissionv1.ValidatingAdmissionPolicySpec) { p.MatchConstraints = nil },
+		"failures are " +
+			"ignored": func(p *admissionv1.ValidatingAdmissionPolicySpec) { p.FailurePolicy = new(admissionv1.Ignore) },
+		"no rules": func(p *admissionv1.ValidatingAdmissionPolicySpec) { p.MatchConstraints = nil },
 		"some namespaces only": func(p *admissionv1.ValidatingAdmissionPolicySpec) {
 			p.MatchConstraints.NamespaceSelector = some
 		},

@@ -37,7 +37,8 @@ func TestDefaultQuotaBoundsWhatLearnersMakeMost(t *testing.T) {
 	g := NewWithT(t)
 	list, err := ParseQuota(DefaultQuota)
 	g.Expect(err).NotTo(HaveOccurred())
-	for _, name := range []string{"count/configmaps", "count/secrets", "count/services", "count/pods", "requests.storage"} {
+	for _, name := range []string{"count/configmaps", "count/secrets", "count/services", "count/pods",
+		"requests.storage"} {
 		g.Expect(list).To(HaveKey(corev1.ResourceName(name)))
 	}
 }
@@ -49,16 +50,19 @@ func TestQuotaOfTheInstallationIsRead(t *testing.T) {
 		// fails is empty where it is fine.
 		fails string
 	}{
-		"nothing":            {text: "", want: corev1.ResourceList{}},
-		"two":                {text: "count/pods=10, requests.storage=5Gi", want: quantities(map[string]string{"count/pods": "10", "requests.storage": "5Gi"})},
-		"a class of storage": {text: "fast.storageclass.storage.k8s.io/requests.storage=1Gi", want: quantities(map[string]string{"fast.storageclass.storage.k8s.io/requests.storage": "1Gi"})},
-		"a device":           {text: "requests.nvidia.com/gpu=0", want: quantities(map[string]string{"requests.nvidia.com/gpu": "0"})},
-		"no quantity":        {text: "count/pods", fails: "such as"},
-		"an odd quantity":    {text: "count/pods=many", fails: "quantity"},
-		"less than nothing":  {text: "count/pods=-1", fails: "quantity"},
-		"half a pod":         {text: "count/pods=500m", fails: "whole number"},
-		"no such resource":   {text: "pots=1", fails: "such as"},
-		"twice":              {text: "count/pods=1,count/pods=2", fails: "twice"},
+		"nothing": {text: "", want: corev1.ResourceList{}},
+		"two": {text: "count/pods=10, requests.storage=5Gi",
+			want: quantities(map[string]string{"count/pods": "10", "requests.storage": "5Gi"})},
+		"a class of storage": {text: "fast.storageclass.storage.k8s.io/requests.storage=1Gi",
+			want: quantities(map[string]string{"fast.storageclass.storage.k8s.io/requests.storage": "1Gi"})},
+		"a device": {text: "requests.nvidia.com/gpu=0",
+			want: quantities(map[string]string{"requests.nvidia.com/gpu": "0"})},
+		"no quantity":       {text: "count/pods", fails: "such as"},
+		"an odd quantity":   {text: "count/pods=many", fails: "quantity"},
+		"less than nothing": {text: "count/pods=-1", fails: "quantity"},
+		"half a pod":        {text: "count/pods=500m", fails: "whole number"},
+		"no such resource":  {text: "pots=1", fails: "such as"},
+		"twice":             {text: "count/pods=1,count/pods=2", fails: "twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ParseQuota(tc.text)
@@ -77,10 +81,14 @@ func TestQuotaOfTheInstallationIsRead(t *testing.T) {
 func TestPolicyHasTheLastWordOnAResource(t *testing.T) {
 	defaults := quantities(map[string]string{"count/pods": "50", "count/secrets": "50", "requests.storage": "20Gi"})
 	for name, tc := range map[string]struct{ quota, want corev1.ResourceList }{
-		"no quota":        {nil, defaults},
-		"another":         {quantities(map[string]string{"requests.cpu": "1"}), quantities(map[string]string{"requests.cpu": "1", "count/pods": "50", "count/secrets": "50", "requests.storage": "20Gi"})},
-		"the same":        {quantities(map[string]string{"count/pods": "100"}), quantities(map[string]string{"count/pods": "100", "count/secrets": "50", "requests.storage": "20Gi"})},
-		"by another name": {quantities(map[string]string{"pods": "100"}), quantities(map[string]string{"pods": "100", "count/secrets": "50", "requests.storage": "20Gi"})},
+		"no quota": {nil, defaults},
+		"another": {quantities(map[string]string{"requests.cpu": "1"}),
+			quantities(map[string]string{
+				"requests.cpu": "1", "count/pods": "50", "count/secrets": "50", "requests.storage": "20Gi"})},
+		"the same": {quantities(map[string]string{"count/pods": "100"}),
+			quantities(map[string]string{"count/pods": "100", "count/secrets": "50", "requests.storage": "20Gi"})},
+		"by another name": {quantities(map[string]string{"pods": "100"}), quantities(map[string]string{"pods": "100",
+			"count/secrets": "50", "requests.storage": "20Gi"})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, withDefaults(tc.quota, defaults)); diff != "" {

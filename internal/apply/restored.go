@@ -5,7 +5,7 @@ Licensed under the Apache License, Version 2.0 (the "License");
 you may not use this file except in compliance with the License.
 You may obtain a copy of the License at
 
-	http://www.apache.org/licenses/LICENSE-2.0
+    http://www.apache.org/licenses/LICENSE-2.0
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS,
@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 package apply
 
 import (
@@ -21,8 +22,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// Recorded reports whether the status of a Grant records every templated object that the Grant says. It is what a backup
-// loses, and nothing else finds an object that no cache shows.
+// Recorded reports whether the status of a Grant records every templated object that the Grant says. It is what a
+// backup loses, and nothing else finds an object that no cache shows.
 func Recorded(grant *v1alpha1.Grant) bool {
 	objects, err := templatedOf(grant)
 	if err != nil {

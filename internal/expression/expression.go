@@ -170,14 +170,14 @@ func (t *Template) Literal() (string, bool) {
 
 // Start returns the text before the first expression.
 func (t *Template) Start() string {
-	start := ""
+	var start strings.Builder
 	for _, p := range t.parts {
 		if p.expression != nil {
 			break
 		}
-		start += p.literal
+		start.WriteString(p.literal)
 	}
-	return start
+	return start.String()
 }
 
 // Eval returns what the template yields: where it is one whole expression a value of its type (nil, bool, int64,

@@ -30,9 +30,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 )
 
-// agedTurn is which turn goes to the tenant that is next whatever the priority of its work, and which of its own turns a
-// tenant spends on what has waited for longest: what is urgent somewhere all the time would otherwise let the rest wait
-// for ever.
+// agedTurn is which turn goes to the tenant that is next whatever the priority of its work, and which of its own turns
+// a tenant spends on what has waited for longest: what is urgent somewhere all the time would otherwise let the rest
+// wait for ever.
 const agedTurn = 4
 
 // Options say how a queue divides the work.

@@ -273,7 +273,7 @@ func TestShutDown(t *testing.T) {
 
 // The metrics are those that controller-runtime's own queues have.
 func TestMetrics(t *testing.T) {
-	own := priorityqueue.New("theirs", func(o *priorityqueue.Opts[string]) {})
+	own := priorityqueue.New("theirs", func(*priorityqueue.Opts[string]) {})
 	t.Cleanup(own.ShutDown)
 	q := New(Options[string]{Name: "ours", Tenant: func(key string) string { return key[:1] }})
 	t.Cleanup(q.ShutDown)

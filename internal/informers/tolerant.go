@@ -20,6 +20,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -199,9 +200,7 @@ func (d *decoder) standIn(data []byte, why error) (runtime.Object, error) {
 
 func annotate(object metav1.Object, why string) {
 	annotations := map[string]string{}
-	for key, value := range object.GetAnnotations() {
-		annotations[key] = value
-	}
+	maps.Copy(annotations, object.GetAnnotations())
 	annotations[annotationUndecodable] = why
 	object.SetAnnotations(annotations)
 }

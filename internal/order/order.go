@@ -38,8 +38,8 @@ type Key struct {
 }
 
 // Of returns the key of a delivery, recomputed from what is stored. What the receiver added (the moment in the zone,
-// that of the first delivery, the delivery id and its warnings) does not count: an institution that corrects its time zone does not make every
-// repetition a newer delivery.
+// that of the first delivery, the delivery id and its warnings) does not count: an institution that corrects its time
+// zone does not make every repetition a newer delivery.
 func Of(spec *v1alpha1.CourseCompletionSpec) Key {
 	said := *spec
 	said.Event.SentAt, said.Event.FirstSentAt = metav1.Time{}, nil

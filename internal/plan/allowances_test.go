@@ -83,7 +83,8 @@ func TestNetworkIsolationIsCapped(t *testing.T) {
 		least, asked v1alpha1.NetworkIsolation
 		fits         bool
 	}{
-		{"", none, false}, {"", ingress, true}, {"", both, true}, {none, none, true}, {both, ingress, false}, {both, both, true},
+		{"", none, false}, {"", ingress, true}, {"", both, true}, {none, none, true}, {both, ingress, false}, {both, both,
+			true},
 	} {
 		limits, want := testLimits, ""
 		limits.NetworkIsolationCap = tc.least

@@ -23,8 +23,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// Unprefixed returns which namespaces cannot get a name of an institution with this prefix, whatever the delivery. It is
-// for a policy that is Ready.
+// Unprefixed returns which namespaces cannot get a name of an institution with this prefix, whatever the delivery. It
+// is for a policy that is Ready.
 func (p *Policy) Unprefixed(prefix string) []Fault {
 	var faults []Fault
 	for i := range p.namespaces {

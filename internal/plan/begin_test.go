@@ -83,7 +83,8 @@ func TestLossOf(t *testing.T) {
 // The release of an older trip lets nothing pass that nobody would have lost when it was released.
 func TestTakesAreKnownFromWhenTheyWouldBeLost(t *testing.T) {
 	t.Parallel()
-	planned, before, looked := noon.Add(-9*day), noon.Add(-time.Hour), metav1.Condition{Type: v1alpha1.ConditionRevocationsComplete}
+	planned, before, looked := noon.Add(-9*day), noon.Add(-time.Hour),
+		metav1.Condition{Type: v1alpha1.ConditionRevocationsComplete}
 	for name, tc := range map[string]struct {
 		edit func(*v1alpha1.Grant)
 		want time.Time

@@ -64,8 +64,8 @@ func causeOf(
 	return cause
 }
 
-// end lets a cause end at a moment, unless it ends sooner already. The last moment that the API holds is no end: it is how
-// "for ever" is said.
+// end lets a cause end at a moment, unless it ends sooner already. The last moment that the API holds is no end: it is
+// how "for ever" is said.
 func end(cause *v1alpha1.GrantCause, at time.Time, why v1alpha1.CauseEnd) {
 	// The API keeps whole seconds.
 	at = at.UTC().Truncate(time.Second)
@@ -83,8 +83,8 @@ func untilOf(lifetime v1alpha1.Lifetime, zone *time.Location) (time.Time, bool) 
 	return endOfDay(lifetime.Until, zone)
 }
 
-// endOfDay returns the first moment after a day, yyyy-MM-dd, in a zone. It reports false for what is no day, and for the
-// last day of the calendar, which is how many platforms say that an enrollment never expires.
+// endOfDay returns the first moment after a day, yyyy-MM-dd, in a zone. It reports false for what is no day, and for
+// the last day of the calendar, which is how many platforms say that an enrollment never expires.
 func endOfDay(date string, zone *time.Location) (time.Time, bool) {
 	last, err := time.ParseInLocation(time.DateOnly, date, time.UTC)
 	next := last.AddDate(0, 0, 1)

@@ -170,11 +170,13 @@ func SystemNamespace(name string) bool {
 		strings.HasPrefix(name, "openshift-")
 }
 
-const notAKey = "the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an optional DNS " +
+const notAKey = "the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an " +
+	"optional DNS " +
 	"prefix and '/'"
 
-// checkNamespaceKeys checks the keys of a granted namespace's labels or annotations. Much software trusts a namespace by
-// what it carries: so a key may have no domain, or one that the installation allows, or be one of those that are free.
+// checkNamespaceKeys checks the keys of a granted namespace's labels or annotations. Much software trusts a namespace
+// by what it carries: so a key may have no domain, or one that the installation allows, or be one of those that are
+// free.
 func checkNamespaceKeys[V any](l Limits, keyed map[string]V, path string, free ...string) []Fault {
 	var faults []Fault
 	for key := range keyed {

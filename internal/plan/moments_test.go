@@ -54,11 +54,13 @@ func TestAfter(t *testing.T) {
 
 // extremes are the days, and the moments, at which arithmetic goes wrong.
 var (
-	extremeDays = []string{"", "0001-01-01", "0001-12-31", "1600-02-29", "1969-12-31", "2018-11-03", "2024-02-29", "2038-01-19",
+	extremeDays = []string{"", "0001-01-01", "0001-12-31", "1600-02-29", "1969-12-31", "2018-11-03", "2024-02-29",
+		"2038-01-19",
 		"2262-04-12", "9998-12-31", "9999-11-30", "9999-12-01", "9999-12-02", "9999-12-30", "9999-12-31"}
 	extremeMoments = []string{"0001-01-02 00:00:00", "1582-10-15 12:00:00", "2018-11-04 00:30:00", "2024-02-29 23:59:59",
 		"2262-04-11 23:47:17", "9999-12-30 23:59:59"}
-	extremeZones = []string{"UTC", "America/Sao_Paulo", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu", "Africa/Monrovia"}
+	extremeZones = []string{"UTC", "America/Sao_Paulo", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu",
+		"Africa/Monrovia"}
 )
 
 // moments calls with each time in an object, as the API gets it.
@@ -105,7 +107,8 @@ func TestNoDateLeavesWhatTheAPIHolds(t *testing.T) {
 		}
 		first, then, sent := pick(extremeDays), pick(extremeDays), pick(extremeMoments)
 		maxDays, grace := []int32{0, 1, 36500}[random.IntN(3)], []int32{0, 30, 3650}[random.IntN(3)]
-		what := fmt.Sprintf("expires %q, then %q, sent %s in %s, maxDays %d, graceDays %d", first, then, sent, zone, maxDays, grace)
+		what := fmt.Sprintf("expires %q, then %q, sent %s in %s, maxDays %d, graceDays %d", first, then, sent, zone,
+			maxDays, grace)
 		w := newWorld(t, namespacePolicy(func(s *v1alpha1.CompletionPolicySpec) {
 			s.Lifetime.MaxDays, s.Lifetime.GraceDays = maxDays, new(grace)
 		}))

@@ -38,7 +38,8 @@ var workloads = map[string][]string{
 // harmless are the kinds that templated objects may have everywhere: none of them runs programs, by itself or by a
 // controller that many clusters have. What a kind of others does nobody can know here, so an installation allows each.
 var harmless = map[string][]string{
-	"":                          {"ConfigMap", "Secret", "Service", "ServiceAccount", "PersistentVolumeClaim", "ResourceQuota", "LimitRange"},
+	"": {"ConfigMap", "Secret", "Service", "ServiceAccount", "PersistentVolumeClaim",
+		"ResourceQuota", "LimitRange"},
 	"networking.k8s.io":         {"NetworkPolicy", "Ingress"},
 	"rbac.authorization.k8s.io": {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"},
 	"policy":                    {"PodDisruptionBudget"},
@@ -190,9 +191,9 @@ func (l Limits) checkKind(object map[string]any, path string) []Fault {
 	return nil
 }
 
-// checkBinding checks to whom a RoleBinding or ClusterRoleBinding gives access: to those that spec.namespaces could give it
-// to. Of a template, what holds an expression is looked at once it is rendered, and ServiceAccounts once the prefix is
-// known.
+// checkBinding checks to whom a RoleBinding or ClusterRoleBinding gives access: to those that spec.namespaces could
+// give it to. Of a template, what holds an expression is looked at once it is rendered, and ServiceAccounts once the
+// prefix is known.
 func (l Limits) checkBinding(object map[string]any, path string, reach reach, template bool) []Fault {
 	apiVersion, _ := object["apiVersion"].(string)
 	kind, _ := object["kind"].(string)
@@ -237,8 +238,9 @@ func (l Limits) checkBound(subject map[string]any, path string, reach reach, tem
 	}
 	namespace, known := text("namespace")
 	if kind == "ServiceAccount" && known && reach.site.Prefix != "" && !reach.own(namespace) {
-		faults = append(faults, Fault{path + ".namespace", "it is not of this institution: access goes to ServiceAccounts of " +
-			"the institution's own namespace, and of those that it grants"})
+		faults = append(faults, Fault{path + ".namespace",
+			"it is not of this institution: access goes to ServiceAccounts of " +
+				"the institution's own namespace, and of those that it grants"})
 	}
 	return faults
 }

@@ -97,8 +97,8 @@ func (p *Policy) Objects() []ObjectOutline {
 	return outlines
 }
 
-// Misplaced returns which objects go into namespaces, or give access to ServiceAccounts, that are not for them, as far as that is known before anything is
-// rendered. It is for a policy that is Ready, in an institution with this prefix.
+// Misplaced returns which objects go into namespaces, or give access to ServiceAccounts, that are not for them, as far
+// as that is known before anything is rendered. It is for a policy that is Ready, in an institution with this prefix.
 func (p *Policy) Misplaced(prefix string) []Fault {
 	reach := reach{site: Site{Namespace: p.namespace, Prefix: prefix}, foreign: p.limits.ObjectNamespaces}
 	for i := range p.namespaces {

@@ -22,8 +22,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// A policy that is not compiled yet says nothing: neither that it was removed, nor that it no longer matches, nor what it
-// grants by now. What else ends still ends.
+// A policy that is not compiled yet says nothing: neither that it was removed, nor that it no longer matches, nor what
+// it grants by now. What else ends still ends.
 func TestPendingPolicy(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

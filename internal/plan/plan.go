@@ -346,8 +346,8 @@ func (p *planning) policyRemoved(policy *Policy, spec *v1alpha1.GrantSpec) bool 
 	return policy == nil && !p.Awaited[string(spec.Policy)]
 }
 
-// bounded orders causes by name. Where there are more than a Grant can record it keeps those that are needed, then those
-// that entitle, and of the others the newest.
+// bounded orders causes by name. Where there are more than a Grant can record it keeps those that are needed, then
+// those that entitle, and of the others the newest.
 func (p *planning) bounded(causes []v1alpha1.GrantCause, needed map[v1alpha1.LocalName]bool) []v1alpha1.GrantCause {
 	byName := func(a, b v1alpha1.GrantCause) int { return strings.Compare(string(a.Completion), string(b.Completion)) }
 	slices.SortFunc(causes, byName)
@@ -418,8 +418,8 @@ func causeNamed(spec *v1alpha1.GrantSpec, completion string) *v1alpha1.GrantCaus
 	return &spec.Causes[i]
 }
 
-// ends works out when access ends, which is when the causes no longer entitle, and when the data goes. The grace days count
-// from when an end is first known if it lies in the past by then, so that nobody loses data without them.
+// ends works out when access ends, which is when the causes no longer entitle, and when the data goes. The grace days
+// count from when an end is first known if it lies in the past by then, so that nobody loses data without them.
 func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
 	spec.AccessEndsAt, spec.EndKnownAt, spec.DataEndsAt = nil, nil, nil
 	last := lastEnd(spec)

@@ -5,7 +5,7 @@ Licensed under the Apache License, Version 2.0 (the "License");
 you may not use this file except in compliance with the License.
 You may obtain a copy of the License at
 
-	http://www.apache.org/licenses/LICENSE-2.0
+    http://www.apache.org/licenses/LICENSE-2.0
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS,
@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 package plan
 
 import (
@@ -67,12 +68,14 @@ func costly() []struct {
 			"the expression costs too much: lists and maps are nested too deep"},
 		{"nested lists", annotated(8, 32, deepLiteral("[", "]", 60)),
 			"the expression costs too much: lists and maps are nested too deep"},
-		{"a type that macros double", annotated(1, 1, "${[1].map(x, "+doubled+").map(x, "+doubled+").map(x, "+doubled+").size()}"),
+		{"a type that macros double", annotated(1, 1,
+			"${[1].map(x, "+doubled+").map(x, "+doubled+").map(x, "+doubled+").size()}"),
 			"the expression costs too much: lists and maps are nested too deep"},
 		{"many empty maps", annotated(1, 1, "${["+strings.Repeat("{},", 600)+"{}].size()}"),
 			"the expression costs too much: it has more than 256"},
 		{"32 KB of searches", annotated(2, 8, strings.Repeat(search, 7)), "costs too much"},
-		{"many cheap searches", annotated(8, 32, strings.Repeat("${user.id > 0 && event.name.matches('[a-f]+z') ? 'a' : 'b'}", 3)),
+		{"many cheap searches", annotated(8, 32, strings.Repeat("${user.id > 0 && event.name.matches('[a-f]+z') ? 'a' "+
+			": 'b'}", 3)),
 			"the policy costs too much: its expressions cost more than"},
 		{"many expressions", annotated(8, 32, "${user.id}${user.id}${user.id}"),
 			"the policy costs too much: more than 512 expressions"},
@@ -112,8 +115,8 @@ func TestCostlyPoliciesAreRefused(t *testing.T) {
 	}
 }
 
-// The most expensive policy that is allowed costs a completion no more than the bound, and so does one whose expressions
-// are cheap over the texts that the compiler tries.
+// The most expensive policy that is allowed costs a completion no more than the bound, and so does one whose
+// expressions are cheap over the texts that the compiler tries.
 func TestRenderingIsBounded(t *testing.T) {
 	policy := annotated(8, 12, "${course.name.size() == 3 ? ["+strings.Repeat("1,", 200)+"1].map(x, x + 1).size() : 1}")
 	compiled := Compile(policy, allKept, testLimits)
@@ -144,7 +147,8 @@ func TestHonestPoliciesFit(t *testing.T) {
 		ns.Access = []v1alpha1.AccessTemplate{{ClusterRole: "edit", Subjects: []v1alpha1.SubjectTemplate{
 			{Kind: v1alpha1.SubjectUser, Name: "oidc:${user.email.lowerAscii()}"}}}}
 	}
-	policy.Spec.Match.Expression = "user.email.endsWith('@example.edu') && course.name.matches('^[A-Z]+[0-9]{3} .*(lab|Lab)$')"
+	policy.Spec.Match.Expression = "user.email.endsWith('@example.edu') && course.name.matches('^[A-Z]+[0-9]{3} " +
+		".*(lab|Lab)$')"
 	compiled := Compile(policy, allKept, testLimits)
 	if !compiled.Ready() {
 		t.Error(compiled.Message())

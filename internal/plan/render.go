@@ -57,8 +57,8 @@ func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) (*granted, er
 	return rendered, nil
 }
 
-// metered returns the variables of a completion for one evaluation of everything in a policy. That it costs no more than
-// is allowed was tried when the policy was compiled, but only over one completion.
+// metered returns the variables of a completion for one evaluation of everything in a policy. That it costs no more
+// than is allowed was tried when the policy was compiled, but only over one completion.
 func metered(completion *v1alpha1.CourseCompletionSpec) expression.Variables {
 	values := expression.VariablesOf(completion)
 	values.Meter = &expression.Meter{}

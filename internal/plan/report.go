@@ -74,8 +74,8 @@ func (c *CompletionPlan) Refuse(refused map[string]string) {
 	}
 }
 
-// PolicyFault is what failed of a policy on a completion that is not told so: its courseIDs do not select it, or it has a
-// Grant, which that takes nothing of.
+// PolicyFault is what failed of a policy on a completion that is not told so: its courseIDs do not select it, or it has
+// a Grant, which that takes nothing of.
 type PolicyFault struct {
 	Policy, Completion string
 	Err                error
@@ -113,8 +113,8 @@ func (p *planning) report(policy *Policy, candidates []candidate, planned *Plann
 	}
 }
 
-// reportRetained adds the rows of a Grant whose policy has gone: a policy that goes and takes nothing away is no concern
-// of those who have what it granted.
+// reportRetained adds the rows of a Grant whose policy has gone: a policy that goes and takes nothing away is no
+// concern of those who have what it granted.
 func (p *planning) reportRetained(candidates []candidate, planned *Planned) {
 	for _, c := range candidates {
 		if cause := causeNamed(&planned.Spec, c.completion.Name); cause != nil {

@@ -100,7 +100,8 @@ func standing(spec *v1alpha1.GrantSpec) bool {
 
 // requires works out which courses a Grant requires. What a policy asks for anew holds once it is met, or where the
 // policy takes back what it no longer gives; until then the Grant keeps what it was granted for.
-func (p *planning) requires(policy *Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant, candidates []candidate) {
+func (p *planning) requires(policy *Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant,
+	candidates []candidate) {
 	if policy == nil || !policy.Ready() {
 		return
 	}
@@ -150,8 +151,8 @@ func lastOf(causes []v1alpha1.GrantCause, counts func(*v1alpha1.GrantCause) bool
 	return last
 }
 
-// lastOfCourses returns, by completion, the cause that ends last of each course; none where a policy that requires all of
-// its courses cannot have as many.
+// lastOfCourses returns, by completion, the cause that ends last of each course; none where a policy that requires all
+// of its courses cannot have as many.
 func lastOfCourses(causes []v1alpha1.GrantCause) map[v1alpha1.LocalName]bool {
 	best := map[v1alpha1.PlatformID]*v1alpha1.GrantCause{}
 	for i := range causes {

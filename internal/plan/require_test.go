@@ -274,12 +274,15 @@ func TestUntil(t *testing.T) {
 		until, expiry, want string
 		wantEnd             v1alpha1.CauseEnd
 	}{
-		"the end of a day":       {until: "2024-03-31", want: "2024-04-01T03:00:00Z", wantEnd: v1alpha1.CauseUntilReached},
-		"a moment":               {until: "2024-03-31T18:00:00+02:00", want: "2024-03-31T16:00:00Z", wantEnd: v1alpha1.CauseUntilReached},
-		"the enrollment is over": {until: "2024-03-31", expiry: "2024-03-30", want: "2024-03-31T03:00:00Z", wantEnd: v1alpha1.CauseEnrollmentExpired},
-		"the enrollment goes on": {until: "2024-03-31", expiry: "2024-05-30", want: "2024-04-01T03:00:00Z", wantEnd: v1alpha1.CauseUntilReached},
-		"no such bound":          {},
-		"for ever":               {until: "9999-12-31"},
+		"the end of a day": {until: "2024-03-31", want: "2024-04-01T03:00:00Z", wantEnd: v1alpha1.CauseUntilReached},
+		"a moment": {until: "2024-03-31T18:00:00+02:00", want: "2024-03-31T16:00:00Z",
+			wantEnd: v1alpha1.CauseUntilReached},
+		"the enrollment is over": {until: "2024-03-31", expiry: "2024-03-30", want: "2024-03-31T03:00:00Z",
+			wantEnd: v1alpha1.CauseEnrollmentExpired},
+		"the enrollment goes on": {until: "2024-03-31", expiry: "2024-05-30", want: "2024-04-01T03:00:00Z",
+			wantEnd: v1alpha1.CauseUntilReached},
+		"no such bound": {},
+		"for ever":      {until: "9999-12-31"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

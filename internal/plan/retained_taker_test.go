@@ -29,7 +29,8 @@ func TestAGrantThatHasYetToTakeOutstaysItsHistory(t *testing.T) {
 	t.Parallel()
 	taken := func(status metav1.ConditionStatus, reason string, behind int64) func(*v1alpha1.Grant) {
 		return func(g *v1alpha1.Grant) {
-			g.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRevocationsComplete, Status: status, Reason: reason,
+			g.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRevocationsComplete, Status: status,
+				Reason:             reason,
 				ObservedGeneration: g.Generation - behind}}
 		}
 	}

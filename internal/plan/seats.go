@@ -50,8 +50,8 @@ type Pool struct {
 	Frozen map[string]bool
 	// Restoring reports that Grants of the pool have just come from a backup, whose Seats may follow: none is given.
 	Restoring bool
-	// Unplanned is since when a completion counts that is still to be planned and may ask for a seat; zero if there is none.
-	// Who comes later gets none.
+	// Unplanned is since when a completion counts that is still to be planned and may ask for a seat; zero if there is
+	// none. Who comes later gets none.
 	Unplanned time.Time
 	// Now is the time.
 	Now time.Time

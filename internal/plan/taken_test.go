@@ -238,7 +238,8 @@ func TestTook(t *testing.T) {
 			want: map[string]metav1.Time{"lab-5": metav1.NewTime(noon)},
 		},
 		"another digest of the same delivery changes nothing": {
-			edit: func(g *v1alpha1.Grant) { g.Spec.Revokes.Digest = digestOf("x") }, want: map[string]metav1.Time{"lab-5": begun},
+			edit: func(g *v1alpha1.Grant) { g.Spec.Revokes.Digest = digestOf("x") },
+			want: map[string]metav1.Time{"lab-5": begun},
 		},
 		"what is no longer taken is forgotten": {
 			edit: func(g *v1alpha1.Grant) { g.Spec.Revokes.Namespaces = nil }, want: map[string]metav1.Time{},

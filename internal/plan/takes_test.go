@@ -220,7 +220,8 @@ func TestTakesOutlastRetention(t *testing.T) {
 		clear(w.completions)
 		w.retained()
 		w.grants[0].Status.Phase = v1alpha1.GrantActive
-		w.grants[0].Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRevocationsComplete, Status: metav1.ConditionTrue}}
+		w.grants[0].Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRevocationsComplete,
+			Status: metav1.ConditionTrue}}
 		return w
 	}
 	loses := v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Name: "hand"}, Spec: v1alpha1.GrantSpec{

@@ -32,7 +32,8 @@ import (
 
 const annotationInstitution = v1alpha1.GroupName + "/institution-id"
 
-func tokenOf(namespace, account string) *corev1.Secret {
+func tokenOf(namespace string) *corev1.Secret {
+	const account = "texts"
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token-of-" + account,
 			Annotations: map[string]string{corev1.ServiceAccountNameKey: account}},
@@ -48,9 +49,9 @@ func TestInstitutionAdminGetsNoTokenOfAServiceAccount(t *testing.T) {
 	g.Expect(admin.Create(t.Context(), &corev1.ServiceAccount{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: "texts"}})).To(Succeed())
 	ida := bound(t, ns.Name, "completion-institution-admin")
-	refuses(t, policy, creates(ida, tokenOf(ns.Name, "texts")))
+	refuses(t, policy, creates(ida, tokenOf(ns.Name)))
 	// One that is there already shows itself in no answer.
-	there := tokenOf(ns.Name, "texts")
+	there := tokenOf(ns.Name)
 	there.Name = "there"
 	g.Expect(admin.Create(t.Context(), there)).To(Succeed())
 	refuses(t, policy, patches(ida, there, `{}`))
@@ -76,7 +77,7 @@ func TestInstitutionAdminGetsNoTokenOfAServiceAccount(t *testing.T) {
 	t.Run("unless one may make tokens there anyway", func(t *testing.T) {
 		trusted := person(t, "trusted", rule("", "secrets"), rbacv1.PolicyRule{
 			APIGroups: []string{""}, Resources: []string{"serviceaccounts/token"}, Verbs: []string{"create"}})
-		allows(t, creates(trusted, tokenOf(ns.Name, "texts")))
+		allows(t, creates(trusted, tokenOf(ns.Name)))
 	})
 	t.Run("where no institution is, nothing changes", func(t *testing.T) {
 		other := makeNamespace(t, nil, nil)

@@ -165,7 +165,8 @@ var alertTests = []alertTest{
 		 completion_informer_failing{namespace="completion-system",pod="b",kind="Seat"} 0x60`, 30 * time.Minute,
 		[]string{"a"}},
 	{"an API server that was away for a moment", "CompletionInformerFailing",
-		`completion_informer_failing{namespace="completion-system",pod="a",kind="Grant"} 0x10 1x5 0x60`, 30 * time.Minute, nil},
+		`completion_informer_failing{namespace="completion-system",pod="a",kind="Grant"} 0x10 1x5 0x60`, 30 * time.Minute,
+		nil},
 	{"an object that does not decode", "CompletionObjectsUndecodable",
 		`completion_undecodable_objects{namespace="completion-system",pod="a",kind="Grant"} 2x60
 		 completion_undecodable_objects{namespace="completion-system",pod="b",kind="Grant"} 2x60`, 30 * time.Minute,

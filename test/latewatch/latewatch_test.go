@@ -49,7 +49,8 @@ type heard struct {
 }
 
 // listen has so many events said by the watch of a kind, one every interval, and returns them as they were heard.
-func listen(client http.RoundTripper, pipes map[string]*io.PipeWriter, kind string, events int, interval time.Duration) (
+func listen(client http.RoundTripper, pipes map[string]*io.PipeWriter, kind string, events int,
+	interval time.Duration) (
 	[]heard, error,
 ) {
 	request := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: kind, RawQuery: "watch=true"}}
@@ -157,6 +158,7 @@ func TestClosedWatchIsHeardNoLonger(t *testing.T) {
 		client := latewatch.Options{Most: most}.Wrapper("test")(server{"/a": reader})
 		response, err := client.RoundTrip(&http.Request{URL: &url.URL{Path: "/a", RawQuery: "watch=1"}})
 		g.Expect(err).NotTo(HaveOccurred())
+		defer response.Body.Close()
 		go func() { _, _ = io.WriteString(writer, "event\n") }()
 		ended := make(chan error)
 		go func() {

@@ -125,7 +125,10 @@ func TestRecordsMove(t *testing.T) {
 		{"bury", func() error { return i.Bury(t.Context(), &buried) }, nil, []*Record{one, three, four}, []*Record{&buried}},
 		{"bury what is buried", func() error { return i.Bury(t.Context(), &buried) }, ErrNoRecord,
 			[]*Record{one, three, four}, []*Record{&buried}},
-		{"remove, also what is not there", func() error { return i.Remove(t.Context(), one.ID(), ID{Namespace: one.Namespace, Seq: 99}) }, nil,
+		{"remove, also what is not there", func() error {
+			return i.Remove(t.Context(), one.ID(),
+				ID{Namespace: one.Namespace, Seq: 99})
+		}, nil,
 			[]*Record{three, four}, []*Record{&buried}},
 		{"retry what waits already", func() error { return i.Retry(t.Context(), two.Seq, three.Seq) }, ErrNoRecord,
 			[]*Record{three, four}, []*Record{&buried}},
@@ -166,7 +169,8 @@ func TestReadingGoesByNumberOverAllNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"delivery-1", "delivery-2", "delivery-3", "delivery-4"}, idsOf(page.Records)); diff != "" {
+	if diff := cmp.Diff([]string{"delivery-1", "delivery-2", "delivery-3", "delivery-4"},
+		idsOf(page.Records)); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
 	if !page.More || page.Last != 5 {

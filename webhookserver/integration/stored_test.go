@@ -115,7 +115,8 @@ func TestStale(t *testing.T) {
 	g.Expect(cmp.Diff(want, after.Spec)).To(BeEmpty(), "nothing but when it was sent first has changed")
 
 	g.Expect(post(t, url, example).outcome()).To(Equal("stale"))
-	g.Expect(i.completion(t).ResourceVersion).To(Equal(after.ResourceVersion), "what is known already is not written again")
+	g.Expect(i.completion(t).ResourceVersion).To(Equal(after.ResourceVersion),
+		"what is known already is not written again")
 }
 
 func TestUpdated(t *testing.T) {
