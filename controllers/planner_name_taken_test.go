@@ -43,7 +43,7 @@ func TestHandmadeGrantInTheWayOfAPlannedOne(t *testing.T) {
 	)
 	w.awaitReason(completion, v1alpha1.ReasonPolicyFailed)
 	g.Expect(stalled(completion)).To(BeTrue())
-	g.Expect(ready(completion).Message).To(ContainSubstring("grant " + planned.Name + " cannot be made"))
+	g.Expect(ready(completion).Message).To(ContainSubstring("grant " + planned.Name + " cannot be written"))
 	w.awaitActive(w.grantOf("other", completion))
 	w.awaitReason(completion, v1alpha1.ReasonPolicyFailed)
 
