@@ -55,12 +55,15 @@ func TestEndThatMovedWhileTheManagerWasDownTakesNoData(t *testing.T) {
 					w.create(MakeCompletion(w, first.Spec.User.ID).Course(2).SendAt("2026-03-10 08:00:00").Obj())
 				}
 			}, "2026-03-16T13:00:00Z", "2026-03-25T11:00:00Z"},
-		{"newer deliveries came", "", lab, "",
+		{"newer deliveries came", "America/Sao_Paulo", follow, "2026-03-20",
 			func(w *world, completions []*v1alpha1.CourseCompletion) {
 				for _, completion := range completions {
-					w.change(completion, func() { sendAt(completion, "2026-03-10 08:00:00") })
+					w.change(completion, func() {
+						sendAt(completion, "2026-03-10 08:00:00")
+						completion.Spec.Enrollment.DateExpire = "2026-03-25"
+					})
 				}
-			}, "2026-03-16T13:00:00Z", "2026-03-25T11:00:00Z"},
+			}, "2026-03-21T03:00:00Z", "2026-03-26T03:00:00Z"},
 		{"the institution is in another zone", "Asia/Tokyo", follow, "2026-03-20",
 			func(w *world, _ []*v1alpha1.CourseCompletion) {
 				institution := MakeInstitution(w).Obj()
