@@ -73,7 +73,10 @@ func (w *world) createRaw(ctx context.Context, objects []v1alpha1.CourseCompleti
 	}
 	w.references++
 	namespace := fmt.Sprintf("reference-%d", w.references)
-	if err := w.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+	// The webhook server may record in the namespaces of an institution only.
+	if err := w.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: namespace, Annotations: map[string]string{v1alpha1.AnnotationInstitutionID: w.school.ID.String()},
+	}}); err != nil {
 		return 0, err
 	}
 	var turn atomic.Int64

@@ -136,11 +136,12 @@ func TestAdmissionPlannedGrantsBelongToTheControllerManager(t *testing.T) {
 			s.Revokes = v1alpha1.GrantRevocation{Completion: s.Causes[0].Completion, SendAt: s.Causes[0].SendAt,
 				SentAt: s.Causes[0].SentAt, Digest: s.Causes[0].Digest, Seats: []v1alpha1.RevokedSeat{{Pool: "desks"}}}
 		},
-		"lifetime":        func(s *v1alpha1.GrantSpec) { s.Lifetime.GraceDays = new(int32(7)) },
-		"onRevoke":        func(s *v1alpha1.GrantSpec) { s.OnRevoke = v1alpha1.RemovalRetain },
-		"onPolicyRemoval": func(s *v1alpha1.GrantSpec) { s.OnPolicyRemoval = v1alpha1.RemovalDelete },
-		"approval":        func(s *v1alpha1.GrantSpec) { s.Approval = v1alpha1.ApprovalManual },
-		"accessEndsAt":    func(s *v1alpha1.GrantSpec) { s.AccessEndsAt = &later },
+		"requiredCourseIDs": func(s *v1alpha1.GrantSpec) { s.RequiredCourseIDs = []v1alpha1.PlatformID{123456} },
+		"lifetime":          func(s *v1alpha1.GrantSpec) { s.Lifetime.GraceDays = new(int32(7)) },
+		"onRevoke":          func(s *v1alpha1.GrantSpec) { s.OnRevoke = v1alpha1.RemovalRetain },
+		"onPolicyRemoval":   func(s *v1alpha1.GrantSpec) { s.OnPolicyRemoval = v1alpha1.RemovalDelete },
+		"approval":          func(s *v1alpha1.GrantSpec) { s.Approval = v1alpha1.ApprovalManual },
+		"accessEndsAt":      func(s *v1alpha1.GrantSpec) { s.AccessEndsAt = &later },
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := grants[0].DeepCopy()

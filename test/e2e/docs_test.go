@@ -39,6 +39,8 @@ func policyOf(t *testing.T, example string) *v1alpha1.CompletionPolicy {
 	switch {
 	case strings.HasPrefix(example, "  namespaces:"):
 		example = "spec:\n  match:\n    courseIDs: [1]\n" + example
+	case strings.HasPrefix(example, "  lifetime:"):
+		example = "spec:\n  match:\n    courseIDs: [1]\n  namespaces:\n  - name: grad-${user.id}\n" + example
 	case strings.HasPrefix(example, "spec:"), strings.HasPrefix(example, "apiVersion:"):
 	default:
 		t.Fatalf("an example is neither a policy nor a part of one:\n%s", example)
