@@ -52,7 +52,10 @@ type connections struct {
 	// idle has the connections without a request, as idleConnection, the longest idle first.
 	idle   *list.List
 	byConn map[net.Conn]*list.Element
-	byAddr map[netip.Addr]int
+
+	// The lock of those by address is another one: closing a connection, which makeRoom does with the first held, takes it.
+	addresses sync.Mutex
+	byAddr    map[netip.Addr]int
 }
 
 type idleConnection struct {
@@ -93,8 +96,8 @@ func (c *connections) Accept() (net.Conn, error) {
 
 // enter counts a connection of an address, unless it has as many as it may.
 func (c *connections) enter(address netip.Addr) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.addresses.Lock()
+	defer c.addresses.Unlock()
 	if c.perAddress > 0 && c.byAddr[address] >= c.perAddress {
 		return false
 	}
@@ -105,8 +108,8 @@ func (c *connections) enter(address netip.Addr) bool {
 // leave gives the slot of a connection back.
 func (c *connections) leave(address netip.Addr) {
 	<-c.slots
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.addresses.Lock()
+	defer c.addresses.Unlock()
 	if c.byAddr[address]--; c.byAddr[address] <= 0 {
 		delete(c.byAddr, address)
 	}

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/utils/clock"
 )
 
 // dial opens a connection from an address of this machine.
@@ -70,4 +71,34 @@ func TestManyConnectionsInsideHoldUpNobody(t *testing.T) {
 	g.Expect(at.listener.(*connections).open()).To(BeNumerically("<=", insideConnectionsPerAddress+2))
 	g.Expect(at.server.ReadHeaderTimeout).To(Equal(insideReadTimeout))
 	g.Expect(at.server.MaxHeaderBytes).To(Equal(4 << 10))
+}
+
+// Connections that do nothing make room for others, whoever has them.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	g := NewWithT(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+	limited := limitConnections(listener, 4, clock.RealClock{})
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+		}),
+		ReadHeaderTimeout: time.Hour, ConnState: limited.observe,
+	}
+	go func() { _ = server.Serve(limited) }()
+	t.Cleanup(func() { _ = server.Close() })
+
+	for range 12 {
+		conn, err := dial(t.Context(), "127.0.0.2", listener.Addr().String())
+		g.Expect(err).NotTo(HaveOccurred())
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+	url := "http://" + listener.Addr().String()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	g.Expect(err).NotTo(HaveOccurred())
+	response, err := client.Do(request)
+	g.Expect(err).NotTo(HaveOccurred())
+	_ = response.Body.Close()
+	g.Expect(response.StatusCode).To(Equal(http.StatusNoContent))
 }
