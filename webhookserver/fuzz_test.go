@@ -30,7 +30,7 @@ import (
 // unless clocks were turned over it.
 func FuzzMoment(f *testing.F) {
 	f.Add("2023-07-03 12:53:41", "America/Sao_Paulo", int64(1_700_000_000))
-	f.Add("0001-01-01 00:00:00", "Asia/Tokyo", int64(0))
+	f.Add("1000-01-01 00:00:00", "Asia/Tokyo", int64(0))
 	f.Fuzz(func(t *testing.T, sendAt, name string, now int64) {
 		zone, err := time.LoadLocation(name)
 		if err != nil || !inCalendar(time.DateTime, sendAt) {
@@ -43,7 +43,7 @@ func FuzzMoment(f *testing.F) {
 		if again, _ := moment(sendAt, zone); !again.Equal(&sentAt) {
 			t.Errorf("%s is %s and %s", sendAt, sentAt, again)
 		}
-		if year := sentAt.UTC().Year(); year < 1 || year > 9999 || sentAt.IsZero() {
+		if year := sentAt.UTC().Year(); year < 1000 || year > 9999 {
 			t.Errorf("%s became %s", sendAt, sentAt)
 		}
 		text, err := sentAt.MarshalJSON()

@@ -134,7 +134,7 @@ func TestDecodeCountsWhatTheContractDoesNotKnow(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(contractExample))
 	f.Add([]byte(with(f, `"date_expire": null`, `"date_expire": "2024-02-29"`, `"actived": 1`, `"actived": "false"`)))
-	f.Add([]byte(with(f, `"send_at": "2023-07-03 12:53:41"`, `"send_at": "0001-01-01 00:00:00"`)))
+	f.Add([]byte(with(f, `"send_at": "2023-07-03 12:53:41"`, `"send_at": "1000-01-01 00:00:00"`)))
 	f.Add([]byte(with(f, `"id": 987654321`, `"id": 9223372036854775808`)))
 	f.Add([]byte(with(f, `"Student"`, `"\u0000\ud83d\ude00"`, `"uuid": null`, `"uuid": 7, "extra": [{"a":{}}]`)))
 	f.Add([]byte(`{"event":{},"event":{}}`))

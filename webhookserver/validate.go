@@ -145,11 +145,14 @@ func (v *validator) slug(at place) string {
 	return got.text
 }
 
+// earliest is the first time that the API holds.
+const earliest = "1000-01-01 00:00:00"
+
 // when reads a date and time without a zone.
 func (v *validator) when(at place) string {
 	got, ok := v.require(at)
-	if ok && (got.kind != jsontext.KindString || !inCalendar(time.DateTime, got.text)) {
-		v.refuse(at, "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 0001 to 9999")
+	if ok && (got.kind != jsontext.KindString || !inCalendar(time.DateTime, got.text) || got.text < earliest) {
+		v.refuse(at, "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 1000 to 9999")
 	}
 	return got.text
 }
@@ -272,10 +275,10 @@ func ahead(sentAt metav1.Time, now time.Time) *Fault {
 // the API cannot hold.
 func moment(sendAt string, zone *time.Location) (metav1.Time, *Fault) {
 	local, err := time.ParseInLocation(time.DateTime, sendAt, zone)
-	if year := local.UTC().Year(); err != nil || year < 1 || year > 9999 || local.IsZero() {
+	if year := local.UTC().Year(); err != nil || year < 1000 || year > 9999 {
 		return metav1.Time{}, &Fault{
 			Pointer: string(pointers[atEventSendAt]),
-			Detail:  "must be of the years 0001 to 9999 in UTC too, after the very first second",
+			Detail:  "must be of the years 1000 to 9999 in UTC too",
 		}
 	}
 	return metav1.NewTime(local.UTC()), nil

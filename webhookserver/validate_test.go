@@ -34,7 +34,7 @@ const (
 	saysID       = "must be an integer from 1 to 9223372036854775807, without fraction and exponent, " +
 		"or a string of its digits"
 	saysSlug   = `must be the string "activities.course.completed"`
-	saysSendAt = "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 0001 to 9999"
+	saysSendAt = "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 1000 to 9999"
 	saysDate   = "must be null or an existing date as a string, yyyy-MM-dd, of the years 0001 to 9999"
 	saysFlag   = "must be 1, 0, true or false, also as a string"
 	saysText   = "must be a string or null"
@@ -109,7 +109,7 @@ func TestValidateRefusesValues(t *testing.T) {
 			`"activities.course.Completed"`, `" activities.course.completed"`, `"` + planted + `"`, `""`, "null", "1", "[]",
 		}},
 		{"send_at", []sample{sendAt}, []string{
-			`"2023-02-29 12:00:00"`, `"2023-13-01 12:00:00"`, `"2023-00-10 12:00:00"`, `"0000-01-01 00:00:00"`,
+			`"2023-02-29 12:00:00"`, `"2023-13-01 12:00:00"`, `"2023-00-10 12:00:00"`, `"0000-01-01 00:00:00"`, `"0999-12-31 23:59:59"`,
 			`"2023-07-03 24:00:00"`, `"2023-07-03 23:59:60"`, `"2023-07-03 1:53:41"`, `"2023-07-03T12:53:41"`,
 			`"2023-07-03 12:53:41.5"`, `"2023-07-03 12:53:41Z"`, `"2023-07-03"`, `"10000-01-01 00:00:00"`,
 			`" 2023-07-03 12:53:41"`, `"` + planted + `"`, `""`, "null", "1688388821", "{}",
@@ -338,9 +338,9 @@ func TestMoment(t *testing.T) {
 		{"an hour that the clock left out", "2018-11-04 00:30:00", "America/Sao_Paulo", "2018-11-04T02:30:00Z", false},
 		{"east of Greenwich", "2024-01-01 00:00:00", "Asia/Tokyo", "2023-12-31T15:00:00Z", false},
 		{"UTC", "2024-01-01 00:00:00", "UTC", "2024-01-01T00:00:00Z", false},
-		{"the second second", "0001-01-01 00:00:01", "UTC", "0001-01-01T00:00:01Z", false},
-		{"the very first, which stands for no time at all", "0001-01-01 00:00:00", "UTC", "", true},
-		{"before the calendar in UTC", "0001-01-01 00:00:00", "Asia/Tokyo", "", true},
+		{"the first", "1000-01-01 00:00:00", "UTC", "1000-01-01T00:00:00Z", false},
+		{"before the first", "0999-12-31 23:59:59", "UTC", "", true},
+		{"before the first in UTC", "1000-01-01 00:00:00", "Asia/Tokyo", "", true},
 		{"after the calendar in UTC", "9999-12-31 23:59:59", "America/Sao_Paulo", "", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

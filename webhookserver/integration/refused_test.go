@@ -70,7 +70,7 @@ func TestRefused(t *testing.T) {
 		{"no media type", "POST", url, []string{"Content-Type", ""}, example, 415, "unsupported-media-type", nil},
 		{"another institution in the body", "POST", url, nil, edited(t, `"id": 12345 }`, `"id": 54321 }`), 422,
 			"invalid-delivery", []any{"/data/institution/id"}},
-		{"wrong slug", "POST", url, nil, edited(t, "activities.course.completed", planted), 422, "invalid-delivery",
+		{"wrong slug", "POST", url, nil, edited(t, "activities.course.completed", "no slug "+planted), 422, "invalid-delivery",
 			[]any{"/event/slug"}},
 		{"every fault", "POST", url, nil, edited(t, sendAt, `"send_at": "2023-02-30 00:00:00"`, `"id": 987654321`,
 			`"id": "`+planted+`"`, `"date_expire": null, `, "", `"actived": 1`, `"actived": "`+planted+`"`,

@@ -56,7 +56,8 @@ func TestCreated(t *testing.T) {
 	want := v1alpha1.CourseCompletionSpec{
 		Event: v1alpha1.CompletionEvent{
 			Name: "Atividades - Curso concluído", Slug: "activities.course.completed", SendAt: "2023-07-03 12:53:41",
-			SentAt: metav1.NewTime(time.Date(2023, 7, 3, 15, 53, 41, 0, time.UTC)),
+			SentAt:      metav1.NewTime(time.Date(2023, 7, 3, 15, 53, 41, 0, time.UTC)),
+			FirstSentAt: new(metav1.NewTime(time.Date(2023, 7, 3, 15, 53, 41, 0, time.UTC))),
 		},
 		Institution: v1alpha1.CompletionInstitution{ID: 12345},
 		Course:      v1alpha1.CompletionCourse{ID: 123456, Name: "Course Name"},
@@ -239,7 +240,7 @@ func TestTheSchemaTakesWhatTheServerAccepts(t *testing.T) {
 		{`"Student"`, `"\u0000\n<b>&\u2028\ud800"`, `"date_expire": null`, `"date_expire": "0000-00-00 00:00:00"`},
 		{`"id": 12345 }`, `"id": "12345" }`, `"id": 987654321`, `"id": "9007199254740993"`, `"status": 1`, `"status": "1"`,
 			`"123.456.789-99"`, `191`, `"date_expire": null`, `"date_expire": "2027-01-31 00:00:00"`, `"Course Name"`, `1984`},
-		{sendAt, `"send_at": "0001-01-01 00:00:00"`},
+		{sendAt, `"send_at": "1000-01-01 00:00:00"`},
 		{sendAt, `"send_at": "2024-02-29 23:59:59"`},
 		{`"date_expire": null`, `"date_expire": "0001-01-01"`},
 		{`"date_expire": null`, `"date_expire": "9999-12-31"`, `"actived": 1`, `"actived": false`, `"status": 1`,
