@@ -60,7 +60,7 @@ func fillWithDeadLetters(t *testing.T, file string, bound int64) {
 	for n := 0; !kept.Stats().Full(); n++ {
 		// None of them has more than its share.
 		err := kept.Hold(t.Context(), &inbox.Record{
-			Received: time.Now(), Namespace: fmt.Sprintf("institution-%d", n%4), Name: fmt.Sprintf("1-2-%d-4", n),
+			Received: time.Now(), Namespace: fmt.Sprintf("institution-%d", n), Name: fmt.Sprintf("1-2-%d-4", n),
 			Reason: "api-invalid", Data: make([]byte, 1<<10),
 		})
 		if errors.Is(err, inbox.ErrFull) {
