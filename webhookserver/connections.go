@@ -53,7 +53,8 @@ type connections struct {
 	idle   *list.List
 	byConn map[net.Conn]*list.Element
 
-	// The lock of those by address is another one: closing a connection, which makeRoom does with the first held, takes it.
+	// The lock of those by address is another one: closing a connection, which makeRoom does with the first held, takes
+	// it.
 	addresses sync.Mutex
 	byAddr    map[netip.Addr]int
 }

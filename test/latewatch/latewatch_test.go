@@ -156,9 +156,9 @@ func TestClosedWatchIsHeardNoLonger(t *testing.T) {
 		g := NewWithT(t)
 		reader, writer := io.Pipe()
 		client := latewatch.Options{Most: most}.Wrapper("test")(server{"/a": reader})
+		//nolint:bodyclose // It is closed below, from where it is not read.
 		response, err := client.RoundTrip(&http.Request{URL: &url.URL{Path: "/a", RawQuery: "watch=1"}})
 		g.Expect(err).NotTo(HaveOccurred())
-		defer response.Body.Close()
 		go func() { _, _ = io.WriteString(writer, "event\n") }()
 		ended := make(chan error)
 		go func() {
