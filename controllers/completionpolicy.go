@@ -113,7 +113,7 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 		emit(r.Recorder, policy, verdict, "Compile")
 	}
 	if changed {
-		r.tellAccess(policy, before)
+		r.tellBeforehand(policy, before)
 	}
 	return reconcile.Result{RequeueAfter: after}, nil
 }

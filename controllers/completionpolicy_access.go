@@ -43,6 +43,7 @@ func (r *CompletionPolicyReconciler) access(
 	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *plan.Policy,
 ) (time.Duration, error) {
 	conditions := &policy.Status.Conditions
+	setNames(policy, compiled, r.Clock.Now())
 	if compiled == nil || !compiled.Ready() || grantsNothing(policy) {
 		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionAccessReady)
 		return 0, nil
@@ -139,14 +140,41 @@ func (r *CompletionPolicyReconciler) missingFor(
 		Message: apply.DeniedMessage(account, denied, mapping.Resource, where)}
 }
 
-// tellAccess emits an event when something has come to be missing.
-func (r *CompletionPolicyReconciler) tellAccess(policy, before *v1alpha1.CompletionPolicy) {
-	condition := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionAccessReady)
-	earlier := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionAccessReady)
-	if condition == nil || condition.Status == metav1.ConditionTrue ||
-		earlier != nil && earlier.Reason == condition.Reason {
+// tellBeforehand emits events when something has come to be missing, or to be shared.
+func (r *CompletionPolicyReconciler) tellBeforehand(policy, before *v1alpha1.CompletionPolicy) {
+	for kind, action := range map[string]string{
+		v1alpha1.ConditionAccessReady: "CheckAccess", v1alpha1.ConditionNamesDistinct: "CheckNames",
+	} {
+		condition := meta.FindStatusCondition(policy.Status.Conditions, kind)
+		earlier := meta.FindStatusCondition(before.Status.Conditions, kind)
+		if condition == nil || condition.Status == metav1.ConditionTrue ||
+			earlier != nil && earlier.Reason == condition.Reason {
+			continue
+		}
+		lacking := plan.Verdict{Stalled: true, Reason: condition.Reason, Message: condition.Message}
+		emit(r.Recorder, policy, lacking, action)
+	}
+}
+
+// setNames sets the condition NamesDistinct of a policy that grants namespaces or objects.
+func setNames(policy *v1alpha1.CompletionPolicy, compiled *plan.Policy, now time.Time) {
+	if compiled == nil || !compiled.Ready() || len(policy.Spec.Namespaces)+len(policy.Spec.Objects) == 0 {
+		meta.RemoveStatusCondition(&policy.Status.Conditions, v1alpha1.ConditionNamesDistinct)
 		return
 	}
-	lacking := plan.Verdict{Stalled: true, Reason: condition.Reason, Message: condition.Message}
-	emit(r.Recorder, policy, lacking, "CheckAccess")
+	condition := metav1.Condition{
+		Type: v1alpha1.ConditionNamesDistinct, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNamesDistinct,
+		Message:            "every grant has names of its own",
+		ObservedGeneration: policy.Generation, LastTransitionTime: metav1.NewTime(now),
+	}
+	ofUsers, ofCompletions := compiled.SharedNames()
+	switch {
+	case len(ofUsers) > 0:
+		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonSharedByUsers
+		condition.Message = plan.MessageOf(ofUsers)
+	case len(ofCompletions) > 0:
+		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonSharedByCompletions
+		condition.Message = plan.MessageOf(ofCompletions)
+	}
+	meta.SetStatusCondition(&policy.Status.Conditions, condition)
 }

@@ -290,7 +290,11 @@ func site(tenant *tenant) plan.Site {
 
 // putInPlace puts everything that the Grant says into the cluster.
 func (r *GrantReconciler) putInPlace(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
-	inventory, err := r.applier().Provision(ctx, grant)
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	inventory, err := applier.Provision(ctx, grant)
 	grant.Status.Inventory = inventory
 	if err != nil {
 		return r.waiting(grant, err)
@@ -308,12 +312,18 @@ func (r *GrantReconciler) putInPlace(ctx context.Context, grant *v1alpha1.Grant)
 		return outcome{v1alpha1.GrantWaiting, verdict, after}, err
 	}
 	return outcome{v1alpha1.GrantActive, plan.Verdict{Ready: true, Reason: v1alpha1.ReasonActive,
-		Message: "everything is in place"}, after}, nil
+		Message: "everything is in place" + inPlaceOf(applier.SharedNamespaces(grant))}, after}, nil
 }
 
-func (r *GrantReconciler) applier() *apply.Applier {
+func (r *GrantReconciler) applier(ctx context.Context, grant *v1alpha1.Grant) (*apply.Applier, error) {
+	beside, err := r.grantsBesideOf(ctx, grant, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
 	return &apply.Applier{
-		Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label, DefaultQuota: r.DefaultQuota}
+		Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label, DefaultQuota: r.DefaultQuota,
+		Sharers: plan.SharersOf(grant, beside, r.Clock.Now()),
+	}, nil
 }
 
 // waiting tells apart what a Grant waits for and what is an error to repeat.
@@ -325,6 +335,10 @@ func (r *GrantReconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, er
 	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
 			Message: going.Error()}, r.patience(grant)}, nil
+	}
+	if shared, ok := errors.AsType[*apply.SharedError](err); ok {
+		return outcome{phaseOrPending(grant), plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonWaitingForGrant,
+			Message: shared.Error()}, r.patience(grant)}, nil
 	}
 	if full, ok := errors.AsType[*apply.FullError](err); ok {
 		return outcome{phaseOrPending(grant), plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,

@@ -88,7 +88,11 @@ func over(phase v1alpha1.GrantPhase, message string) outcome {
 // endAccess takes away access at once, and returns how many seats are still to be freed by their pools.
 func (r *GrantReconciler) endAccess(ctx context.Context, grant *v1alpha1.Grant) (int, error) {
 	r.checks.forget(client.ObjectKeyFromObject(grant))
-	inventory, err := r.applier().EndAccess(ctx, grant)
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return 0, err
+	}
+	inventory, err := applier.EndAccess(ctx, grant)
 	grant.Status.Inventory = inventory
 	if err != nil {
 		return 0, err
@@ -119,10 +123,19 @@ func (r *GrantReconciler) endData(
 				Message: "access has been taken away; data stays: " + doubt}, r.patience(grant)}, nil
 		}
 	}
-	inventory, err := r.applier().EndData(ctx, grant)
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	inventory, err := applier.EndData(ctx, grant)
 	grant.Status.Inventory = inventory
 	if err != nil {
 		result, err := r.waiting(grant, err)
+		result.phase = phase
+		return result, err
+	}
+	if left := applier.Left(grant, inventory); left != nil {
+		result, err := r.waiting(grant, left)
 		result.phase = phase
 		return result, err
 	}
@@ -144,6 +157,9 @@ func (r *GrantReconciler) doubt(ctx context.Context, grant *v1alpha1.Grant, tena
 	}
 	if now.UID != grant.UID || now.Generation != grant.Generation {
 		return "the grant has changed", nil
+	}
+	if doubt, err := r.sharersChanged(ctx, grant); err != nil || doubt != "" {
+		return doubt, err
 	}
 	policy := &v1alpha1.CompletionPolicy{}
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(grant.Spec.Policy)}, policy)
@@ -238,7 +254,11 @@ func (r *GrantReconciler) revokeForGood(ctx context.Context, grant *v1alpha1.Gra
 	if grant.Spec.OnRevoke == v1alpha1.RemovalRetain {
 		return true, nil
 	}
-	inventory, err := r.applier().EndData(ctx, grant)
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return false, err
+	}
+	inventory, err := applier.EndData(ctx, grant)
 	grant.Status.Inventory = inventory
 	return len(inventory) == 0, err
 }
@@ -256,9 +276,16 @@ func (r *GrantReconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) er
 	if err := r.admitAbandoned(ctx, grant, tenant); err != nil {
 		return err
 	}
-	left, err := r.applier().EndAccess(ctx, grant)
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return err
+	}
+	left, err := applier.EndAccess(ctx, grant)
 	if err != nil {
 		return fmt.Errorf("take the access of a grant that nobody plans again: %w", err)
+	}
+	if shared := applier.AwaitedBy(grant, left); shared != nil {
+		return shared
 	}
 	if len(left) > 0 {
 		r.Recorder.Eventf(grant, nil, corev1.EventTypeWarning, "Abandoned", "Release",

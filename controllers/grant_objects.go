@@ -102,7 +102,11 @@ func (r *GrantReconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (t
 		return last.next.Sub(now), nil
 	}
 	r.checks.forget(key)
-	inventory, versions, err := r.applier().ProvisionObjects(ctx, grant, last.versions,
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return 0, err
+	}
+	inventory, versions, err := applier.ProvisionObjects(ctx, grant, last.versions,
 		func(inventory []v1alpha1.InventoryEntry) error { return r.record(ctx, grant, inventory) })
 	grant.Status.Inventory = inventory
 	if err != nil {

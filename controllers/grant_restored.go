@@ -88,8 +88,9 @@ func (r *GrantReconciler) whole(ctx context.Context, grant *v1alpha1.Grant) (boo
 		}
 		return true, nil
 	}
-	if grant.Status.AccessEndedAt == nil && !apply.Recorded(grant) {
-		return false, nil
+	applier, err := r.applier(ctx, grant)
+	if err != nil || grant.Status.AccessEndedAt == nil && !applier.Recorded(grant) {
+		return false, err
 	}
 	if grant.Planned() && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete {
 		if found, err := there(grant.Spec.Policy, &v1alpha1.CompletionPolicy{}); err != nil || !found {

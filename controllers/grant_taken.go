@@ -38,7 +38,7 @@ import (
 )
 
 // grantsOfHolder returns all the Grants of a Grant's holder, if one of them takes something away: it may take it from
-// any of the others.
+// any of the others. Otherwise it returns those that share something with it.
 func (r *GrantReconciler) grantsOfHolder(ctx context.Context, object client.Object) []reconcile.Request {
 	changed := object.(*v1alpha1.Grant)
 	beside, err := r.grantsBesideOf(ctx, changed, client.UnsafeDisableDeepCopy)
@@ -46,14 +46,12 @@ func (r *GrantReconciler) grantsOfHolder(ctx context.Context, object client.Obje
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the grants of a holder")
 		return nil
 	}
-	takes := changed.Revokes()
+	takes := changed.Revokes() || slices.ContainsFunc(beside, func(g v1alpha1.Grant) bool { return g.Revokes() })
 	requests := make([]reconcile.Request, 0, len(beside))
 	for i := range beside {
-		takes = takes || beside[i].Revokes()
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&beside[i])})
-	}
-	if !takes {
-		return nil
+		if takes || mayShare(changed, &beside[i]) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&beside[i])})
+		}
 	}
 	return requests
 }
@@ -123,7 +121,11 @@ func (r *GrantReconciler) provisionLeft(
 // take takes away what was taken from a Grant. Its outcome has a phase where there is something to wait for.
 func (r *GrantReconciler) take(ctx context.Context, left *v1alpha1.Grant, taken plan.Taken) (outcome, error) {
 	if len(taken.Namespaces) > 0 {
-		inventory, err := r.applier().TakeAccess(ctx, left, slices.Sorted(maps.Keys(taken.Namespaces)))
+		applier, err := r.applier(ctx, left)
+		if err != nil {
+			return r.pending(left, err)
+		}
+		inventory, err := applier.TakeAccess(ctx, left, slices.Sorted(maps.Keys(taken.Namespaces)))
 		left.Status.Inventory = inventory
 		if err != nil {
 			return r.waiting(left, err)

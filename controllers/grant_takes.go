@@ -252,6 +252,13 @@ func (r *GrantReconciler) claim(
 	if taking == nil {
 		return claim{kept: keptBy(plan.Keeper{Grant: other, Until: until}, name, r.Clock.Now())}, nil
 	}
+	beside, err := r.grantsBesideOf(ctx, other, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return claim{}, err
+	}
+	if keeper := plan.KeptByAnother(other, beside, name, r.Clock.Now()); keeper != nil {
+		return claim{kept: keptBy(plan.Keeper{Grant: keeper}, name, r.Clock.Now())}, nil
+	}
 	return claim{from: other, until: taking.DataEndsAt}, nil
 }
 

@@ -138,9 +138,10 @@ func sendAt(completion *v1alpha1.CourseCompletion, text string) {
 
 type PolicyWrapper struct{ v1alpha1.CompletionPolicy }
 
-// MakePolicy makes a policy about the course, which grants nothing yet and gives no grace.
+// MakePolicy makes a policy about the course, which grants nothing yet, to each completion, and gives no grace.
 func MakePolicy(w *world, name string) *PolicyWrapper {
 	return &PolicyWrapper{v1alpha1.CompletionPolicy{ObjectMeta: w.meta(name), Spec: v1alpha1.CompletionPolicySpec{
+		GrantPer: v1alpha1.GrantPerCompletion,
 		Match:    v1alpha1.PolicyMatch{CourseIDs: []v1alpha1.PlatformID{course}},
 		Lifetime: v1alpha1.Lifetime{GraceDays: new(int32(0))},
 	}}}

@@ -240,10 +240,12 @@ type CompletionPolicySpec struct {
 	// +required
 	Match PolicyMatch `json:"match,omitzero"`
 
-	// grantPer says whether each completion that matches has a Grant of its own (Completion), or all of a user's
-	// completions have one together (User). Templates of the latter may use institution and user only. Immutable.
+	// grantPer says whether all the completions of a user that match have one Grant together (User), or each has one of
+	// its own (Completion). With User the Grant ends with the last of them, and templates may use institution and user
+	// only. With Completion the Grants of one user share the namespaces and objects that they name alike: what such a one
+	// is like is as the Grant with the newest delivery says, and the last one that entitles keeps it. Immutable.
 	//
-	// +kubebuilder:default=Completion
+	// +kubebuilder:default=User
 	// +optional
 	GrantPer GrantPer `json:"grantPer,omitempty"`
 
@@ -371,8 +373,9 @@ type CompletionPolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled, and for a policy that grants something AccessReady. A policy that is
-	// not Ready grants nothing new; what it granted stays. AccessReady says whether everything could be granted, as far
+	// conditions are Ready, Reconciling and Stalled, and for a policy that grants something AccessReady and NamesDistinct. A
+	// policy that is not Ready grants nothing new; what it granted stays. NamesDistinct says whether every grant of the
+	// policy has names of its own for its namespaces and objects, or which ones share them. AccessReady says whether everything could be granted, as far
 	// as that can be known beforehand: roles that may be bound, pools that exist, names with the institution's prefix,
 	// quotas that the API server takes, and what the ServiceAccount needs for the objects.
 	//

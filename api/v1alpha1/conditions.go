@@ -32,6 +32,9 @@ const (
 	// ConditionAccessReady, on a policy with objects, is True when its ServiceAccount may do what the objects need, as far
 	// as that can be known before the first grant. The policy may be Ready without it.
 	ConditionAccessReady = "AccessReady"
+	// ConditionNamesDistinct, on a policy that grants namespaces or objects, is True when each of its grants has names of its
+	// own for them, and False when several share a name. The policy may be Ready without it.
+	ConditionNamesDistinct = "NamesDistinct"
 	// ConditionRevocationsComplete, on a grant that revokes namespaces, is True when they have gone.
 	ConditionRevocationsComplete = "RevocationsComplete"
 	// ConditionRevocationsPaused, on an Institution, is True while the brake holds revocations back. Its message says how
@@ -70,6 +73,14 @@ const (
 	// ReasonDuplicateInstitution means that two Institutions in one namespace claim the same id.
 	ReasonDuplicateInstitution = "DuplicateInstitution"
 
+	// ReasonNamesDistinct means that every grant of a policy has names of its own.
+	ReasonNamesDistinct = "NamesDistinct"
+	// ReasonSharedByCompletions means that the grants of several completions of one user name the same namespace or object,
+	// and share it.
+	ReasonSharedByCompletions = "SharedByCompletions"
+	// ReasonSharedByUsers means that the grants of different users name the same namespace or object. Only one of them can
+	// have it.
+	ReasonSharedByUsers = "SharedByUsers"
 	// ReasonInvalidPolicy means that an expression or a fixed value of the policy is wrong.
 	ReasonInvalidPolicy = "InvalidPolicy"
 	// ReasonInstitutionMissing means that no Institution with the completion's id lives in the namespace.
@@ -95,6 +106,9 @@ const (
 	ReasonAwaitingApproval = "AwaitingApproval"
 	// ReasonConflict means that something of that name exists and belongs to somebody else. It is left untouched.
 	ReasonConflict = "Conflict"
+	// ReasonWaitingForGrant means that what the grant shares with another one of the same user and policy is for that one
+	// to put in place, or to take over.
+	ReasonWaitingForGrant = "WaitingForGrant"
 	// ReasonRefused means that the grant asks for what the operator or the installation does not allow.
 	ReasonRefused = "Refused"
 	// ReasonForbidden means that the API server denied the operator a right that it needs.

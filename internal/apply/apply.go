@@ -37,6 +37,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
 // FieldOwner is the field manager of everything that is provisioned.
@@ -122,6 +123,8 @@ type Applier struct {
 	Label *OwnerLabel
 	// DefaultQuota holds in every granted namespace for what the Grant does not bound.
 	DefaultQuota corev1.ResourceList
+	// Sharers are the other Grants of the same holder and policy.
+	Sharers []plan.Sharer
 }
 
 // Provision puts everything that the Grant says into the cluster and takes away what it no longer says, except for
@@ -131,10 +134,10 @@ func (a *Applier) Provision(
 	ctx context.Context, grant *v1alpha1.Grant,
 ) (inventory []v1alpha1.InventoryEntry, err error) {
 	defer func() { a.nameHolder(ctx, grant, err) }()
-	var objects []owned
 	wanted, planned := map[string]bool{}, []v1alpha1.InventoryEntry(nil)
-	for i := range grant.Spec.Namespaces {
-		objects = append(objects, objectsOf(grant, &grant.Spec.Namespaces[i], a.DefaultQuota)...)
+	objects, err := a.objectsOf(ctx, grant)
+	if err != nil {
+		return grant.Status.Inventory, err
 	}
 	for i := range objects {
 		entry := entryOf(objects[i].group, objects[i].kind, objects[i].want, "")
@@ -160,6 +163,22 @@ func (a *Applier) Provision(
 	}
 	rest, err := a.prune(ctx, grant, wanted)
 	return merge(inventory, rest), err
+}
+
+// objectsOf returns what a Grant is to have in its namespaces, without what is as another Grant says that shares it.
+func (a *Applier) objectsOf(ctx context.Context, grant *v1alpha1.Grant) ([]owned, error) {
+	var objects []owned
+	s := a.shared(grant)
+	for i := range grant.Spec.Namespaces {
+		for _, object := range objectsOf(grant, &grant.Spec.Namespaces[i], a.DefaultQuota) {
+			if !s.goesBefore(entryOf(object.group, object.kind, object.want, "")) {
+				objects = append(objects, object)
+			} else if err := a.inPlace(ctx, grant, s, &object); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return objects, nil
 }
 
 func keptOf(inventory []v1alpha1.InventoryEntry, wanted map[string]bool) []v1alpha1.InventoryEntry {
@@ -197,6 +216,9 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 	case err != nil:
 		return "", err
 	case !labelled(have, grant.OwnerDigest()):
+		if from := a.shared(grant).grants[have.GetLabels()[v1alpha1.LabelGrant]]; from != nil {
+			return a.takeOver(ctx, object, from)
+		}
 		return "", conflictOf(object.kind, have)
 	case !have.GetDeletionTimestamp().IsZero():
 		return "", &TerminatingError{Kind: object.kind, Name: have.GetName()}
@@ -251,16 +273,14 @@ func (a *Applier) prune(
 	for i := range grant.Spec.Namespaces {
 		kept[grant.Spec.Namespaces[i].Name] = true
 	}
+	s := a.shared(grant)
 	var rest []v1alpha1.InventoryEntry
 	for _, entry := range have {
 		if wanted[identity(entry)] {
 			continue
 		}
-		if entry.ServiceAccountName != "" {
-			rest = append(rest, entry)
-			continue
-		}
-		if !kept[*entry.Namespace] && !accessGoes(grant, entry) {
+		stays := !kept[*entry.Namespace] && !accessGoes(grant, entry) && !s.keeps(entry)
+		if entry.ServiceAccountName != "" || stays {
 			rest = append(rest, entry)
 			continue
 		}
@@ -289,9 +309,9 @@ func (a *Applier) EndData(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha
 	if err != nil {
 		return left, err
 	}
-	going := map[string]bool{}
+	going, s := map[string]bool{}, a.shared(grant)
 	for _, entry := range left {
-		going[entry.Name] = going[entry.Name] || isNamespace(entry)
+		going[entry.Name] = going[entry.Name] || isNamespace(entry) && !s.keeps(entry)
 	}
 	standing := grant.DeepCopy()
 	standing.Status.Inventory = left
@@ -324,8 +344,11 @@ func (a *Applier) removeAll(
 }
 
 // remove deletes one object of the Grant, and reports whether it is gone. What does not carry the Grant's label, or has
-// another uid, is somebody else's: it counts as gone and is left alone.
+// another uid, is somebody else's: it counts as gone and is left alone. What another Grant entitles to is left to it.
 func (a *Applier) remove(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
+	if a.shared(grant).keeps(entry) {
+		return a.leave(ctx, grant, entry)
+	}
 	if entry.ServiceAccountName != "" {
 		return a.removeTemplated(ctx, grant, entry)
 	}
@@ -392,6 +415,9 @@ func (a *Applier) unrecorded(ctx context.Context, grant *v1alpha1.Grant) ([]v1al
 	for _, entry := range grant.Status.Inventory {
 		known[identity(entry)] = true
 		own[entry.Name] = own[entry.Name] || isNamespace(entry)
+	}
+	for name := range a.SharedNamespaces(grant) {
+		own[name] = true
 	}
 	var found []v1alpha1.InventoryEntry
 	// The namespaces come first.

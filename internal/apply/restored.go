@@ -24,8 +24,8 @@ import (
 
 // Recorded reports whether the status of a Grant records every templated object that the Grant says. It is what a
 // backup loses, and nothing else finds an object that no cache shows.
-func Recorded(grant *v1alpha1.Grant) bool {
-	objects, err := templatedOf(grant)
+func (a *Applier) Recorded(grant *v1alpha1.Grant) bool {
+	objects, err := a.templatedOf(grant)
 	if err != nil {
 		// It is refused, and nothing of it is applied.
 		return true

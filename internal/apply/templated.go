@@ -72,6 +72,13 @@ func templatedOf(grant *v1alpha1.Grant) ([]templated, error) {
 	return objects, nil
 }
 
+// templatedOf returns the templated objects of a Grant, without those that are as another Grant says that shares them.
+func (a *Applier) templatedOf(grant *v1alpha1.Grant) ([]templated, error) {
+	objects, err := templatedOf(grant)
+	s := a.shared(grant)
+	return slices.DeleteFunc(objects, func(t templated) bool { return s.goesBefore(t.entry) }), err
+}
+
 func with(pairs, more map[string]string) map[string]string {
 	if pairs == nil {
 		return more
@@ -94,7 +101,7 @@ func (a *Applier) ProvisionObjects(
 	ctx context.Context, grant *v1alpha1.Grant, known Versions, record func([]v1alpha1.InventoryEntry) error,
 ) (inventory []v1alpha1.InventoryEntry, versions Versions, err error) {
 	defer func() { a.nameHolder(ctx, grant, err) }()
-	objects, err := templatedOf(grant)
+	objects, err := a.templatedOf(grant)
 	if err != nil {
 		return grant.Status.Inventory, nil, err
 	}
@@ -150,7 +157,7 @@ func (a *Applier) look(
 		}
 		if err == nil {
 			object.mapping = mapping
-			err = a.Accounts.clean(ctx, object.read(ctx, grant), account, mapping, object.key())
+			err = a.Accounts.clean(ctx, object.read(ctx, grant, a.shared(grant)), account, mapping, object.key())
 		}
 		if err != nil {
 			failed = append(failed, err)
@@ -179,18 +186,21 @@ func (a *Applier) pruneTemplated(
 	ctx context.Context, grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry, wanted map[string]bool,
 ) ([]v1alpha1.InventoryEntry, error) {
 	var failed []error
+	s := a.shared(grant)
 	kept := make([]v1alpha1.InventoryEntry, 0, len(inventory))
 	for _, entry := range inventory {
 		if entry.ServiceAccountName == "" || wanted[identity(entry)] || retained(grant, entry, inventory) {
 			kept = append(kept, entry)
 			continue
 		}
-		gone, err := a.removeTemplated(ctx, grant, entry)
-		if err == nil && !gone {
+		gone, err := a.remove(ctx, grant, entry)
+		if err == nil && !gone && !s.keeps(entry) {
 			err = &TerminatingError{Kind: entry.Kind, Name: entry.Name}
 		}
 		if err != nil {
 			failed = append(failed, err)
+		}
+		if !gone {
 			kept = append(kept, entry)
 		}
 	}
@@ -207,7 +217,7 @@ func retained(grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry, inventory []
 }
 
 // read reads the object. It returns a ConflictError where it is somebody else's.
-func (t *templated) read(ctx context.Context, grant *v1alpha1.Grant) error {
+func (t *templated) read(ctx context.Context, grant *v1alpha1.Grant, s shared) error {
 	t.have = &unstructured.Unstructured{}
 	t.have.SetGroupVersionKind(t.want.GroupVersionKind())
 	err := t.as.Get(ctx, t.key(), t.have)
@@ -217,7 +227,7 @@ func (t *templated) read(ctx context.Context, grant *v1alpha1.Grant) error {
 		return nil
 	case err != nil:
 		return err
-	case !madeBy(t.have, grant):
+	case !madeBy(t.have, grant) && !s.made(t.have):
 		return conflictOf(t.have.GetKind(), t.have)
 	case !t.have.GetDeletionTimestamp().IsZero():
 		return &TerminatingError{Kind: t.have.GetKind(), Name: t.have.GetName()}
@@ -244,7 +254,7 @@ func (a *Applier) ensureTemplated(
 			return made, a.Accounts.clean(ctx, err, account, object.mapping, object.key())
 		}
 		// Somebody has made it at the same moment.
-		if err = object.read(ctx, grant); err != nil {
+		if err = object.read(ctx, grant, a.shared(grant)); err != nil {
 			return nil, a.Accounts.clean(ctx, err, account, object.mapping, object.key())
 		}
 		if object.have == nil {
@@ -318,7 +328,7 @@ func covers(want, have any) bool {
 func (a *Applier) removeTemplated(
 	ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry,
 ) (bool, error) {
-	gone, err := a.removeAs(ctx, grant, entry)
+	gone, err := a.asAccount(ctx, grant, entry, deleteTemplated)
 	if err == nil || *entry.Namespace == "" {
 		return gone, err
 	}
@@ -341,7 +351,12 @@ func another(object client.Object, entry v1alpha1.InventoryEntry) bool {
 	return entry.UID != "" && entry.UID != string(object.GetUID())
 }
 
-func (a *Applier) removeAs(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
+// asAccount does something with a templated object as the account that it was applied as, and reports whether the Grant
+// has it no longer.
+func (a *Applier) asAccount(
+	ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry,
+	do func(context.Context, client.Client, schema.GroupVersionKind, *v1alpha1.Grant, v1alpha1.InventoryEntry) (bool, error),
+) (bool, error) {
 	account := Account{grant.Namespace, string(entry.ServiceAccountName)}
 	mapping, err := a.Accounts.Mapping(schema.GroupVersionKind{Group: *entry.Group, Kind: entry.Kind})
 	if unknown, ok := errors.AsType[*AccountError](err); ok && unknown.Reason == v1alpha1.ReasonKindUnknown {
@@ -355,7 +370,7 @@ func (a *Applier) removeAs(ctx context.Context, grant *v1alpha1.Grant, entry v1a
 	if err != nil {
 		return false, err
 	}
-	gone, err := deleteTemplated(ctx, as, mapping.GroupVersionKind, grant, entry)
+	gone, err := do(ctx, as, mapping.GroupVersionKind, grant, entry)
 	if err != nil {
 		key := client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}
 		return false, a.Accounts.clean(ctx, err, account, mapping, key)
@@ -390,4 +405,18 @@ func deleteTemplated(
 	// A finalizer may hold it.
 	err = as.Get(ctx, key, object)
 	return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+}
+
+// leaveTemplated reports whether a templated object is another Grant's by now, or has gone.
+func leaveTemplated(
+	ctx context.Context, as client.Client, kind schema.GroupVersionKind,
+	grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry,
+) (bool, error) {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(kind)
+	err := as.Get(ctx, client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}, object)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	return err == nil && (another(object, entry) || !madeBy(object, grant)), err
 }

@@ -28,6 +28,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"cel.dev/cel-go/common/ast"
+
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
@@ -178,6 +180,23 @@ func (t *Template) Start() string {
 		start.WriteString(p.literal)
 	}
 	return start.String()
+}
+
+// Selects reports whether an expression of the template uses a field of a variable, such as id of enrollment.
+func (t *Template) Selects(variable, field string) bool {
+	for _, p := range t.parts {
+		if p.expression == nil {
+			continue
+		}
+		for _, node := range ast.MatchDescendants(ast.NavigateAST(p.expression.checked), ast.KindMatcher(ast.SelectKind)) {
+			operand := node.AsSelect().Operand()
+			if node.AsSelect().FieldName() == field && operand.Kind() == ast.IdentKind &&
+				strings.TrimPrefix(operand.AsIdent(), ".") == variable {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Eval returns what the template yields: where it is one whole expression a value of its type (nil, bool, int64,

@@ -18,9 +18,11 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/expression"
 )
 
 // Unprefixed returns which namespaces cannot get a name of an institution with this prefix, whatever the delivery. It
@@ -65,4 +67,39 @@ func (q quantityTemplates) fixed() map[string]v1alpha1.Quantity {
 		}
 	}
 	return values
+}
+
+// SharedNames returns which namespaces and objects have the same name in the grants of different users, of which only
+// one can have it, and which in the grants of different completions of a user, who share it. It is for a policy that is
+// Ready.
+func (p *Policy) SharedNames() (ofUsers, ofCompletions []Fault) {
+	look := func(path string, texts ...*expression.Template) {
+		selects := func(variable string) bool {
+			return slices.ContainsFunc(texts, func(t *expression.Template) bool { return t != nil && t.Selects(variable, "id") })
+		}
+		switch {
+		case selects("enrollment"):
+			// An enrollment is one user's, and has one completion.
+		case !selects("user"):
+			ofUsers = append(ofUsers, Fault{path, "the name is the same for different users, and the first one keeps it: " +
+				"use ${user.id} in it"})
+		case p.Spec.GrantPer != v1alpha1.GrantPerUser:
+			ofCompletions = append(ofCompletions, Fault{path, "the name is the same for several completions of a user, whose " +
+				"grants share it: use ${enrollment.id} in it, or make the policy with grantPer: User"})
+		}
+	}
+	for i := range p.namespaces {
+		look(p.namespaces[i].path+".name", p.namespaces[i].name)
+	}
+	for i := range p.objects {
+		metadata := p.objects[i].root.fields["metadata"].fields
+		var texts []*expression.Template
+		for _, key := range []string{"name", "namespace"} {
+			if metadata[key] != nil {
+				texts = append(texts, metadata[key].text)
+			}
+		}
+		look(p.objects[i].path+".metadata.name", texts...)
+	}
+	return ofUsers, ofCompletions
 }

@@ -49,7 +49,8 @@ type Keeper struct {
 }
 
 // LossOf works out from the Grants beside a Grant what becomes of a namespace once the Grant begins to take it away.
-// What has ended is taken from nobody, nor what an older delivery takes already.
+// What has ended is taken from nobody, nor what an older delivery takes already. What one Grant loses and another one
+// shares, that one keeps.
 func LossOf(grant *v1alpha1.Grant, beside []v1alpha1.Grant, name string, now time.Time) (Loss, Keeper) {
 	taker, loss, keeper := AsIfBegun(grant, name, now), LosesNothing, Keeper{}
 	for i := range beside {
@@ -64,8 +65,10 @@ func LossOf(grant *v1alpha1.Grant, beside []v1alpha1.Grant, name string, now tim
 		already, _ := NamespaceTaken(other, grant, name, now)
 		switch {
 		case taking != nil && already == nil && (has || gives(other)):
-			return Loses, Keeper{}
-		case taking == nil && has:
+			if loss != Kept {
+				loss = Loses
+			}
+		case taking == nil && (has || gives(other) && sharesNamespace(other, beside, name)):
 			loss, keeper = Kept, Keeper{other, until}
 		}
 	}
