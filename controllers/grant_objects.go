@@ -53,7 +53,7 @@ type objectChecks struct {
 type objectCheck struct {
 	uid        types.UID
 	generation int64
-	// namespaces tells when one was made anew, and so has lost what was in it.
+	// namespaces tells when one was made anew, and so has lost what was in it, or is shared with another Grant.
 	namespaces string
 	next       time.Time
 	versions   apply.Versions
@@ -95,17 +95,18 @@ func (r *GrantReconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (t
 		r.checks.forget(key)
 		return 0, nil
 	}
-	now, last, namespaces := r.Clock.Now(), r.checks.get(key), namespacesOf(grant)
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return 0, err
+	}
+	now, last := r.Clock.Now(), r.checks.get(key)
+	namespaces := namespacesOf(grant) + " " + applier.SharedObjects(grant)
 	unseen := func(e v1alpha1.InventoryEntry) bool { return isTemplated(e) && e.UID == "" }
 	if last.uid == grant.UID && last.generation == grant.Generation && last.namespaces == namespaces &&
 		now.Before(last.next) && !slices.ContainsFunc(grant.Status.Inventory, unseen) {
 		return last.next.Sub(now), nil
 	}
 	r.checks.forget(key)
-	applier, err := r.applier(ctx, grant)
-	if err != nil {
-		return 0, err
-	}
 	inventory, versions, err := applier.ProvisionObjects(ctx, grant, last.versions,
 		func(inventory []v1alpha1.InventoryEntry) error { return r.record(ctx, grant, inventory) })
 	grant.Status.Inventory = inventory
@@ -113,6 +114,9 @@ func (r *GrantReconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (t
 		return 0, err
 	}
 	after := wait.Jitter(objectInterval, objectJitter)
+	if applier.AwaitedBy(grant, inventory) != nil {
+		after = minWait
+	}
 	r.checks.set(key, objectCheck{grant.UID, grant.Generation, namespaces, now.Add(after), versions})
 	return after, nil
 }

@@ -297,7 +297,8 @@ func (a *Applier) prune(
 
 // EndAccess deletes what gives the holder access. It returns what is left of the inventory.
 func (a *Applier) EndAccess(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	return a.removeAll(ctx, grant, isAccess)
+	s := a.shared(grant)
+	return a.removeAll(ctx, grant, func(e v1alpha1.InventoryEntry) bool { return isAccess(e) || s.keeps(e) })
 }
 
 // EndData deletes everything that the Grant provisioned. It returns what is not gone yet. What is in a namespace goes

@@ -110,6 +110,19 @@ func (a *Applier) SharedNamespaces(grant *v1alpha1.Grant) map[string]string {
 	return names
 }
 
+// SharedObjects tells which templated objects of a Grant are as another one says, and changes when that does.
+func (a *Applier) SharedObjects(grant *v1alpha1.Grant) string {
+	s := a.shared(grant)
+	var told []string
+	for id, sharer := range s.named {
+		if sharer.Before {
+			told = append(told, id+"="+sharer.Grant.Name)
+		}
+	}
+	slices.Sort(told)
+	return strings.Join(told, " ")
+}
+
 func namespaceEntry(name string) v1alpha1.InventoryEntry {
 	return v1alpha1.InventoryEntry{Group: new(""), Kind: "Namespace", Namespace: new(""), Name: name}
 }
