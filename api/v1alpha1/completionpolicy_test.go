@@ -126,7 +126,7 @@ func TestCompletionPolicyRules(t *testing.T) {
 		{"a name with a dot", []edit{{"metadata.name", "lab.one"}}, []string{label}},
 	})
 	checkUpdates(t, policy("rules"), []rule{
-		{"per user", []edit{{"spec.grantPer", "User"}}, []string{"spec", "grantPer is immutable"}},
+		{"per completion", []edit{{"spec.grantPer", "Completion"}}, []string{"spec", "grantPer is immutable"}},
 		{"other courses", []edit{{courses, []any{int64(2)}}}, nil},
 		{"suspended", []edit{{"spec.suspend", true}}, nil},
 		{"nothing to grant", []edit{{namespaces, nil}}, []string{something}},
@@ -179,7 +179,7 @@ func TestCompletionPolicyDefaults(t *testing.T) {
 	stored := store(t, base)
 	g := NewWithT(t)
 	for path, want := range map[string]any{
-		"spec.grantPer":                  "Completion",
+		"spec.grantPer":                  "User",
 		"spec.match.require":             "Any",
 		"spec.onRevoke":                  "Delete",
 		"spec.onPolicyRemoval":           "Retain",

@@ -214,7 +214,8 @@ func (e *environment) plain(message string) string {
 	}
 	for _, name := range variableNames {
 		if !slices.Contains(e.variables, name) && message == fmt.Sprintf("undeclared reference to '%s'", name) {
-			return name + " is not known where grants are per user: use institution and user, or make the policy with grantPer: Completion"
+			return name + " is not known where grants are per user: use institution and user, or make the policy with " +
+				"grantPer: Completion"
 		}
 	}
 	return message

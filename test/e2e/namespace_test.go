@@ -61,7 +61,7 @@ func TestGrantedNamespaceHasAllThatThePolicyGrants(t *testing.T) {
 	var namespace corev1.Namespace
 	g.Expect(admin.Get(t.Context(), client.ObjectKey{Name: u.namespace}, &namespace)).To(Succeed())
 	g.Expect(namespace.Labels).To(And(
-		HaveKeyWithValue("course", "123456"),
+		HaveKeyWithValue("purpose", "graduate-lab"),
 		HaveKeyWithValue("pod-security.kubernetes.io/enforce", "restricted"),
 		HaveKeyWithValue(v1alpha1.LabelGrant, owner),
 	))

@@ -134,7 +134,7 @@ func (s *school) labPolicy() *v1alpha1.CompletionPolicy {
 			Match: v1alpha1.PolicyMatch{CourseIDs: []v1alpha1.PlatformID{123456}},
 			Namespaces: []v1alpha1.NamespaceTemplate{{
 				Name:          v1alpha1.Template(s.prefix + "${user.id}"),
-				Labels:        map[string]v1alpha1.Template{"course": "${string(course.id)}"},
+				Labels:        map[string]v1alpha1.Template{"purpose": "graduate-lab"},
 				ResourceQuota: v1alpha1.ResourceQuotaTemplate{Hard: quantities("count/pods", "10")},
 				Limits: []v1alpha1.LimitTemplate{{
 					Type: "Container", Default: quantities("memory", "512Mi"), DefaultRequest: quantities("memory", "128Mi"),

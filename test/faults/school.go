@@ -61,7 +61,8 @@ func (w *world) openSchool(ctx context.Context, id v1alpha1.PlatformID) (*school
 	lab := &v1alpha1.CompletionPolicy{
 		ObjectMeta: named("lab"),
 		Spec: v1alpha1.CompletionPolicySpec{
-			Match: v1alpha1.PolicyMatch{CourseIDs: []v1alpha1.PlatformID{labCourse}},
+			GrantPer: v1alpha1.GrantPerCompletion,
+			Match:    v1alpha1.PolicyMatch{CourseIDs: []v1alpha1.PlatformID{labCourse}},
 			Namespaces: []v1alpha1.NamespaceTemplate{{
 				Name: v1alpha1.Template(fmt.Sprintf("i%d-${string(enrollment.id)}", id)),
 				ResourceQuota: v1alpha1.ResourceQuotaTemplate{
@@ -76,8 +77,9 @@ func (w *world) openSchool(ctx context.Context, id v1alpha1.PlatformID) (*school
 	tutor := &v1alpha1.CompletionPolicy{
 		ObjectMeta: named("tutor"),
 		Spec: v1alpha1.CompletionPolicySpec{
-			Match: v1alpha1.PolicyMatch{CourseIDs: []v1alpha1.PlatformID{seatCourse}},
-			Seats: []v1alpha1.SeatTemplate{{Pool: "desks"}},
+			GrantPer: v1alpha1.GrantPerCompletion,
+			Match:    v1alpha1.PolicyMatch{CourseIDs: []v1alpha1.PlatformID{seatCourse}},
+			Seats:    []v1alpha1.SeatTemplate{{Pool: "desks"}},
 		},
 	}
 	pool := &v1alpha1.SeatPool{ObjectMeta: named("desks"), Spec: v1alpha1.SeatPoolSpec{Capacity: new(int32(10_000))}}
