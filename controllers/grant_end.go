@@ -134,7 +134,7 @@ func (r *GrantReconciler) endData(
 		result.phase = phase
 		return result, err
 	}
-	if left := applier.Left(grant, inventory); left != nil {
+	if left := applier.Left(inventory); left != nil {
 		result, err := r.waiting(grant, left)
 		result.phase = phase
 		return result, err
@@ -284,7 +284,7 @@ func (r *GrantReconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) er
 	if err != nil {
 		return fmt.Errorf("take the access of a grant that nobody plans again: %w", err)
 	}
-	if shared := applier.AwaitedBy(grant, left); shared != nil {
+	if shared := applier.AwaitedBy(left); shared != nil {
 		return shared
 	}
 	if len(left) > 0 {

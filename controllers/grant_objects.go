@@ -100,7 +100,7 @@ func (r *GrantReconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (t
 		return 0, err
 	}
 	now, last := r.Clock.Now(), r.checks.get(key)
-	namespaces := namespacesOf(grant) + " " + applier.SharedObjects(grant)
+	namespaces := namespacesOf(grant) + " " + applier.SharedObjects()
 	unseen := func(e v1alpha1.InventoryEntry) bool { return isTemplated(e) && e.UID == "" }
 	if last.uid == grant.UID && last.generation == grant.Generation && last.namespaces == namespaces &&
 		now.Before(last.next) && !slices.ContainsFunc(grant.Status.Inventory, unseen) {
@@ -114,7 +114,7 @@ func (r *GrantReconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (t
 		return 0, err
 	}
 	after := wait.Jitter(objectInterval, objectJitter)
-	if applier.AwaitedBy(grant, inventory) != nil {
+	if applier.AwaitedBy(inventory) != nil {
 		after = minWait
 	}
 	r.checks.set(key, objectCheck{grant.UID, grant.Generation, namespaces, now.Add(after), versions})

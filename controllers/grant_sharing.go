@@ -29,8 +29,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
-// mayShare reports whether a change of one Grant may change what another one has: both are of one holder and policy, and
-// name a namespace alike, or both have objects. What it no longer says it may still have.
+// mayShare reports whether a change of one Grant may change what another one has: both are of one holder and policy,
+// and name a namespace alike, or both have objects. What it no longer says it may still have.
 func mayShare(changed, other *v1alpha1.Grant) bool {
 	if !plan.Alike(changed, other) || changed.Name == other.Name {
 		return false

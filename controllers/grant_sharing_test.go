@@ -34,7 +34,8 @@ func (c *CompletionWrapper) again() *CompletionWrapper {
 	return c
 }
 
-// shared is a course that one user has completed in two enrollments, with a policy that names the namespace by the user.
+// shared is a course that one user has completed in two enrollments, with a policy that names the namespace by the
+// user.
 type shared struct {
 	*world
 	older, newer *v1alpha1.CourseCompletion

@@ -101,7 +101,9 @@ func (s *session) checkNamespace(ctx context.Context) error {
 	if err := s.client.Get(ctx, client.ObjectKey{Name: exampleNamespace}, &namespace); err != nil {
 		return err
 	}
-	for label, want := range map[string]string{"purpose": "graduate-lab", "pod-security.kubernetes.io/enforce": "restricted"} {
+	for label, want := range map[string]string{
+		"purpose": "graduate-lab", "pod-security.kubernetes.io/enforce": "restricted",
+	} {
 		if got := namespace.Labels[label]; got != want {
 			return fmt.Errorf("label %s of namespace %s is %q, want %q", label, exampleNamespace, got, want)
 		}

@@ -168,7 +168,7 @@ func (a *Applier) Provision(
 // objectsOf returns what a Grant is to have in its namespaces, without what is as another Grant says that shares it.
 func (a *Applier) objectsOf(ctx context.Context, grant *v1alpha1.Grant) ([]owned, error) {
 	var objects []owned
-	s := a.shared(grant)
+	s := a.shared()
 	for i := range grant.Spec.Namespaces {
 		for _, object := range objectsOf(grant, &grant.Spec.Namespaces[i], a.DefaultQuota) {
 			if !s.goesBefore(entryOf(object.group, object.kind, object.want, "")) {
@@ -216,7 +216,7 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 	case err != nil:
 		return "", err
 	case !labelled(have, grant.OwnerDigest()):
-		if from := a.shared(grant).grants[have.GetLabels()[v1alpha1.LabelGrant]]; from != nil {
+		if from := a.shared().grants[have.GetLabels()[v1alpha1.LabelGrant]]; from != nil {
 			return a.takeOver(ctx, object, from)
 		}
 		return "", conflictOf(object.kind, have)
@@ -273,7 +273,7 @@ func (a *Applier) prune(
 	for i := range grant.Spec.Namespaces {
 		kept[grant.Spec.Namespaces[i].Name] = true
 	}
-	s := a.shared(grant)
+	s := a.shared()
 	var rest []v1alpha1.InventoryEntry
 	for _, entry := range have {
 		if wanted[identity(entry)] {
@@ -297,7 +297,7 @@ func (a *Applier) prune(
 
 // EndAccess deletes what gives the holder access. It returns what is left of the inventory.
 func (a *Applier) EndAccess(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	s := a.shared(grant)
+	s := a.shared()
 	return a.removeAll(ctx, grant, func(e v1alpha1.InventoryEntry) bool { return isAccess(e) || s.keeps(e) })
 }
 
@@ -310,7 +310,7 @@ func (a *Applier) EndData(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha
 	if err != nil {
 		return left, err
 	}
-	going, s := map[string]bool{}, a.shared(grant)
+	going, s := map[string]bool{}, a.shared()
 	for _, entry := range left {
 		going[entry.Name] = going[entry.Name] || isNamespace(entry) && !s.keeps(entry)
 	}
@@ -347,7 +347,7 @@ func (a *Applier) removeAll(
 // remove deletes one object of the Grant, and reports whether it is gone. What does not carry the Grant's label, or has
 // another uid, is somebody else's: it counts as gone and is left alone. What another Grant entitles to is left to it.
 func (a *Applier) remove(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
-	if a.shared(grant).keeps(entry) {
+	if a.shared().keeps(entry) {
 		return a.leave(ctx, grant, entry)
 	}
 	if entry.ServiceAccountName != "" {

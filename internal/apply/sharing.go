@@ -49,7 +49,7 @@ type shared struct {
 	named map[string]plan.Sharer
 }
 
-func (a *Applier) shared(grant *v1alpha1.Grant) shared {
+func (a *Applier) shared() shared {
 	if len(a.Sharers) == 0 {
 		return shared{}
 	}
@@ -60,7 +60,7 @@ func (a *Applier) shared(grant *v1alpha1.Grant) shared {
 			continue
 		}
 		for _, id := range a.identities(sharer.Grant) {
-			if _, found := s.named[id]; !found || sharer.Before {
+			if _, found := s.named[id]; !found {
 				s.named[id] = sharer
 			}
 		}
@@ -95,12 +95,14 @@ func (s shared) keeps(entry v1alpha1.InventoryEntry) bool {
 }
 
 // goesBefore reports whether an object is as another Grant says.
-func (s shared) goesBefore(entry v1alpha1.InventoryEntry) bool { return s.named[identity(entry)].Before }
+func (s shared) goesBefore(entry v1alpha1.InventoryEntry) bool {
+	return s.named[identity(entry)].Before
+}
 
 // SharedNamespaces returns the namespaces of a Grant that another one has in place, each with the name of that one.
 func (a *Applier) SharedNamespaces(grant *v1alpha1.Grant) map[string]string {
 	names := map[string]string{}
-	s := a.shared(grant)
+	s := a.shared()
 	for i := range grant.Spec.Namespaces {
 		name := grant.Spec.Namespaces[i].Name
 		if sharer := s.named[identity(namespaceEntry(name))]; sharer.Before {
@@ -110,9 +112,9 @@ func (a *Applier) SharedNamespaces(grant *v1alpha1.Grant) map[string]string {
 	return names
 }
 
-// SharedObjects tells which templated objects of a Grant are as another one says, and changes when that does.
-func (a *Applier) SharedObjects(grant *v1alpha1.Grant) string {
-	s := a.shared(grant)
+// SharedObjects tells what is as another Grant says, and changes when that does.
+func (a *Applier) SharedObjects() string {
+	s := a.shared()
 	var told []string
 	for id, sharer := range s.named {
 		if sharer.Before {
@@ -149,7 +151,8 @@ func (a *Applier) inPlace(ctx context.Context, grant *v1alpha1.Grant, s shared, 
 	return nil
 }
 
-// takeOver makes an object the Grant's that another Grant has which shares it, and no longer entitles or comes after it.
+// takeOver makes an object the Grant's that another Grant has which shares it, and no longer entitles, or comes after
+// it.
 func (a *Applier) takeOver(
 	ctx context.Context, object *owned, from *v1alpha1.Grant,
 ) (types.UID, error) {
@@ -192,8 +195,8 @@ func (s shared) made(object client.Object) bool {
 
 // AwaitedBy returns, as a SharedError, what of an inventory another Grant is about to take over; nil where that is
 // nothing.
-func (a *Applier) AwaitedBy(grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry) error {
-	s := a.shared(grant)
+func (a *Applier) AwaitedBy(inventory []v1alpha1.InventoryEntry) error {
+	s := a.shared()
 	for _, entry := range inventory {
 		if s.keeps(entry) {
 			name := strings.TrimPrefix(*entry.Namespace+"/"+entry.Name, "/")
@@ -204,10 +207,10 @@ func (a *Applier) AwaitedBy(grant *v1alpha1.Grant, inventory []v1alpha1.Inventor
 }
 
 // Left reports whether everything that is left of a Grant is what another one is about to take over.
-func (a *Applier) Left(grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry) error {
-	s := a.shared(grant)
+func (a *Applier) Left(inventory []v1alpha1.InventoryEntry) error {
+	s := a.shared()
 	if slices.ContainsFunc(inventory, func(e v1alpha1.InventoryEntry) bool { return !s.keeps(e) }) {
 		return nil
 	}
-	return a.AwaitedBy(grant, inventory)
+	return a.AwaitedBy(inventory)
 }

@@ -75,7 +75,7 @@ func templatedOf(grant *v1alpha1.Grant) ([]templated, error) {
 // templatedOf returns the templated objects of a Grant, without those that are as another Grant says that shares them.
 func (a *Applier) templatedOf(grant *v1alpha1.Grant) ([]templated, error) {
 	objects, err := templatedOf(grant)
-	s := a.shared(grant)
+	s := a.shared()
 	return slices.DeleteFunc(objects, func(t templated) bool { return s.goesBefore(t.entry) }), err
 }
 
@@ -157,7 +157,7 @@ func (a *Applier) look(
 		}
 		if err == nil {
 			object.mapping = mapping
-			err = a.Accounts.clean(ctx, object.read(ctx, grant, a.shared(grant)), account, mapping, object.key())
+			err = a.Accounts.clean(ctx, object.read(ctx, grant, a.shared()), account, mapping, object.key())
 		}
 		if err != nil {
 			failed = append(failed, err)
@@ -186,7 +186,7 @@ func (a *Applier) pruneTemplated(
 	ctx context.Context, grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry, wanted map[string]bool,
 ) ([]v1alpha1.InventoryEntry, error) {
 	var failed []error
-	s := a.shared(grant)
+	s := a.shared()
 	kept := make([]v1alpha1.InventoryEntry, 0, len(inventory))
 	for _, entry := range inventory {
 		if entry.ServiceAccountName == "" || wanted[identity(entry)] || retained(grant, entry, inventory) {
@@ -254,7 +254,7 @@ func (a *Applier) ensureTemplated(
 			return made, a.Accounts.clean(ctx, err, account, object.mapping, object.key())
 		}
 		// Somebody has made it at the same moment.
-		if err = object.read(ctx, grant, a.shared(grant)); err != nil {
+		if err = object.read(ctx, grant, a.shared()); err != nil {
 			return nil, a.Accounts.clean(ctx, err, account, object.mapping, object.key())
 		}
 		if object.have == nil {
@@ -355,7 +355,9 @@ func another(object client.Object, entry v1alpha1.InventoryEntry) bool {
 // has it no longer.
 func (a *Applier) asAccount(
 	ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry,
-	do func(context.Context, client.Client, schema.GroupVersionKind, *v1alpha1.Grant, v1alpha1.InventoryEntry) (bool, error),
+	do func(
+		context.Context, client.Client, schema.GroupVersionKind, *v1alpha1.Grant, v1alpha1.InventoryEntry,
+	) (bool, error),
 ) (bool, error) {
 	account := Account{grant.Namespace, string(entry.ServiceAccountName)}
 	mapping, err := a.Accounts.Mapping(schema.GroupVersionKind{Group: *entry.Group, Kind: entry.Kind})

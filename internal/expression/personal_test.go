@@ -166,8 +166,8 @@ func TestVariablesOfGrantsPerUser(t *testing.T) {
 	for _, name := range []string{"event.name", "course.id", "enrollment.id"} {
 		variable, _, _ := strings.Cut(name, ".")
 		_, err := c.Template("g-${"+name+"}", UseMetadata)
-		want := "column 5: " + name + ": " + variable + " is not known where grants are per user: use institution and user, " +
-			"or make the policy with grantPer: Completion"
+		want := "column 5: " + name + ": " + variable +
+			" is not known where grants are per user: use institution and user, or make the policy with grantPer: Completion"
 		if message(err) != want {
 			t.Errorf("error %v, want %s", err, want)
 		}

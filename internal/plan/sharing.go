@@ -37,7 +37,7 @@ type Sharer struct {
 }
 
 // SharersOf returns the Grants that a Grant shares with what they name alike, from the Grants beside it, which may
-// include the Grant itself. Of those that entitle, the one with the newest delivery comes first.
+// include the Grant itself. The one with the newest delivery comes first.
 func SharersOf(grant *v1alpha1.Grant, beside []v1alpha1.Grant, now time.Time) []Sharer {
 	if !grant.Planned() {
 		return nil
@@ -54,6 +54,7 @@ func SharersOf(grant *v1alpha1.Grant, beside []v1alpha1.Grant, now time.Time) []
 			Grant: taken.Left(other), Entitled: entitled, Before: entitled && newer(other, grant) > 0,
 		})
 	}
+	slices.SortFunc(sharers, func(a, b Sharer) int { return newer(b.Grant, a.Grant) })
 	return sharers
 }
 
