@@ -64,6 +64,7 @@ type GrantReconciler struct {
 	DefaultQuota corev1.ResourceList
 
 	plans  *plans
+	counts *namespaceCounts
 	brakes *brakes
 	// witness and patienceWith tell what was restored from a backup, and how long the rest of it is waited for.
 	witness      *witness
@@ -281,7 +282,7 @@ func (r *GrantReconciler) provision(
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
 			Message: faults[0].Error()}, 0}, err
 	}
-	return r.provisionLeft(ctx, grant, taken)
+	return r.provisionLeft(ctx, grant, tenant, taken)
 }
 
 func site(tenant *tenant) plan.Site {
@@ -289,15 +290,22 @@ func site(tenant *tenant) plan.Site {
 }
 
 // putInPlace puts everything that the Grant says into the cluster.
-func (r *GrantReconciler) putInPlace(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
+func (r *GrantReconciler) putInPlace(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
+) (outcome, error) {
 	applier, err := r.applier(ctx, grant)
 	if err != nil {
 		return r.pending(grant, err)
 	}
-	inventory, err := applier.Provision(ctx, grant)
+	within, full := r.withinCount(grant, tenant, applier.SharedNamespaces(grant))
+	inventory, err := applier.Provision(ctx, within)
 	grant.Status.Inventory = inventory
 	if err != nil {
 		return r.waiting(grant, err)
+	}
+	if full != "" {
+		return outcome{v1alpha1.GrantWaiting, plan.Verdict{
+			Reconciling: true, Reason: v1alpha1.ReasonNamespaceLimit, Message: full}, r.patience(grant)}, nil
 	}
 	missing, err := r.seats(ctx, grant)
 	if err != nil {

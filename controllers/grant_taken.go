@@ -101,12 +101,12 @@ func (r *GrantReconciler) taken(ctx context.Context, grant *v1alpha1.Grant) (pla
 // provisionLeft puts into the cluster what is left of a Grant, and takes away what was taken from it: access and seats
 // at once. The namespaces are deleted by the Grant that takes them.
 func (r *GrantReconciler) provisionLeft(
-	ctx context.Context, grant *v1alpha1.Grant, taken plan.Taken,
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, taken plan.Taken,
 ) (outcome, error) {
 	left := taken.Left(grant)
 	result, err := r.take(ctx, left, taken)
 	if err == nil && result.phase == "" {
-		result, err = r.putInPlace(ctx, left)
+		result, err = r.putInPlace(ctx, left, tenant)
 		if result.verdict.Reason == v1alpha1.ReasonActive && !taken.Nothing() {
 			result = tellTaken(result, left, taken)
 		}

@@ -69,6 +69,7 @@ type InstitutionReconciler struct {
 	Recorder   events.EventRecorder
 	Clock      clock.PassiveClock
 
+	counts *namespaceCounts
 	brakes *brakes
 	gauges *brakeGauges
 	// refused is since when the Secrets of an Institution may not be read.
@@ -202,6 +203,7 @@ func (r *InstitutionReconciler) count(ctx context.Context, institution *v1alpha1
 		return grant.Spec.Holder.InstitutionID == institution.Spec.ID
 	}, client.InNamespace(institution.Namespace))
 	institution.Status.Completions, institution.Status.Grants = new(completions), grants
+	institution.Status.Namespaces = new(r.counts.count(institution))
 	return err
 }
 

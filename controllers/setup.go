@@ -97,7 +97,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := mgr.Add(namespaces); err != nil {
 		return fmt.Errorf("add the cache of namespaces: %w", err)
 	}
-	for _, loop := range loopsOf(mgr, &options, seen, namespaces, gauges) {
+	counts := newNamespaceCounts(options.Clock)
+	if err := counts.watch(ctx, mgr.GetCache()); err != nil {
+		return err
+	}
+	for _, loop := range loopsOf(mgr, &options, seen, namespaces, counts, gauges) {
 		if err := loop.setup(); err != nil {
 			return fmt.Errorf("set up the %s loop: %w", loop.name, err)
 		}
@@ -113,7 +117,8 @@ type loop struct {
 
 // loopsOf returns the loops with what they share.
 func loopsOf(
-	mgr ctrl.Manager, options *Options, seen *witness, namespaces *namespaceCache, gauges *brakeGauges,
+	mgr ctrl.Manager, options *Options, seen *witness, namespaces *namespaceCache, counts *namespaceCounts,
+	gauges *brakeGauges,
 ) []loop {
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
 	recorder := printableEvents{mgr.GetEventRecorder("completion-controller-manager")}
@@ -125,7 +130,7 @@ func loopsOf(
 		{"institution", func() error {
 			institutions := &InstitutionReconciler{
 				Client: c, Live: live, Namespaces: namespaces, Recorder: recorder, Clock: options.Clock,
-				brakes: braking, gauges: gauges, refused: newRefusals()}
+				counts: counts, brakes: braking, gauges: gauges, refused: newRefusals()}
 			return institutions.SetupWithManager(mgr)
 		}},
 		{"policycompiler", func() error { return compiler.SetupWithManager(mgr) }},
@@ -144,7 +149,7 @@ func loopsOf(
 			grants := &GrantReconciler{
 				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
 				Accounts: accounts, Label: apply.NewOwnerLabel(live, options.Clock), DefaultQuota: options.DefaultQuota,
-				plans: noted, brakes: braking, witness: seen, patienceWith: patience}
+				plans: noted, counts: counts, brakes: braking, witness: seen, patienceWith: patience}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},
 		{"seatpool", func() error {

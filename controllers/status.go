@@ -170,7 +170,7 @@ func eventType(verdict plan.Verdict) string {
 		v1alpha1.ReasonKindUnknown, v1alpha1.ReasonPoolMissing, v1alpha1.ReasonAccessMissing,
 		v1alpha1.ReasonNotAllowed, v1alpha1.ReasonPrefixOverlaps,
 		v1alpha1.ReasonTokenShared, v1alpha1.ReasonTokenInvalid, v1alpha1.ReasonTokenNotFound,
-		v1alpha1.ReasonProgressingWithRetry, v1alpha1.ReasonNotRevocable,
+		v1alpha1.ReasonProgressingWithRetry, v1alpha1.ReasonNotRevocable, v1alpha1.ReasonNamespaceLimit,
 		v1alpha1.ReasonRevocationPaused:
 		return corev1.EventTypeWarning
 	}

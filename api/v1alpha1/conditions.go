@@ -109,6 +109,9 @@ const (
 	// ReasonWaitingForGrant means that what the grant shares with another one of the same user and policy is for that one
 	// to put in place, or to take over.
 	ReasonWaitingForGrant = "WaitingForGrant"
+	// ReasonNamespaceLimit means that the institution has as many granted namespaces as it may have. Once there is room, the
+	// grant proceeds.
+	ReasonNamespaceLimit = "NamespaceLimit"
 	// ReasonRefused means that the grant asks for what the operator or the installation does not allow.
 	ReasonRefused = "Refused"
 	// ReasonForbidden means that the API server denied the operator a right that it needs.

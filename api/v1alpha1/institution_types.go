@@ -195,6 +195,15 @@ type InstitutionSpec struct {
 	// +optional
 	RevocationBudget *int32 `json:"revocationBudget,omitempty"`
 
+	// maxNamespaces is how many granted namespaces the institution may have at a time. A Grant that would need another one
+	// waits until there is room. What there is stays, also where the number is lowered.
+	//
+	// +kubebuilder:default=10000
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	// +optional
+	MaxNamespaces *int32 `json:"maxNamespaces,omitempty"`
+
 	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
 	//
 	// +optional
@@ -210,6 +219,20 @@ func (s *InstitutionSpec) Budget() int32 {
 		return DefaultRevocationBudget
 	}
 	return *s.RevocationBudget
+}
+
+// DefaultMaxNamespaces is what maxNamespaces is where nobody set it, and MaxNamespaces the most that it can be.
+const (
+	DefaultMaxNamespaces int32 = 10_000
+	MaxNamespaces              = 1_000_000
+)
+
+// NamespacesAtMost returns maxNamespaces, or its default for an object that was stored without it.
+func (s *InstitutionSpec) NamespacesAtMost() int32 {
+	if s.MaxNamespaces == nil {
+		return DefaultMaxNamespaces
+	}
+	return *s.MaxNamespaces
 }
 
 // TokenState says whether a token is accepted, and if not why.
@@ -332,6 +355,13 @@ type InstitutionStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Completions *int32 `json:"completions,omitempty"`
+
+	// namespaces is how many granted namespaces the institution has, those that are about to be made among them. It follows
+	// with a delay of some seconds.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Namespaces *int32 `json:"namespaces,omitempty"`
 
 	// grants says how many Grants of the institution there are in each phase.
 	//

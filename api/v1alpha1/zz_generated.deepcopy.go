@@ -1047,6 +1047,11 @@ func (in *InstitutionSpec) DeepCopyInto(out *InstitutionSpec) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.MaxNamespaces != nil {
+		in, out := &in.MaxNamespaces, &out.MaxNamespaces
+		*out = new(int32)
+		**out = **in
+	}
 	if in.Suspend != nil {
 		in, out := &in.Suspend, &out.Suspend
 		*out = new(bool)
@@ -1081,6 +1086,11 @@ func (in *InstitutionStatus) DeepCopyInto(out *InstitutionStatus) {
 	}
 	if in.Completions != nil {
 		in, out := &in.Completions, &out.Completions
+		*out = new(int32)
+		**out = **in
+	}
+	if in.Namespaces != nil {
+		in, out := &in.Namespaces, &out.Namespaces
 		*out = new(int32)
 		**out = **in
 	}

@@ -1,0 +1,167 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// reservationKept is for how long a namespace counts that was about to be made and that no watch has shown since.
+const reservationKept = 10 * time.Minute
+
+// namespaceCounts knows which granted namespaces each institution has, so that none has more than its maxNamespaces.
+type namespaceCounts struct {
+	clock clock.PassiveClock
+
+	mu sync.Mutex
+	// names has, by institution, the names, each with until when it counts without being seen; zero if it was seen.
+	names map[institutionKey]map[string]time.Time
+}
+
+type institutionKey struct{ namespace, id string }
+
+func newNamespaceCounts(c clock.PassiveClock) *namespaceCounts {
+	return &namespaceCounts{clock: c, names: map[institutionKey]map[string]time.Time{}}
+}
+
+// watch counts what the cache has of granted namespaces.
+func (c *namespaceCounts) watch(ctx context.Context, informers cache.Cache) error {
+	informer, err := informers.GetInformer(ctx, &corev1.Namespace{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { c.seen(object) },
+		UpdateFunc: func(_, object any) { c.seen(object) },
+		DeleteFunc: func(object any) {
+			if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = unknown.Obj
+			}
+			c.gone(object)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	return nil
+}
+
+// grantedFor returns which institution a namespace was granted in.
+func grantedFor(object any) (institutionKey, string, bool) {
+	namespace, ok := object.(*corev1.Namespace)
+	if !ok {
+		return institutionKey{}, "", false
+	}
+	in, _, ok := strings.Cut(namespace.Annotations[v1alpha1.AnnotationGrant], "/")
+	return institutionKey{in, namespace.Labels[v1alpha1.LabelInstitutionID]}, namespace.Name, ok
+}
+
+func (c *namespaceCounts) seen(object any) {
+	if key, name, ok := grantedFor(object); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.put(key, name, time.Time{})
+	}
+}
+
+func (c *namespaceCounts) gone(object any) {
+	if key, name, ok := grantedFor(object); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.names[key], name)
+	}
+}
+
+func (c *namespaceCounts) put(key institutionKey, name string, until time.Time) {
+	if c.names[key] == nil {
+		c.names[key] = map[string]time.Time{}
+	}
+	c.names[key][name] = until
+}
+
+// count returns how many namespaces an institution has.
+func (c *namespaceCounts) count(institution *v1alpha1.Institution) int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int32(min(len(c.names[keyOfInstitution(institution)]), v1alpha1.MaxNamespaces))
+}
+
+func keyOfInstitution(institution *v1alpha1.Institution) institutionKey {
+	return institutionKey{institution.Namespace, institution.Spec.ID.String()}
+}
+
+// reserve reports whether an institution may have a namespace of a name. It counts from now on; one that it has already
+// it may have.
+func (c *namespaceCounts) reserve(institution *v1alpha1.Institution, name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key, now := keyOfInstitution(institution), c.clock.Now()
+	if _, has := c.names[key][name]; has {
+		return true
+	}
+	if most := int(institution.Spec.NamespacesAtMost()); len(c.names[key]) >= most {
+		for name, until := range c.names[key] {
+			if !until.IsZero() && until.Before(now) {
+				delete(c.names[key], name)
+			}
+		}
+		if len(c.names[key]) >= most {
+			return false
+		}
+	}
+	c.put(key, name, now.Add(reservationKept))
+	return true
+}
+
+// withinCount returns the Grant as if it said only the namespaces that the institution may have, and what is to be told
+// of the others; nothing where there are none. What is there already stays, also where the number was lowered.
+func (r *GrantReconciler) withinCount(
+	grant *v1alpha1.Grant, tenant *tenant, shared map[string]string,
+) (within *v1alpha1.Grant, told string) {
+	has := map[string]bool{}
+	for _, entry := range grant.Status.Inventory {
+		has[entry.Name] = has[entry.Name] || entry.Kind == "Namespace" && *entry.Group == ""
+	}
+	var over []string
+	for i := range grant.Spec.Namespaces {
+		name := grant.Spec.Namespaces[i].Name
+		if !has[name] && shared[name] == "" && !r.counts.reserve(tenant.Institution, name) {
+			over = append(over, name)
+		}
+	}
+	if len(over) == 0 {
+		return grant, ""
+	}
+	within = grant.DeepCopy()
+	within.Spec.Namespaces = slices.DeleteFunc(within.Spec.Namespaces, func(ns v1alpha1.GrantedNamespace) bool {
+		return slices.Contains(over, ns.Name)
+	})
+	return within, fmt.Sprintf("namespace %s is not made: the institution has as many granted namespaces as it may have "+
+		"(%d, spec.maxNamespaces of Institution %s)", over[0], tenant.Spec.NamespacesAtMost(), tenant.Name)
+}
