@@ -109,7 +109,7 @@ func (c *namespaceCounts) put(key institutionKey, name string, until time.Time) 
 func (c *namespaceCounts) count(institution *v1alpha1.Institution) int32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return int32(min(len(c.names[keyOfInstitution(institution)]), v1alpha1.MaxNamespaces))
+	return int32(min(len(c.names[keyOfInstitution(institution)]), int(v1alpha1.MaxNamespaces)))
 }
 
 func keyOfInstitution(institution *v1alpha1.Institution) institutionKey {

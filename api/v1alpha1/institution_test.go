@@ -113,6 +113,7 @@ func TestInstitutionRules(t *testing.T) {
 
 		{"limits", []edit{{"spec.limits", object{"deliveriesPerSecond": int64(10), "burst": int64(100)}}}, nil},
 		{"a rate alone", []edit{{"spec.limits", object{"deliveriesPerSecond": int64(10)}}}, nil},
+		{"no limits", []edit{{"spec.limits", object{}}}, nil},
 		{"a burst alone", []edit{{"spec.limits", object{"burst": int64(10)}}},
 			[]string{"spec.limits", "burst needs deliveriesPerSecond"}},
 		{"a rate of 0", []edit{{"spec.limits", object{"deliveriesPerSecond": int64(0)}}},
@@ -143,6 +144,9 @@ func TestInstitutionDefaults(t *testing.T) {
 		"spec.privacy.cpf":          "Mask",
 		"spec.privacy.nickname":     "Keep",
 		"spec.privacy.uuid":         "Keep",
+		"spec.limits":               object{"deliveriesPerSecond": int64(500), "burst": int64(10000)},
+		"spec.revocationBudget":     int64(20),
+		"spec.maxNamespaces":        int64(10000),
 		"status.observedGeneration": int64(-1),
 	} {
 		NewWithT(t).Expect(field(stored, path)).To(Equal(want), path)

@@ -62,6 +62,8 @@ func (s *System) OpenInstitution(
 		Authentication: v1alpha1.AuthenticationSpec{
 			TokenSecretRefs: []v1alpha1.TokenSecretReference{{Name: "token"}},
 		},
+		// What is measured is how much can be taken.
+		Limits: v1alpha1.LimitsSpec{DeliveriesPerSecond: 100_000, Burst: 1_000_000},
 	}
 	for _, apply := range change {
 		apply(&spec)

@@ -136,6 +136,7 @@ func newInstitution(t *testing.T, change ...func(*v1alpha1.Institution)) institu
 				TokenSecretRefs: []v1alpha1.TokenSecretReference{{Name: "webhook-token"}},
 			},
 			NamespacePrefix: "grad-",
+			Limits:          v1alpha1.LimitsSpec{DeliveriesPerSecond: 100_000, Burst: 1_000_000},
 		},
 	}
 	tokens := []v1alpha1.TokenStatus{
