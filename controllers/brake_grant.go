@@ -217,3 +217,49 @@ func (r *GrantReconciler) loss(
 	}
 	return plan.Loses, takingAway{}, nil
 }
+
+// admitForward puts to the brake that deliveries brought the end of a Grant forward, at once and not when it falls due.
+// It reports whether that waits.
+func (r *GrantReconciler) admitForward(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
+) (bool, error) {
+	if tenant != nil && plan.ForwardWaits(grant) {
+		admitted, err := r.admit(ctx, grant, tenant, plan.ForwardRevocation(grant))
+		if err != nil || !admitted {
+			return true, err
+		}
+	}
+	r.passed(tenant, grant, v1alpha1.RevocationEndForward)
+	return false, nil
+}
+
+// holdAccess puts to the brake what a change of a planned Grant would take from subjects that have access. Where it is
+// held, their RoleBindings stay as they are.
+func (r *GrantReconciler) holdAccess(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, applier *apply.Applier,
+) error {
+	if grant.Planned() {
+		losing, err := applier.Losing(ctx, grant)
+		if err != nil {
+			return err
+		}
+		if len(losing) > 0 {
+			change, err := plan.AccessChangeOf(grant, r.Clock.Now())
+			if err != nil {
+				return err
+			}
+			admitted, err := r.admit(ctx, grant, tenant, change.Revocation())
+			if err != nil {
+				return err
+			}
+			if !admitted {
+				change.Record(&grant.Status)
+				applier.Held = losing
+				return nil
+			}
+		}
+	}
+	r.passed(tenant, grant, v1alpha1.RevocationAccessChange)
+	plan.AccessChange{}.Record(&grant.Status)
+	return nil
+}

@@ -86,7 +86,7 @@ func (b *brakes) count(
 			continue
 		}
 		waits := waitsForBrake(grant, now)
-		for _, kind := range []v1alpha1.RevocationType{v1alpha1.RevocationAccessEnd, v1alpha1.RevocationNamespaces} {
+		for _, kind := range revocationTypes {
 			if refused := (refusal{grant.UID, kind}); l.refused[refused] {
 				waits, there[refused] = true, true
 			}
@@ -99,11 +99,13 @@ func (b *brakes) count(
 	return held, nil
 }
 
+var revocationTypes = []v1alpha1.RevocationType{v1alpha1.RevocationAccessEnd, v1alpha1.RevocationNamespaces,
+	v1alpha1.RevocationAccessChange, v1alpha1.RevocationEndForward}
+
 // waitsForBrake reports whether a Grant waits for the brake, by what it records.
 func waitsForBrake(grant *v1alpha1.Grant, now time.Time) bool {
-	return plan.EndOf(grant, now).Held || slices.ContainsFunc(grant.Status.Conditions, func(c metav1.Condition) bool {
-		return c.Reason == v1alpha1.ReasonRevocationPaused
-	})
+	told := func(c metav1.Condition) bool { return c.Reason == v1alpha1.ReasonRevocationPaused }
+	return plan.EndOf(grant, now).Held || plan.ForwardWaits(grant) || slices.ContainsFunc(grant.Status.Conditions, told)
 }
 
 // show puts how the brake stands into the status of the institution.

@@ -229,11 +229,20 @@ func (r *GrantReconciler) stand(
 		end = plan.EndOf(grant, r.Clock.Now())
 	}
 	r.passed(tenant, grant, v1alpha1.RevocationAccessEnd)
+	waits, err := r.admitForward(ctx, grant, tenant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
 	switch end.Standing {
 	case plan.Entitled:
 		// An end that comes later has grace days of its own.
 		grant.Status.AccessEndedAt = nil
-		return r.provision(ctx, grant, tenant)
+		result, err := r.provision(ctx, grant, tenant)
+		if waits && result.verdict.Ready {
+			result.verdict.Message += fmt.Sprintf("; a delivery brought its end forward to %s, which waits: %s",
+				grant.Spec.AccessEndsAt.UTC().Format(time.RFC3339), errPaused)
+		}
+		return result, err
 	case plan.Unapproved:
 		return r.awaitApproval(ctx, grant)
 	}
@@ -297,6 +306,9 @@ func (r *GrantReconciler) putInPlace(
 	if err != nil {
 		return r.pending(grant, err)
 	}
+	if err := r.holdAccess(ctx, grant, tenant, applier); err != nil {
+		return r.waiting(grant, err)
+	}
 	within, full := r.withinCount(grant, tenant, applier.SharedNamespaces(grant))
 	inventory, err := applier.Provision(ctx, within)
 	grant.Status.Inventory = inventory
@@ -314,6 +326,10 @@ func (r *GrantReconciler) putInPlace(
 	after, err := r.objects(ctx, grant)
 	if err != nil {
 		return r.waiting(grant, err)
+	}
+	if len(applier.Held) > 0 {
+		return outcome{phaseOrPending(grant), paused("who has access to the namespaces stays as it is, and a change waits: " +
+			errPaused.Error()), after}, nil
 	}
 	if len(missing) > 0 {
 		verdict, err := r.waitingForSeat(ctx, grant, missing[0])

@@ -246,7 +246,7 @@ func TestSampleOfObjects(t *testing.T) {
 	w.awaitAccess(policy, v1alpha1.ReasonReady)
 	completion := MakeCompletion(w, 7).Course(777002).Obj()
 	w.create(completion)
-	w.awaitActive(w.grantOf("welcome", completion))
+	w.awaitActive(w.grant("welcome." + w.id.String() + "-7"))
 	w.awaitData(w.configMap(w.prefix+"welcome-7", "welcome"), map[string]string{
-		"text": "Welcome, Graciliano Ramos!\nYou have completed Vidas Secas.\n"})
+		"text": "Welcome, Graciliano Ramos!\nYou have completed your course.\n"})
 }

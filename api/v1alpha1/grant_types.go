@@ -190,6 +190,12 @@ type GrantSpec struct {
 	// +optional
 	EndKnownAt *metav1.MicroTime `json:"endKnownAt,omitempty"`
 
+	// endBroughtForward says that a delivery brought accessEndsAt forward. That counts against the institution's
+	// revocationBudget at once, also where the end is far off; an end that it did not let through counts when it falls due.
+	//
+	// +optional
+	EndBroughtForward *EndBroughtForward `json:"endBroughtForward,omitempty"`
+
 	// dataEndsAt is when the namespaces are deleted, at the earliest. Unset: the grace days after access was taken away.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
@@ -286,51 +292,6 @@ type HeldSeat struct {
 	Number *int32 `json:"number,omitempty"`
 }
 
-// RevocationType is what is taken away.
-//
-// +kubebuilder:validation:Enum=AccessEnd;NamespacesRevoked
-type RevocationType string
-
-const (
-	// RevocationAccessEnd is the end of the access that a Grant gives.
-	RevocationAccessEnd RevocationType = "AccessEnd"
-	// RevocationNamespaces are the namespaces that a Grant takes away from its holder.
-	RevocationNamespaces RevocationType = "NamespacesRevoked"
-)
-
-// RevocationAdmission says that the brake has let a revocation through.
-type RevocationAdmission struct {
-	// type is what is taken away.
-	//
-	// +required
-	Type RevocationType `json:"type,omitempty"`
-
-	// of tells one revocation from another: another end of access has to be admitted anew.
-	//
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=128
-	// +required
-	Of string `json:"of,omitempty"`
-
-	// at is when it was admitted.
-	//
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Format=date-time
-	// +kubebuilder:validation:Pattern=`\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
-	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
-	// +required
-	At metav1.MicroTime `json:"at,omitzero"`
-
-	// releasedTrip is the trip of the brake that a person released, and so this revocation with it; it does not count
-	// then. Unset: it counts against the budget.
-	//
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=64
-	// +optional
-	ReleasedTrip string `json:"releasedTrip,omitempty"`
-}
-
 // GrantStatus is what is in place.
 type GrantStatus struct {
 	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
@@ -390,6 +351,24 @@ type GrantStatus struct {
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	RevocationsKnownAt *metav1.MicroTime `json:"revocationsKnownAt,omitempty"`
+
+	// accessChangeDigest tells a change of who has access, which would take it from somebody and waits for the brake, from
+	// another one.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	AccessChangeDigest string `json:"accessChangeDigest,omitempty"`
+
+	// accessChangeKnownAt is since when that change is known.
+	//
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
+	// +optional
+	AccessChangeKnownAt *metav1.MicroTime `json:"accessChangeKnownAt,omitempty"`
 
 	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
 	// spec.accessEndsAt.

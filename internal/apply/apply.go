@@ -125,6 +125,8 @@ type Applier struct {
 	DefaultQuota corev1.ResourceList
 	// Sharers are the other Grants of the same holder and policy.
 	Sharers []plan.Sharer
+	// Held are RoleBindings that stay as they are for now.
+	Held Losing
 }
 
 // Provision puts everything that the Grant says into the cluster and takes away what it no longer says, except for
@@ -171,7 +173,11 @@ func (a *Applier) objectsOf(ctx context.Context, grant *v1alpha1.Grant) ([]owned
 	s := a.shared()
 	for i := range grant.Spec.Namespaces {
 		for _, object := range objectsOf(grant, &grant.Spec.Namespaces[i], a.DefaultQuota) {
-			if !s.goesBefore(entryOf(object.group, object.kind, object.want, "")) {
+			entry := entryOf(object.group, object.kind, object.want, "")
+			if a.Held[identity(entry)] {
+				continue
+			}
+			if !s.goesBefore(entry) {
 				objects = append(objects, object)
 			} else if err := a.inPlace(ctx, grant, s, &object); err != nil {
 				return nil, err
@@ -280,7 +286,7 @@ func (a *Applier) prune(
 			continue
 		}
 		stays := !kept[*entry.Namespace] && !accessGoes(grant, entry) && !s.keeps(entry)
-		if entry.ServiceAccountName != "" || stays {
+		if entry.ServiceAccountName != "" || stays || a.Held[identity(entry)] {
 			rest = append(rest, entry)
 			continue
 		}

@@ -79,7 +79,7 @@ func held(grant *v1alpha1.Grant) bool {
 	if ends == nil || ordered || !gives(grant) {
 		return false
 	}
-	if known != nil && ends.Sub(known.Time) >= noticed {
+	if known != nil && ends.Sub(known.Time) >= noticed && !ForwardWaits(grant) {
 		return false
 	}
 	return !Admitted(grant, EndRevocation(grant))
@@ -200,17 +200,26 @@ func (b *Brake) Ask(grant string, r Revocation, budget int32, now time.Time) Ans
 		return Paused
 	}
 	b.prune(now)
-	others := len(b.counted)
-	if _, again = b.counted[key]; again {
-		others--
-	}
-	if others >= int(budget) {
+	if b.others(key) >= int(budget) {
 		b.waits(key, r, now)
 		return Exhausted
 	}
 	b.note(key, counted{r.Of, now})
 	delete(b.waiting, key)
 	return Counted
+}
+
+// others returns how many other revocations count against the same budget: ends that are brought forward have one of
+// their own.
+func (b *Brake) others(key countedKey) int {
+	forward := func(kind v1alpha1.RevocationType) bool { return kind == v1alpha1.RevocationEndForward }
+	others := 0
+	for other := range b.counted {
+		if other != key && forward(other.kind) == forward(key.kind) {
+			others++
+		}
+	}
+	return others
 }
 
 // waits notes that a revocation had to wait, the first time.

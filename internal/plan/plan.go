@@ -421,8 +421,9 @@ func causeNamed(spec *v1alpha1.GrantSpec, completion string) *v1alpha1.GrantCaus
 // ends works out when access ends, which is when the causes no longer entitle, and when the data goes. The grace days
 // count from when an end is first known if it lies in the past by then, so that nobody loses data without them.
 func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
-	spec.AccessEndsAt, spec.EndKnownAt, spec.DataEndsAt = nil, nil, nil
+	spec.AccessEndsAt, spec.EndKnownAt, spec.EndBroughtForward, spec.DataEndsAt = nil, nil, nil, nil
 	last := lastEnd(spec)
+	spec.EndBroughtForward = p.broughtForward(spec, last, existing)
 	if last == nil {
 		return
 	}

@@ -1,0 +1,112 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package apply
+
+import (
+	"context"
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Losing are RoleBindings, by identity, that a change would delete, or take subjects out of.
+type Losing map[string]bool
+
+// Losing returns the RoleBindings by which putting a Grant in place as it is now would take access from somebody. What
+// somebody else added to one is not the Grant's to keep: only what was applied before counts. Nor does what another
+// Grant gave that has ended.
+func (a *Applier) Losing(ctx context.Context, grant *v1alpha1.Grant) (Losing, error) {
+	objects, err := a.objectsOf(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	losing, wanted, said := Losing{}, map[string]bool{}, map[string]bool{}
+	for i := range grant.Spec.Namespaces {
+		said[grant.Spec.Namespaces[i].Name] = true
+	}
+	for i := range objects {
+		entry := entryOf(objects[i].group, objects[i].kind, objects[i].want, "")
+		wanted[identity(entry)] = true
+		want, ok := objects[i].want.(*rbacv1.RoleBinding)
+		if !ok {
+			continue
+		}
+		have, err := a.bindingOf(ctx, grant, client.ObjectKeyFromObject(want))
+		if err != nil {
+			return nil, err
+		}
+		losing[identity(entry)] = have != nil && takes(want, have)
+	}
+	inventory, err := a.inventory(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	s := a.shared()
+	for _, entry := range inventory {
+		goes := said[*entry.Namespace] || accessGoes(grant, entry)
+		if !isAccess(entry) || entry.ServiceAccountName != "" || wanted[identity(entry)] || !goes || s.keeps(entry) {
+			continue
+		}
+		have, err := a.bindingOf(ctx, grant, client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name})
+		if err != nil {
+			return nil, err
+		}
+		losing[identity(entry)] = have != nil && len(have.Subjects) > 0
+	}
+	for id, loses := range losing {
+		if !loses {
+			delete(losing, id)
+		}
+	}
+	return losing, nil
+}
+
+// takes reports whether applying a RoleBinding anew would take a subject out of it that was applied before.
+func takes(want, have *rbacv1.RoleBinding) bool {
+	if have.Annotations[annotationApplied] == want.Annotations[annotationApplied] {
+		return false
+	}
+	return slices.ContainsFunc(have.Subjects, func(subject rbacv1.Subject) bool {
+		return !slices.Contains(want.Subjects, subject)
+	})
+}
+
+// bindingOf returns a RoleBinding that is the Grant's, or that of another one which shares it and still entitles; nil
+// where there is none.
+func (a *Applier) bindingOf(
+	ctx context.Context, grant *v1alpha1.Grant, key client.ObjectKey,
+) (*rbacv1.RoleBinding, error) {
+	have := &rbacv1.RoleBinding{}
+	if err := a.Client.Get(ctx, key, have); apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	owner := have.Labels[v1alpha1.LabelGrant]
+	entitled := owner == grant.OwnerDigest()
+	for _, sharer := range a.Sharers {
+		entitled = entitled || sharer.Entitled && sharer.Grant.OwnerDigest() == owner
+	}
+	if !entitled || !have.DeletionTimestamp.IsZero() {
+		return nil, nil
+	}
+	return have, nil
+}

@@ -1,0 +1,126 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// broughtForward notes that deliveries brought the end of a Grant forward, until it ends no sooner than it did before
+// that. A policy whose lifetime was edited, or which requires other courses, is no delivery.
+func (p *planning) broughtForward(
+	spec *v1alpha1.GrantSpec, last *metav1.Time, existing *v1alpha1.Grant,
+) *v1alpha1.EndBroughtForward {
+	if last == nil || existing == nil || len(existing.Spec.Causes) == 0 {
+		return nil
+	}
+	before := existing.Spec.EndBroughtForward
+	sooner := earlier(last, existing.Spec.AccessEndsAt)
+	edited := !equality.Semantic.DeepEqual(existing.Spec.Lifetime, spec.Lifetime) ||
+		!equality.Semantic.DeepEqual(existing.Spec.RequiredCourseIDs, spec.RequiredCourseIDs)
+	switch {
+	case before != nil && !earlier(last, before.From):
+		return nil
+	case before == nil && (!sooner || edited):
+		return nil
+	case !sooner || edited:
+		return before.DeepCopy()
+	}
+	forward := &v1alpha1.EndBroughtForward{
+		From: existing.Spec.AccessEndsAt.DeepCopy(), At: metav1.NewMicroTime(p.Now.UTC().Truncate(time.Microsecond))}
+	if before != nil {
+		forward.From = before.From.DeepCopy()
+	}
+	return forward
+}
+
+// earlier compares ends, of which nil is never.
+func earlier(a, b *metav1.Time) bool { return a != nil && (b == nil || a.Before(b)) }
+
+// ForwardRevocation returns the revocation that it is to bring the end of a Grant forward.
+func ForwardRevocation(grant *v1alpha1.Grant) Revocation {
+	forward, ends := grant.Spec.EndBroughtForward, grant.Spec.AccessEndsAt
+	if forward == nil || ends == nil {
+		return Revocation{Type: v1alpha1.RevocationEndForward}
+	}
+	return Revocation{Type: v1alpha1.RevocationEndForward, Known: forward.At.Time,
+		Of: ends.UTC().Format(time.RFC3339) + " known " + forward.At.UTC().Format(metav1.RFC3339Micro)}
+}
+
+// ForwardWaits reports whether a delivery brought the end of a Grant forward, to a day after it was known or later, and
+// the brake has not let that through. A sooner end counts when it falls due.
+func ForwardWaits(grant *v1alpha1.Grant) bool {
+	ends, known := grant.Spec.AccessEndsAt, grant.Spec.EndKnownAt
+	if grant.Spec.EndBroughtForward == nil || ends == nil || known == nil || ends.Sub(known.Time) < noticed {
+		return false
+	}
+	ordered := !grant.Planned() || revoked(grant) || grant.Spec.Override.Until != nil
+	return !ordered && gives(grant) && !Admitted(grant, ForwardRevocation(grant))
+}
+
+// AccessChange is a change of who has access to the namespaces of a Grant.
+type AccessChange struct {
+	// Digest tells it from another one.
+	Digest string
+	// Known is since when it is known.
+	Known time.Time
+}
+
+// AccessChangeOf returns the change to what a Grant says now. The same one is known since the status records it.
+func AccessChangeOf(grant *v1alpha1.Grant, now time.Time) (AccessChange, error) {
+	type access struct {
+		Namespace string
+		Access    []v1alpha1.GrantedAccess
+	}
+	said := make([]access, 0, len(grant.Spec.Namespaces))
+	for i := range grant.Spec.Namespaces {
+		said = append(said, access{grant.Spec.Namespaces[i].Name, grant.Spec.Namespaces[i].Access})
+	}
+	text, err := json.Marshal(said)
+	if err != nil {
+		return AccessChange{}, fmt.Errorf("encode who has access: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	change := AccessChange{Digest: hex.EncodeToString(sum[:16]), Known: now.UTC().Truncate(time.Microsecond)}
+	if known := grant.Status.AccessChangeKnownAt; known != nil && grant.Status.AccessChangeDigest == change.Digest {
+		change.Known = known.Time
+	}
+	return change, nil
+}
+
+// Record writes down in the status of a Grant that the change waits for the brake; the zero value, that none does.
+func (c AccessChange) Record(status *v1alpha1.GrantStatus) {
+	status.AccessChangeDigest, status.AccessChangeKnownAt = c.Digest, nil
+	if c.Digest != "" {
+		status.AccessChangeKnownAt = new(metav1.NewMicroTime(c.Known))
+	}
+}
+
+// Revocation returns the revocation that the change is.
+func (c AccessChange) Revocation() Revocation {
+	return Revocation{Type: v1alpha1.RevocationAccessChange, Known: c.Known,
+		Of: c.Digest + " known " + c.Known.UTC().Format(metav1.RFC3339Micro)}
+}

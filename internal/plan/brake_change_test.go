@@ -1,0 +1,158 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+func TestDeliveryThatBringsTheEndForwardIsNoted(t *testing.T) {
+	until := func(text string) func(*v1alpha1.CourseCompletionSpec) { return expires(text) }
+	for _, tc := range []struct {
+		name string
+		// dates are the last days of one delivery after the other; empty for never.
+		dates []string
+		edit  func(*v1alpha1.CompletionPolicySpec)
+		// want is from when it was brought forward; "no" if it was not, "never" if there was no end before.
+		want string
+	}{
+		{"the first end", []string{"2025-06-30"}, nil, "no"},
+		{"a later end", []string{"2025-06-30", "2025-07-30"}, nil, "no"},
+		{"a sooner end", []string{"2025-06-30", "2025-05-30"}, nil, "2025-07-01"},
+		{"an end where there was none", []string{"", "2025-05-30"}, nil, "never"},
+		{"sooner, and then a little later", []string{"2025-06-30", "2025-05-29", "2025-05-30"}, nil, "2025-07-01"},
+		{"sooner and sooner", []string{"2025-06-30", "2025-05-30", "2025-04-30"}, nil, "2025-07-01"},
+		{"sooner, and back again", []string{"2025-06-30", "2025-05-30", "2025-06-30"}, nil, "no"},
+		{"an end where there was none, and none again", []string{"", "2025-05-30", ""}, nil, "no"},
+		{"by an edit of the policy", []string{"2025-06-30", "2025-06-30"},
+			func(s *v1alpha1.CompletionPolicySpec) { s.Lifetime.Until = "2025-01-31" }, "no"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, namespacePolicy())
+			for i, date := range tc.dates {
+				sendAt := time.Date(2024, 1, 10, 10, 0, i, 0, time.UTC).Format(time.DateTime)
+				w.deliver(delivered(sendAt, until(date)))
+				if tc.edit != nil && i == len(tc.dates)-1 {
+					tc.edit(&w.policies["graduates"].Spec)
+				}
+				w.plan()
+			}
+			got := "no"
+			if forward := w.grants[0].Spec.EndBroughtForward; forward != nil {
+				got = "never"
+				if forward.From != nil {
+					got = forward.From.UTC().Format(time.DateOnly)
+				}
+			}
+			if got != tc.want {
+				t.Errorf("brought forward from %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func forwarded(ends time.Duration) *v1alpha1.Grant {
+	return &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{
+		Policy: "lab", Causes: []v1alpha1.GrantCause{{Completion: "1-2-3-4"}},
+		Namespaces:   []v1alpha1.GrantedNamespace{{Name: "grad-4"}},
+		AccessEndsAt: new(metav1.NewTime(brakeNoon.Add(ends))), EndKnownAt: new(metav1.NewMicroTime(brakeNoon)),
+		EndBroughtForward: &v1alpha1.EndBroughtForward{At: metav1.NewMicroTime(brakeNoon)},
+	}}
+}
+
+func TestEndThatWasBroughtForwardWaitsUntilItIsLetThrough(t *testing.T) {
+	grant := forwarded(48 * time.Hour)
+	due := brakeNoon.Add(49 * time.Hour)
+	if !ForwardWaits(grant) {
+		t.Error("it does not wait")
+	}
+	if end := EndOf(grant, due); !end.Held {
+		t.Errorf("due, it is %+v: that it was known for two days lets it through", end)
+	}
+	Admit(grant, ForwardRevocation(grant), brakeNoon, "")
+	if end := EndOf(grant, due); ForwardWaits(grant) || end.Held || end.Standing == Entitled {
+		t.Errorf("let through, it is %+v", end)
+	}
+	grant.Spec.AccessEndsAt = new(metav1.NewTime(brakeNoon.Add(47 * time.Hour)))
+	if !ForwardWaits(grant) {
+		t.Error("another end was let through with the first")
+	}
+	for name, free := range map[string]func(g *v1alpha1.Grant){
+		"a person's order":   func(g *v1alpha1.Grant) { g.Spec.Override.Until = g.Spec.AccessEndsAt },
+		"a person's Grant":   func(g *v1alpha1.Grant) { g.Spec.Policy = "" },
+		"no access":          func(g *v1alpha1.Grant) { g.Status.AccessEndedAt = new(metav1.NewTime(brakeNoon)) },
+		"not approved":       func(g *v1alpha1.Grant) { g.Spec.Approval = v1alpha1.ApprovalManual },
+		"not brought closer": func(g *v1alpha1.Grant) { g.Spec.EndBroughtForward = nil },
+		"an end within a day": func(g *v1alpha1.Grant) {
+			g.Spec.AccessEndsAt = new(metav1.NewTime(brakeNoon.Add(23 * time.Hour)))
+		},
+	} {
+		other := forwarded(48 * time.Hour)
+		free(other)
+		if ForwardWaits(other) {
+			t.Errorf("%s: it waits", name)
+		}
+	}
+}
+
+func TestEndsThatAreBroughtForwardHaveABudgetOfTheirOwn(t *testing.T) {
+	b := &Brake{}
+	ask := func(grant string, kind v1alpha1.RevocationType) Answer {
+		return b.Ask(grant, Revocation{Type: kind, Of: "x", Known: brakeNoon}, 2, brakeNoon)
+	}
+	for _, grant := range []string{"a", "b"} {
+		if got := ask(grant, v1alpha1.RevocationEndForward); got != Counted {
+			t.Errorf("forward %s: %v, want counted", grant, got)
+		}
+	}
+	if got := ask("c", v1alpha1.RevocationAccessEnd); got != Counted {
+		t.Errorf("an end: %v, want counted", got)
+	}
+	if got := ask("d", v1alpha1.RevocationAccessChange); got != Counted {
+		t.Errorf("a change of access: %v, want counted", got)
+	}
+	if got := ask("e", v1alpha1.RevocationEndForward); got != Exhausted {
+		t.Errorf("the third forward: %v, want exhausted", got)
+	}
+	if got := ask("e", v1alpha1.RevocationAccessEnd); got != Exhausted {
+		t.Errorf("the third end: %v, want exhausted", got)
+	}
+}
+
+func TestAccessChangeIsKnownSinceItWasFirst(t *testing.T) {
+	grant := forwarded(0)
+	grant.Spec.Namespaces[0].Access = []v1alpha1.GrantedAccess{{ClusterRole: "completion-learner"}}
+	first, err := AccessChangeOf(grant, brakeNoon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Record(&grant.Status)
+	again, err := AccessChangeOf(grant, brakeNoon.Add(time.Hour))
+	if err != nil || again != first {
+		t.Errorf("the same change: %+v, %v, want %+v", again, err, first)
+	}
+	grant.Spec.Namespaces[0].Access[0].ClusterRole = "view"
+	other, err := AccessChangeOf(grant, brakeNoon.Add(time.Hour))
+	if err != nil || other.Digest == first.Digest || other.Known.Equal(first.Known) {
+		t.Errorf("another change: %+v, %v", other, err)
+	}
+}
