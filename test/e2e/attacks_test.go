@@ -179,6 +179,9 @@ func TestAttacksOfAPolicyAuthor(t *testing.T) {
 		"reads personal data": func(ctx context.Context, c client.Client) error {
 			return c.List(ctx, &v1alpha1.CourseCompletionList{}, client.InNamespace(s.namespace))
 		},
+		"reads personal data in grants": func(ctx context.Context, c client.Client) error {
+			return c.List(ctx, &v1alpha1.GrantList{}, client.InNamespace(s.namespace))
+		},
 		"records a completion": creates(&v1alpha1.CourseCompletion{ObjectMeta: named}),
 		"makes a grant":        creates(&v1alpha1.Grant{ObjectMeta: named}),
 		"takes a seat":         creates(&v1alpha1.Seat{ObjectMeta: named}),
