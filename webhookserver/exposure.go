@@ -26,6 +26,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+
+	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 )
 
 // Exposure is how the webhook faces whoever can reach it.
@@ -64,15 +66,9 @@ type Timeouts struct {
 // Limits that no installation needs to change.
 const (
 	readHeaderTimeout = 10 * time.Second
-	// Those for whom health and metrics are served are few, near and quick.
-	insideConnections           = 128
-	insideConnectionsPerAddress = 16
-	insideHeaderBytes           = 4 << 10
-	insideReadTimeout           = 5 * time.Second
-	insideWriteTimeout          = 30 * time.Second
-	readTimeout                 = 30 * time.Second
-	idleTimeout                 = 2 * time.Minute
-	maxHeaderBytes              = 16 << 10
+	readTimeout       = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
 )
 
 func (t Timeouts) applyTo(server *http.Server, apiTimeout time.Duration) {
@@ -92,19 +88,6 @@ func (t Timeouts) applyTo(server *http.Server, apiTimeout time.Duration) {
 	}
 }
 
-// boundInside bounds what the callers of health and metrics can take up. Everybody in the cluster may reach these
-// ports, and connections alone must not cost the memory that deliveries need.
-func boundInside(at *endpoint) {
-	limited := limitConnections(at.listener, insideConnections, clock.RealClock{})
-	limited.perAddress = insideConnectionsPerAddress
-	at.listener, at.server.ConnState = limited, limited.observe
-	at.server.MaxHeaderBytes = insideHeaderBytes
-	at.server.ReadHeaderTimeout, at.server.ReadTimeout = insideReadTimeout, insideReadTimeout
-	at.server.WriteTimeout, at.server.IdleTimeout = insideWriteTimeout, idleTimeout
-	at.server.Protocols = new(http.Protocols)
-	at.server.Protocols.SetHTTP1(true)
-}
-
 // share is how many deliveries of one institution are read at a time.
 func (e *Exposure) share() int {
 	if e.MaxConnections == 0 {
@@ -119,10 +102,10 @@ func (e *Exposure) expose(at *endpoint, registry prometheus.Registerer) (run fun
 	at.server.Protocols = new(http.Protocols)
 	at.server.Protocols.SetHTTP1(true)
 	if e.MaxConnections > 0 {
-		limited := limitConnections(at.listener, e.MaxConnections, clock.RealClock{})
+		limited := diagnostics.Limit(at.listener, e.MaxConnections, clock.RealClock{})
 		at.listener = limited
-		at.server.ConnState = limited.observe
-		if err := observeConnections(registry, limited.open); err != nil {
+		at.server.ConnState = limited.Observe
+		if err := observeConnections(registry, limited.Open); err != nil {
 			return nil, err
 		}
 	}

@@ -45,6 +45,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 )
 
@@ -67,6 +68,8 @@ type Options struct {
 	ListenAddress  string
 	HealthAddress  string
 	MetricsAddress string
+	// MetricsSecure serves the metrics over TLS, to those who may get the non-resource URL /metrics.
+	MetricsSecure bool
 
 	// MaxBodyBytes is the greatest body taken. All that are in memory at a time may have 32 MiB together, or twice this
 	// where it is more; those of one institution half of that.
@@ -194,7 +197,15 @@ func (s *Server) listen(ctx context.Context, webhook http.Handler) error {
 	probes.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	probes.HandleFunc("/readyz", s.readyz)
 	scrapes := http.NewServeMux()
-	scrapes.Handle("/metrics", promhttp.HandlerFor(s.options.Registry, promhttp.HandlerOpts{}))
+	exposition := promhttp.HandlerFor(s.options.Registry, promhttp.HandlerOpts{})
+	if s.options.MetricsSecure {
+		var err error
+		log := s.options.Log.WithName("metrics")
+		if exposition, err = diagnostics.Authorized(s.options.Config, log, s.options.Clock, exposition); err != nil {
+			return err
+		}
+	}
+	scrapes.Handle("/metrics", exposition)
 
 	for _, e := range []struct {
 		at      *endpoint
@@ -218,7 +229,12 @@ func (s *Server) listen(ctx context.Context, webhook http.Handler) error {
 		if e.at == &s.webhook {
 			s.options.Timeouts.applyTo(e.at.server, s.options.APITimeout)
 		} else {
-			boundInside(e.at)
+			e.at.listener = diagnostics.Bound(listener, e.at.server)
+		}
+		if e.at == &s.metrics && s.options.MetricsSecure {
+			if e.at.listener, err = diagnostics.Secure(e.at.listener); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

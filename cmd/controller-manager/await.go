@@ -20,7 +20,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,6 +33,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 )
 
 const (
@@ -42,8 +42,6 @@ const (
 	awaitPause   = time.Second
 	awaitTimeout = 5 * time.Second
 	awaitLog     = 10 * time.Second
-	// probeTimeout bounds a probe that comes meanwhile.
-	probeTimeout = 5 * time.Second
 )
 
 // awaiting waits for an API. The manager asks it for our kinds before it runs, and ends if there is no answer. What
@@ -130,16 +128,15 @@ func (a *awaiting) serveProbes(ctx context.Context) (stop func(), err error) {
 	if a.healthAddress == "" || a.healthAddress == "0" {
 		return func() {}, nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.healthAddress)
-	if err != nil {
-		return nil, fmt.Errorf("open the health address: %w", err)
-	}
 	probes := http.NewServeMux()
 	probes.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	probes.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "the API server is not there", http.StatusServiceUnavailable)
 	})
-	server := &http.Server{Handler: probes, ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
+	server, listener, err := diagnostics.Listen(ctx, a.healthAddress, probes, false)
+	if err != nil {
+		return nil, fmt.Errorf("open the health address: %w", err)
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

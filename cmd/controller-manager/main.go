@@ -19,7 +19,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -31,6 +30,7 @@ import (
 	"time"
 	_ "time/tzdata" // The zones of institutions must not depend on the image.
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -40,12 +40,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
@@ -57,6 +57,9 @@ var version = "dev"
 
 // maxVerbosity is the most that may be logged, as zap counts it.
 const maxVerbosity zapcore.Level = -7
+
+// diagnosticsShutdown is how long who reads metrics or probes may take once the program is to stop.
+const diagnosticsShutdown = 5 * time.Second
 
 // options are the flags.
 type options struct {
@@ -229,7 +232,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := addChecks(mgr, keeper); err != nil {
+	if err := o.serveDiagnostics(ctx, mgr, keeper); err != nil {
 		return err
 	}
 	ctrl.Log.Info("Starting the controller-manager", "version", version)
@@ -262,8 +265,8 @@ func (o *options) newManager(
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Scheme:                        scheme,
 		Cache:                         keeper.Options(controllers.CacheOptions()),
-		Metrics:                       o.metrics(),
-		HealthProbeBindAddress:        o.healthAddress,
+		Metrics:                       metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress:        "0",
 		PprofBindAddress:              o.pprofAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              "completion-controller-manager",
@@ -276,19 +279,46 @@ func (o *options) newManager(
 	return mgr, nil
 }
 
-func (o *options) metrics() metricsserver.Options {
-	served := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: o.metricsSecure}
+// serveDiagnostics serves the metrics and the probes, as the webhook server does.
+func (o *options) serveDiagnostics(ctx context.Context, mgr ctrl.Manager, keeper *informers.Keeper) error {
+	scrapes := http.NewServeMux()
+	exposition := promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{})
 	if o.metricsSecure {
-		served.FilterProvider = filters.WithAuthenticationAndAuthorization
-		// HTTP/2 has had denial-of-service holes, and nothing here needs it.
-		served.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
+		var err error
+		log := ctrl.Log.WithName("metrics")
+		if exposition, err = diagnostics.Authorized(mgr.GetConfig(), log, machineclock.New(), exposition); err != nil {
+			return err
+		}
 	}
-	return served
+	scrapes.Handle("/metrics", exposition)
+	for _, port := range []struct {
+		name, address string
+		handler       http.Handler
+		secure        bool
+	}{
+		{"health", o.healthAddress, probes(mgr, keeper), false},
+		{"metrics", o.metricsAddress, scrapes, o.metricsSecure},
+	} {
+		if port.address == "" || port.address == "0" {
+			continue
+		}
+		server, listener, err := diagnostics.Listen(ctx, port.address, port.handler, port.secure)
+		if err != nil {
+			return fmt.Errorf("open the %s address: %w", port.name, err)
+		}
+		// The manager starts these before its caches.
+		err = mgr.Add(&manager.Server{
+			Name: port.name, Server: server, Listener: listener, ShutdownTimeout: new(diagnosticsShutdown)})
+		if err != nil {
+			return fmt.Errorf("add the %s server: %w", port.name, err)
+		}
+	}
+	return nil
 }
 
-// addChecks lets the program be alive while it runs, and ready once its caches are: also as a standby, which so takes
-// over with warm caches. It is not ready while a kind cannot be listed or watched.
-func addChecks(mgr ctrl.Manager, keeper *informers.Keeper) error {
+// probes returns the probes: the program is alive while it runs, and ready once its caches are: also as a standby,
+// which so takes over with warm caches. It is not ready while a kind cannot be listed or watched.
+func probes(mgr ctrl.Manager, keeper *informers.Keeper) http.Handler {
 	synced := func(request *http.Request) error {
 		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
 		defer cancel()
@@ -297,14 +327,14 @@ func addChecks(mgr ctrl.Manager, keeper *informers.Keeper) error {
 		}
 		return nil
 	}
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return fmt.Errorf("add the health check: %w", err)
+	mux := http.NewServeMux()
+	for path, checks := range map[string]map[string]healthz.Checker{
+		"/healthz": {"ping": healthz.Ping},
+		"/readyz":  {"caches": synced, "informers": keeper.Check},
+	} {
+		handler := http.StripPrefix(path, &healthz.Handler{Checks: checks})
+		mux.Handle(path, handler)
+		mux.Handle(path+"/", handler)
 	}
-	if err := mgr.AddReadyzCheck("caches", synced); err != nil {
-		return fmt.Errorf("add the readiness check: %w", err)
-	}
-	if err := mgr.AddReadyzCheck("informers", keeper.Check); err != nil {
-		return fmt.Errorf("add the readiness check: %w", err)
-	}
-	return nil
+	return mux
 }

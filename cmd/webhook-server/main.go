@@ -73,6 +73,8 @@ func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
 	flags.StringVar(&o.ListenAddress, "listen-address", ":8080", "Where the webhook listens.")
 	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "Where /healthz and /readyz are served.")
 	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8082", "Where /metrics is served.")
+	flags.BoolVar(&o.MetricsSecure, "metrics-secure", true,
+		"Serve metrics over TLS, to those who may get the non-resource URL /metrics.")
 	flags.Int64Var(&o.MaxBodyBytes, "max-body-bytes", 64<<10,
 		"The greatest body taken, in bytes. A delivery has about a thousand.")
 	flags.DurationVar(&o.ShutdownTimeout, "shutdown-timeout", 30*time.Second,

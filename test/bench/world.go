@@ -20,10 +20,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -60,6 +60,7 @@ type world struct {
 	say     func(format string, args ...any)
 	school  *system.Institution
 	account *rest.Config
+	metrics *system.MetricsReader
 	// seeds and references count, so that every run has people and a namespace of its own.
 	seeds, references int
 	ledger            sender.Ledger
@@ -88,6 +89,9 @@ func startWorld(ctx context.Context) (w *world, err error) {
 		return nil, err
 	}
 	if w.system, err = system.Start(ctx, w.plane, system.Options{Dir: w.dir, Bin: bin}); err != nil {
+		return nil, err
+	}
+	if w.metrics, err = w.system.MetricsReader(ctx); err != nil {
 		return nil, err
 	}
 	if w.school, err = w.system.OpenInstitution(ctx, w.admin, 7001); err != nil {
@@ -192,17 +196,12 @@ func (w *world) awaitDrained(ctx context.Context) error {
 
 // queued returns how many deliveries wait in the inbox.
 func (w *world) queued(ctx context.Context) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.system.WebhookServerMetrics, nil)
+	text, err := w.metrics.Read(ctx, w.system.WebhookServerMetrics)
 	if err != nil {
 		return 0, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(response.Body)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 	if err != nil {
 		return 0, fmt.Errorf("reading the metrics: %w", err)
 	}

@@ -19,7 +19,6 @@ package e2e
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"io/fs"
@@ -31,9 +30,6 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
@@ -152,7 +148,7 @@ func TestNothingLeaks(t *testing.T) {
 	everyone := append(minimised, kept)
 	waiting := queued(t, everyone)
 	g.Expect(waiting).To(ContainSubstring(kept.markers()["email"]), "what is kept waits in the inbox")
-	for where, text := range told(t, kept.school) {
+	for where, text := range told(t) {
 		for _, u := range everyone {
 			expectNone(t, where, text, u.markers())
 		}
@@ -198,7 +194,7 @@ func queued(t *testing.T, everyone []*student) string {
 
 // told is everything that the programs say to anybody, by where: logs, audit records and whatever else they keep in
 // files, metrics, and spans.
-func told(t *testing.T, s *school) map[string]string {
+func told(t *testing.T) map[string]string {
 	t.Helper()
 	g := NewWithT(t)
 	texts := map[string]string{"the spans": collector.Text()}
@@ -225,35 +221,23 @@ func told(t *testing.T, s *school) map[string]string {
 	requests, err := os.ReadFile(plane.AuditLog())
 	g.Expect(err).NotTo(HaveOccurred())
 	texts["the audit log of the API server"] = string(requests)
-	texts["the metrics of the webhook server"], err = fetch(t, operator.WebhookServerMetrics)
+	texts["the metrics of the webhook server"], err = readMetrics(t, operator.WebhookServerMetrics)
 	g.Expect(err).NotTo(HaveOccurred())
-	texts["the metrics of the controller-manager"] = s.controllerMetrics(t)
+	texts["the metrics of the controller-manager"], err = readMetrics(t, operator.ControllerManagerMetrics)
+	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(texts["the metrics of the controller-manager"]).To(ContainSubstring("controller_runtime_reconcile_total"))
 	return texts
 }
 
-// controllerMetrics reads them as somebody who may.
-func (s *school) controllerMetrics(t *testing.T) string {
+// readMetrics reads the metrics of a program as somebody who may.
+func readMetrics(t *testing.T, url string) (string, error) {
 	t.Helper()
-	g, ctx := NewWithT(t), t.Context()
-	g.Expect(admin.Create(ctx, &corev1.ServiceAccount{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "metrics"}})).To(Succeed())
-	g.Expect(admin.Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: s.namespace + "-metrics"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "completion-metrics-reader"},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: s.namespace, Name: "metrics"}},
-	})).To(Succeed())
-	config, err := plane.ServiceAccountConfig(ctx, s.namespace, "metrics")
-	g.Expect(err).NotTo(HaveOccurred())
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, operator.ControllerManagerMetrics, http.NoBody)
-	g.Expect(err).NotTo(HaveOccurred())
-	request.Header.Set("Authorization", "Bearer "+config.BearerToken)
-	// The program makes its own certificate at every start.
-	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	defer insecure.CloseIdleConnections()
-	text, err := read(insecure, request)
-	g.Expect(err).NotTo(HaveOccurred())
-	return text
+	reader, err := operator.MetricsReader(t.Context())
+	if err != nil {
+		return "", err
+	}
+	defer reader.Close()
+	return reader.Read(t.Context(), url)
 }
 
 // stored is everything in the API that deliveries led to, whole, and without the fields where what is kept may stand:

@@ -17,8 +17,6 @@ limitations under the License.
 package e2e
 
 import (
-	"io"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -129,27 +127,8 @@ func TestLogsStatusAndEventsHaveNeitherTokensNorPersonalData(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		expectNone(t, "kubectl "+strings.Join(args, " "), output, u.secrets())
 	}
-	metrics, err := fetch(t, operator.WebhookServerMetrics)
+	metrics, err := readMetrics(t, operator.WebhookServerMetrics)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(metrics).To(ContainSubstring("completion"))
 	expectNone(t, "the metrics of the webhook server", metrics, u.secrets())
-}
-
-func fetch(t *testing.T, url string) (string, error) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	return read(http.DefaultClient, request)
-}
-
-func read(client *http.Client, request *http.Request) (string, error) {
-	response, err := client.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	return string(content), err
 }

@@ -146,7 +146,7 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 				"--inbox-file=" + inbox, "--inbox-socket=" + socket, "--stranger-records-per-minute=0",
 			}, o.WebhookServerArgs...)...),
 			URL:     "http://" + server,
-			Metrics: "http://" + metrics + "/metrics",
+			Metrics: "https://" + metrics + "/metrics",
 			Inbox:   inbox,
 			Socket:  socket,
 		})

@@ -128,7 +128,9 @@ func TestTheDocumentAndTheAnswersAgree(t *testing.T) {
 	elsewhere := newInstitution(t, func(i *v1alpha1.Institution) {
 		i.Spec.Authentication.AllowedCIDRs = []v1alpha1.CIDR{"203.0.113.0/24"}
 	})
-	slow := newInstitution(t, func(i *v1alpha1.Institution) { i.Spec.Limits = v1alpha1.LimitsSpec{DeliveriesPerSecond: 1} })
+	slow := newInstitution(t, func(i *v1alpha1.Institution) {
+		i.Spec.Limits = v1alpha1.LimitsSpec{DeliveriesPerSecond: 1}
+	})
 	going := newInstitution(t, func(i *v1alpha1.Institution) { i.Finalizers = []string{"people/finalizer"} })
 	url := server.knows(t, i)
 	strict.knows(t, i)

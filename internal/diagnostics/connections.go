@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package diagnostics
 
 import (
 	"container/list"
@@ -35,10 +35,10 @@ const (
 	roomInterval = 100 * time.Millisecond
 )
 
-// connections is a listener that keeps at most a number of connections open. When there is no room for a new one, the
+// Connections is a listener that keeps at most a number of connections open. When there is no room for a new one, the
 // one that has been without a request for the longest time is closed: connections cost nothing to open, and who holds
 // many without using them must not keep others out. Those with a request are left to their time-outs.
-type connections struct {
+type Connections struct {
 	net.Listener
 	clock  clock.WithTicker
 	slots  chan struct{}
@@ -64,8 +64,9 @@ type idleConnection struct {
 	since time.Time
 }
 
-func limitConnections(listener net.Listener, most int, passing clock.WithTicker) *connections {
-	return &connections{
+// Limit keeps at most a number of connections of a listener open. The server has to tell Observe of its connections.
+func Limit(listener net.Listener, most int, passing clock.WithTicker) *Connections {
+	return &Connections{
 		Listener: listener,
 		clock:    passing,
 		slots:    make(chan struct{}, most),
@@ -77,7 +78,7 @@ func limitConnections(listener net.Listener, most int, passing clock.WithTicker)
 }
 
 // Accept waits for room and then for a connection.
-func (c *connections) Accept() (net.Conn, error) {
+func (c *Connections) Accept() (net.Conn, error) {
 	if !c.awaitRoom() {
 		return nil, net.ErrClosed
 	}
@@ -87,7 +88,7 @@ func (c *connections) Accept() (net.Conn, error) {
 			<-c.slots
 			return nil, err
 		}
-		address := parseAddress(conn.RemoteAddr().String())
+		address := addressOf(conn)
 		if c.enter(address) {
 			return &connection{Conn: conn, release: sync.OnceFunc(func() { c.leave(address) })}, nil
 		}
@@ -96,7 +97,7 @@ func (c *connections) Accept() (net.Conn, error) {
 }
 
 // enter counts a connection of an address, unless it has as many as it may.
-func (c *connections) enter(address netip.Addr) bool {
+func (c *Connections) enter(address netip.Addr) bool {
 	c.addresses.Lock()
 	defer c.addresses.Unlock()
 	if c.perAddress > 0 && c.byAddr[address] >= c.perAddress {
@@ -107,7 +108,7 @@ func (c *connections) enter(address netip.Addr) bool {
 }
 
 // leave gives the slot of a connection back.
-func (c *connections) leave(address netip.Addr) {
+func (c *Connections) leave(address netip.Addr) {
 	<-c.slots
 	c.addresses.Lock()
 	defer c.addresses.Unlock()
@@ -117,7 +118,7 @@ func (c *connections) leave(address netip.Addr) {
 }
 
 // awaitRoom takes a slot, or returns false once the listener is closed.
-func (c *connections) awaitRoom() bool {
+func (c *Connections) awaitRoom() bool {
 	select {
 	case c.slots <- struct{}{}:
 		return true
@@ -138,7 +139,7 @@ func (c *connections) awaitRoom() bool {
 }
 
 // makeRoom closes the connection that has been idle for the longest time, if that is long enough.
-func (c *connections) makeRoom() {
+func (c *Connections) makeRoom() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	oldest := c.idle.Front()
@@ -152,7 +153,7 @@ func (c *connections) makeRoom() {
 }
 
 // forget takes a connection off the idle ones. The caller holds the lock.
-func (c *connections) forget(conn net.Conn) {
+func (c *Connections) forget(conn net.Conn) {
 	if element, ok := c.byConn[conn]; ok {
 		c.idle.Remove(element)
 		delete(c.byConn, conn)
@@ -160,16 +161,16 @@ func (c *connections) forget(conn net.Conn) {
 }
 
 // Close stops accepting. Connections stay open.
-func (c *connections) Close() error {
+func (c *Connections) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return c.Listener.Close()
 }
 
-// open returns how many connections are open, or about to be.
-func (c *connections) open() int { return len(c.slots) }
+// Open returns how many connections are open, or about to be.
+func (c *Connections) Open() int { return len(c.slots) }
 
-// observe is told by the HTTP server what becomes of its connections.
-func (c *connections) observe(conn net.Conn, state http.ConnState) {
+// Observe is told by the HTTP server what becomes of its connections.
+func (c *Connections) Observe(conn net.Conn, state http.ConnState) {
 	if secured, ok := conn.(*tls.Conn); ok {
 		// Closing the inner one does not wait for the other side.
 		conn = secured.NetConn()
@@ -192,4 +193,13 @@ type connection struct {
 func (c *connection) Close() error {
 	defer c.release()
 	return c.Conn.Close()
+}
+
+// addressOf returns the address at the other end; the zero value where it has none.
+func addressOf(conn net.Conn) netip.Addr {
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap()
 }

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package diagnostics
 
 import (
 	"context"
@@ -35,19 +35,19 @@ func dial(ctx context.Context, from, to string) (net.Conn, error) {
 }
 
 // Whoever opens many connections to health or metrics holds few of them, and keeps nobody else out.
-func TestManyConnectionsInsideHoldUpNobody(t *testing.T) {
+func TestManyConnectionsHoldUpNobody(t *testing.T) {
 	g := NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(HaveOccurred())
-	at := &endpoint{listener: listener, server: &http.Server{
+	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusNoContent)
 		}),
 		ReadHeaderTimeout: time.Minute,
-	}}
-	boundInside(at)
-	go func() { _ = at.server.Serve(at.listener) }()
-	t.Cleanup(func() { _ = at.server.Close() })
+	}
+	limited := Bound(listener, server)
+	go func() { _ = server.Serve(limited) }()
+	t.Cleanup(func() { _ = server.Close() })
 
 	for range 500 {
 		conn, err := dial(t.Context(), "127.0.0.2", listener.Addr().String())
@@ -68,9 +68,9 @@ func TestManyConnectionsInsideHoldUpNobody(t *testing.T) {
 	_ = response.Body.Close()
 	g.Expect(response.StatusCode).To(Equal(http.StatusNoContent))
 	// The slot that is taken in advance for the next one, and the one that was just served, count too.
-	g.Expect(at.listener.(*connections).open()).To(BeNumerically("<=", insideConnectionsPerAddress+2))
-	g.Expect(at.server.ReadHeaderTimeout).To(Equal(insideReadTimeout))
-	g.Expect(at.server.MaxHeaderBytes).To(Equal(4 << 10))
+	g.Expect(limited.(*Connections).Open()).To(BeNumerically("<=", maxConnectionsPerAddress+2))
+	g.Expect(server.ReadHeaderTimeout).To(Equal(readTimeout))
+	g.Expect(server.MaxHeaderBytes).To(Equal(4 << 10))
 }
 
 // Connections that do nothing make room for others, whoever has them.
@@ -78,12 +78,12 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	g := NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(HaveOccurred())
-	limited := limitConnections(listener, 4, clock.RealClock{})
+	limited := Limit(listener, 4, clock.RealClock{})
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusNoContent)
 		}),
-		ReadHeaderTimeout: time.Hour, ConnState: limited.observe,
+		ReadHeaderTimeout: time.Hour, ConnState: limited.Observe,
 	}
 	go func() { _ = server.Serve(limited) }()
 	t.Cleanup(func() { _ = server.Close() })

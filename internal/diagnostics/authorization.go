@@ -1,0 +1,175 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package diagnostics
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+)
+
+const (
+	// reviewsPerSecond and reviewBurst bound what the API server is asked, whatever comes in.
+	reviewsPerSecond = 5
+	reviewBurst      = 10
+	reviewTimeout    = 10 * time.Second
+	// kept is for how long an answer of the API server holds.
+	kept = time.Minute
+	// trusted is for how long who was let in still is while the API server cannot say: metrics are needed most then.
+	trusted = 24 * time.Hour
+	// maxAnswers is how many answers are kept.
+	maxAnswers = 1000
+)
+
+// Authorized lets those read a handler who may get its path as a non-resource URL, by the API server's TokenReview and
+// SubjectAccessReview. Its answers are kept for a minute. While it does not answer, those whom it let in within a day
+// are let in. The filter of controller-runtime does not tell a wrong token from an API server that cannot be reached, nor
+// bound what it asks.
+func Authorized(
+	config *rest.Config, log logr.Logger, passing clock.PassiveClock, handler http.Handler,
+) (http.Handler, error) {
+	asking := rest.CopyConfig(config)
+	asking.Timeout, asking.QPS = reviewTimeout, -1
+	client, err := kubernetes.NewForConfig(asking)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for reviews: %w", err)
+	}
+	return &guard{
+		handler: handler, client: client, log: log, clock: passing,
+		reviews: rate.NewLimiter(reviewsPerSecond, reviewBurst), answers: map[tokenKey]answer{},
+	}, nil
+}
+
+// guard asks the API server about callers and remembers what it said.
+type guard struct {
+	handler http.Handler
+	client  kubernetes.Interface
+	log     logr.Logger
+	clock   clock.PassiveClock
+	reviews *rate.Limiter
+
+	mu      sync.Mutex
+	answers map[tokenKey]answer
+}
+
+// tokenKey stands for a token and what it is to read: tokens themselves are not kept.
+type tokenKey [sha256.Size]byte
+
+type answer struct {
+	code int
+	at   time.Time
+}
+
+// ServeHTTP serves the handler to those who may read it.
+func (g *guard) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	token, found := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
+	if token = strings.TrimSpace(token); !found || token == "" {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "give the token of a ServiceAccount: Authorization: Bearer <token>", http.StatusUnauthorized)
+		return
+	}
+	switch code := g.judge(request, token); code {
+	case http.StatusOK:
+		g.handler.ServeHTTP(w, request)
+	case http.StatusServiceUnavailable:
+		http.Error(w, "the API server was not asked or does not say whether you may read this", code)
+	case http.StatusForbidden:
+		http.Error(w, "you may not get this path: bind the ClusterRole completion-metrics-reader", code)
+	default:
+		http.Error(w, "the API server does not know this token", code)
+	}
+}
+
+// judge returns the status to answer with; 200 where the caller may read.
+func (g *guard) judge(request *http.Request, token string) int {
+	key, now := tokenKey(sha256.Sum256([]byte(request.URL.Path+" "+token))), g.clock.Now()
+	g.mu.Lock()
+	before, known := g.answers[key]
+	g.mu.Unlock()
+	if known && now.Sub(before.at) < kept {
+		return before.code
+	}
+	if g.reviews.AllowN(now, 1) {
+		code, err := g.review(request.Context(), token, strings.ToLower(request.Method), request.URL.Path)
+		if err == nil {
+			g.remember(key, answer{code, now})
+			return code
+		}
+		g.log.Error(err, "Could not ask the API server who may read the metrics")
+	}
+	if known && before.code == http.StatusOK && now.Sub(before.at) < trusted {
+		return http.StatusOK
+	}
+	return http.StatusServiceUnavailable
+}
+
+// remember keeps an answer. Where there are too many, those go that are no longer needed, and if all are, refusals.
+func (g *guard) remember(key tokenKey, a answer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.answers) >= maxAnswers {
+		for other, before := range g.answers {
+			if before.code != http.StatusOK || a.at.Sub(before.at) >= trusted {
+				delete(g.answers, other)
+			}
+		}
+	}
+	if len(g.answers) < maxAnswers {
+		g.answers[key] = a
+	}
+}
+
+// review asks who has a token, and whether that one may.
+func (g *guard) review(ctx context.Context, token, verb, path string) (int, error) {
+	who, err := g.client.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
+		Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("review a token: %w", err)
+	}
+	if !who.Status.Authenticated {
+		return http.StatusUnauthorized, nil
+	}
+	extra := map[string]authorizationv1.ExtraValue{}
+	for name, values := range who.Status.User.Extra {
+		extra[name] = authorizationv1.ExtraValue(values)
+	}
+	may, err := g.client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+		Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: who.Status.User.Username, UID: who.Status.User.UID, Groups: who.Status.User.Groups, Extra: extra,
+			NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: path, Verb: verb},
+		}}, metav1.CreateOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("review an access: %w", err)
+	}
+	if !may.Status.Allowed {
+		return http.StatusForbidden, nil
+	}
+	return http.StatusOK, nil
+}

@@ -1,0 +1,53 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"net/http"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+// The metrics of both programs are for those who have the right, and over TLS.
+func TestMetricsNeedTheRightToReadThem(t *testing.T) {
+	g := NewWithT(t)
+	reader, err := operator.MetricsReader(t.Context())
+	g.Expect(err).NotTo(HaveOccurred())
+	defer reader.Close()
+	other, err := plane.ServiceAccountConfig(t.Context(), "default", "default")
+	g.Expect(err).NotTo(HaveOccurred())
+	for program, url := range map[string]string{
+		"the webhook server": operator.WebhookServerMetrics, "the controller-manager": operator.ControllerManagerMetrics,
+	} {
+		text, err := reader.Read(t.Context(), url)
+		g.Expect(err).NotTo(HaveOccurred(), program)
+		g.Expect(text).To(ContainSubstring("go_goroutines"), program)
+		for token, want := range map[string]int{
+			"": http.StatusUnauthorized, "wrong": http.StatusUnauthorized, other.BearerToken: http.StatusForbidden,
+		} {
+			stranger := system.NewMetricsReader(token)
+			code, text, err := stranger.Get(t.Context(), url)
+			stranger.Close()
+			g.Expect(err).NotTo(HaveOccurred(), program)
+			g.Expect(code).To(Equal(want), program)
+			g.Expect(text).NotTo(ContainSubstring("go_goroutines"), program)
+		}
+	}
+}

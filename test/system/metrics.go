@@ -1,0 +1,91 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package system
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// MetricsReader reads the metrics of the programs as Prometheus does: as a ServiceAccount that may.
+type MetricsReader struct {
+	client *http.Client
+	token  string
+}
+
+// MetricsReader makes a ServiceAccount and lets it read the metrics.
+func (s *System) MetricsReader(ctx context.Context) (*MetricsReader, error) {
+	const name = "metrics-reader"
+	for _, args := range [][]string{
+		{"create", "serviceaccount", name, "--namespace=" + Namespace},
+		{"create", "clusterrolebinding", name, "--clusterrole=completion-metrics-reader",
+			"--serviceaccount=" + Namespace + ":" + name},
+	} {
+		if _, err := s.Cluster.Kubectl(ctx, args...); err != nil && !strings.Contains(err.Error(), "already exists") {
+			return nil, err
+		}
+	}
+	config, err := s.Cluster.ServiceAccountConfig(ctx, Namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	return NewMetricsReader(config.BearerToken), nil
+}
+
+// NewMetricsReader reads metrics with a token.
+func NewMetricsReader(token string) *MetricsReader {
+	// The programs make their certificates at every start.
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // see above
+	return &MetricsReader{client: &http.Client{Transport: transport}, token: token}
+}
+
+// Get returns the status and the body of an answer.
+func (r *MetricsReader) Get(ctx context.Context, url string) (code int, text string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, "", fmt.Errorf("asking for the metrics: %w", err)
+	}
+	if r.token != "" {
+		request.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	response, err := r.client.Do(request)
+	if err != nil {
+		return 0, "", fmt.Errorf("asking for the metrics: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, "", fmt.Errorf("reading the metrics: %w", err)
+	}
+	return response.StatusCode, string(body), nil
+}
+
+// Read returns the metrics at a URL.
+func (r *MetricsReader) Read(ctx context.Context, url string) (string, error) {
+	code, text, err := r.Get(ctx, url)
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("asking for the metrics at %s: status %d: %s", url, code, text)
+	}
+	return text, err
+}
+
+// Close closes the connections.
+func (r *MetricsReader) Close() { r.client.CloseIdleConnections() }
