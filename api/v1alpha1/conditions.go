@@ -86,6 +86,9 @@ const (
 	// ReasonInstitutionMissing means that no Institution with the completion's id lives in the namespace.
 	ReasonInstitutionMissing = "InstitutionMissing"
 
+	// ReasonSentInFuture means that the completion says that it was sent more than 48 hours from now. It grants nothing before
+	// it is no longer so far ahead.
+	ReasonSentInFuture = "SentInFuture"
 	// ReasonGranted means that every policy that matched has granted.
 	ReasonGranted = "Granted"
 	// ReasonNothingMatched means that no policy matched, so that nothing had to be granted.

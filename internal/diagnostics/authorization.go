@@ -50,8 +50,8 @@ const (
 
 // Authorized lets those read a handler who may get its path as a non-resource URL, by the API server's TokenReview and
 // SubjectAccessReview. Its answers are kept for a minute. While it does not answer, those whom it let in within a day
-// are let in. The filter of controller-runtime does not tell a wrong token from an API server that cannot be reached, nor
-// bound what it asks.
+// are let in. The filter of controller-runtime does not tell a wrong token from an API server that cannot be reached,
+// nor bound what it asks.
 func Authorized(
 	config *rest.Config, log logr.Logger, passing clock.PassiveClock, handler http.Handler,
 ) (http.Handler, error) {

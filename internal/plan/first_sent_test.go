@@ -38,6 +38,7 @@ func TestMaximumCountsFromTheFirstTimeThatACompletionWasSent(t *testing.T) {
 			t.Run(name+", planned "+planned, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, namespacePolicy(func(s *v1alpha1.CompletionPolicySpec) { s.Lifetime.MaxDays = 60 }))
+				w.now = time.Date(2024, time.January, 21, 12, 0, 0, 0, time.UTC)
 				for _, at := range sent {
 					w.deliver(delivered(at))
 					if planned == "each" {
@@ -62,6 +63,7 @@ func TestMaximumCountsFromWhatTheGrantRecorded(t *testing.T) {
 	w.plan()
 	delete(w.completions, "1-7-11-5")
 	w.plan()
+	w.now = time.Date(2024, time.January, 21, 12, 0, 0, 0, time.UTC)
 	w.deliver(delivered("2024-01-20 10:00:00"))
 	w.plan()
 	want := time.Date(2024, time.March, 10, 10, 0, 0, 0, time.UTC)

@@ -151,7 +151,8 @@ func TestNoDateLeavesWhatTheAPIHolds(t *testing.T) {
 				}
 			}
 		}
-		if first == "9999-12-31" && maxDays == 0 && len(w.grants) == 0 {
+		// What is sent far ahead is not planned yet.
+		if first == "9999-12-31" && maxDays == 0 && len(w.grants) == 0 && w.now.After(at.Add(-day)) {
 			t.Errorf("%s: for ever grants nothing", what)
 		}
 		if t.Failed() {

@@ -138,6 +138,7 @@ func For(person Person) Plan {
 	slices.SortFunc(p.planned, func(a, b Planned) int { return strings.Compare(a.Name, b.Name) })
 	plan := Plan{Grants: p.planned, Completions: p.completionPlans(), Faults: p.faults}
 	p.retain(&plan)
+	p.lookAhead(&plan)
 	return plan
 }
 
@@ -204,7 +205,7 @@ func (p *planning) candidates(policy *Policy, name string, existing *v1alpha1.Gr
 		if !c.named && recordedCause(existing, c.completion.Name) == nil {
 			continue
 		}
-		if c.named {
+		if c.named && !p.ahead(c.completion) {
 			c.consider(policy)
 		}
 		found = append(found, c)
@@ -302,7 +303,7 @@ func (p *planning) causes(
 			causes[string(recorded.Completion)] = recorded
 		}
 	}
-	for _, c := range candidates {
+	for _, c := range p.inRange(candidates) {
 		recorded := recordedCause(existing, c.completion.Name)
 		if recorded == nil && !c.matched {
 			continue

@@ -265,6 +265,9 @@ func (p *planning) completionPlans() []CompletionPlan {
 			}
 		}
 		plan.Verdict = verdict(plan.Policies, causing)
+		if p.ahead(&p.Completions[i]) {
+			plan.Verdict = tooFarAhead(&p.Completions[i].Spec)
+		}
 		if plan.Verdict.Stalled {
 			plan.Patience = 0
 		}

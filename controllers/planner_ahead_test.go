@@ -1,0 +1,44 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// A completion that says that it comes from the future would make every true delivery an older one.
+func TestCompletionFromTheFutureGrantsNothingYet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := NewWithT(t)
+	completion := MakeCompletion(w, 1).SendAt("2026-04-10 10:00:00").Obj()
+	w.create(MakeLab(w, "lab").Obj(), completion)
+	w.awaitReason(completion, v1alpha1.ReasonSentInFuture)
+	g.Expect(ready(completion).Message).To(ContainSubstring("more than 48 hours from now"))
+	g.Expect(w.grants(g)).To(BeEmpty())
+
+	w.stop()
+	w.step(31 * 24 * time.Hour)
+	w.start()
+	w.awaitActive(w.grantOf("lab", completion))
+	w.awaitReason(completion, v1alpha1.ReasonGranted)
+}
