@@ -69,7 +69,7 @@ func (c *crowd) awaitLabs(there, paused int) {
 // Namespaces that completions take away count; beyond the budget they stay, with their access.
 func TestBrakeHoldsNamespacesThatCompletionsTakeAway(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(1))
 	c.create(c.institution, revocableLab(w).Obj(), taking(w).Obj())
@@ -106,7 +106,7 @@ func TestBrakeHoldsNamespacesThatCompletionsTakeAway(t *testing.T) {
 // A policy edit that makes every completion take a lab away is held like any other, though nobody's access ends.
 func TestBrakeHoldsAPolicyEditThatTakesNamespaces(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(1))
 	policy := MakePolicy(w, "done").Courses(finishing).Takes(nil, v1alpha1.Template(w.prefix+"none-${user.id}")).Obj()
@@ -133,7 +133,7 @@ func TestBrakeHoldsAPolicyEditThatTakesNamespaces(t *testing.T) {
 // Completions that take nothing from anybody cost no budget, nor do those that take a seat.
 func TestTakingSeatsOrNothingDoesNotCount(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(0))
 	seats := MakePolicy(w, "seats").Takes(room).Obj()

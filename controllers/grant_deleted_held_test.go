@@ -107,7 +107,7 @@ func TestDeletedGrantWaitsWhileNothingIsTaken(t *testing.T) {
 // Grants that give nothing, and only take something away, are let go of whatever the budget is.
 func TestDeletedGrantsThatGiveNothingDoNotCount(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(0))
 	policy := MakePolicy(w, "done").Courses(finishing).Takes(nil, v1alpha1.Template(w.prefix+"none-${user.id}")).Obj()

@@ -206,10 +206,29 @@ func makeWorld(t *testing.T) *world {
 	return w
 }
 
+// makeLateWorld makes one in which it is 2031: what is sent in 2030 comes after what people make in a test, which the API
+// server dates, and yet lies behind.
+func makeLateWorld(t *testing.T) *world {
+	t.Helper()
+	w := makeWorld(t)
+	w.clock.ahead.Store(int64(time.Date(2031, time.July, 1, 12, 0, 0, 0, time.UTC).Sub(noon)))
+	return w
+}
+
 // newWorld also makes the Institution, starts the manager and waits until the Institution is Ready.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := makeWorld(t)
+	return makeWorld(t).begin()
+}
+
+// newLateWorld does that in a late world.
+func newLateWorld(t *testing.T) *world {
+	t.Helper()
+	return makeLateWorld(t).begin()
+}
+
+func (w *world) begin() *world {
+	w.t.Helper()
 	institution := MakeInstitution(w).Obj()
 	w.create(institution)
 	w.start()

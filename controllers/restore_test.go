@@ -116,7 +116,7 @@ type school struct {
 // somebody waits who came earlier; and one whose desk a completion has revoked.
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	w.patience = controllers.Patience{}
 	s := &school{world: w, labs: map[v1alpha1.PlatformID]types.UID{}}
 	institution := MakeInstitution(w).Obj()

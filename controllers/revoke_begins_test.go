@@ -27,7 +27,7 @@ import (
 // People label it long after the completion; nobody has to tell the Grant. The grace days count from then.
 func TestRevokedNamespaceThatIsLabelledLaterHasItsGrace(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	namespace, completion := w.labelled(w.prefix+"1", ""), finish(w).Obj()
 	w.create(taking(w).Obj(), completion)
 	taker := w.grantOf("done", completion)
@@ -47,7 +47,7 @@ func TestRevokedNamespaceThatIsLabelledLaterHasItsGrace(t *testing.T) {
 // What could not be taken at first is put to the brake once it can.
 func TestBrakeHoldsNamespacesThatAreLabelledLater(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	institution, completion := MakeInstitution(w).Obj(), finish(w).Obj()
 	institution.Spec.RevocationBudget = new(int32(0))
 	namespace := w.labelled(w.prefix+"1", "")
@@ -65,7 +65,7 @@ func TestBrakeHoldsNamespacesThatAreLabelledLater(t *testing.T) {
 // that go get the label first, without which they would neither be had nor go.
 func TestBrakeHoldsAPolicyEditThatLabelsNamespaces(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(1))
 	lab := MakeLab(w, "lab").Obj()
@@ -97,7 +97,7 @@ func TestBrakeHoldsAPolicyEditThatLabelsNamespaces(t *testing.T) {
 // The end of a later cause, which kept the lab, is an end like any other.
 func TestBrakeHoldsNamespacesThatALaterCauseKept(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	const other = v1alpha1.PlatformID(7)
 	institution := MakeInstitution(w).Obj()
 	institution.Spec.RevocationBudget = new(int32(0))
@@ -127,7 +127,7 @@ func TestRepeatedTakingDoesNotCount(t *testing.T) {
 	for name, granted := range map[string]bool{"of a grant": true, "of others": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := makeWorld(t)
+			w := makeLateWorld(t)
 			institution, completion := MakeInstitution(w).Obj(), finish(w).Obj()
 			w.create(institution, taking(w).Obj())
 			w.start()

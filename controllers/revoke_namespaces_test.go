@@ -70,7 +70,7 @@ func (w *world) labelled(name, institution string) *corev1.Namespace {
 // The namespace of the course just finished: access at once, data after the grace days of the policy that takes.
 func TestRevokedNamespaceOfAPolicyGoesAfterTheGrace(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	g := NewWithT(t)
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
 	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
@@ -114,7 +114,7 @@ func TestRevokedNamespaceOfAPolicyGoesAfterTheGrace(t *testing.T) {
 // It becomes due while nobody runs.
 func TestRevokedNamespaceThatFellDueWhileTheManagerWasDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
 	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
 	w.awaitActive(w.grantOf("lab", enrolled))
@@ -131,7 +131,7 @@ func TestRevokedNamespaceThatFellDueWhileTheManagerWasDown(t *testing.T) {
 // goes on the strength of an outdated record.
 func TestRevokedNamespaceOfAWithdrawalWhileTheManagerWasDownStays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
 	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
 	grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
@@ -162,7 +162,7 @@ func TestRevokedNamespaceComesBackWithinTheGrace(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newLateWorld(t)
 			enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
 			w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
 			grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
@@ -219,7 +219,7 @@ func TestRevokedNamespaceThatOthersMade(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newLateWorld(t)
 			namespace := tc.make(w)
 			w.get(namespace)
 			completion := finish(w).Obj()
@@ -246,7 +246,7 @@ func TestRevokedNamespaceOfAnIDThatTwoClaim(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("allowed %t", allowed), func(t *testing.T) {
 			t.Parallel()
-			w, there := makeWorld(t), makeWorld(t)
+			w, there := makeLateWorld(t), makeLateWorld(t)
 			w.beside = []string{there.namespace}
 			other := MakeInstitution(there).Obj()
 			other.Spec.ID = w.id
@@ -283,7 +283,7 @@ func TestRevokedNamespaceOfAnIDThatTwoClaim(t *testing.T) {
 // It is not what was finished: it came afterwards.
 func TestRevokedNamespaceThatWasMadeAfterTheCompletionStays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	namespace := w.labelled(w.prefix+"1", w.id.String())
 	completion := finish(w).SendAt("2026-03-01 10:00:00").Obj()
 	w.create(taking(w).Grace(0).Obj(), completion)
@@ -295,7 +295,7 @@ func TestRevokedNamespaceThatWasMadeAfterTheCompletionStays(t *testing.T) {
 // A finalizer of others holds it: that is told, and repeated until it has gone.
 func TestRevokedNamespaceThatDoesNotGoIsTold(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	namespace := w.labelled(w.prefix+"1", w.id.String())
 	held := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace.Name, Name: "held", Finalizers: []string{"example.org/hold"}}}
@@ -313,7 +313,7 @@ func TestRevokedNamespaceThatDoesNotGoIsTold(t *testing.T) {
 // Templates label namespaces for their own institution only, and other labels of the domain are not theirs.
 func TestRevocableLabelOfAnotherInstitutionIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	handmade := MakeGrant(w, "hand", 1).Namespace(w.prefix + "hand")
 	handmade.Spec.Namespaces[0].Labels = map[string]string{v1alpha1.LabelRevocable: "77"}
 	lab := revocableLab(w).Obj()

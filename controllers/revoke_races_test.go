@@ -47,7 +47,7 @@ func (m *meddling) RoundTrip(request *http.Request) (*http.Response, error) {
 // What changed between the look and the deletion is looked at again: somebody kept the namespace at the last moment.
 func TestRevokedNamespaceThatIsKeptAtTheLastMomentStays(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	namespace := w.labelled(w.prefix+"1", w.id.String())
 	meddled, once := make(chan struct{}), &sync.Once{}
 	w.wrap = func(next http.RoundTripper) http.RoundTripper {
@@ -85,7 +85,7 @@ func (m *withdrawing) RoundTrip(request *http.Request) (*http.Response, error) {
 // A withdrawal that the planner has yet to hear of is one all the same: no data goes against it.
 func TestRevokedNamespaceOfAWithdrawalThatIsNotPlannedYetStays(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	namespace, completion, armed := w.labelled(w.prefix+"1", w.id.String()), finish(w).Obj(), &atomic.Bool{}
 	w.wrap = func(next http.RoundTripper) http.RoundTripper {
 		return &withdrawing{next, armed, func() {
@@ -113,7 +113,7 @@ func TestRevokedNamespaceOfAWithdrawalThatIsNotPlannedYetStays(t *testing.T) {
 // would take was made in between.
 func TestRevokedNamespaceOfANewerDeliveryWaitsForTheBrake(t *testing.T) {
 	t.Parallel()
-	w := makeWorld(t)
+	w := makeLateWorld(t)
 	institution, completion := MakeInstitution(w).Obj(), finish(w).SendAt("2026-03-01 10:00:00").Obj()
 	institution.Spec.RevocationBudget = new(int32(0))
 	w.create(institution, taking(w).Grace(0).Obj(), completion)
@@ -131,7 +131,7 @@ func TestRevokedNamespaceOfANewerDeliveryWaitsForTheBrake(t *testing.T) {
 // The label of a granted namespace is the policy's to say: without it neither access nor data goes.
 func TestRevokedNamespaceOfAPolicyThatDoesNotSayTheLabelStays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	enrolled := MakeCompletion(w, 1).Obj()
 	w.create(MakeLab(w, "lab").Obj(), taking(w).Grace(0).Obj(), enrolled)
 	grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
@@ -156,7 +156,7 @@ func TestRevokedNamespaceOfAPolicyThatDoesNotSayTheLabelStays(t *testing.T) {
 // A hand-made Grant loses its namespace too, and one that is made after the completion has a new one.
 func TestRevokedNamespaceOfAHandmadeGrant(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	g := NewWithT(t)
 	made := func(name string) *GrantWrapper {
 		grant := MakeGrant(w, name, 1).Namespace(w.prefix + "1")
@@ -191,7 +191,7 @@ func TestRevokedNamespaceOfAHandmadeGrant(t *testing.T) {
 // Objects in a namespace that is taken away are data: they stay with it, and go with it.
 func TestRevokedNamespaceTakesItsObjectsAlong(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	w.allow("", rule("", "configmaps"))
 	lab := revocableLab(w).Object("welcome", w.fill(welcome)).Object("note", w.fill(note))
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
@@ -229,7 +229,7 @@ func TestRevokedNamespaceTakesItsObjectsAlong(t *testing.T) {
 // What was to be taken before a suspension has its grace days from when it really is.
 func TestRevokedNamespaceHasItsGraceAfterASuspension(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	institution := MakeInstitution(w).Obj()
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
 	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
@@ -253,7 +253,7 @@ func TestRevokedNamespaceHasItsGraceAfterASuspension(t *testing.T) {
 // A cause that kept the namespace for a while, and ends: the grace days of both count from then.
 func TestRevokedNamespaceThatWasKeptForAWhile(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	const other = v1alpha1.PlatformID(7)
 	labs := MakePolicy(w, "labs").PerUser().Courses(course, other).Grace(5).
 		Namespace(v1alpha1.Template(w.prefix + "${user.id}"))

@@ -71,7 +71,7 @@ func (w *world) awaitEvent(object client.Object, reason, note string) {
 // An enrollment system gave the seat; completing the course takes it, and the next in line gets it.
 func TestRevokedSeatOfAHandmadeGrantGoesToTheNextInLine(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	g := NewWithT(t)
 	pool := MakePool(w, "room", 1).Obj()
 	has, waiting := MakeGrant(w, "first", 1).Seat("room").Obj(), MakeGrant(w, "second", 2).Seat("room").Obj()
@@ -107,7 +107,7 @@ func TestRevokedSeatOfAHandmadeGrantGoesToTheNextInLine(t *testing.T) {
 
 func TestRevokedSeatComesBackWithAWithdrawal(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	has := MakeGrant(w, "first", 1).Seat("room").Obj()
 	completion := finish(w).Obj()
 	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(), has)
@@ -147,7 +147,7 @@ func TestRevokedSeatDependsOnTheOrderAndNotOnTheArrival(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newLateWorld(t)
 			w.create(MakePool(w, "room", 1).Obj(),
 				MakePolicy(w, "done").Takes(room).Obj(), MakePolicy(w, "seat").Seat("room").Obj())
 			enrolled, taking := MakeCompletion(w, 1).SendAt(tc.sendAt).Obj(), finish(w).Obj()
@@ -176,7 +176,7 @@ func TestRevokedSeatDependsOnTheOrderAndNotOnTheArrival(t *testing.T) {
 // Several deliveries of one completion, each stored by another replica of the webhook server, end in the same state.
 func TestRevokedSeatStaysWithARepetition(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	taking := finish(w).Obj()
 	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(),
 		MakePolicy(w, "seat").Seat("room").Obj(), taking)
@@ -198,7 +198,7 @@ func TestRevokedSeatIsTakenByWhatEntitlesToNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newLateWorld(t)
 			has := MakeGrant(w, "first", 1).Seat("room").Obj()
 			w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(), has)
 			w.awaitActive(has)
@@ -240,7 +240,7 @@ func TestRevokedSeatFollowsThePolicy(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newLateWorld(t)
 			policy, has := MakePolicy(w, "done").Takes(room).Obj(), MakeGrant(w, "first", 1).Seat("room").Obj()
 			w.create(MakePool(w, "room", 1).Obj(), policy, has)
 			w.awaitActive(has)
@@ -258,7 +258,7 @@ func TestRevokedSeatFollowsThePolicy(t *testing.T) {
 
 func TestRevokedSeatOfASuspendedInstitutionStays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	institution := MakeInstitution(w).Obj()
 	has := MakeGrant(w, "first", 1).Seat("room").Obj()
 	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(), has)
@@ -274,7 +274,7 @@ func TestRevokedSeatOfASuspendedInstitutionStays(t *testing.T) {
 // What was taken of several things leaves the others, and says so.
 func TestRevokedSeatLeavesTheRestOfAGrant(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	g := NewWithT(t)
 	enrolled, taking := MakeCompletion(w, 1).Obj(), finish(w).Obj()
 	w.create(MakePool(w, "room", 1).Obj(), MakePool(w, "desk", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(),
@@ -298,7 +298,7 @@ func TestRevokedSeatLeavesTheRestOfAGrant(t *testing.T) {
 // A policy with approval takes nothing before a person says so.
 func TestRevokedSeatWaitsForTheApproval(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newLateWorld(t)
 	has := MakeGrant(w, "first", 1).Seat("room").Obj()
 	policy := MakePolicy(w, "done").Takes(room).Obj()
 	policy.Spec.Approval = v1alpha1.ApprovalManual
