@@ -390,7 +390,7 @@ type GrantStatus struct {
 	//
 	// +listType=map
 	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:MaxItems=2
 	// +optional
 	Admissions []RevocationAdmission `json:"admissions,omitempty"`
 }

@@ -275,7 +275,6 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 		return nil
 	}
 	p.ends(&spec, existing)
-	p.minimize(&spec, existing)
 	p.knowTakes(&spec.Revokes, existing)
 	return &Planned{Name: name, Spec: spec, Existing: existing}
 }
@@ -391,13 +390,7 @@ func (p *planning) render(
 			entitling = append(entitling, &candidates[i])
 		}
 	}
-	if !entitles(spec, p.Now, every) {
-		entitling = nil
-	}
-	if entitling == nil && p.prolonged(existing) {
-		entitling = recordedMatches(spec, candidates)
-	}
-	if len(entitling) == 0 {
+	if len(entitling) == 0 || !entitles(spec, p.Now, every) {
 		return false
 	}
 	newest := slices.MaxFunc(entitling, func(a, b *candidate) int {
@@ -412,9 +405,6 @@ func (p *planning) render(
 			c.err = err
 		}
 		return false
-	}
-	if awaitsApproval(spec, existing) {
-		return true
 	}
 	spec.Namespaces, spec.Seats = rendered.namespaces, policy.seats(existing)
 	spec.Objects, spec.ServiceAccountName = rendered.objects, policy.Spec.ServiceAccountName
