@@ -390,7 +390,7 @@ type GrantStatus struct {
 	//
 	// +listType=map
 	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=2
+	// +kubebuilder:validation:MaxItems=4
 	// +optional
 	Admissions []RevocationAdmission `json:"admissions,omitempty"`
 }

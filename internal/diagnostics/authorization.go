@@ -141,7 +141,7 @@ func (g *guard) remember(key tokenKey, a answer) {
 			}
 		}
 	}
-	if len(g.answers) < maxAnswers {
+	if _, have := g.answers[key]; have || len(g.answers) < maxAnswers {
 		g.answers[key] = a
 	}
 }
