@@ -206,8 +206,8 @@ func makeWorld(t *testing.T) *world {
 	return w
 }
 
-// makeLateWorld makes one in which it is 2031: what is sent in 2030 comes after what people make in a test, which the API
-// server dates, and yet lies behind.
+// makeLateWorld makes one in which it is 2031: what is sent in 2030 comes after what people make in a test, which the
+// API server dates, and yet lies behind.
 func makeLateWorld(t *testing.T) *world {
 	t.Helper()
 	w := makeWorld(t)
