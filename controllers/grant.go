@@ -229,12 +229,12 @@ func (r *GrantReconciler) stand(
 		end = plan.EndOf(grant, r.Clock.Now())
 	}
 	r.passed(tenant, grant, v1alpha1.RevocationAccessEnd)
-	waits, err := r.admitForward(ctx, grant, tenant)
-	if err != nil {
-		return r.pending(grant, err)
-	}
 	switch end.Standing {
 	case plan.Entitled:
+		waits, err := r.admitForward(ctx, grant, tenant)
+		if err != nil {
+			return r.pending(grant, err)
+		}
 		// An end that comes later has grace days of its own.
 		grant.Status.AccessEndedAt = nil
 		result, err := r.provision(ctx, grant, tenant)
@@ -246,6 +246,7 @@ func (r *GrantReconciler) stand(
 	case plan.Unapproved:
 		return r.awaitApproval(ctx, grant)
 	}
+	r.passed(tenant, grant, v1alpha1.RevocationEndForward)
 	return r.revoke(ctx, grant, tenant, end)
 }
 

@@ -35,6 +35,9 @@ import (
 // reservationKept is for how long a namespace counts that was about to be made and that no watch has shown since.
 const reservationKept = 10 * time.Minute
 
+// purgeInterval is how often reservations of an institution that is full are looked through.
+const purgeInterval = time.Minute
+
 // namespaceCounts knows which granted namespaces each institution has, so that none has more than its maxNamespaces.
 type namespaceCounts struct {
 	clock clock.PassiveClock
@@ -42,12 +45,15 @@ type namespaceCounts struct {
 	mu sync.Mutex
 	// names has, by institution, the names, each with until when it counts without being seen; zero if it was seen.
 	names map[institutionKey]map[string]time.Time
+	// purged is when reservations of an institution that is full were looked through last.
+	purged map[institutionKey]time.Time
 }
 
 type institutionKey struct{ namespace, id string }
 
 func newNamespaceCounts(c clock.PassiveClock) *namespaceCounts {
-	return &namespaceCounts{clock: c, names: map[institutionKey]map[string]time.Time{}}
+	return &namespaceCounts{clock: c, names: map[institutionKey]map[string]time.Time{},
+		purged: map[institutionKey]time.Time{}}
 }
 
 // watch counts what the cache has of granted namespaces.
@@ -126,6 +132,11 @@ func (c *namespaceCounts) reserve(institution *v1alpha1.Institution, name string
 		return true
 	}
 	if most := int(institution.Spec.NamespacesAtMost()); len(c.names[key]) >= most {
+		// Many wait where an institution is full, and each of them asks.
+		if since := now.Sub(c.purged[key]); since >= 0 && since < purgeInterval {
+			return false
+		}
+		c.purged[key] = now
 		for name, until := range c.names[key] {
 			if !until.IsZero() && until.Before(now) {
 				delete(c.names[key], name)

@@ -21,6 +21,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -39,12 +40,18 @@ const (
 	// reviewsPerSecond and reviewBurst bound what the API server is asked, whatever comes in.
 	reviewsPerSecond = 5
 	reviewBurst      = 10
-	reviewTimeout    = 10 * time.Second
+	// requestsPerReview are one for who has a token, and one for whether that one may.
+	requestsPerReview = 2
+	reviewTimeout     = 10 * time.Second
 	// kept is for how long an answer of the API server holds.
 	kept = time.Minute
 	// trusted is for how long who was let in still is while the API server cannot say: metrics are needed most then.
 	trusted = 24 * time.Hour
-	// maxAnswers is how many answers are kept.
+	// unasked is for how long that is so where the API server was not asked, because too many others were asked about.
+	unasked = 10 * time.Minute
+	// share is how many addresses the requests are for, in the long run, where all of them ask.
+	share = 2.0
+	// maxAnswers is how many answers are kept, and how many addresses.
 	maxAnswers = 1000
 )
 
@@ -64,6 +71,7 @@ func Authorized(
 	return &guard{
 		handler: handler, client: client, log: log, clock: passing,
 		reviews: rate.NewLimiter(reviewsPerSecond, reviewBurst), answers: map[tokenKey]answer{},
+		addresses: map[netip.Addr]*rate.Limiter{},
 	}, nil
 }
 
@@ -75,8 +83,9 @@ type guard struct {
 	clock   clock.PassiveClock
 	reviews *rate.Limiter
 
-	mu      sync.Mutex
-	answers map[tokenKey]answer
+	mu        sync.Mutex
+	answers   map[tokenKey]answer
+	addresses map[netip.Addr]*rate.Limiter
 }
 
 // tokenKey stands for a token and what it is to read: tokens themselves are not kept.
@@ -109,14 +118,16 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 
 // judge returns the status to answer with; 200 where the caller may read.
 func (g *guard) judge(request *http.Request, token string) int {
-	key, now := tokenKey(sha256.Sum256([]byte(request.URL.Path+" "+token))), g.clock.Now()
+	key, now := tokenKey(sha256.Sum256([]byte(request.Method+" "+request.URL.Path+" "+token))), g.clock.Now()
 	g.mu.Lock()
 	before, known := g.answers[key]
 	g.mu.Unlock()
 	if known && now.Sub(before.at) < kept {
 		return before.code
 	}
-	if g.reviews.AllowN(now, 1) {
+	trust := unasked
+	if g.mayAsk(addressAt(request.RemoteAddr), now) {
+		trust = trusted
 		code, err := g.review(request.Context(), token, strings.ToLower(request.Method), request.URL.Path)
 		if err == nil {
 			g.remember(key, answer{code, now})
@@ -124,10 +135,26 @@ func (g *guard) judge(request *http.Request, token string) int {
 		}
 		g.log.Error(err, "Could not ask the API server who may read the metrics")
 	}
-	if known && before.code == http.StatusOK && now.Sub(before.at) < trusted {
+	if known && before.code == http.StatusOK && now.Sub(before.at) < trust {
 		return http.StatusOK
 	}
 	return http.StatusServiceUnavailable
+}
+
+// mayAsk reports whether the API server may be asked about a caller, which takes two requests: of all addresses
+// together within the bound, and of each within its share, so that a flood from one keeps no other out.
+func (g *guard) mayAsk(from netip.Addr, now time.Time) bool {
+	g.mu.Lock()
+	own, found := g.addresses[from]
+	if !found {
+		if len(g.addresses) >= maxAnswers {
+			clear(g.addresses)
+		}
+		own = rate.NewLimiter(reviewsPerSecond/share, reviewBurst-requestsPerReview)
+		g.addresses[from] = own
+	}
+	g.mu.Unlock()
+	return own.AllowN(now, requestsPerReview) && g.reviews.AllowN(now, requestsPerReview)
 }
 
 // remember keeps an answer. Where there are too many, those go that are no longer needed, and if all are, refusals.

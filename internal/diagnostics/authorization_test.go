@@ -20,6 +20,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"testing"
 	"time"
@@ -68,16 +69,23 @@ func newScraped() *scraped {
 		handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
 		client:  client, log: logr.Discard(), clock: s.clock,
 		reviews: rate.NewLimiter(reviewsPerSecond, reviewBurst), answers: map[tokenKey]answer{},
+		addresses: map[netip.Addr]*rate.Limiter{},
 	}
 	return s
 }
 
 func (s *scraped) get(t *testing.T, authorization string) int {
 	t.Helper()
+	return s.getFrom(t, "192.0.2.1:1234", authorization)
+}
+
+func (s *scraped) getFrom(t *testing.T, from, authorization string) int {
+	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody)
 	if authorization != "" {
 		request.Header.Set("Authorization", authorization)
 	}
+	request.RemoteAddr = from
 	answered := httptest.NewRecorder()
 	s.ServeHTTP(answered, request)
 	return answered.Code
@@ -148,6 +156,18 @@ func TestFloodOfWrongTokensIsBounded(t *testing.T) {
 	}
 	if got := s.get(t, "Bearer prometheus"); got != http.StatusOK {
 		t.Errorf("after the flood the reader got %d", got)
+	}
+	if got := s.getFrom(t, "192.0.2.2:1234", "Bearer nobody"); got != http.StatusForbidden {
+		t.Errorf("during the flood somebody new at another address got %d", got)
+	}
+	// Who was let in and is no more cannot stay by flooding.
+	s.revoked = true
+	s.clock.SetTime(s.clock.Now().Add(unasked))
+	for i := range 20 {
+		s.get(t, "Bearer other-"+strconv.Itoa(i))
+	}
+	if got := s.get(t, "Bearer prometheus"); got == http.StatusOK {
+		t.Error("a reader whose token was taken back stays by flooding")
 	}
 	if len(s.answers) > maxAnswers {
 		t.Errorf("%d answers are kept", len(s.answers))

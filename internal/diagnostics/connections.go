@@ -197,7 +197,11 @@ func (c *connection) Close() error {
 
 // addressOf returns the address at the other end; the zero value where it has none.
 func addressOf(conn net.Conn) netip.Addr {
-	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	return addressAt(conn.RemoteAddr().String())
+}
+
+func addressAt(text string) netip.Addr {
+	at, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return netip.Addr{}
 	}

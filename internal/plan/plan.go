@@ -113,7 +113,8 @@ type Plan struct {
 	Expired []*v1alpha1.CourseCompletion
 	// Over are the Grants to delete: they have ended, and their history has been kept for as long as it has to be.
 	Over []*v1alpha1.Grant
-	// Next is when retention asks for another plan; zero if never.
+	// Next is when to plan again although nothing happens, for retention or for a completion that was sent far ahead; zero
+	// if never.
 	Next time.Time
 }
 
