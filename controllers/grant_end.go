@@ -148,19 +148,25 @@ func (r *GrantReconciler) endData(
 }
 
 // doubt looks at everything that may bring a planned Grant back, live, right before its data is deleted. It returns
-// why the end that the Grant records may no longer hold; empty if it does.
+// why the end that the Grant records may no longer hold; empty if it does. Whether the person was planned is asked
+// first, and what was planned is read afterwards: the other way round, a plan that is written in between is missed.
 func (r *GrantReconciler) doubt(ctx context.Context, grant *v1alpha1.Grant, tenant *tenant) (string, error) {
-	key := client.ObjectKeyFromObject(grant)
+	if doubt, err := r.awaitsPlan(ctx, grant, tenant); err != nil || doubt != "" {
+		return doubt, err
+	}
 	var now v1alpha1.Grant
-	if err := r.Live.Get(ctx, key, &now); err != nil {
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(grant), &now); err != nil {
 		return "", fmt.Errorf("look at the grant: %w", err)
 	}
 	if now.UID != grant.UID || now.Generation != grant.Generation {
 		return "the grant has changed", nil
 	}
-	if doubt, err := r.sharersChanged(ctx, grant); err != nil || doubt != "" {
-		return doubt, err
-	}
+	return r.sharersChanged(ctx, grant)
+}
+
+// awaitsPlan returns what the planner has yet to look at before the end that a Grant records counts; empty if there is
+// nothing.
+func (r *GrantReconciler) awaitsPlan(ctx context.Context, grant *v1alpha1.Grant, tenant *tenant) (string, error) {
 	policy := &v1alpha1.CompletionPolicy{}
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(grant.Spec.Policy)}, policy)
 	if apierrors.IsNotFound(err) {
@@ -168,7 +174,7 @@ func (r *GrantReconciler) doubt(ctx context.Context, grant *v1alpha1.Grant, tena
 	} else if err != nil {
 		return "", fmt.Errorf("look at the policy: %w", err)
 	}
-	if !r.plans.current(key, basisOf(tenant.Institution, policy)) {
+	if !r.plans.current(client.ObjectKeyFromObject(grant), basisOf(tenant.Institution, policy)) {
 		return "the person is about to be planned", nil
 	}
 	var completions v1alpha1.CourseCompletionList
@@ -179,7 +185,7 @@ func (r *GrantReconciler) doubt(ctx context.Context, grant *v1alpha1.Grant, tena
 	if err != nil {
 		return "", fmt.Errorf("look at the completions: %w", err)
 	}
-	withdrawn := plan.TakesBecauseOf(&now)
+	withdrawn := plan.TakesBecauseOf(grant)
 	for i := range completions.Items {
 		completion := &completions.Items[i]
 		if completion.Status.ObservedGeneration != completion.Generation {

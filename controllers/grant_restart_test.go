@@ -17,6 +17,11 @@ limitations under the License.
 package controllers_test
 
 import (
+	"context"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -91,6 +96,7 @@ func TestEndThatMovedWhileTheManagerWasDownTakesNoData(t *testing.T) {
 			w.stop()
 			tc.meanwhile(w, completions)
 			w.clock.ahead.Add(int64(w.until(tc.ends) + time.Minute))
+			w.wrap = (&overtaken{read: map[string]chan struct{}{}, changed: map[string]chan struct{}{}}).wrap
 			w.start()
 			w.awaitEnds(completions, tc.want)
 			for i, namespace := range namespaces {
@@ -103,6 +109,61 @@ func TestEndThatMovedWhileTheManagerWasDownTakesNoData(t *testing.T) {
 				w.awaitGone(w.learner(completion.Spec.User.ID))
 			}
 		})
+	}
+}
+
+// overtaken has a Grant change between a live read of it and the answer: whoever decides by what was read decides by
+// what the planner has changed meanwhile. Neither waits for the other for long.
+type overtaken struct {
+	mu            sync.Mutex
+	read, changed map[string]chan struct{}
+}
+
+// once returns the channel of a Grant.
+func (o *overtaken) once(channels map[string]chan struct{}, grant string) chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if channels[grant] == nil {
+		channels[grant] = make(chan struct{}, 1)
+	}
+	return channels[grant]
+}
+
+func (o *overtaken) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if !strings.HasSuffix(path.Dir(request.URL.Path), "/grants") {
+			return next.RoundTrip(request)
+		}
+		name := path.Base(request.URL.Path)
+		read, changed := o.once(o.read, name), o.once(o.changed, name)
+		if request.Method == http.MethodPatch {
+			await(request.Context(), read)
+		}
+		response, err := next.RoundTrip(request)
+		switch request.Method {
+		case http.MethodGet:
+			signal(read)
+			await(request.Context(), changed)
+		case http.MethodPatch:
+			// What the planner notes, it notes right after.
+			time.AfterFunc(100*time.Millisecond, func() { signal(changed) })
+		}
+		return response, err
+	})
+}
+
+func signal(channel chan struct{}) {
+	select {
+	case channel <- struct{}{}:
+	default:
+	}
+}
+
+func await(ctx context.Context, channel chan struct{}) {
+	select {
+	case <-channel:
+	case <-time.After(2 * time.Second):
+	case <-ctx.Done():
 	}
 }
 

@@ -252,14 +252,21 @@ func (r *GrantReconciler) claim(
 	if taking == nil {
 		return claim{kept: keptBy(plan.Keeper{Grant: other, Until: until}, name, r.Clock.Now())}, nil
 	}
-	beside, err := r.grantsBesideOf(ctx, other, client.UnsafeDisableDeepCopy)
+	kept, err := r.keptByAnother(ctx, other, name)
+	return claim{kept: kept, from: other, until: taking.DataEndsAt}, err
+}
+
+// keptByAnother tells of a Grant of the same holder and policy that keeps what is taken from one of them. Its result
+// has no reason where there is none.
+func (r *GrantReconciler) keptByAnother(ctx context.Context, from *v1alpha1.Grant, name string) (takingAway, error) {
+	beside, err := r.grantsBesideOf(ctx, from, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return claim{}, err
+		return takingAway{}, err
 	}
-	if keeper := plan.KeptByAnother(other, beside, name, r.Clock.Now()); keeper != nil {
-		return claim{kept: keptBy(plan.Keeper{Grant: keeper}, name, r.Clock.Now())}, nil
+	if keeper := plan.KeptByAnother(from, beside, name, r.Clock.Now()); keeper != nil {
+		return keptBy(plan.Keeper{Grant: keeper}, name, r.Clock.Now()), nil
 	}
-	return claim{from: other, until: taking.DataEndsAt}, nil
+	return takingAway{}, nil
 }
 
 func keptBy(keeper plan.Keeper, name string, now time.Time) takingAway {
@@ -287,7 +294,12 @@ func (r *GrantReconciler) takenFromOther(
 	case claim.from == nil || !claim.from.Planned() || claim.from.UID == grant.UID:
 		return takingAway{}, nil
 	}
-	return r.inDoubt(ctx, claim.from, tenant, namespace.Name)
+	away, err := r.inDoubt(ctx, claim.from, tenant, namespace.Name)
+	if err != nil || away.reason != "" {
+		return away, err
+	}
+	// Which Grants there are beside it was made certain only by this.
+	return r.keptByAnother(ctx, claim.from, namespace.Name)
 }
 
 // keptFromAll returns why a namespace that no Grant made is not taken; empty if it is. An id that two
