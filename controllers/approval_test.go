@@ -41,6 +41,7 @@ func TestApprovalIsWaitedForGivenAndTakenBack(t *testing.T) {
 	grant := w.grantOf("lab", completion)
 	w.awaitReason(grant, v1alpha1.ReasonAwaitingApproval)
 	g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantAwaitingApproval))
+	g.Expect(said(g, grant)).NotTo(ContainSubstring(completion.Spec.User.Email), "nothing is filled in before")
 	w.awaitReason(completion, v1alpha1.ReasonGrantNotReady)
 	g.Expect(ready(completion).Message).To(ContainSubstring("spec.override"), "it says what to do")
 	w.consistently(func(g Gomega) {

@@ -276,6 +276,7 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 		return nil
 	}
 	p.ends(&spec, existing)
+	p.minimize(&spec, existing)
 	p.knowTakes(&spec.Revokes, existing)
 	return &Planned{Name: name, Spec: spec, Existing: existing}
 }
@@ -391,7 +392,13 @@ func (p *planning) render(
 			entitling = append(entitling, &candidates[i])
 		}
 	}
-	if len(entitling) == 0 || !entitles(spec, p.Now, every) {
+	if !entitles(spec, p.Now, every) {
+		entitling = nil
+	}
+	if entitling == nil && p.prolonged(existing) {
+		entitling = recordedMatches(spec, candidates)
+	}
+	if len(entitling) == 0 {
 		return false
 	}
 	newest := slices.MaxFunc(entitling, func(a, b *candidate) int {
