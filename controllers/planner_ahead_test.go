@@ -42,3 +42,15 @@ func TestCompletionFromTheFutureGrantsNothingYet(t *testing.T) {
 	w.awaitActive(w.grantOf("lab", completion))
 	w.awaitReason(completion, v1alpha1.ReasonGranted)
 }
+
+// Nothing but the time that passes brings it into range, and nobody has to touch it for that.
+func TestCompletionThatComesIntoRangeGrantsByItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	inRange := w.clock.Now().Add(8 * time.Second)
+	sent := inRange.Add(48 * time.Hour).In(time.FixedZone("-03", -3*3600))
+	completion := MakeCompletion(w, 1).SendAt(sent.Format(time.DateTime)).Obj()
+	w.create(MakeLab(w, "lab").Obj(), completion)
+	w.awaitActive(w.grantOf("lab", completion))
+	NewWithT(t).Expect(w.clock.Now()).NotTo(BeTemporally("<", inRange.Truncate(time.Second)))
+}
