@@ -101,7 +101,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := counts.watch(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
-	for _, loop := range loopsOf(mgr, &options, seen, namespaces, counts, gauges) {
+	label := apply.NewOwnerLabel(mgr.GetAPIReader(), options.Clock)
+	admission, err := newAdmissionPolicies(metrics.Registry, label, mgr.GetLogger().WithName("admission"))
+	if err != nil {
+		return err
+	}
+	if err := mgr.Add(admission); err != nil {
+		return fmt.Errorf("add the look at the admission policies: %w", err)
+	}
+	for _, loop := range loopsOf(mgr, &options, seen, namespaces, counts, gauges, label) {
 		if err := loop.setup(); err != nil {
 			return fmt.Errorf("set up the %s loop: %w", loop.name, err)
 		}
@@ -118,7 +126,7 @@ type loop struct {
 // loopsOf returns the loops with what they share.
 func loopsOf(
 	mgr ctrl.Manager, options *Options, seen *witness, namespaces *namespaceCache, counts *namespaceCounts,
-	gauges *brakeGauges,
+	gauges *brakeGauges, label *apply.OwnerLabel,
 ) []loop {
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
 	recorder := printableEvents{mgr.GetEventRecorder("completion-controller-manager")}
@@ -148,7 +156,7 @@ func loopsOf(
 		{"grant", func() error {
 			grants := &GrantReconciler{
 				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
-				Accounts: accounts, Label: apply.NewOwnerLabel(live, options.Clock), DefaultQuota: options.DefaultQuota,
+				Accounts: accounts, Label: label, DefaultQuota: options.DefaultQuota,
 				plans: noted, counts: counts, brakes: braking, witness: seen, patienceWith: patience}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},

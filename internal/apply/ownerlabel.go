@@ -26,7 +26,6 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -72,31 +71,11 @@ func (o *OwnerLabel) Doubt(ctx context.Context) (string, error) {
 }
 
 func (o *OwnerLabel) look(ctx context.Context) (string, error) {
-	policy, binding := &admissionv1.ValidatingAdmissionPolicy{}, &admissionv1.ValidatingAdmissionPolicyBinding{}
-	for _, object := range []client.Object{policy, binding} {
-		kind := "ValidatingAdmissionPolicy"
-		if object == client.Object(binding) {
-			kind = "ValidatingAdmissionPolicyBinding"
-		}
-		err := o.live.Get(ctx, client.ObjectKey{Name: OwnerLabelPolicy}, object)
-		switch {
-		case apierrors.IsNotFound(err):
-			return fmt.Sprintf("%s %s is missing", kind, OwnerLabelPolicy), nil
-		case apierrors.IsForbidden(err):
-			return fmt.Sprintf("the controller-manager may not read %s %s", kind, OwnerLabelPolicy), nil
-		case err != nil:
-			return "", fmt.Errorf("look at %s %s: %w", kind, OwnerLabelPolicy, err)
-		case !object.GetDeletionTimestamp().IsZero():
-			return fmt.Sprintf("%s %s is being deleted", kind, OwnerLabelPolicy), nil
-		}
+	policy, reason, err := admissionPolicy(ctx, o.live, OwnerLabelPolicy)
+	if err == nil && reason == "" && !protects(&policy.Spec) {
+		reason = fmt.Sprintf("ValidatingAdmissionPolicy %s is not the one that belongs to this version", OwnerLabelPolicy)
 	}
-	if !protects(&policy.Spec) {
-		return fmt.Sprintf("ValidatingAdmissionPolicy %s is not the one that belongs to this version", OwnerLabelPolicy), nil
-	}
-	if !denies(&binding.Spec) {
-		return fmt.Sprintf("ValidatingAdmissionPolicyBinding %s does not deny everywhere", OwnerLabelPolicy), nil
-	}
-	return "", nil
+	return reason, err
 }
 
 // The expressions of the policy, as config/admission/owner_label.yaml has them.
@@ -144,13 +123,6 @@ func covered(rule admissionv1.NamedRuleWithOperations, group, resource string) b
 		slices.Contains(rule.APIGroups, group) && slices.Contains(rule.APIVersions, "*") &&
 		slices.Contains(rule.Resources, resource) &&
 		slices.Contains(rule.Operations, admissionv1.Create) && slices.Contains(rule.Operations, admissionv1.Update)
-}
-
-// denies reports whether a binding has the policy refuse what it finds, everywhere.
-func denies(spec *admissionv1.ValidatingAdmissionPolicyBindingSpec) bool {
-	return spec.PolicyName == OwnerLabelPolicy && spec.ParamRef == nil &&
-		(spec.MatchResources == nil || len(spec.MatchResources.ResourceRules) == 0 && !narrowed(spec.MatchResources)) &&
-		slices.Contains(spec.ValidationActions, admissionv1.Deny)
 }
 
 // narrowed reports whether something is exempt from what is matched.

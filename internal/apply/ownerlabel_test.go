@@ -49,7 +49,7 @@ func TestOwnerLabelIsBelievedUnderTheShippedPolicy(t *testing.T) {
 	g := NewWithT(t)
 	policy, binding := shipped(t)
 	g.Expect(protects(policy)).To(BeTrue())
-	g.Expect(denies(binding)).To(BeTrue())
+	g.Expect(denies(binding, OwnerLabelPolicy)).To(BeTrue())
 
 	policy.MatchConditions[1].Expression = strings.ReplaceAll(policy.MatchConditions[1].Expression,
 		"completion-system:completion-controller-manager", "another-system:another-name")
@@ -113,7 +113,33 @@ func TestOwnerLabelIsNotBelievedUnderAWeakerPolicy(t *testing.T) {
 		t.Run("binding: "+name, func(t *testing.T) {
 			_, binding := shipped(t)
 			weaken(binding)
-			NewWithT(t).Expect(denies(binding)).To(BeFalse())
+			NewWithT(t).Expect(denies(binding, OwnerLabelPolicy)).To(BeFalse())
 		})
 	}
+}
+
+// Each that config/admission installs is looked at, and no other.
+func TestAdmissionPoliciesAreThoseThatAreShipped(t *testing.T) {
+	g := NewWithT(t)
+	files, err := filepath.Glob(filepath.Join("..", "..", "config", "admission", "*.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	var names []string
+	for _, file := range files {
+		if filepath.Base(file) == "kustomization.yaml" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		g.Expect(err).NotTo(HaveOccurred())
+		for document := range strings.SplitSeq(string(text), "\n---\n") {
+			var object struct {
+				metav1.TypeMeta   `json:",inline"`
+				metav1.ObjectMeta `json:"metadata"`
+			}
+			g.Expect(yaml.Unmarshal([]byte(document), &object)).To(Succeed())
+			if object.Kind == "ValidatingAdmissionPolicy" {
+				names = append(names, object.Name)
+			}
+		}
+	}
+	g.Expect(names).To(ConsistOf(AdmissionPolicies))
 }

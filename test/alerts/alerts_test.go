@@ -160,6 +160,14 @@ var alertTests = []alertTest{
 		`completion_brake_tripped{namespace="institution-1",institution="institution-1",pod="x"} 1x60`, 30 * time.Minute,
 		[]string{"institution-1"}},
 
+	{"an admission policy that somebody removed", "CompletionAdmissionPolicyMissing",
+		`completion_admission_policy_in_place{namespace="completion-system",pod="a",policy="completion-owner-label"} 1x10 0x60
+		 completion_admission_policy_in_place{namespace="completion-system",pod="a",policy="completion-planned-grants"} 1x60`,
+		30 * time.Minute, []string{"completion-owner-label"}},
+	{"one that is being replaced", "CompletionAdmissionPolicyMissing",
+		`completion_admission_policy_in_place{namespace="completion-system",pod="a",policy="completion-a"} 1x10 0x3 1x60`,
+		30 * time.Minute, nil},
+
 	{"a kind that cannot be listed", "CompletionInformerFailing",
 		`completion_informer_failing{namespace="completion-system",pod="a",kind="Grant"} 1x60
 		 completion_informer_failing{namespace="completion-system",pod="b",kind="Seat"} 0x60`, 30 * time.Minute,
@@ -226,7 +234,7 @@ func firing(t *testing.T, rule *rules.AlertingRule) []string {
 			}
 		})
 		for _, label := range []string{
-			"limit", "reason", "persistentvolumeclaim", "statefulset", "institution", "pod", "job", "kind",
+			"limit", "reason", "persistentvolumeclaim", "statefulset", "institution", "pod", "job", "kind", "policy",
 		} {
 			if value := alert.Labels.Get(label); value != "" {
 				found = append(found, value)

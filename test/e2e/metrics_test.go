@@ -19,9 +19,11 @@ package e2e
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
@@ -50,4 +52,19 @@ func TestMetricsNeedTheRightToReadThem(t *testing.T) {
 			g.Expect(text).NotTo(ContainSubstring("go_goroutines"), program)
 		}
 	}
+}
+
+// Whether what config/admission installs is in place is looked at by the leader.
+func TestAdmissionPoliciesAreWatched(t *testing.T) {
+	g := NewWithT(t)
+	reader, err := operator.MetricsReader(t.Context())
+	g.Expect(err).NotTo(HaveOccurred())
+	defer reader.Close()
+	g.Eventually(func(g Gomega) {
+		text, err := reader.Read(t.Context(), operator.ControllerManagerMetrics)
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, policy := range apply.AdmissionPolicies {
+			g.Expect(text).To(ContainSubstring(`completion_admission_policy_in_place{policy="` + policy + `"} 1`))
+		}
+	}).WithTimeout(2 * time.Minute).WithPolling(time.Second).Should(Succeed())
 }
