@@ -146,25 +146,41 @@ func (a *Applier) Provision(
 		wanted[identity(entry)] = true
 		planned = append(planned, entry)
 	}
-	if len(merge(grant.Status.Inventory, planned)) > maxInventory {
-		rest, err := a.prune(ctx, grant, wanted)
-		if err == nil && len(merge(rest, planned)) > maxInventory {
-			err = &FullError{Entries: len(merge(rest, planned))}
-		}
-		if err != nil {
-			return merge(rest, keptOf(grant.Status.Inventory, wanted)), err
-		}
+	known, err := a.room(ctx, grant, wanted, planned)
+	if err != nil {
+		return known, err
 	}
 	for i := range objects {
 		uid, err := a.ensure(ctx, grant, &objects[i])
 		if err != nil {
-			return merge(grant.Status.Inventory, inventory), err
+			return merge(known, inventory), err
 		}
 		planned[i].UID = string(uid)
 		inventory = append(inventory, planned[i])
 	}
-	rest, err := a.prune(ctx, grant, wanted)
+	standing := grant.DeepCopy()
+	standing.Status.Inventory = merge(known, inventory)
+	rest, err := a.prune(ctx, standing, wanted)
 	return merge(inventory, rest), err
+}
+
+// room makes room in the inventory for what is planned, where there is none, and returns the inventory. It returns a
+// FullError where there still is none.
+func (a *Applier) room(
+	ctx context.Context, grant *v1alpha1.Grant, wanted map[string]bool, planned []v1alpha1.InventoryEntry,
+) ([]v1alpha1.InventoryEntry, error) {
+	known := grant.Status.Inventory
+	if len(merge(known, planned)) <= maxInventory {
+		return known, nil
+	}
+	rest, err := a.prune(ctx, grant, wanted)
+	if err == nil {
+		rest, err = a.forget(ctx, grant, rest)
+	}
+	if all := len(merge(rest, planned)); err == nil && all > maxInventory {
+		err = &FullError{Entries: all}
+	}
+	return merge(rest, keptOf(known, wanted)), err
 }
 
 // objectsOf returns what a Grant is to have in its namespaces, without what is as another Grant says that shares it.
@@ -389,6 +405,33 @@ func (a *Applier) removeIf(
 	}
 	// A namespace takes its time; everything else that we make is gone at once.
 	return !isNamespace(entry), nil
+}
+
+// forget leaves out the namespaces that people have deleted, or have taken the Grant's label off, of those that the
+// Grant no longer says. It looks only where there is no room for all of them.
+func (a *Applier) forget(
+	ctx context.Context, grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry,
+) ([]v1alpha1.InventoryEntry, error) {
+	said := map[string]bool{}
+	for i := range grant.Spec.Namespaces {
+		said[grant.Spec.Namespaces[i].Name] = true
+	}
+	var left []v1alpha1.InventoryEntry
+	for _, entry := range inventory {
+		if isNamespace(entry) && entry.ServiceAccountName == "" && !said[entry.Name] {
+			object := &metav1.PartialObjectMetadata{}
+			object.SetGroupVersionKind(versionOf(entry))
+			err := a.Live.Get(ctx, client.ObjectKey{Name: entry.Name}, object)
+			if client.IgnoreNotFound(err) != nil {
+				return inventory, err
+			}
+			if err != nil || another(object, entry) || !labelled(object, grant.OwnerDigest()) {
+				continue
+			}
+		}
+		left = append(left, entry)
+	}
+	return left, nil
 }
 
 // maxInventory is how many entries a status holds.

@@ -114,10 +114,16 @@ func (a *Applier) ProvisionObjects(
 	found, errs := a.look(ctx, grant, objects)
 	failed = append(failed, errs...)
 	if missing := unrecorded(inventory, found); len(missing) > 0 {
-		if all := merge(inventory, missing); len(all) > maxInventory {
+		if len(merge(inventory, missing)) > maxInventory {
+			if inventory, err = a.forget(ctx, grant, inventory); err != nil {
+				return inventory, nil, err
+			}
+		}
+		all := merge(inventory, missing)
+		if len(all) > maxInventory {
 			return inventory, nil, &FullError{Entries: len(all)}
 		}
-		inventory = merge(inventory, missing)
+		inventory = all
 		if err := record(inventory); err != nil {
 			return inventory, nil, fmt.Errorf("record what is about to be applied: %w", err)
 		}

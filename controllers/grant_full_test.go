@@ -1,0 +1,65 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers_test
+
+import (
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// A Grant whose namespaces were renamed again and again still has those that it no longer says, since they hold data.
+// Once its status cannot list any more, it makes nothing that it would forget.
+func TestGrantMakesNothingThatItsStatusCannotList(t *testing.T) {
+	t.Parallel()
+	g, w := NewWithT(t), newWorld(t)
+	grant := MakeGrant(w, "guest", 42).Namespace(w.prefix + "42").Obj()
+	w.create(grant)
+	w.awaitActive(grant)
+	w.stop()
+	var former []*corev1.Namespace
+	for n := len(grant.Status.Inventory); n < 256; n++ {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: fmt.Sprintf("%s42-%d", w.prefix, n), Labels: map[string]string{v1alpha1.LabelGrant: grant.OwnerDigest()}}}
+		w.create(namespace)
+		former = append(former, namespace)
+		grant.Status.Inventory = append(grant.Status.Inventory, v1alpha1.InventoryEntry{
+			Group: new(""), Kind: "Namespace", Namespace: new(""), Name: namespace.Name, UID: string(namespace.UID)})
+	}
+	g.Expect(admin.Status().Update(t.Context(), grant)).To(Succeed())
+	w.start()
+	w.change(grant, func() { grant.Spec.Namespaces[0].Name = w.prefix + "43" })
+	w.awaitReason(grant, v1alpha1.ReasonRefused)
+	g.Expect(ready(grant).Message).To(And(ContainSubstring("256"), ContainSubstring(v1alpha1.LabelGrant)))
+	w.absent(g, `{apiVersion: v1, kind: Namespace, metadata: {name: "`+w.prefix+`43"}}`)
+	for _, namespace := range former {
+		w.get(namespace)
+		g.Expect(namespace.DeletionTimestamp).To(BeNil())
+	}
+
+	// It says what to do.
+	for _, namespace := range former[:20] {
+		w.change(namespace, func() { delete(namespace.Labels, v1alpha1.LabelGrant) })
+	}
+	w.awaitActive(grant)
+	w.get(w.learner(43))
+}
