@@ -345,7 +345,7 @@ func (h *history) override() {
 func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 	t.Parallel()
 	entitled := 0
-	for seed := range uint64(400) {
+	for seed := range uint64(500) {
 		h := &history{Rand: rand.New(rand.NewPCG(seed, 7)), w: newWorld(t)}
 		r := &rules{causes: map[string]map[string]*ruled{"alumni": {}, "graduates": {}}, grants: map[string]string{},
 			requires: map[string][]v1alpha1.PlatformID{}, recorded: map[string]*v1alpha1.CompletionPolicySpec{}}
@@ -372,7 +372,7 @@ func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 			}
 		}
 	}
-	if entitled < 4000 {
+	if entitled < 5000 {
 		t.Fatalf("only %d times somebody was entitled: the histories show too little", entitled)
 	}
 }
