@@ -239,7 +239,7 @@ func (r *GrantReconciler) holdAccess(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, applier *apply.Applier,
 ) error {
 	if grant.Planned() {
-		losing, err := applier.Losing(ctx, grant)
+		losing, err := applier.Losing(ctx, grant, grant.Status.AccessChangeDigest != "")
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,28 @@ type Losing map[string]bool
 // Losing returns the RoleBindings by which putting a Grant in place as it is now would take access from somebody. What
 // somebody else added to one is not the Grant's to keep: only what was applied before counts. Nor does what another
 // Grant gave that has ended.
-func (a *Applier) Losing(ctx context.Context, grant *v1alpha1.Grant) (Losing, error) {
+//
+// The cache may still show what has been changed just now. Where it is not known already that somebody would lose
+// something, what it shows is confirmed live.
+func (a *Applier) Losing(ctx context.Context, grant *v1alpha1.Grant, known bool) (Losing, error) {
+	losing, err := a.losing(ctx, grant, func(entry v1alpha1.InventoryEntry) (client.Object, error) {
+		return a.current(ctx, grant, entry, emptyRoleBinding)
+	})
+	if err != nil || len(losing) == 0 || known {
+		return losing, err
+	}
+	return a.losing(ctx, grant, func(entry v1alpha1.InventoryEntry) (client.Object, error) {
+		have := emptyRoleBinding()
+		return have, a.Live.Get(ctx, client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}, have)
+	})
+}
+
+func emptyRoleBinding() client.Object { return &rbacv1.RoleBinding{} }
+
+// reading reads an object of an inventory.
+type reading func(entry v1alpha1.InventoryEntry) (client.Object, error)
+
+func (a *Applier) losing(ctx context.Context, grant *v1alpha1.Grant, read reading) (Losing, error) {
 	objects, err := a.objectsOf(ctx, grant)
 	if err != nil {
 		return nil, err
@@ -49,7 +70,7 @@ func (a *Applier) Losing(ctx context.Context, grant *v1alpha1.Grant) (Losing, er
 		if !ok {
 			continue
 		}
-		have, err := a.bindingOf(ctx, grant, client.ObjectKeyFromObject(want))
+		have, err := a.bindingOf(grant, entry, read)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +86,7 @@ func (a *Applier) Losing(ctx context.Context, grant *v1alpha1.Grant) (Losing, er
 		if !isAccess(entry) || entry.ServiceAccountName != "" || wanted[identity(entry)] || !goes || s.keeps(entry) {
 			continue
 		}
-		have, err := a.bindingOf(ctx, grant, client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name})
+		have, err := a.bindingOf(grant, entry, read)
 		if err != nil {
 			return nil, err
 		}
@@ -92,14 +113,15 @@ func takes(want, have *rbacv1.RoleBinding) bool {
 // bindingOf returns a RoleBinding that is the Grant's, or that of another one which shares it and still entitles; nil
 // where there is none.
 func (a *Applier) bindingOf(
-	ctx context.Context, grant *v1alpha1.Grant, key client.ObjectKey,
+	grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry, read reading,
 ) (*rbacv1.RoleBinding, error) {
-	have := &rbacv1.RoleBinding{}
-	if err := a.Client.Get(ctx, key, have); apierrors.IsNotFound(err) {
+	object, err := read(entry)
+	if apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
+	have := object.(*rbacv1.RoleBinding)
 	owner := have.Labels[v1alpha1.LabelGrant]
 	entitled := owner == grant.OwnerDigest()
 	for _, sharer := range a.Sharers {

@@ -91,17 +91,6 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("%s %s exists and was not made by a grant; it was left untouched", e.Kind, where)
 }
 
-// FullError means that a Grant would have more objects than its status can list. Nothing more was made.
-type FullError struct{ Entries int }
-
-// Error says what to do.
-func (e *FullError) Error() string {
-	return fmt.Sprintf("the grant would have %d objects, and at most %d can be kept account of: namespaces that it "+
-		"no longer "+
-		"says are still its own (status.inventory lists them); delete them, or take their label %s off to keep them",
-		e.Entries, maxInventory, v1alpha1.LabelGrant)
-}
-
 // TerminatingError means that an object of the Grant is being deleted: it has to be gone before it can be made anew.
 type TerminatingError struct{ Kind, Name string }
 
@@ -164,25 +153,6 @@ func (a *Applier) Provision(
 	return merge(inventory, rest), err
 }
 
-// room makes room in the inventory for what is planned, where there is none, and returns the inventory. It returns a
-// FullError where there still is none.
-func (a *Applier) room(
-	ctx context.Context, grant *v1alpha1.Grant, wanted map[string]bool, planned []v1alpha1.InventoryEntry,
-) ([]v1alpha1.InventoryEntry, error) {
-	known := grant.Status.Inventory
-	if len(merge(known, planned)) <= maxInventory {
-		return known, nil
-	}
-	rest, err := a.prune(ctx, grant, wanted)
-	if err == nil {
-		rest, err = a.forget(ctx, grant, rest)
-	}
-	if all := len(merge(rest, planned)); err == nil && all > maxInventory {
-		err = &FullError{Entries: all}
-	}
-	return merge(rest, keptOf(known, wanted)), err
-}
-
 // objectsOf returns what a Grant is to have in its namespaces, without what is as another Grant says that shares it.
 func (a *Applier) objectsOf(ctx context.Context, grant *v1alpha1.Grant) ([]owned, error) {
 	var objects []owned
@@ -223,8 +193,7 @@ func (a *Applier) nameHolder(ctx context.Context, grant *v1alpha1.Grant, err err
 
 // ensure makes one object as it should be and returns its uid.
 func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *owned) (types.UID, error) {
-	have := object.empty()
-	err := a.Client.Get(ctx, object.key(), have)
+	have, err := a.current(ctx, grant, entryOf(object.group, object.kind, object.want, ""), object.empty)
 	if apierrors.IsNotFound(err) {
 		uid, applyErr := a.write(ctx, object, absent, "")
 		if !apierrors.IsConflict(applyErr) {
@@ -252,6 +221,25 @@ func (a *Applier) ensure(ctx context.Context, grant *v1alpha1.Grant, object *own
 		return have.GetUID(), nil
 	}
 	return a.write(ctx, object, "", have.GetUID())
+}
+
+// current reads an object from the cache, and, where that shows another one than the Grant has recorded, or none, from
+// the API server: the cache is behind, or the status is.
+func (a *Applier) current(
+	ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry, empty func() client.Object,
+) (client.Object, error) {
+	key, have, uid := client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}, empty(), ""
+	err := a.Client.Get(ctx, key, have)
+	if err == nil {
+		uid = string(have.GetUID())
+	} else if !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	if uid == recordedUID(grant, entry) {
+		return have, err
+	}
+	have = empty()
+	return have, a.Live.Get(ctx, key, have)
 }
 
 // believe returns a ConflictError unless an object that carries the Grant's owner label is the Grant's: it has recorded
@@ -406,36 +394,6 @@ func (a *Applier) removeIf(
 	// A namespace takes its time; everything else that we make is gone at once.
 	return !isNamespace(entry), nil
 }
-
-// forget leaves out the namespaces that people have deleted, or have taken the Grant's label off, of those that the
-// Grant no longer says. It looks only where there is no room for all of them.
-func (a *Applier) forget(
-	ctx context.Context, grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry,
-) ([]v1alpha1.InventoryEntry, error) {
-	said := map[string]bool{}
-	for i := range grant.Spec.Namespaces {
-		said[grant.Spec.Namespaces[i].Name] = true
-	}
-	var left []v1alpha1.InventoryEntry
-	for _, entry := range inventory {
-		if isNamespace(entry) && entry.ServiceAccountName == "" && !said[entry.Name] {
-			object := &metav1.PartialObjectMetadata{}
-			object.SetGroupVersionKind(versionOf(entry))
-			err := a.Live.Get(ctx, client.ObjectKey{Name: entry.Name}, object)
-			if client.IgnoreNotFound(err) != nil {
-				return inventory, err
-			}
-			if err != nil || another(object, entry) || !labelled(object, grant.OwnerDigest()) {
-				continue
-			}
-		}
-		left = append(left, entry)
-	}
-	return left, nil
-}
-
-// maxInventory is how many entries a status holds.
-const maxInventory = 256
 
 // inventory returns what the Grant has: what its status records, and, so that what a crash or a restore kept out of the
 // status is found all the same, what carries its owner label. That counts only in a namespace of the Grant, only while

@@ -45,6 +45,17 @@ func recorded(entry, object v1alpha1.InventoryEntry) bool {
 	return entry.ServiceAccountName == "" && entry.UID == object.UID && identity(entry) == identity(object)
 }
 
+// recordedUID returns the uid by which a Grant has recorded an object that it made itself, empty if it has not.
+func recordedUID(grant *v1alpha1.Grant, object v1alpha1.InventoryEntry) string {
+	for _, entry := range grant.Status.Inventory {
+		if entry.ServiceAccountName == "" && entry.Name == object.Name && entry.Kind == object.Kind &&
+			*entry.Namespace == *object.Namespace && *entry.Group == *object.Group {
+			return entry.UID
+		}
+	}
+	return ""
+}
+
 // merge unites inventories; where both have an object, the entry of the latter stands. Working through the entries in
 // order removes access before data.
 func merge(first, second []v1alpha1.InventoryEntry) []v1alpha1.InventoryEntry {

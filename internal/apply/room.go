@@ -1,0 +1,87 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// maxInventory is how many entries a status holds.
+const maxInventory = 256
+
+// FullError means that a Grant would have more objects than its status can list. Nothing more was made.
+type FullError struct{ Entries int }
+
+// Error says what to do.
+func (e *FullError) Error() string {
+	return fmt.Sprintf("the grant would have %d objects, and at most %d can be kept account of: namespaces that it "+
+		"no longer "+
+		"says are still its own (status.inventory lists them); delete them, or take their label %s off to keep them",
+		e.Entries, maxInventory, v1alpha1.LabelGrant)
+}
+
+// room makes room in the inventory for what is planned, where there is none, and returns the inventory. It returns a
+// FullError where there still is none.
+func (a *Applier) room(
+	ctx context.Context, grant *v1alpha1.Grant, wanted map[string]bool, planned []v1alpha1.InventoryEntry,
+) ([]v1alpha1.InventoryEntry, error) {
+	known := grant.Status.Inventory
+	if len(merge(known, planned)) <= maxInventory {
+		return known, nil
+	}
+	rest, err := a.prune(ctx, grant, wanted)
+	if err == nil {
+		rest, err = a.forget(ctx, grant, rest)
+	}
+	if all := len(merge(rest, planned)); err == nil && all > maxInventory {
+		err = &FullError{Entries: all}
+	}
+	return merge(rest, keptOf(known, wanted)), err
+}
+
+// forget leaves out the namespaces that people have deleted, or have taken the Grant's label off, of those that the
+// Grant no longer says. It looks only where there is no room for all of them.
+func (a *Applier) forget(
+	ctx context.Context, grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry,
+) ([]v1alpha1.InventoryEntry, error) {
+	said := map[string]bool{}
+	for i := range grant.Spec.Namespaces {
+		said[grant.Spec.Namespaces[i].Name] = true
+	}
+	var left []v1alpha1.InventoryEntry
+	for _, entry := range inventory {
+		if isNamespace(entry) && entry.ServiceAccountName == "" && !said[entry.Name] {
+			object := &metav1.PartialObjectMetadata{}
+			object.SetGroupVersionKind(versionOf(entry))
+			err := a.Live.Get(ctx, client.ObjectKey{Name: entry.Name}, object)
+			if client.IgnoreNotFound(err) != nil {
+				return inventory, err
+			}
+			if err != nil || another(object, entry) || !labelled(object, grant.OwnerDigest()) {
+				continue
+			}
+		}
+		left = append(left, entry)
+	}
+	return left, nil
+}
