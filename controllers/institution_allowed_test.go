@@ -178,6 +178,25 @@ func TestInstitutionsWhosePrefixesOverlap(t *testing.T) {
 	}
 }
 
+// Nobody keeps a prefix from others by an Institution that its namespace does not allow, however old it is.
+func TestPrefixIsNotKeptByAnInstitutionThatIsNotAllowed(t *testing.T) {
+	t.Parallel()
+	w, squatter := makeWorld(t), makeWorld(t)
+	w.beside = []string{squatter.namespace}
+	squatter.prefix = w.prefix
+	squatter.claim(map[string]string{})
+	squatting, institution := MakeInstitution(squatter).Obj(), MakeInstitution(w).Obj()
+	w.create(squatting)
+	w.start()
+	w.awaitReason(squatting, v1alpha1.ReasonNotAllowed)
+	w.create(institution)
+	w.awaitReason(institution, v1alpha1.ReasonReady)
+	w.consistently(func(g Gomega) {
+		w.get(institution)
+		g.Expect(ready(institution).Reason).To(Equal(v1alpha1.ReasonReady))
+	})
+}
+
 // After a restore from a backup everything is equally old: who was in use keeps what it had.
 func TestPrefixStaysWithTheInstitutionThatIsInUse(t *testing.T) {
 	t.Parallel()
