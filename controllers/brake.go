@@ -138,7 +138,6 @@ func (b *brakes) ask(
 func (b *brakes) unrefuse(l *lane, institution *v1alpha1.Institution, refused refusal) {
 	if l.refused[refused] {
 		delete(l.refused, refused)
-		l.Passes(string(refused.grant), refused.kind)
 		b.tell(institution, countInterval)
 	}
 }
@@ -151,11 +150,20 @@ func (b *brakes) takeBack(institution *v1alpha1.Institution, grant *v1alpha1.Gra
 	l.TakeBack(string(grant.UID), r)
 }
 
+// unrecorded notes that what was counted could not be written down, because the Grant had changed.
+func (b *brakes) unrecorded(institution *v1alpha1.Institution, grant *v1alpha1.Grant, r plan.Revocation) {
+	l := b.lane(institution)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Unrecorded(string(grant.UID), r)
+}
+
 // passed notes that a Grant was looked at and that nothing of this type waits for the brake.
 func (b *brakes) passed(institution *v1alpha1.Institution, grant types.UID, kind v1alpha1.RevocationType) {
 	l := b.lane(institution)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.Passes(string(grant), kind)
 	b.unrefuse(l, institution, refusal{grant, kind})
 }
 

@@ -72,7 +72,11 @@ func (r *GrantReconciler) admit(
 	plan.Admit(admitted, revocation, r.Clock.Now(), released)
 	patch := client.MergeFromWithOptions(grant.DeepCopy(), client.MergeFromWithOptimisticLock{})
 	err = r.Client.Status().Patch(ctx, admitted, patch, apply.FieldOwner)
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsConflict(err):
+		r.brakes.unrecorded(tenant.Institution, grant, revocation)
+		return false, errOutdated
+	case apierrors.IsNotFound(err):
 		r.brakes.takeBack(tenant.Institution, grant, revocation)
 		return false, errOutdated
 	}

@@ -168,6 +168,9 @@ type countedKey struct {
 type counted struct {
 	of string
 	at time.Time
+	// unrecorded tells that the Grant had changed when it was to be written down: it is asked for again, or wanted no
+	// more.
+	unrecorded bool
 }
 
 // Answer is what the brake says to a revocation.
@@ -191,7 +194,12 @@ func (b *Brake) Ask(grant string, r Revocation, budget int32, now time.Time) Ans
 	before, again := b.counted[key]
 	switch {
 	case again && before.of == r.Of:
+		before.unrecorded = false
+		b.counted[key] = before
 		return Counted
+	case again && before.unrecorded:
+		delete(b.counted, key)
+		return b.Ask(grant, r, budget, now)
 	case b.released(b.knownSince(key, r), now):
 		delete(b.waiting, key)
 		return Free
@@ -204,7 +212,7 @@ func (b *Brake) Ask(grant string, r Revocation, budget int32, now time.Time) Ans
 		b.waits(key, r, now)
 		return Exhausted
 	}
-	b.note(key, counted{r.Of, now})
+	b.note(key, counted{of: r.Of, at: now})
 	delete(b.waiting, key)
 	return Counted
 }
@@ -228,7 +236,7 @@ func (b *Brake) waits(key countedKey, r Revocation, now time.Time) {
 		b.waiting = map[countedKey]counted{}
 	}
 	if before, found := b.waiting[key]; !found || before.of != r.Of || now.Before(before.at) {
-		b.waiting[key] = counted{r.Of, now}
+		b.waiting[key] = counted{of: r.Of, at: now}
 	}
 }
 
@@ -246,12 +254,26 @@ func (b *Brake) released(at, now time.Time) bool {
 	return b.Released != "" && !b.ReleasedAt.After(now) && !at.After(b.ReleasedAt)
 }
 
-// Passes forgets that a revocation of a Grant waits: it is wanted no more.
+// Passes forgets that a revocation of a Grant waits, or was counted and not recorded: it is wanted no more.
 func (b *Brake) Passes(grant string, kind v1alpha1.RevocationType) {
-	delete(b.waiting, countedKey{grant, kind})
+	key := countedKey{grant, kind}
+	delete(b.waiting, key)
+	if b.counted[key].unrecorded {
+		delete(b.counted, key)
+	}
 }
 
-// TakeBack forgets a revocation that was counted and then, for certain, not recorded.
+// Unrecorded notes that a revocation was counted and then, for certain, not written down, since the Grant had changed.
+// Its place is kept until it is asked for again: others that trip the brake meanwhile do not get it for nothing.
+func (b *Brake) Unrecorded(grant string, r Revocation) {
+	key := countedKey{grant, r.Type}
+	if c := b.counted[key]; c.of == r.Of {
+		c.unrecorded = true
+		b.counted[key] = c
+	}
+}
+
+// TakeBack forgets a revocation that was counted and then, for certain, not recorded, of a Grant that is gone.
 func (b *Brake) TakeBack(grant string, r Revocation) {
 	key := countedKey{grant, r.Type}
 	if b.counted[key].of == r.Of {
@@ -266,7 +288,7 @@ func (b *Brake) Note(grant string, admissions []v1alpha1.RevocationAdmission, no
 		if admission.ReleasedTrip != "" || b.outside(at, now) {
 			continue
 		}
-		b.note(countedKey{grant, admission.Type}, counted{admission.Of, at})
+		b.note(countedKey{grant, admission.Type}, counted{of: admission.Of, at: at})
 	}
 }
 

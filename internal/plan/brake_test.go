@@ -230,6 +230,22 @@ func TestBrake(t *testing.T) {
 				b.TakeBack("a", r)
 			},
 			asks: []asked{{grant: "b", want: Counted}}},
+		"what was counted and could not be written down keeps its place": {
+			budget: 1, before: unrecorded,
+			asks: []asked{{grant: "b", want: Exhausted}, {grant: "a", of: "x", want: Counted}, {grant: "b", want: Paused}}},
+		"another end of the same grant does not keep it": {
+			budget: 1, before: unrecorded,
+			asks: []asked{{grant: "a", of: "y", want: Counted}, {grant: "b", want: Exhausted}}},
+		"nor does one that is wanted no more": {
+			budget: 1, before: func(b *Brake) { unrecorded(b); b.Passes("a", v1alpha1.RevocationAccessEnd) },
+			asks: []asked{{grant: "b", want: Counted}}},
+		"what was written down stays counted": {
+			budget: 1, before: func(b *Brake) {
+				unrecorded(b)
+				b.Ask("a", Revocation{Type: v1alpha1.RevocationAccessEnd, Of: "x"}, 1, brakeNoon)
+				b.Passes("a", v1alpha1.RevocationAccessEnd)
+			},
+			asks: []asked{{grant: "b", want: Exhausted}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -250,6 +266,13 @@ func TestBrake(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unrecorded counts a revocation that could not be written down.
+func unrecorded(b *Brake) {
+	r := Revocation{Type: v1alpha1.RevocationAccessEnd, Of: "x"}
+	b.Ask("a", r, 1, brakeNoon)
+	b.Unrecorded("a", r)
 }
 
 func TestWhatBecomesOfATrip(t *testing.T) {

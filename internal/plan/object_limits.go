@@ -122,6 +122,11 @@ func identityOf(object map[string]any) string {
 // checkShape checks what of an object, or its template, no rendering can change: its kind, and which fields it has.
 func (l Limits) checkShape(object map[string]any, path string) []Fault {
 	faults := l.checkKind(object, path)
+	spec, _ := object["spec"].(map[string]any)
+	if addresses := spec["externalIPs"]; addresses != nil && object["apiVersion"] == "v1" && object["kind"] == "Service" {
+		faults = append(faults, Fault{path + ".spec.externalIPs", "a Service is granted without externalIPs, which take " +
+			"traffic that is meant for others: leave it out"})
+	}
 	if _, found := object["status"]; found {
 		faults = append(faults, Fault{path + ".status", "the status of an object is not applied: leave it out"})
 	}

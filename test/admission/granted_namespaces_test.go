@@ -18,6 +18,7 @@ package admission
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -27,7 +28,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
 )
 
 // restrict makes pods what the level restricted of pod security takes.
@@ -69,9 +73,34 @@ func harmful(namespace string) map[string]client.Object {
 		Resources: corev1.VolumeResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
 	}
+	large := func(pods *corev1.PodSpec) {
+		for n := range 3 {
+			pods.Containers[0].Env = append(pods.Containers[0].Env, corev1.EnvVar{
+				Name: fmt.Sprintf("V%d", n), Value: strings.Repeat("é", 30<<10)})
+		}
+	}
+	largePod := &corev1.Pod{ObjectMeta: named, Spec: *pods.Spec.DeepCopy()}
+	large(&largePod.Spec)
+	largeReplicas := &appsv1.ReplicaSet{ObjectMeta: named, Spec: appsv1.ReplicaSetSpec{
+		Selector: selector, Template: *pods.DeepCopy()}}
+	largeReplicas.Spec.Template.Finalizers = nil
+	large(&largeReplicas.Spec.Template.Spec)
+	largeCron := &batchv1.CronJob{ObjectMeta: named, Spec: batchv1.CronJobSpec{Schedule: "@yearly"}}
+	largeCron.Spec.JobTemplate.Spec.Template = *once.DeepCopy()
+	largeCron.Spec.JobTemplate.Spec.Template.Finalizers = nil
+	largeCron.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Args = []string{strings.Repeat("x", 140<<10)}
+	keys := map[string]string{}
+	for n := range 700 {
+		keys[fmt.Sprintf("%0240d", n)] = ""
+	}
 	token := &corev1.Secret{ObjectMeta: named, Type: corev1.SecretTypeServiceAccountToken}
 	token.Annotations = map[string]string{corev1.ServiceAccountNameKey: "default"}
 	return map[string]client.Object{
+		"a large pod": largePod, "a large ReplicaSet": largeReplicas, "a large CronJob": largeCron,
+		"large keys":    &corev1.ConfigMap{ObjectMeta: named, Data: keys},
+		"large letters": &corev1.ConfigMap{ObjectMeta: named, Data: map[string]string{"a": strings.Repeat("é", 70<<10)}},
+		"large annotations": &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "evil",
+			Annotations: map[string]string{"a": strings.Repeat("x", 140<<10)}}},
 		"external addresses": service(func(s *corev1.ServiceSpec) { s.ExternalIPs = []string{"8.8.8.8"} }),
 		"a load balancer":    service(func(s *corev1.ServiceSpec) { s.Type = corev1.ServiceTypeLoadBalancer }),
 		"a node port":        service(func(s *corev1.ServiceSpec) { s.Type = corev1.ServiceTypeNodePort }),
@@ -135,6 +164,21 @@ func TestLearnerHarmsNobodyOutsideOfHisNamespace(t *testing.T) {
 	t.Run("who may change the namespace is not", func(t *testing.T) {
 		operator := person(t, "operator", rule("", "namespaces", "configmaps"))
 		allows(t, patches(operator, kept, `{"metadata":{"finalizers":["example.com/backup"]}}`))
+	})
+	t.Run("what a policy has the operator apply is held to it too", func(t *testing.T) {
+		const account = "system:serviceaccount:institution-12345:welcome-texts"
+		NewWithT(t).Expect(admin.Create(t.Context(), bindingOf(ns.Name, account))).To(Succeed())
+		applies := func(name string, spec *corev1ac.ServiceSpecApplyConfiguration) func(context.Context) error {
+			return func(ctx context.Context) error {
+				return user(t, account).Apply(ctx, corev1ac.Service(name, ns.Name).WithSpec(spec), apply.FieldOwner)
+			}
+		}
+		port := corev1ac.ServicePort().WithPort(80)
+		refuses(t, policy, applies("outside", corev1ac.ServiceSpec().WithPorts(port).WithExternalIPs("8.8.8.8")))
+		balanced := corev1ac.ServiceSpec().WithPorts(port).WithType(corev1.ServiceTypeLoadBalancer)
+		refuses(t, policy, applies("balanced", balanced))
+		allows(t, applies("inside", corev1ac.ServiceSpec().WithPorts(port)))
+		refuses(t, policy, applies("inside", corev1ac.ServiceSpec().WithPorts(port).WithExternalIPs("8.8.8.8")))
 	})
 	t.Run("nor are controllers of the cluster", func(t *testing.T) {
 		const backup = "system:serviceaccount:backups:controller"
