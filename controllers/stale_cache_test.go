@@ -17,6 +17,7 @@ limitations under the License.
 package controllers_test
 
 import (
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -75,6 +76,32 @@ func TestAccessThatTheCacheStillShowsIsMadeAgain(t *testing.T) {
 		sendAt(completion, "2026-03-03 10:00:00")
 		completion.Spec.Enrollment.Activated = new(true)
 	})
+	w.awaitActive(grant)
+	w.get(w.accessOf(1))
+}
+
+// What was taken from a Grant does not come back into its inventory from a cache that still shows it.
+func TestAccessThatTheCacheStillShowsIsNotRecordedAgain(t *testing.T) {
+	t.Parallel()
+	g, w := NewWithT(t), makeLateWorld(t)
+	gate := latewatch.NewGate("rolebindings")
+	w.wrap = gate.Wrap
+	w.begin()
+	enrolled := MakeCompletion(w, 1).Obj()
+	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
+	grant, binding := w.grantOf("lab", enrolled), w.accessOf(1)
+	w.awaitActive(grant)
+	w.eventually(func(g Gomega) { g.Expect(w.seen.Get(t.Context(), keyOf(binding), binding)).To(Succeed()) })
+	gate.Shut()
+	t.Cleanup(gate.Open)
+	completion := finish(w).Obj()
+	w.create(completion)
+	w.awaitGone(binding)
+	w.awaitReason(grant, v1alpha1.ReasonRevokedByCompletion)
+	g.Expect(slices.ContainsFunc(grant.Status.Inventory, func(entry v1alpha1.InventoryEntry) bool {
+		return entry.Kind == "RoleBinding"
+	})).To(BeFalse())
+	w.delete(completion)
 	w.awaitActive(grant)
 	w.get(w.accessOf(1))
 }

@@ -76,7 +76,7 @@ func (a *Applier) losing(ctx context.Context, grant *v1alpha1.Grant, read readin
 		}
 		losing[identity(entry)] = have != nil && takes(want, have)
 	}
-	inventory, err := a.inventory(ctx, grant)
+	inventory, err := a.inventory(ctx, grant, isAccess)
 	if err != nil {
 		return nil, err
 	}

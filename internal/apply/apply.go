@@ -275,7 +275,7 @@ func (a *Applier) write(ctx context.Context, object *owned, resourceVersion stri
 func (a *Applier) prune(
 	ctx context.Context, grant *v1alpha1.Grant, wanted map[string]bool,
 ) ([]v1alpha1.InventoryEntry, error) {
-	have, err := a.inventory(ctx, grant)
+	have, err := a.inventory(ctx, grant, everything)
 	if err != nil {
 		return grant.Status.Inventory, err
 	}
@@ -334,7 +334,7 @@ func (a *Applier) EndData(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha
 func (a *Applier) removeAll(
 	ctx context.Context, grant *v1alpha1.Grant, chosen func(v1alpha1.InventoryEntry) bool,
 ) ([]v1alpha1.InventoryEntry, error) {
-	have, err := a.inventory(ctx, grant)
+	have, err := a.inventory(ctx, grant, everything)
 	if err != nil {
 		return grant.Status.Inventory, err
 	}
@@ -397,12 +397,16 @@ func (a *Applier) removeIf(
 
 // inventory returns what the Grant has: what its status records, and, so that what a crash or a restore kept out of the
 // status is found all the same, what carries its owner label. That counts only in a namespace of the Grant, only while
-// nobody else can set the label, and never so that the status could not be written.
-func (a *Applier) inventory(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
+// nobody else can set the label, and never so that the status could not be written. It is confirmed live, since the
+// cache may still show what the Grant has let go of. Of what is not recorded, only what is wanted is looked for.
+func (a *Applier) inventory(
+	ctx context.Context, grant *v1alpha1.Grant, wanted func(v1alpha1.InventoryEntry) bool,
+) ([]v1alpha1.InventoryEntry, error) {
 	found, err := a.unrecorded(ctx, grant)
 	if err != nil {
 		return nil, err
 	}
+	found = slices.DeleteFunc(found, func(entry v1alpha1.InventoryEntry) bool { return !wanted(entry) })
 	if len(found) > 0 {
 		doubt, err := a.Label.Doubt(ctx)
 		if err != nil {
@@ -414,8 +418,22 @@ func (a *Applier) inventory(ctx context.Context, grant *v1alpha1.Grant) ([]v1alp
 	}
 	have := withSaid(grant)
 	room := max(0, maxInventory-len(have))
-	return merge(have, found[:min(room, len(found))]), nil
+	var confirmed []v1alpha1.InventoryEntry
+	for _, entry := range found[:min(room, len(found))] {
+		object := &metav1.PartialObjectMetadata{}
+		object.SetGroupVersionKind(versionOf(entry))
+		err := a.Live.Get(ctx, client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}, object)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil && !another(object, entry) && labelled(object, grant.OwnerDigest()) {
+			confirmed = append(confirmed, entry)
+		}
+	}
+	return merge(have, confirmed), nil
 }
+
+func everything(v1alpha1.InventoryEntry) bool { return true }
 
 // unrecorded returns what carries the owner label of the Grant and is not in its status.
 func (a *Applier) unrecorded(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
