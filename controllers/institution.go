@@ -328,8 +328,11 @@ func (r *refusals) end(institution client.ObjectKey) {
 // editor leaves, does not belong to it.
 func accept(secret *corev1.Secret) (v1alpha1.TokenState, string) {
 	token := strings.TrimSpace(string(secret.Data[v1alpha1.SecretKeyToken]))
-	if secret.Type != v1alpha1.SecretTypeWebhookToken ||
-		len(token) < v1alpha1.MinTokenLength || len(token) > maxTokenLength || strings.ContainsFunc(token, unprintable) ||
+	if secret.Type != v1alpha1.SecretTypeWebhookToken {
+		// Who may write Institutions is not told which other Secrets there are.
+		return v1alpha1.TokenNotFound, ""
+	}
+	if len(token) < v1alpha1.MinTokenLength || len(token) > maxTokenLength || strings.ContainsFunc(token, unprintable) ||
 		guessable(token) {
 		return v1alpha1.TokenInvalid, ""
 	}
@@ -421,13 +424,12 @@ func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus)
 		return "", ""
 	case v1alpha1.TokenNotFound:
 		return v1alpha1.ReasonTokenNotFound, fmt.Sprintf(
-			"secret %s does not exist: create it with the type %s and the key %s",
+			"no secret %s of the type %s exists: create it with that type, which cannot be changed later, and the key %s",
 			token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken)
 	case v1alpha1.TokenInvalid:
 		return v1alpha1.ReasonTokenInvalid, fmt.Sprintf(
-			"secret %s must have the type %s and under the key %s a random token of %d to %d "+
-				"printable ASCII characters, such as openssl rand -hex 32 makes",
-			token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken,
+			"secret %s must have under the key %s a random token of %d to %d printable ASCII characters, such as "+
+				"openssl rand -hex 32 makes", token.SecretName, v1alpha1.SecretKeyToken,
 			v1alpha1.MinTokenLength, maxTokenLength)
 	case v1alpha1.TokenForbidden:
 		return v1alpha1.ReasonAccessMissing, accessMissing(institution, token.SecretName)

@@ -59,10 +59,10 @@ func TestInstitutionSaysWhatIsWrongWithAToken(t *testing.T) {
 		reason string
 		says   string
 	}{
-		{"missing", nil, v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "secret other does not exist"},
+		{"missing", nil, v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "no secret other of the type"},
 		{"of another type",
 			func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long).Type(corev1.SecretTypeOpaque) },
-			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "must have the type completions.lxp.dev/webhook-token"},
+			v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "of the type completions.lxp.dev/webhook-token exists"},
 		{"without a token", func(w *world) *SecretWrapper { return MakeSecret(w, "other") },
 			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "under the key token"},
 		{"too short", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long[1:]) },

@@ -53,9 +53,9 @@ const (
 	// ReasonSuspended means that the policy or the institution is suspended.
 	ReasonSuspended = "Suspended"
 
-	// ReasonTokenNotFound means that a Secret named in tokenSecretRefs does not exist.
+	// ReasonTokenNotFound means that a Secret named in tokenSecretRefs does not exist, or is of another type.
 	ReasonTokenNotFound = "TokenNotFound"
-	// ReasonTokenInvalid means that such a Secret is of another type, has no token, or a token that is too short.
+	// ReasonTokenInvalid means that such a Secret has no token, or one that is too short or easily guessed.
 	ReasonTokenInvalid = "TokenInvalid"
 	// ReasonTokenShared means that an older Institution uses the same token, which keeps it.
 	ReasonTokenShared = "TokenShared"

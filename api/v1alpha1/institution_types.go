@@ -248,9 +248,9 @@ const (
 	TokenAccepted TokenState = "Accepted"
 	// TokenShared means that an older Institution uses the same token, and keeps it.
 	TokenShared TokenState = "Shared"
-	// TokenNotFound means that the Secret does not exist.
+	// TokenNotFound means that no Secret of that name and the type completions.lxp.dev/webhook-token exists.
 	TokenNotFound TokenState = "NotFound"
-	// TokenInvalid means that the Secret has another type, no key `token`, or a token that is too short or too long.
+	// TokenInvalid means that the Secret has no key `token`, or a token that is too short, too long or easily guessed.
 	TokenInvalid TokenState = "Invalid"
 	// TokenForbidden means that the operator may not read Secrets in this namespace.
 	TokenForbidden TokenState = "Forbidden"

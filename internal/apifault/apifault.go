@@ -58,7 +58,7 @@ func Describe(err error) string {
 	}
 	what := string(status.Status().Reason)
 	if details := status.Status().Details; details != nil && details.Kind != "" {
-		what += " for " + details.Kind + " " + details.Name
+		what += strings.TrimSuffix(" for "+details.Kind+" "+details.Name, " ")
 	}
 	if told := refusal(status.Status()); told != "" {
 		return what + ": " + told

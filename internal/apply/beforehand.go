@@ -18,6 +18,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -54,6 +55,10 @@ func TryBounds(ctx context.Context, c client.Client, namespace string, ns *v1alp
 		err := c.Create(ctx, object, client.DryRunAll, FieldOwner)
 		// Whatever else stands in the way there need not stand in the way of a Grant.
 		if apierrors.IsInvalid(err) && len(apifault.Fields(err)) > 0 {
+			if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
+				// Nobody knows the object by its name: it was only tried.
+				status.ErrStatus.Details.Name = ""
+			}
 			return fmt.Errorf("try %T: %w", object, err)
 		}
 	}

@@ -68,6 +68,9 @@ func TestTakenOverWebhookServerRecordsOnlyWhatMayHaveHappened(t *testing.T) {
 		"a moment of another day": func(c *v1alpha1.CourseCompletion) {
 			c.Spec.Event.SentAt = metav1.NewTime(time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
 		},
+		"a first time after the last": func(c *v1alpha1.CourseCompletion) {
+			c.Spec.Event.FirstSentAt = new(metav1.NewTime(c.Spec.Event.SentAt.Add(time.Second)))
+		},
 		"a time that is ahead of its moment": func(c *v1alpha1.CourseCompletion) {
 			c.Spec.Event.SendAt = "2099-01-01 00:00:00"
 		},
