@@ -89,6 +89,11 @@ func harmful(namespace string) map[string]client.Object {
 	largeCron.Spec.JobTemplate.Spec.Template = *once.DeepCopy()
 	largeCron.Spec.JobTemplate.Spec.Template.Finalizers = nil
 	largeCron.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Args = []string{strings.Repeat("x", 140<<10)}
+	lasting := &corev1.Pod{ObjectMeta: named, Spec: *pods.Spec.DeepCopy()}
+	lasting.Spec.TerminationGracePeriodSeconds = new(int64(1 << 31))
+	lastingJob := &batchv1.Job{ObjectMeta: named, Spec: batchv1.JobSpec{Template: *once.DeepCopy()}}
+	lastingJob.Spec.Template.Finalizers = nil
+	lastingJob.Spec.Template.Spec.TerminationGracePeriodSeconds = new(int64(3601))
 	keys := map[string]string{}
 	for n := range 700 {
 		keys[fmt.Sprintf("%0240d", n)] = ""
@@ -96,6 +101,7 @@ func harmful(namespace string) map[string]client.Object {
 	token := &corev1.Secret{ObjectMeta: named, Type: corev1.SecretTypeServiceAccountToken}
 	token.Annotations = map[string]string{corev1.ServiceAccountNameKey: "default"}
 	return map[string]client.Object{
+		"a pod that does not end": lasting, "a job that does not end": lastingJob,
 		"a large pod": largePod, "a large ReplicaSet": largeReplicas, "a large CronJob": largeCron,
 		"large keys":    &corev1.ConfigMap{ObjectMeta: named, Data: keys},
 		"large letters": &corev1.ConfigMap{ObjectMeta: named, Data: map[string]string{"a": strings.Repeat("é", 70<<10)}},
