@@ -73,8 +73,10 @@ type InstitutionReconciler struct {
 	brakes *brakes
 	gauges *brakeGauges
 	// refused is since when the Secrets of an Institution may not be read.
-	refused *refusals
-	written written
+	refused  *refusals
+	holders  *tokenHolders
+	patience Patience
+	written  written
 }
 
 // SetupWithManager registers the loop.
@@ -272,10 +274,13 @@ func (r *InstitutionReconciler) tokens(
 			if err != nil {
 				return tokensRead{}, err
 			}
-			if older {
+			if older || r.holders.awaited(key, token.SHA256, r.patience.Replaced) {
 				token.State = v1alpha1.TokenShared
 			} else if younger {
 				read.copied = append(read.copied, ref.Name)
+			}
+			if token.State == v1alpha1.TokenAccepted {
+				r.holders.note(key, token.SHA256)
 			}
 		}
 		read.tokens = append(read.tokens, token)
@@ -342,7 +347,8 @@ func accept(secret *corev1.Secret) (v1alpha1.TokenState, string) {
 
 func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 
-// sharers reports whether other Institutions know the same token: one that keeps it, and one that has to give way.
+// sharers reports whether other Institutions know the same token: one that keeps it, and one that has to give way. Who
+// has it keeps it; where nobody has, who goes before.
 func (r *InstitutionReconciler) sharers(
 	ctx context.Context, institution *v1alpha1.Institution, digest string,
 ) (older, younger bool, err error) {
@@ -354,9 +360,11 @@ func (r *InstitutionReconciler) sharers(
 		if knowing.Items[i].UID == institution.UID {
 			continue
 		}
-		first, err := r.before(ctx, &knowing.Items[i], institution)
-		if err != nil {
-			return false, false, err
+		first := r.holders.holds(&knowing.Items[i], digest)
+		if first == r.holders.holds(institution, digest) {
+			if first, err = r.before(ctx, &knowing.Items[i], institution); err != nil {
+				return false, false, err
+			}
 		}
 		older, younger = older || first, younger || !first
 	}
@@ -435,7 +443,7 @@ func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus)
 		return v1alpha1.ReasonAccessMissing, accessMissing(institution, token.SecretName)
 	case v1alpha1.TokenShared:
 		return v1alpha1.ReasonTokenShared, fmt.Sprintf(
-			"the token in secret %s is also that of an older Institution, which keeps it: give this one its own",
+			"the token in secret %s is also that of another Institution, which has it and keeps it: give this one its own",
 			token.SecretName)
 	}
 	return v1alpha1.ReasonTokenInvalid, fmt.Sprintf("secret %s is in an unknown state", token.SecretName)

@@ -186,7 +186,7 @@ func TestTokenThatTwoInstitutionsShareStaysWithTheOlder(t *testing.T) {
 	w.create(second)
 	w.awaitReason(second, v1alpha1.ReasonTokenShared)
 	g.Expect(second.Status.Tokens[0].State).To(Equal(v1alpha1.TokenShared))
-	g.Expect(ready(second).Message).To(ContainSubstring("of an older Institution"))
+	g.Expect(ready(second).Message).To(ContainSubstring("of another Institution"))
 	w.eventually(func(g Gomega) {
 		w.get(first)
 		g.Expect(ready(first).Reason).To(Equal(v1alpha1.ReasonReady))
@@ -202,6 +202,43 @@ func TestTokenThatTwoInstitutionsShareStaysWithTheOlder(t *testing.T) {
 		w.get(first)
 		g.Expect(ready(first).Message).To(Equal("deliveries are taken"))
 	})
+}
+
+// Nor can who was there before: a token is whose it was, also while that Institution is being replaced.
+func TestTokenStaysWithTheInstitutionThatHasIt(t *testing.T) {
+	t.Parallel()
+	w, other := makeWorld(t), makeWorld(t)
+	w.beside = []string{other.namespace}
+	w.patience.Replaced = time.Minute
+	w.create(MakeSecret(other, "copied").Token(w.token).Obj(), MakeInstitution(other).Obj(),
+		MakeCompletion(other, 1).Obj())
+	w.start()
+	older := MakeInstitution(other).Obj()
+	w.awaitReason(older, v1alpha1.ReasonReady)
+	w.create(MakeInstitution(w).Obj(), MakeCompletion(w, 1).Obj())
+	holder := MakeInstitution(w).Obj()
+	w.awaitReason(holder, v1alpha1.ReasonReady)
+	w.change(older, func() {
+		older.Spec.Authentication.TokenSecretRefs = []v1alpha1.TokenSecretReference{{Name: "token"}, {Name: "copied"}}
+	})
+	w.awaitReason(older, v1alpha1.ReasonTokenShared)
+	stays := func(g Gomega) {
+		w.get(older)
+		g.Expect(ready(older).Reason).To(Equal(v1alpha1.ReasonTokenShared))
+	}
+	w.consistently(stays)
+	w.delete(holder)
+	w.touch(older)
+	w.consistently(stays)
+	holder = MakeInstitution(w).Obj()
+	w.create(holder)
+	w.awaitReason(holder, v1alpha1.ReasonReady)
+	w.consistently(stays)
+
+	// One that stays away has let go of it.
+	w.delete(holder)
+	w.step(2 * time.Minute)
+	w.awaitReason(older, v1alpha1.ReasonReady)
 }
 
 func TestTokenIsRotatedWithoutAGap(t *testing.T) {

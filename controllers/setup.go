@@ -138,7 +138,8 @@ func loopsOf(
 		{"institution", func() error {
 			institutions := &InstitutionReconciler{
 				Client: c, Live: live, Namespaces: namespaces, Recorder: recorder, Clock: options.Clock,
-				counts: counts, brakes: braking, gauges: gauges, refused: newRefusals()}
+				counts: counts, brakes: braking, gauges: gauges, refused: newRefusals(),
+				holders: newTokenHolders(options.Clock), patience: patience}
 			return institutions.SetupWithManager(mgr)
 		}},
 		{"policycompiler", func() error { return compiler.SetupWithManager(mgr) }},

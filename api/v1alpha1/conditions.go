@@ -57,7 +57,7 @@ const (
 	ReasonTokenNotFound = "TokenNotFound"
 	// ReasonTokenInvalid means that such a Secret has no token, or one that is too short or easily guessed.
 	ReasonTokenInvalid = "TokenInvalid"
-	// ReasonTokenShared means that an older Institution uses the same token, which keeps it.
+	// ReasonTokenShared means that another Institution has the same token, and keeps it.
 	ReasonTokenShared = "TokenShared"
 	// ReasonAccessMissing means that the controller-manager may not read the Secret: a RoleBinding is missing.
 	ReasonAccessMissing = "AccessMissing"

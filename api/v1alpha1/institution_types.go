@@ -246,7 +246,7 @@ type TokenState string
 const (
 	// TokenAccepted means that deliveries with this token are taken.
 	TokenAccepted TokenState = "Accepted"
-	// TokenShared means that an older Institution uses the same token, and keeps it.
+	// TokenShared means that another Institution has the same token, and keeps it.
 	TokenShared TokenState = "Shared"
 	// TokenNotFound means that no Secret of that name and the type completions.lxp.dev/webhook-token exists.
 	TokenNotFound TokenState = "NotFound"

@@ -1,0 +1,84 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controllers
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// tokenHolders remember whose a token is: the Institution that it was last accepted for, by its digest. Who else comes
+// to know the token does not get it by having been there before, nor in the moment in which the holder is being
+// replaced. A restart begins anew, with what the statuses say.
+type tokenHolders struct {
+	clock clock.PassiveClock
+
+	mu     sync.Mutex
+	known  map[string]tokenHolder
+	purged time.Time
+}
+
+type tokenHolder struct {
+	institution client.ObjectKey
+	// seen is when its token was accepted last.
+	seen time.Time
+}
+
+func newTokenHolders(c clock.PassiveClock) *tokenHolders {
+	return &tokenHolders{clock: c, known: map[string]tokenHolder{}}
+}
+
+// note notes that a token is accepted for an Institution.
+func (h *tokenHolders) note(institution client.ObjectKey, digest string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.clock.Now()
+	h.known[digest] = tokenHolder{institution, now}
+	if now.Sub(h.purged) > deletionsKept {
+		h.purged = now
+		maps.DeleteFunc(h.known, func(_ string, holder tokenHolder) bool { return now.Sub(holder.seen) > deletionsKept })
+	}
+}
+
+// holds reports whether a token is an Institution's.
+func (h *tokenHolders) holds(institution *v1alpha1.Institution, digest string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if holder, found := h.known[digest]; found {
+		return holder.institution == client.ObjectKeyFromObject(institution)
+	}
+	for _, token := range institution.Status.Tokens {
+		if token.SHA256 == digest && token.State == v1alpha1.TokenAccepted {
+			return true
+		}
+	}
+	return false
+}
+
+// awaited reports whether a token was another Institution's until a moment ago: that one may be being replaced.
+func (h *tokenHolders) awaited(institution client.ObjectKey, digest string, patience time.Duration) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	holder, found := h.known[digest]
+	return found && holder.institution != institution && h.clock.Since(holder.seen) < patience
+}
