@@ -282,7 +282,7 @@ const mayNotBind = "add the name of the ClusterRole to the rule with the verb bi
 func (r *GrantReconciler) provision(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,
 ) (outcome, error) {
-	if grant.Planned() && plan.Blank(grant) && !grant.Revokes() {
+	if plan.Blank(grant) && grant.Planned() && !grant.Revokes() && len(grant.Status.Inventory) == 0 {
 		return outcome{v1alpha1.GrantPending, plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressing,
 			Message: fmt.Sprintf("policy %s has yet to fill in what it gives: for that it has to be there, be Ready and not "+
 				"be suspended, and match a completion of spec.causes", grant.Spec.Policy)}, 0}, nil

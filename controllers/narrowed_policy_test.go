@@ -55,3 +55,18 @@ func TestNarrowedPolicyKeepsSeats(t *testing.T) {
 	c.await(2, 0, 0)
 	c.neverTripped()
 }
+
+// A policy that only revokes by now takes back what it gave, if it is to: that its Grants say nothing any more does not
+// mean that they wait for it.
+func TestPolicyThatGivesNothingAnyMoreTakesBackWhatItGave(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	policy, completion := MakeLab(w, "lab").OnPolicyRemoval(v1alpha1.RemovalDelete).Obj(), MakeCompletion(w, 1).Obj()
+	w.create(policy, completion)
+	w.awaitActive(w.grantOf("lab", completion))
+	w.change(policy, func() {
+		policy.Spec.Namespaces = nil
+		policy.Spec.Revoke.Seats = []v1alpha1.RevokedSeat{{Pool: "room"}}
+	})
+	w.awaitGone(w.accessOf(1))
+}
