@@ -18,8 +18,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -45,17 +43,10 @@ type admissionPolicies struct {
 func newAdmissionPolicies(
 	registry prometheus.Registerer, label *apply.OwnerLabel, log logr.Logger,
 ) (*admissionPolicies, error) {
-	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "completion_admission_policy_in_place",
-		Help: "1 while an admission policy of the installation refuses what it is there for, otherwise 0."},
-		[]string{"policy"})
-	err := registry.Register(gauge)
-	if there, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		if registered, ok := there.ExistingCollector.(*prometheus.GaugeVec); ok {
-			gauge, err = registered, nil
-		}
-	}
+	gauge, err := registeredGauge(registry, "completion_admission_policy_in_place",
+		"1 while an admission policy of the installation refuses what it is there for, otherwise 0.", "policy")
 	if err != nil {
-		return nil, fmt.Errorf("register the metric of the admission policies: %w", err)
+		return nil, err
 	}
 	return &admissionPolicies{label: label, log: log, gauge: gauge, reasons: map[string]string{}}, nil
 }

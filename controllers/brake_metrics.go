@@ -28,19 +28,22 @@ import (
 type brakeGauges struct{ held, tripped *prometheus.GaugeVec }
 
 func newBrakeGauges(registry prometheus.Registerer) (*brakeGauges, error) {
-	held, err := gaugeOfInstitutions(registry, "completion_revocations_held",
-		"Grants that keep what is to be taken away, because the brake of their institution has tripped.")
+	held, err := registeredGauge(registry, "completion_revocations_held",
+		"Grants that keep what is to be taken away, because the brake of their institution has tripped.",
+		"namespace", "institution")
 	if err != nil {
 		return nil, err
 	}
-	tripped, err := gaugeOfInstitutions(registry, "completion_brake_tripped",
-		"1 while the brake of an institution pauses revocations, otherwise 0.")
+	tripped, err := registeredGauge(registry, "completion_brake_tripped",
+		"1 while the brake of an institution pauses revocations, otherwise 0.", "namespace", "institution")
 	return &brakeGauges{held: held, tripped: tripped}, err
 }
 
-// gaugeOfInstitutions registers a gauge, or returns the one that another manager in this process has registered.
-func gaugeOfInstitutions(registry prometheus.Registerer, name, help string) (*prometheus.GaugeVec, error) {
-	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"namespace", "institution"})
+// registeredGauge registers a gauge, or returns the one that another manager in this process has registered.
+func registeredGauge(
+	registry prometheus.Registerer, name, help string, labels ...string,
+) (*prometheus.GaugeVec, error) {
+	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	err := registry.Register(gauge)
 	if registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if there, ok := registered.ExistingCollector.(*prometheus.GaugeVec); ok {

@@ -420,13 +420,9 @@ func (a *Applier) inventory(
 	room := max(0, maxInventory-len(have))
 	var confirmed []v1alpha1.InventoryEntry
 	for _, entry := range found[:min(room, len(found))] {
-		object := &metav1.PartialObjectMetadata{}
-		object.SetGroupVersionKind(versionOf(entry))
-		err := a.Live.Get(ctx, client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}, object)
-		if client.IgnoreNotFound(err) != nil {
+		if still, err := a.still(ctx, grant, entry); err != nil {
 			return nil, err
-		}
-		if err == nil && !another(object, entry) && labelled(object, grant.OwnerDigest()) {
+		} else if still {
 			confirmed = append(confirmed, entry)
 		}
 	}

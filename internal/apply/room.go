@@ -71,17 +71,24 @@ func (a *Applier) forget(
 	var left []v1alpha1.InventoryEntry
 	for _, entry := range inventory {
 		if isNamespace(entry) && entry.ServiceAccountName == "" && !said[entry.Name] {
-			object := &metav1.PartialObjectMetadata{}
-			object.SetGroupVersionKind(versionOf(entry))
-			err := a.Live.Get(ctx, client.ObjectKey{Name: entry.Name}, object)
-			if client.IgnoreNotFound(err) != nil {
+			if still, err := a.still(ctx, grant, entry); err != nil {
 				return inventory, err
-			}
-			if err != nil || another(object, entry) || !labelled(object, grant.OwnerDigest()) {
+			} else if !still {
 				continue
 			}
 		}
 		left = append(left, entry)
 	}
 	return left, nil
+}
+
+// still reports, by a live look, whether an object of an inventory is there and the Grant's.
+func (a *Applier) still(ctx context.Context, grant *v1alpha1.Grant, entry v1alpha1.InventoryEntry) (bool, error) {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(versionOf(entry))
+	err := a.Live.Get(ctx, client.ObjectKey{Namespace: *entry.Namespace, Name: entry.Name}, object)
+	if err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return !another(object, entry) && labelled(object, grant.OwnerDigest()), nil
 }
