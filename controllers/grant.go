@@ -441,7 +441,7 @@ func (r *GrantReconciler) waitingForSeat(
 			Message: fmt.Sprintf("SeatPool %s does not exist", pool)}, nil
 	}
 	return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonWaitingForSeat,
-		Message: fmt.Sprintf("every seat of SeatPool %s is taken; its status shows the line", pool)}, err
+		Message: fmt.Sprintf("waiting for a seat of SeatPool %s; its status shows how many wait and who is next", pool)}, err
 }
 
 // tell emits an event for a change that a person would ask about.

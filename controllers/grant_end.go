@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -111,7 +112,7 @@ func (r *GrantReconciler) endData(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant, phase v1alpha1.GrantPhase,
 ) (outcome, error) {
 	if len(grant.Status.Inventory) == 0 {
-		return over(phase, "everything that was provisioned has gone"), nil
+		return r.gone(ctx, grant, phase)
 	}
 	if phase != v1alpha1.GrantRevoked && grant.Planned() {
 		doubt, err := r.doubt(ctx, grant, tenant)
@@ -144,7 +145,21 @@ func (r *GrantReconciler) endData(
 			Message: fmt.Sprintf("%d objects are being deleted, %s %s among them", len(inventory), inventory[0].Kind,
 				inventory[0].Name)}, r.patience(grant)}, nil
 	}
-	return over(phase, "everything that was provisioned has gone"), nil
+	return r.gone(ctx, grant, phase)
+}
+
+// gone is the end of a Grant of which nothing is left.
+func (r *GrantReconciler) gone(ctx context.Context, grant *v1alpha1.Grant, phase v1alpha1.GrantPhase) (outcome, error) {
+	beside, err := r.grantsBesideOf(ctx, grant, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	message := "everything that was provisioned has gone"
+	entitled := func(s plan.Sharer) bool { return s.Entitled }
+	if slices.ContainsFunc(plan.SharersOf(grant, beside, r.Clock.Now()), entitled) {
+		message += ", except for what other grants of the user share"
+	}
+	return over(phase, message), nil
 }
 
 // doubt looks at everything that may bring a planned Grant back, live, right before its data is deleted. It returns

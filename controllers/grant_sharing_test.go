@@ -116,6 +116,7 @@ func TestSharedNamespaceStaysWithTheLastGrantThatEntitles(t *testing.T) {
 
 			s.step(ends.Spec.AccessEndsAt.Sub(s.clock.Now()) + margin)
 			s.awaitReason(ends, v1alpha1.ReasonEnded)
+			g.Expect(ready(ends).Message).To(ContainSubstring("except for what other grants of the user share"))
 			s.awaitActive(stays)
 			s.awaitOwner(stays)
 			s.stays(homework, homework.UID)

@@ -62,10 +62,15 @@ func warningsOf(spec *v1alpha1.CourseCompletionSpec, doc *document) []v1alpha1.D
 // isReplaced tells whether some of a text could not be read.
 func isReplaced(text string) bool { return strings.ContainsRune(text, utf8.RuneError) }
 
+// isUnseen tells whether a letter shows nothing. Some that count as graphic do not, such as the Hangul fillers.
+func isUnseen(r rune) bool {
+	return !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
 // isEmail tells whether text is a bare address, without a display name or brackets, and without anything that cannot be
 // seen.
 func isEmail(text string) bool {
-	if isReplaced(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+	if isReplaced(text) || strings.ContainsFunc(text, isUnseen) {
 		return false
 	}
 	address, err := mail.ParseAddress(text)

@@ -124,7 +124,7 @@ const (
 	ReasonServiceAccountNotOptedIn = "ServiceAccountNotOptedIn"
 	// ReasonKindUnknown means that the API server does not serve the kind of an object.
 	ReasonKindUnknown = "KindUnknown"
-	// ReasonWaitingForSeat means that every seat of a pool is taken.
+	// ReasonWaitingForSeat means that no seat of a pool is free for the grant yet.
 	ReasonWaitingForSeat = "WaitingForSeat"
 	// ReasonPoolMissing means that the pool that should give a seat does not exist.
 	ReasonPoolMissing = "PoolMissing"

@@ -24,6 +24,7 @@ limitations under the License.
 package expression
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -151,7 +152,14 @@ func (c *Compiler) Template(text string, use Use) (*Template, error) {
 		if found = append(found, errs...); len(found) >= maxErrors || c.budget.Exhausted() {
 			break
 		}
-		t.parts = append(t.parts, part{expression: p})
+		if len(errs) > 0 {
+			continue
+		}
+		folded, fault := fold(p, result)
+		if fault != nil {
+			found = append(found, fault)
+		}
+		t.parts = append(t.parts, folded)
 	}
 	if err := found.join(); err != nil {
 		return nil, err
@@ -159,15 +167,32 @@ func (c *Compiler) Template(text string, use Use) (*Template, error) {
 	return t, nil
 }
 
-// Literal returns the text of a template that holds no expression, and whether it is one.
-func (t *Template) Literal() (string, bool) {
-	switch {
-	case len(t.parts) == 0:
-		return "", true
-	case len(t.parts) == 1 && t.parts[0].expression == nil:
-		return t.parts[0].literal, true
+// fold makes literal text of an expression that uses no variable, so that what it yields can be checked when the policy
+// is written, as if it were written out. One that yields nothing stays, since its error says where.
+func fold(p *program, result resultKind) (part, *Error) {
+	if result != resultText || !p.constant() {
+		return part{expression: p}, nil
 	}
-	return "", false
+	text, err := p.text(Variables{})
+	if fault, ok := errors.AsType[*Error](err); ok {
+		return part{}, fault
+	}
+	if strings.TrimSpace(text) == "" {
+		return part{expression: p}, nil
+	}
+	return part{literal: text}, nil
+}
+
+// Literal returns the text of a template whose text is the same whatever the delivery, and whether it is one.
+func (t *Template) Literal() (string, bool) {
+	var text strings.Builder
+	for _, p := range t.parts {
+		if p.expression != nil {
+			return "", false
+		}
+		text.WriteString(p.literal)
+	}
+	return text.String(), true
 }
 
 // Start returns the text before the first expression.

@@ -198,15 +198,38 @@ func TestTemplateLiteral(t *testing.T) {
 		{text: "$${a}", want: "${a}", wantIs: true},
 		{text: "${user.id}"},
 		{text: "a-${user.id}"},
-		{text: "${'constant'}"},
+		{text: "${'constant'}", want: "constant", wantIs: true},
+		{text: "sys${'tem' + ':'}${1 + 1}", want: "system:2", wantIs: true},
+		{text: "a-${'b'}-${user.id}"},
+		{text: "${''}"},
 	} {
-		template, err := c.Template(tc.text, UseValue)
+		template, err := c.Template(tc.text, UseMetadata)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, is := template.Literal(); got != tc.want || is != tc.wantIs {
 			t.Errorf("Literal of %q is %q, %t, want %q, %t", tc.text, got, is, tc.want, tc.wantIs)
 		}
+	}
+}
+
+// What uses no variable fails when the policy is written, or never.
+func TestConstantThatFails(t *testing.T) {
+	_, err := compiler(t, Scope{}).Template("a${1 / 0}b${'x'.substring(3)}", UseMetadata)
+	if want := "column 6: 1 / 0: division by zero\ncolumn 26: 'x'.substring(3): index out of range"; err == nil ||
+		err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A value keeps its type where it is a whole expression.
+func TestConstantKeepsItsType(t *testing.T) {
+	template, err := compiler(t, Scope{}).Template("${1 + 1}", UseValue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := template.Eval(Variables{}); err != nil || got != int64(2) {
+		t.Errorf("got %v (%T), %v, want the number 2", got, got, err)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -55,6 +56,11 @@ func (p *program) run(v *Variables) (ref.Val, uint64, error) {
 		spent += *details.ActualCost()
 	}
 	return value, spent, err
+}
+
+// constant reports whether the expression yields the same for every delivery, since it uses no variable.
+func (p *program) constant() bool {
+	return len(ast.MatchDescendants(ast.NavigateAST(p.checked), ast.KindMatcher(ast.IdentKind))) == 0
 }
 
 // worst returns what the expression costs over the longest texts that there can be, and whether that exceeds the

@@ -54,3 +54,25 @@ func TestSubjectWithAnEmptyPart(t *testing.T) {
 		})
 	}
 }
+
+// What can be known when a policy is written is said then, also where it is put together of constants.
+func TestConstantNamesAreCheckedWhenThePolicyIsWritten(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[v1alpha1.Template]string{
+		"${'system:' + 'masters'}":     "names that start with system:",
+		"system:${'masters'}":          "names that start with system:",
+		"${'oidc'}${':'}":              "a prefix alone",
+		"${'oidc:' + 'a@example.edu'}": "",
+	} {
+		t.Run(string(subject), func(t *testing.T) {
+			t.Parallel()
+			policy := &v1alpha1.CompletionPolicy{}
+			policy.Spec.Namespaces = []v1alpha1.NamespaceTemplate{{Name: "grad-${user.id}",
+				Access: []v1alpha1.AccessTemplate{{Subjects: []v1alpha1.SubjectTemplate{{Name: subject}}}}}}
+			message := Compile(policy, allKept, testLimits).Message()
+			if (message == "") != (want == "") || !strings.Contains(message, want) {
+				t.Errorf("got %q, want %q", message, want)
+			}
+		})
+	}
+}
