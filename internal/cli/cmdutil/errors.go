@@ -1,0 +1,86 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cmdutil
+
+import (
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+)
+
+// The ClusterRoles that config/rbac ships for people.
+const (
+	RoleViewer           = "completion-viewer"
+	RolePolicyAuthor     = "completion-policy-author"
+	RoleInstitutionAdmin = "completion-institution-admin"
+)
+
+// ExitError ends the program with an exit code other than 1.
+type ExitError struct {
+	Code int
+	// Err is what to print; nil prints nothing.
+	Err error
+}
+
+// Error returns the message.
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns what went wrong.
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// Explain says of an error of the API server what to do about it: which role has the right that is missing, or that
+// the operator is not installed.
+func Explain(err error, role string) error {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%w\nThe ClusterRole %s allows it: ask an administrator to bind you to it in this namespace, "+
+			"or for -A by a ClusterRoleBinding", err, role)
+	case meta.IsNoMatchError(err):
+		return fmt.Errorf("%w\nThe Course Completion Operator is not installed in this cluster: "+
+			"see `kubectl course doctor`", err)
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("%w\nThe cluster does not know you: check your kubeconfig", err)
+	}
+	return err
+}
+
+// UsageError means that a command was called wrongly.
+type UsageError struct{ Err error }
+
+// Error returns the message.
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what was wrong.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Usagef returns a UsageError.
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// IsUsage reports whether a command was called wrongly.
+func IsUsage(err error) bool {
+	_, ok := errors.AsType[*UsageError](err)
+	return ok
+}

@@ -1,0 +1,89 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package cli is the kubectl plugin `kubectl course`: one command for what platform teams and institutions do. It
+// decides nothing of its own: what it explains and previews comes out of the packages that the controllers use.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/kubectl/pkg/cmd/options"
+	"k8s.io/kubectl/pkg/util/templates"
+
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/version"
+)
+
+// NewCommand returns the command with all its subcommands.
+func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
+	f := cmdutil.NewFactory(streams)
+	root := &cobra.Command{
+		Use:   "kubectl-course",
+		Short: "Follow course completions, and manage what they grant",
+		Long: templates.LongDesc(`
+			Follow course completions, and manage what they grant.
+
+			A learning platform reports who completed which course; policies say what that grants in this cluster:
+			namespaces, seats and other objects. These commands open institutions, write and preview policies, explain
+			why somebody has access or has none, and make exceptions.`),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl course"},
+	}
+	f.Flags.AddFlags(root.PersistentFlags())
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return cmdutil.Usagef("%w\nSee '%s --help'", err, cmd.CommandPath())
+	})
+	groups := templates.CommandGroups{
+		{Message: "See what there is:", Commands: []*cobra.Command{}},
+		{Message: "Set up:", Commands: []*cobra.Command{}},
+		{Message: "Make exceptions:", Commands: []*cobra.Command{}},
+		{Message: "Operate:", Commands: []*cobra.Command{version.NewCommand(f)}},
+	}
+	groups.Add(root)
+	templates.ActsAsRootCommand(root, []string{"options"}, groups...)
+	root.AddCommand(options.NewCmdOptions(streams.Out))
+	_ = root.RegisterFlagCompletionFunc("namespace", completeNamespaces(f))
+	return root
+}
+
+// Run runs a command and returns the exit code of the program: 0, 1, or what the command says.
+func Run(ctx context.Context, root *cobra.Command, args []string) int {
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	code := 1
+	if exit, ok := errors.AsType[*cmdutil.ExitError](err); ok {
+		if code = exit.Code; exit.Err == nil {
+			return code
+		}
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	fmt.Fprintf(root.ErrOrStderr(), "error: %v\n", err)
+	return code
+}

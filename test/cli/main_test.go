@@ -1,0 +1,131 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package cli tests the plugin `kubectl course` as people use it: as a program, against a real control plane with both
+// programs running, with the rights of the roles that config/rbac ships.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/system"
+)
+
+const (
+	// soon bounds what the operator does by itself. Only a failure takes so long: the machine may be slow and busy.
+	soon = 3 * time.Minute
+	// often is how often a condition is looked at.
+	often = 100 * time.Millisecond
+)
+
+// What all tests share. Each test has institutions and users of its own, so that they can run side by side.
+var (
+	operator *system.System
+	plane    *cluster.Cluster
+	admin    client.WithWatch
+	// plugin is the program under test; scratch is a folder for credentials.
+	plugin, scratch string
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run returns the exit code, after everything that was started has been stopped.
+func run(m *testing.M) (code int) {
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer release()
+	dir, err := os.MkdirTemp("", "cli-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	stop, err := start(ctx, dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	finished := make(chan struct{})
+	defer close(finished)
+	go func() {
+		select {
+		case <-finished:
+		case <-ctx.Done():
+			fmt.Fprintln(os.Stderr, "interrupted:", stop())
+			os.Exit(130)
+		}
+	}()
+	code = m.Run()
+	if code != 0 {
+		for _, program := range operator.Programs() {
+			fmt.Fprintf(os.Stderr, "the end of the log of %s:\n%s\n", program.Name, program.LogTail())
+		}
+	}
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func start(ctx context.Context, dir string) (stop func() error, err error) {
+	scratch = dir
+	bin := filepath.Join(dir, "bin")
+	if err := system.Build(ctx, bin, os.Stderr); err != nil {
+		return nil, err
+	}
+	if err := buildPlugin(ctx, bin); err != nil {
+		return nil, err
+	}
+	if plane, err = cluster.Start(ctx, cluster.Options{}); err != nil {
+		return nil, err
+	}
+	if admin, err = system.NewClient(plane.AdminConfig()); err == nil {
+		operator, err = system.Start(ctx, plane, system.Options{
+			Dir: dir, Bin: bin, WebhookServerArgs: []string{"--failed-authentications-per-minute=0"},
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, plane.Stop())
+	}
+	return func() error { return errors.Join(operator.Stop(), plane.Stop()) }, nil
+}
+
+func buildPlugin(ctx context.Context, bin string) error {
+	root, err := cluster.RepositoryRoot()
+	if err != nil {
+		return err
+	}
+	plugin = filepath.Join(bin, "kubectl-course")
+	build := exec.CommandContext(ctx, "go", "build", "-o", plugin, "./cmd/kubectl-course")
+	build.Dir, build.Stderr = root, os.Stderr
+	build.Env = append(os.Environ(), "GOWORK=off")
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("building the plugin: %w", err)
+	}
+	return nil
+}
