@@ -29,6 +29,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/status"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/version"
 )
 
@@ -55,8 +56,12 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cmdutil.Usagef("%w\nSee '%s --help'", err, cmd.CommandPath())
 	})
+	overview := status.NewCommand(f)
+	// Without a subcommand it is status.
+	root.Flags().AddFlagSet(overview.Flags())
+	root.RunE = overview.RunE
 	groups := templates.CommandGroups{
-		{Message: "See what there is:", Commands: []*cobra.Command{}},
+		{Message: "See what there is:", Commands: []*cobra.Command{overview}},
 		{Message: "Set up:", Commands: []*cobra.Command{}},
 		{Message: "Make exceptions:", Commands: []*cobra.Command{}},
 		{Message: "Operate:", Commands: []*cobra.Command{version.NewCommand(f)}},

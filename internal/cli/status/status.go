@@ -1,0 +1,129 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package status is `kubectl course status`.
+package status
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/kubectl/pkg/util/templates"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+)
+
+// clearScreen moves the cursor to the top of an empty screen.
+const clearScreen = "\x1b[H\x1b[2J"
+
+type options struct {
+	*cmdutil.Factory
+	scope    cmdutil.Scope
+	output   cmdutil.Output
+	watch    bool
+	interval time.Duration
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the whole at a glance, and what needs you",
+		Long: templates.LongDesc(`
+			Show each institution at a glance: completions, grants, seats, ends of access to come, and how the brake on
+			revocations stands. Below stands what needs a person, worst first, each with its reason and the command that
+			helps.
+
+			Needs the ClusterRole completion-viewer.`),
+		Example: templates.Examples(`
+			# The institution in the namespace of the context
+			kubectl course status
+
+			# All institutions, again every five seconds
+			kubectl course status --all-namespaces --watch
+
+			# For scripts
+			kubectl course status -n institution-12345 -o json`),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmdutil.Explain(o.run(cmd.Context()), cmdutil.RoleViewer)
+		},
+	}
+	o.scope.AddFlags(cmd)
+	o.output.AddFlags(cmd, "json", "yaml")
+	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "Show it again and again, until interrupted.")
+	cmd.Flags().DurationVar(&o.interval, "interval", 5*time.Second, "How often with --watch.")
+	return cmd
+}
+
+func (o *options) run(ctx context.Context) error {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	if o.interval < time.Second {
+		return cmdutil.Usagef("--interval is %s: use 1s or more", o.interval)
+	}
+	namespace, err := o.scope.In(o.Factory)
+	if err != nil {
+		return err
+	}
+	c, err := o.Client()
+	if err != nil {
+		return err
+	}
+	for {
+		if err := o.show(ctx, c, namespace); err != nil || !o.watch {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(o.interval):
+		}
+	}
+}
+
+func (o *options) show(ctx context.Context, c client.Client, namespace string) error {
+	found, err := gather(ctx, c, namespace, o.Now())
+	switch {
+	case o.watch && ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return err
+	}
+	if done, err := o.output.Document(o.Out, found); done {
+		return err
+	}
+	if o.watch {
+		if cmdutil.IsTerminal(o.Factory) {
+			fmt.Fprint(o.Out, clearScreen)
+		}
+		fmt.Fprintf(o.Out, "%s\n\n", o.Now().Format(time.RFC3339))
+	}
+	if len(found.Institutions) == 0 {
+		where := "in namespace " + namespace
+		if namespace == "" {
+			where = "in this cluster"
+		}
+		fmt.Fprintf(o.Out, "There is no Institution %s. Give another namespace with -n, look at all with -A, "+
+			"or open one with `kubectl course create institution`.\n\n", where)
+	}
+	return found.print(o.Out, o.scope.All)
+}
