@@ -33,6 +33,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/delivery"
 )
 
 // DeliveryIDHeader is the header that every answer carries: the id under which the logs, the audit record and the
@@ -202,35 +203,25 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit
 	if refused != nil {
 		return refused
 	}
-	doc, fault := decode(body)
+	doc, fault := delivery.Decode(body)
 	if fault != nil {
 		return malformedJSON(*fault)
 	}
-	if c.event = otherEvent(doc); c.event != "" {
+	if c.event = doc.OtherEvent(); c.event != "" {
 		h.instruments.ignoredEvents.WithLabelValues(h.events.label(c.event, c.institution.UID)).Inc()
 		return ignored()
 	}
-	spec, faults := validate(doc, c.institution.Spec.ID)
-	if len(faults) > 0 {
-		return invalidDelivery(faults)
-	}
-	zone, err := zoneOf(c.institution)
+	spec, faults, err := delivery.Read(doc, c.institution, c.received)
 	if err != nil {
 		h.log.Error(err, "Institution cannot take deliveries", "deliveryID", c.id,
 			"institution", client.ObjectKeyFromObject(c.institution))
 		return unavailable("time-zone")
 	}
-	if spec.Event.SentAt, fault = moment(spec.Event.SendAt, zone); fault != nil {
-		return invalidDelivery([]Fault{*fault})
+	if len(faults) > 0 {
+		return invalidDelivery(faults)
 	}
-	if fault = ahead(spec.Event.SentAt, c.received); fault != nil {
-		return invalidDelivery([]Fault{*fault})
-	}
-	spec.Event.FirstSentAt = new(spec.Event.SentAt)
 	spec.Delivery.ID, spec.Delivery.Traceparent = c.id, c.traceparent()
-	spec.Delivery.Warnings = warningsOf(&spec, doc)
-	spec.User = minimise(spec.User, c.institution.Spec.Privacy)
-	h.instruments.unknownFields.Add(float64(doc.unknown))
+	h.instruments.unknownFields.Add(float64(doc.Unknown()))
 	// A sender that hangs up now has still delivered.
 	return h.save(context.WithoutCancel(r.Context()), c, spec)
 }

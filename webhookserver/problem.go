@@ -20,6 +20,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/lxp-dev/course-completion-operator/internal/delivery"
 )
 
 // problemTypeBase starts the type URI of every problem; the token of the type ends it. The URIs are stable, so that a
@@ -62,16 +64,16 @@ const retryAfter = 10 * time.Second
 
 // problem is the document that answers a call which was not accepted.
 type problem struct {
-	Type       string  `json:"type"`
-	Title      string  `json:"title"`
-	Status     int     `json:"status"`
-	Detail     string  `json:"detail"`
-	DeliveryID string  `json:"deliveryID"`
-	Errors     []Fault `json:"errors,omitempty"`
+	Type       string           `json:"type"`
+	Title      string           `json:"title"`
+	Status     int              `json:"status"`
+	Detail     string           `json:"detail"`
+	DeliveryID string           `json:"deliveryID"`
+	Errors     []delivery.Fault `json:"errors,omitempty"`
 }
 
 // refuse makes the answer for a problem of the given type.
-func refuse(problemType string, status int, title, detail string, faults ...Fault) *answer {
+func refuse(problemType string, status int, title, detail string, faults ...delivery.Fault) *answer {
 	return &answer{
 		status:      status,
 		contentType: "application/problem+json",
@@ -151,12 +153,12 @@ func bodyIncomplete() *answer {
 		"The body did not arrive whole and in time.")
 }
 
-func malformedJSON(fault Fault) *answer {
+func malformedJSON(fault delivery.Fault) *answer {
 	return refuse(ProblemMalformedJSON, http.StatusBadRequest, "Malformed JSON",
 		"The body must be one JSON object in UTF-8 whose member names are unique.", fault)
 }
 
-func invalidDelivery(faults []Fault) *answer {
+func invalidDelivery(faults []delivery.Fault) *answer {
 	return refuse(ProblemInvalidDelivery, http.StatusUnprocessableEntity, "Invalid delivery",
 		"The body is not a delivery as the contract describes it; errors names every fault.", faults...)
 }

@@ -27,7 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/order"
+	"github.com/lxp-dev/course-completion-operator/internal/delivery"
 )
 
 // fieldOwner is the name of this program in the managed fields of what it writes.
@@ -107,7 +107,8 @@ func (r *recorder) replace(ctx context.Context, completion *v1alpha1.CourseCompl
 		// Whatever is said of it now goes away with it.
 		return "", errTerminating
 	}
-	result, changed := merge(&stored.Spec, &completion.Spec)
+	merged, changed := delivery.Merge(&stored.Spec, &completion.Spec)
+	result := outcome(merged)
 	if !changed {
 		return result, nil
 	}
@@ -117,29 +118,6 @@ func (r *recorder) replace(ctx context.Context, completion *v1alpha1.CourseCompl
 		return "", fmt.Errorf("updating the stored completion: %w", err)
 	}
 	return result, nil
-}
-
-// merge puts a delivery in the place of the stored one if it is newer, keeps the least of the times at which the
-// completion was sent, and tells whether that changed anything. Whatever the order of deliveries, the end is the same.
-func merge(stored, delivered *v1alpha1.CourseCompletionSpec) (result outcome, changed bool) {
-	first, sent := stored.Event.First(), delivered.Event.First()
-	earlier := sent.Before(&first)
-	if earlier {
-		first = sent
-	}
-	switch compared := order.Compare(order.Of(delivered), order.Of(stored)); {
-	case compared > 0:
-		result, changed = outcomeUpdated, true
-		*stored = *delivered.DeepCopy()
-	case compared == 0:
-		result, changed = outcomeDuplicate, earlier
-	default:
-		result, changed = outcomeStale, earlier
-	}
-	if changed {
-		stored.Event.FirstSentAt = &first
-	}
-	return result, changed
 }
 
 // isGone tells whether the completion itself, and not its namespace or kind, was not found.

@@ -14,12 +14,12 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package delivery
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -34,9 +34,13 @@ import (
 )
 
 // contractExample is the example of the sender's contract, byte for byte.
-//
-//go:embed testdata/contract-example.json
-var contractExample string
+var contractExample = func() string {
+	text, err := os.ReadFile("../../webhookserver/testdata/contract-example.json")
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}()
 
 // planted is what a delivery may hold and no answer may quote.
 const planted = "planted-8731"
@@ -90,7 +94,7 @@ func TestDecodeRefusesWhatIsNotOneJSONValue(t *testing.T) {
 		{"far too deep", strings.Repeat(`{"x":`, 100_000), Fault{"", "nests deeper than 32 levels (at byte 161)"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			doc, fault := decode([]byte(tc.body))
+			doc, fault := Decode([]byte(tc.body))
 			if fault == nil {
 				t.Fatalf("accepted as %v", doc)
 			}
@@ -116,7 +120,7 @@ func TestDecodeCountsWhatTheContractDoesNotKnow(t *testing.T) {
 		{"as deep as it may", with(t, `"data": {`, `"data": { "x":`+strings.Repeat("[", 30)+strings.Repeat("]", 30)+`,`), 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			doc, fault := decode([]byte(tc.body))
+			doc, fault := Decode([]byte(tc.body))
 			if fault != nil {
 				t.Fatalf("refused: %v", *fault)
 			}
@@ -147,7 +151,7 @@ func FuzzDecode(f *testing.F) {
 	mask := v1alpha1.DataMask
 	masked := v1alpha1.PrivacySpec{Name: mask, Email: mask, CPF: mask, Nickname: mask, UUID: mask}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		doc, fault := decode(body)
+		doc, fault := Decode(body)
 		if fault != nil {
 			if !slices.Contains(pointers[:], jsontext.Pointer(fault.Pointer)) {
 				t.Errorf("the fault's pointer %q is not the contract's", fault.Pointer)
@@ -157,7 +161,7 @@ func FuzzDecode(f *testing.F) {
 		if !json.Valid(bytes.TrimPrefix(body, []byte("\ufeff"))) || !utf8.Valid(body) {
 			t.Fatalf("accepted what is not JSON in UTF-8")
 		}
-		if slug := otherEvent(doc); slug != "" && (len(slug) > maxSlugLength || slug == v1alpha1.EventSlug) {
+		if slug := doc.OtherEvent(); slug != "" && (len(slug) > maxSlugLength || slug == v1alpha1.EventSlug) {
 			t.Errorf("%q is another event", slug)
 		}
 		spec, faults := validate(doc, 12345)
@@ -178,7 +182,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 // checkExact holds who, what and when against what was sent, digit by digit, and the texts against what may be shown.
-func checkExact(t *testing.T, doc *document, spec *v1alpha1.CourseCompletionSpec) {
+func checkExact(t *testing.T, doc *Document, spec *v1alpha1.CourseCompletionSpec) {
 	for at, id := range map[place]v1alpha1.PlatformID{
 		atInstitutionID: spec.Institution.ID, atCourseID: spec.Course.ID, atEnrollmentID: spec.Enrollment.ID,
 		atEnrollmentCourseID: spec.Enrollment.CourseID, atUserID: spec.User.ID,

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package delivery
 
 import (
 	"fmt"
@@ -48,7 +48,7 @@ func TestEveryOrderOfMergingEndsInTheSame(t *testing.T) {
 			stored := *deliveries[0].DeepCopy()
 			for _, delivery := range deliveries[1:] {
 				before := *stored.DeepCopy()
-				if _, changed := merge(&stored, &delivery); changed == cmp.Equal(before, stored) {
+				if _, changed := Merge(&stored, &delivery); changed == cmp.Equal(before, stored) {
 					t.Fatalf("seed %d: changed is %t (-before +after):\n%s", seed, changed, cmp.Diff(before, stored))
 				}
 			}

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package delivery
 
 import (
 	"testing"
@@ -59,7 +59,7 @@ func TestWarnings(t *testing.T) {
 			[]v1alpha1.DeliveryWarning{"CourseIDsDiffer", "EmailInvalid", "CPFInvalid", "UUIDInvalid"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			doc, fault := decode([]byte(with(t, tc.oldNew...)))
+			doc, fault := Decode([]byte(with(t, tc.oldNew...)))
 			if fault != nil {
 				t.Fatalf("not JSON: %v", *fault)
 			}

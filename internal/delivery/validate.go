@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package delivery
 
 import (
 	"fmt"
@@ -43,7 +43,7 @@ type Fault struct {
 //
 // Who, what and when are strict, since access follows from them. What only describes may be absent, null, empty or odd:
 // a refused delivery may be gone for good, and warnings say what was odd.
-func validate(doc *document, institution v1alpha1.PlatformID) (v1alpha1.CourseCompletionSpec, []Fault) {
+func validate(doc *Document, institution v1alpha1.PlatformID) (v1alpha1.CourseCompletionSpec, []Fault) {
 	v := validator{doc: doc}
 	for _, at := range []place{
 		atDocument, atEvent, atData, atInstitution, atCourse, atEnrollment, atUser,
@@ -82,7 +82,7 @@ func validate(doc *document, institution v1alpha1.PlatformID) (v1alpha1.CourseCo
 
 // validator reads the values of a delivery and gathers what is wrong with them.
 type validator struct {
-	doc    *document
+	doc    *Document
 	faults []Fault
 }
 

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package delivery
 
 import (
 	"net/mail"
@@ -30,7 +30,7 @@ import (
 
 // warningsOf says what is odd about a delivery that is accepted all the same, always in the same order. It has to look
 // before the institution's privacy is applied. A user without nickname and uuid is normal.
-func warningsOf(spec *v1alpha1.CourseCompletionSpec, doc *document) []v1alpha1.DeliveryWarning {
+func warningsOf(spec *v1alpha1.CourseCompletionSpec, doc *Document) []v1alpha1.DeliveryWarning {
 	user := &spec.User
 	texts := []string{spec.Event.Name, spec.Course.Name, user.Name, user.Email, user.CPF, user.Nickname, user.UUID}
 	checks := []struct {

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package delivery
 
 import (
 	"bytes"
@@ -122,8 +122,8 @@ type value struct {
 	text string
 }
 
-// document is a delivery as far as the contract knows it.
-type document struct {
+// Document is a delivery as far as the contract knows it.
+type Document struct {
 	values [placeCount]value
 	// unknown counts the members of the contract's objects that the contract does not know, with all they contain as one.
 	unknown int
@@ -139,9 +139,9 @@ var decoders = sync.Pool{New: func() any { return &decoder{json: jsontext.NewDec
 // byteOrderMark is what some programs write in front of UTF-8. A receiver may ignore it (RFC 8259, 8.1).
 const byteOrderMark = "\ufeff"
 
-// decode reads a delivery. It refuses what is not exactly one JSON value in UTF-8, names that occur twice in an object,
+// Decode reads a delivery. It refuses what is not exactly one JSON value in UTF-8, names that occur twice in an object,
 // and what nests too deep; it does not judge types or values. Its fault never quotes the delivery, not even a name.
-func decode(body []byte) (*document, *Fault) {
+func Decode(body []byte) (*Document, *Fault) {
 	if !utf8.Valid(body) {
 		return nil, &Fault{Pointer: string(pointers[atDocument]), Detail: "must be UTF-8 throughout"}
 	}
@@ -149,7 +149,7 @@ func decode(body []byte) (*document, *Fault) {
 	defer d.release()
 	unmarked := bytes.TrimPrefix(body, []byte(byteOrderMark))
 	d.json.Reset(bytes.NewBuffer(unmarked), surrogates)
-	d.doc, d.skipped = &document{}, int64(len(body)-len(unmarked))
+	d.doc, d.skipped = &Document{}, int64(len(body)-len(unmarked))
 	if err := d.readDocument(); err != nil {
 		return nil, d.fault(err)
 	}
@@ -164,7 +164,7 @@ var (
 // decoder walks through a delivery once and keeps only what the contract knows.
 type decoder struct {
 	json *jsontext.Decoder
-	doc  *document
+	doc  *Document
 	// skipped is how many bytes of the body come before what is read.
 	skipped int64
 	// name is room for the name of a member.

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package webhookserver
+package delivery
 
 import (
 	"strings"
@@ -41,7 +41,7 @@ const (
 )
 
 func TestValidateReadsTheContractsExample(t *testing.T) {
-	doc, fault := decode([]byte(contractExample))
+	doc, fault := Decode([]byte(contractExample))
 	if fault != nil {
 		t.Fatalf("refused: %v", *fault)
 	}
@@ -150,7 +150,7 @@ func TestValidateRefusesValues(t *testing.T) {
 // faultsOf returns what is wrong with a delivery of the institution 12345 that is JSON.
 func faultsOf(t *testing.T, body string) []Fault {
 	t.Helper()
-	doc, fault := decode([]byte(body))
+	doc, fault := Decode([]byte(body))
 	if fault != nil {
 		t.Fatalf("not JSON: %v", *fault)
 	}
@@ -265,7 +265,7 @@ func undescribed(s *v1alpha1.CourseCompletionSpec) {
 // read returns the spec of a delivery of the institution 12345 that is right.
 func read(t *testing.T, body string) v1alpha1.CourseCompletionSpec {
 	t.Helper()
-	doc, fault := decode([]byte(body))
+	doc, fault := Decode([]byte(body))
 	if fault != nil {
 		t.Fatalf("not JSON: %v", *fault)
 	}

@@ -1,0 +1,59 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package delivery reads what the platform posts: it decodes and validates a delivery, applies the institution's
+// privacy, and says what is recorded of it. It knows nothing of HTTP and of the cluster.
+package delivery
+
+import (
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// Read returns what is recorded of a delivery to an institution that came at a time, or everything that is wrong with
+// it. The delivery's own id is left to the caller. An error means that the institution cannot take deliveries.
+func Read(doc *Document, institution *v1alpha1.Institution, received time.Time) (
+	spec v1alpha1.CourseCompletionSpec, faults []Fault, err error,
+) {
+	if spec, faults = validate(doc, institution.Spec.ID); len(faults) > 0 {
+		return spec, faults, nil
+	}
+	zone, err := zoneOf(institution)
+	if err != nil {
+		return spec, nil, err
+	}
+	var fault *Fault
+	if spec.Event.SentAt, fault = moment(spec.Event.SendAt, zone); fault != nil {
+		return spec, []Fault{*fault}, nil
+	}
+	if fault = ahead(spec.Event.SentAt, received); fault != nil {
+		return spec, []Fault{*fault}, nil
+	}
+	spec.Event.FirstSentAt = new(spec.Event.SentAt)
+	spec.Delivery.Warnings = warningsOf(&spec, doc)
+	spec.User = minimise(spec.User, institution.Spec.Privacy)
+	return spec, nil, nil
+}
+
+// Institution returns the institution that a delivery says it is of; zero where that is no number.
+func (doc *Document) Institution() v1alpha1.PlatformID {
+	v := validator{doc: doc}
+	return v.id(atInstitutionID)
+}
+
+// Unknown counts the members of the contract's objects that the contract does not know.
+func (doc *Document) Unknown() int { return doc.unknown }
