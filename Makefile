@@ -8,6 +8,7 @@ SHELL := /usr/bin/env bash -o pipefail
 BIN := $(CURDIR)/bin
 DIST := $(CURDIR)/dist
 API := ./api/v1alpha1
+CLI := github.com/lxp-dev/course-completion-operator/internal/cli
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The image that `make image` builds and `make deploy` and `make build-installer` install.
 IMG ?= course-completion-operator:$(VERSION)
@@ -151,10 +152,10 @@ faults: controlplane ## Let everything fail under load and check that nothing is
 ##@ Build
 
 .PHONY: build
-build: ## Build both programs, and the sender to try them with, into bin/.
+build: ## Build both programs and the plugin kubectl course into bin/.
 	@echo "==> building $(VERSION) into bin/"
-	@CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN)/ \
-		./cmd/webhook-server ./cmd/controller-manager ./cmd/completion-sender
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION) -X $(CLI)/version.Plugin=$(VERSION)' \
+		-o $(BIN)/ ./cmd/webhook-server ./cmd/controller-manager ./cmd/kubectl-course
 
 .PHONY: image
 image: ## Build the container image IMG.

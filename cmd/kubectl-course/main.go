@@ -22,6 +22,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // The zones of institutions must not depend on the machine.
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 

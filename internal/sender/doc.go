@@ -16,5 +16,6 @@ limitations under the License.
 
 // Package sender behaves as the learning platform does: it posts completions of invented people, new, repeated,
 // reordered, newer and wrong, and keeps a ledger of what the webhook server acknowledged, against which the cluster can
-// be checked. The program completion-sender, the demo, the benchmarks and the fault tests all send with it.
+// be checked. `kubectl course send` and `import`, the demo, the benchmarks and the fault tests all send
+// with it.
 package sender

@@ -144,7 +144,7 @@ func TestKindsAreWhatTheySay(t *testing.T) {
 		if d.Kind != KindWrongToken && !strings.Contains(d.URL, testToken) {
 			t.Errorf("delivery %d (%s) has no token", d.Index, d.Kind)
 		}
-		if judge(d.Kind, answer{status: 200}) == VerdictAcknowledged {
+		if judge(d.Kind, Answer{Status: 200}) == VerdictAcknowledged {
 			before[d.Completion] = append(earlier, d)
 		}
 	}

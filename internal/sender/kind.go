@@ -93,7 +93,7 @@ const (
 const outcomeIgnored = "ignored"
 
 // judge says what an answer means for a delivery of a kind.
-func judge(kind Kind, a answer) Verdict {
+func judge(kind Kind, a Answer) Verdict {
 	at := slices.IndexFunc(kinds, func(k struct {
 		kind    Kind
 		refused []int
@@ -101,15 +101,15 @@ func judge(kind Kind, a answer) Verdict {
 		return k.kind == kind
 	})
 	refused := kinds[at].refused
-	taken := len(refused) == 0 && a.status == http.StatusOK
+	taken := len(refused) == 0 && a.Status == http.StatusOK
 	switch {
-	case taken && kind == KindOtherEvent && a.outcome == outcomeIgnored:
+	case taken && kind == KindOtherEvent && a.Outcome == outcomeIgnored:
 		return VerdictIgnored
-	case taken && kind != KindOtherEvent && a.outcome != outcomeIgnored:
+	case taken && kind != KindOtherEvent && a.Outcome != outcomeIgnored:
 		return VerdictAcknowledged
-	case slices.Contains(refused, a.status):
+	case slices.Contains(refused, a.Status):
 		return VerdictRejected
-	case a.status == http.StatusServiceUnavailable, a.status == http.StatusTooManyRequests:
+	case a.Status == http.StatusServiceUnavailable, a.Status == http.StatusTooManyRequests:
 		return VerdictPutOff
 	default:
 		return VerdictUnexpected

@@ -86,7 +86,7 @@ func TestJudge(t *testing.T) {
 		{KindInvalid, 200, "queued", VerdictUnexpected},
 		{KindMalformed, 422, "refused", VerdictUnexpected},
 	} {
-		if got := judge(tc.kind, answer{status: tc.status, outcome: tc.outcome}); got != tc.want {
+		if got := judge(tc.kind, Answer{Status: tc.status, Outcome: tc.outcome}); got != tc.want {
 			t.Errorf("%d %s for %s is %s, want %s", tc.status, tc.outcome, tc.kind, got, tc.want)
 		}
 	}

@@ -71,12 +71,12 @@ func (l *Ledger) offer(d *Delivery) {
 }
 
 // settle notes what came of it.
-func (l *Ledger) settle(d *Delivery, a answer, verdict Verdict) {
+func (l *Ledger) settle(d *Delivery, a Answer, verdict Verdict) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	entries := l.entries[completionKey{d.Institution, d.Completion}]
 	at := slices.IndexFunc(entries, func(e Entry) bool { return e.Index == d.Index })
-	entries[at].Status, entries[at].Outcome, entries[at].DeliveryID = a.status, a.outcome, a.deliveryID
+	entries[at].Status, entries[at].Outcome, entries[at].DeliveryID = a.Status, a.Outcome, a.DeliveryID
 	entries[at].Verdict = verdict
 }
 

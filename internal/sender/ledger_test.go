@@ -132,7 +132,7 @@ func TestLedgerCheck(t *testing.T) {
 				d := &Delivery{Index: i, Kind: KindNew, Institution: 7, Completion: testCompletion, Content: s.content}
 				ledger.offer(d)
 				if s.verdict != VerdictFailed {
-					ledger.settle(d, answer{status: 200}, s.verdict)
+					ledger.settle(d, Answer{Status: 200}, s.verdict)
 				}
 			}
 			problems := ledger.Check(7, tc.stored, tc.others)
@@ -155,7 +155,7 @@ func TestLedgerWrite(t *testing.T) {
 	for i, name := range []string{"7-100-1-2", "7-100-3-4", "7-100-1-2"} {
 		d := &Delivery{Index: i, Kind: KindNew, Institution: 7, Completion: name, Content: march}
 		ledger.offer(d)
-		ledger.settle(d, answer{status: 200, outcome: "queued", deliveryID: "id"}, VerdictAcknowledged)
+		ledger.settle(d, Answer{Status: 200, Outcome: "queued", DeliveryID: "id"}, VerdictAcknowledged)
 	}
 	deliveries, completions := ledger.Acknowledged(7)
 	g.Expect([]int{deliveries, completions}).To(Equal([]int{3, 2}))

@@ -53,11 +53,11 @@ func newReport() *Report {
 	return &Report{Kinds: make(map[Kind]int), Verdicts: make(map[Verdict]int), Answers: make(map[string]int)}
 }
 
-func (r *Report) note(d *Delivery, a answer, err error, verdict Verdict, took time.Duration) {
+func (r *Report) note(d *Delivery, a Answer, err error, verdict Verdict, took time.Duration) {
 	r.Sent++
 	r.Kinds[d.Kind]++
 	r.Verdicts[verdict]++
-	text := strings.TrimSpace(fmt.Sprintf("%d %s", a.status, a.outcome))
+	text := strings.TrimSpace(fmt.Sprintf("%d %s", a.Status, a.Outcome))
 	if err != nil {
 		text = failure(err)
 	} else {
@@ -66,7 +66,7 @@ func (r *Report) note(d *Delivery, a answer, err error, verdict Verdict, took ti
 	r.Answers[text]++
 	if verdict == VerdictUnexpected {
 		r.example(fmt.Sprintf("delivery %d (%s, %s) was answered %s, delivery id %q",
-			d.Index, d.Kind, d.Completion, text, a.deliveryID))
+			d.Index, d.Kind, d.Completion, text, a.DeliveryID))
 	}
 }
 

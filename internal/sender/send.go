@@ -17,25 +17,12 @@ limitations under the License.
 package sender
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
-)
-
-// maxAnswerBytes is how much of an answer is read.
-const maxAnswerBytes = 1 << 16
-
-// deliveryIDHeader is where the webhook server says under which id it knows a call, and outcomeHeader what came of it.
-const (
-	deliveryIDHeader = "Completion-Delivery-Id"
-	outcomeHeader    = "Completion-Outcome"
 )
 
 // Options say how deliveries are sent.
@@ -72,33 +59,17 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// answer is what a server said.
-type answer struct {
-	status     int
-	outcome    string
-	deliveryID string
-}
-
 // Run sends what next returns until Count deliveries are sent or ctx ends, and returns when all of them are answered or
 // have failed. Those that are under way when ctx ends are still waited for. Next is called by one goroutine at a time.
 func Run(ctx context.Context, next func() Delivery, o Options) (*Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
+	client := NewClient(o.Connections, o.Timeout, o.Transport)
 	if o.Transport == nil {
-		transport := &http.Transport{
-			MaxIdleConns: o.Connections, MaxIdleConnsPerHost: o.Connections, MaxConnsPerHost: o.Connections,
-			DisableCompression: true,
-		}
-		defer transport.CloseIdleConnections()
-		o.Transport = transport
+		defer client.Close()
 	}
-	r := &run{options: o, next: next, began: time.Now(), client: &http.Client{
-		Transport: o.Transport,
-		Timeout:   o.Timeout,
-		// The platform follows none, and a token must not go anywhere else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	r := &run{options: o, next: next, began: time.Now(), client: client}
 	reports := make([]*Report, o.Connections)
 	var sending sync.WaitGroup
 	for i := range reports {
@@ -117,7 +88,7 @@ func Run(ctx context.Context, next func() Delivery, o Options) (*Report, error) 
 // run is one call of Run.
 type run struct {
 	options Options
-	client  *http.Client
+	client  *Client
 	began   time.Time
 	mu      sync.Mutex
 	next    func() Delivery
@@ -153,12 +124,12 @@ func (r *run) work(ctx context.Context, report *Report) {
 
 // send makes one call and notes what came of it.
 func (r *run) send(ctx context.Context, d *Delivery, report *Report) {
-	good := judge(d.Kind, answer{status: http.StatusOK}) == VerdictAcknowledged
+	good := judge(d.Kind, Answer{Status: http.StatusOK}) == VerdictAcknowledged
 	if good {
 		r.options.Ledger.offer(d)
 	}
 	began := time.Now()
-	a, err := r.post(ctx, d)
+	a, err := r.client.Post(ctx, d.URL, d.Body)
 	took := time.Since(began)
 	verdict := VerdictFailed
 	if err == nil {
@@ -171,27 +142,4 @@ func (r *run) send(ctx context.Context, d *Delivery, report *Report) {
 	if r.options.Observe != nil {
 		r.options.Observe(*d, verdict)
 	}
-}
-
-// post sends a delivery as the platform does. Its errors hold no URL.
-func (r *run) post(ctx context.Context, d *Delivery) (answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
-	if err != nil {
-		return answer{}, errors.New("the webhook URL is not one")
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := r.client.Do(request)
-	if err != nil {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err
-		}
-		return answer{}, err
-	}
-	defer response.Body.Close()
-	// The status and the header are the promise, also when the rest of the answer is cut off.
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswerBytes))
-	return answer{
-		status: response.StatusCode, outcome: response.Header.Get(outcomeHeader),
-		deliveryID: response.Header.Get(deliveryIDHeader),
-	}, nil
 }

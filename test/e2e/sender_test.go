@@ -30,20 +30,20 @@ import (
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
 
-// TestSenderTriesAnInstallation runs the program that users try their installation with, against both programs.
+// TestSenderTriesAnInstallation runs the command that users try their installation with, against both programs.
 func TestSenderTriesAnInstallation(t *testing.T) {
 	g := NewWithT(t)
 	root, err := cluster.RepositoryRoot()
 	g.Expect(err).NotTo(HaveOccurred())
-	program := filepath.Join(t.TempDir(), "completion-sender")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/completion-sender")
+	program := filepath.Join(t.TempDir(), "kubectl-course")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/kubectl-course")
 	build.Dir = root
 	said, err := build.CombinedOutput()
 	g.Expect(err).NotTo(HaveOccurred(), string(said))
 
 	one, two := openSchool(t), openSchool(t)
 	arguments := []string{
-		"--url", one.url(), "--url", two.url(), "--seed", "11", "--start", "2026-02-03 04:05:06",
+		"send", "--url", one.url(), "--url", two.url(), "--seed", "11", "--start", "2026-02-03 04:05:06",
 		"--count", "400", "--rate", "0", "--connections", "8", "--check",
 		"--check-timeout", eventually.String(), "--kubeconfig", plane.Kubeconfig(),
 	}

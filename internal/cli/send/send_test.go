@@ -14,11 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package main
+package send
 
 import (
-	"flag"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,12 +25,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/gomega"
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
 )
 
 const token = "0123456789abcdef0123456789abcdef"
+
+func newOptions(stdin string) *options {
+	return &options{Factory: cmdutil.NewFactory(genericiooptions.IOStreams{In: strings.NewReader(stdin)})}
+}
 
 func TestFlags(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "urls")
@@ -69,7 +74,7 @@ func TestFlags(t *testing.T) {
 			},
 		},
 		{name: "no URL", fault: "give --url or --url-file"},
-		{name: "no such file", args: []string{"--url-file", file + "x"}, fault: "opening --url-file"},
+		{name: "no such file", args: []string{"--url-file", file + "x"}, fault: "--url-file"},
 		{name: "not a webhook URL", args: []string{"--url", "http://a/" + token}, fault: "webhook URL 1"},
 		{name: "bad mix", args: []string{"--url-file", file, "--mix", "new"}, fault: "--mix"},
 		{name: "bad start", args: []string{"--url-file", file, "--start", "today"}, fault: "--start"},
@@ -78,11 +83,11 @@ func TestFlags(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := NewWithT(t)
-			flags := flag.NewFlagSet("completion-sender", flag.ContinueOnError)
-			flags.SetOutput(io.Discard)
-			o := bind(flags)
-			g.Expect(flags.Parse(tc.args)).To(Succeed())
-			got, err := o.plan(strings.NewReader(tc.stdin), now)
+			o := newOptions(tc.stdin)
+			cmd := &cobra.Command{}
+			o.bind(cmd)
+			g.Expect(cmd.ParseFlags(tc.args)).To(Succeed())
+			got, err := o.plan(now)
 			if tc.fault != "" {
 				g.Expect(err).To(MatchError(ContainSubstring(tc.fault)))
 				g.Expect(err.Error()).NotTo(ContainSubstring(token))
@@ -96,9 +101,28 @@ func TestFlags(t *testing.T) {
 
 func TestSeedsAreChosen(t *testing.T) {
 	g := NewWithT(t)
-	o := bind(flag.NewFlagSet("completion-sender", flag.ContinueOnError))
-	o.urls = list{"http://a/webhooks/7/" + token}
-	plan, err := o.plan(nil, time.Now())
+	o := newOptions("")
+	o.bind(&cobra.Command{})
+	o.webhook.URLs = []string{"http://a/webhooks/7/" + token}
+	plan, err := o.plan(time.Now())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(plan.Seed).To(And(BeNumerically(">", 0), BeNumerically("<=", maxRandomSeed)))
+}
+
+func TestFlagsOfTheExample(t *testing.T) {
+	for args, fault := range map[string]string{
+		"--user=7": "needs --example", "--example --user=0": "use an id from 1",
+		"--example --count=2": "one delivery is sent", "--example --user=7": "",
+	} {
+		g := NewWithT(t)
+		o := newOptions("")
+		cmd := &cobra.Command{}
+		o.bind(cmd)
+		g.Expect(cmd.ParseFlags(strings.Fields(args))).To(Succeed())
+		if err := o.example.validate(cmd); fault == "" {
+			g.Expect(err).NotTo(HaveOccurred())
+		} else {
+			g.Expect(err).To(MatchError(ContainSubstring(fault)))
+		}
+	}
 }

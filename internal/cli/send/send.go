@@ -14,80 +14,88 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// The program completion-sender behaves as the learning platform does, so that an installation can be tried before the
-// platform is pointed at it: it posts completions of invented people to a webhook URL, new, repeated, reordered, newer
-// and wrong, says what came of them, and can check that the cluster holds all that was acknowledged.
-package main
+// Package send is `kubectl course send`, which behaves as the learning platform does, so that an installation can be
+// tried before the platform is pointed at it.
+package send
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"github.com/spf13/cobra"
+	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
 )
-
-const usage = `Usage: completion-sender --url URL [flags]
-
-Posts completions of invented people (example.edu) to a webhook URL, as the learning platform does, and says what came
-of them. Who and what is sent follows from --seed alone, so the same seed and --start again repeat every delivery.
-Use an Institution of a test: what its policies grant is granted. docs/sender.md tells more.
-
-Exit code: 0 when every good delivery was acknowledged, every wrong one was refused in the right way, and the cluster
-holds what was acknowledged (--check); 1 when not; 2 when it was called wrongly.
-
-Flags:
-`
 
 // maxRandomSeed keeps seeds short enough to type, and the ids that follow from them apart.
 const maxRandomSeed = 999_999
 
+// wrongCall is the exit code for wrong flags: a pipeline tells them from an installation that failed.
+const wrongCall = 2
+
 // options are the flags.
 type options struct {
-	urls       list
-	urlFile    string
-	courses    string
-	mix        string
-	start      string
-	seed       uint64
-	duration   time.Duration
-	ledger     string
-	check      bool
-	checkFor   time.Duration
-	kubeconfig string
-	send       sender.Options
+	*cmdutil.Factory
+	webhook  cmdutil.Webhook
+	courses  string
+	mix      string
+	start    string
+	seed     uint64
+	duration time.Duration
+	ledger   string
+	check    bool
+	checkFor time.Duration
+	send     sender.Options
+	example  example
 }
 
-// list is a flag that may be given several times.
-type list []string
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "send --url-file FILE",
+		Short: "Send invented completions to a webhook, to try an installation",
+		Long: templates.LongDesc(`
+			Post completions of invented people (example.edu) to a webhook URL, as the learning platform does, and say
+			what came of them. Who and what is sent follows from --seed alone, so the same seed and --start again repeat
+			every delivery. Use an Institution of a test: what its policies grant is granted.
 
-func (l *list) String() string { return "" }
+			With --example one delivery is sent, the example of the platform's contract, for the institution of the URL;
+			without a URL it is printed.
 
-func (l *list) Set(text string) error {
-	*l = append(*l, text)
-	return nil
+			Exit code: 0 when every good delivery was acknowledged, every wrong one was refused in the right way, and the
+			cluster holds what was acknowledged (--check); 1 when not; 2 when it was called wrongly.`),
+		Example: templates.Examples(`
+			# The example of the contract, for another user, as it would be sent
+			kubectl course send --example --user 987654321
+
+			# Send it
+			kubectl course send --example --user 987654321 --url-file webhook-url
+
+			# A thousand deliveries, twenty a second, and then look whether the cluster has them
+			kubectl course send --url-file webhook-url --count 1000 --rate 20 --check`),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return calledWrongly(fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath()))
+	})
+	o.bind(cmd)
+	return cmd
 }
 
-func bind(flags *flag.FlagSet) *options {
-	o := &options{}
-	flags.Var(&o.urls, "url", "Webhook `URL`, with its token. Give several for several institutions or replicas.")
-	flags.StringVar(&o.urlFile, "url-file", "",
-		"`File` with a webhook URL on each line, - for stdin: keeps tokens out of the list of processes.")
+func (o *options) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	o.webhook.AddFlags(cmd)
 	flags.StringVar(&o.courses, "courses", "123456,123457,123458", "Ids of the courses that people complete.")
 	flags.StringVar(&o.mix, "mix", sender.DefaultMix().String(), "How often each `kind` of delivery is sent, as shares.")
 	flags.Uint64Var(&o.seed, "seed", 0, "Chooses the people and what is sent; 0 takes one at random and says which.")
@@ -101,49 +109,40 @@ func bind(flags *flag.FlagSet) *options {
 	flags.StringVar(&o.ledger, "ledger", "",
 		"`File` to write what came of each good delivery to, as JSON lines without personal data.")
 	flags.BoolVar(&o.check, "check", false,
-		"At the end, check in the cluster that each acknowledged delivery exists exactly once with the newest content.")
+		"At the end, check in the cluster that each acknowledged delivery exists exactly once with the newest content. "+
+			"You have to list CourseCompletions of all namespaces.")
 	flags.DurationVar(&o.checkFor, "check-timeout", time.Minute, "How long the cluster may take to hold everything.")
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "",
-		"The kubeconfig for --check (default: as kubectl). Its user lists CourseCompletions of all namespaces.")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
-		flags.PrintDefaults()
-	}
-	return o
+	o.example.bind(cmd)
 }
 
-func main() {
-	o := bind(flag.CommandLine)
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// A second ctrl-C ends at once.
-	context.AfterFunc(ctx, stop)
-	plan, err := o.plan(os.Stdin, time.Now())
-	if err == nil && flag.NArg() > 0 {
-		err = fmt.Errorf("takes no arguments, got %q", flag.Args())
+func calledWrongly(err error) error { return &cmdutil.ExitError{Code: wrongCall, Err: err} }
+
+func (o *options) run(cmd *cobra.Command, args []string) error {
+	ctx := cmd.Context()
+	if len(args) > 0 {
+		return calledWrongly(fmt.Errorf("takes no arguments, got %q", args))
 	}
+	if err := o.example.validate(cmd); err != nil {
+		return calledWrongly(err)
+	}
+	if o.example.on {
+		return o.sendExample(ctx)
+	}
+	plan, err := o.plan(o.Now())
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "completion-sender: %v\n", err)
-		os.Exit(2)
+		return calledWrongly(err)
 	}
-	if err := run(ctx, o, plan, os.Stdout); err != nil {
-		fmt.Fprintf(os.Stderr, "completion-sender: %v\n", err)
-		os.Exit(1)
-	}
+	return o.stream(ctx, plan)
 }
 
 // plan reads the flags that say what is sent.
-func (o *options) plan(stdin io.Reader, now time.Time) (sender.Plan, error) {
-	urls, err := o.readURLs(stdin)
-	if err != nil {
-		return sender.Plan{}, err
-	}
+func (o *options) plan(now time.Time) (sender.Plan, error) {
 	if o.seed == 0 {
 		o.seed = rand.Uint64N(maxRandomSeed) + 1
 	}
 	p := sender.Plan{Seed: o.seed, Start: now.UTC().AddDate(0, 0, -1).Truncate(time.Second)}
-	if p.Institutions, err = sender.ParseInstitutions(urls); err != nil {
+	var err error
+	if p.Institutions, err = o.webhook.Read(o.In); err != nil {
 		return p, err
 	}
 	if p.Mix, err = sender.ParseMix(o.mix); err != nil {
@@ -164,43 +163,15 @@ func (o *options) plan(stdin io.Reader, now time.Time) (sender.Plan, error) {
 	return p, o.send.Validate()
 }
 
-// readURLs returns those of --url and --url-file.
-func (o *options) readURLs(stdin io.Reader) ([]string, error) {
-	urls := o.urls
-	if o.urlFile != "" {
-		if o.urlFile != "-" {
-			file, err := os.Open(o.urlFile)
-			if err != nil {
-				return nil, fmt.Errorf("opening --url-file: %w", err)
-			}
-			defer file.Close()
-			stdin = file
-		}
-		lines := bufio.NewScanner(stdin)
-		for lines.Scan() {
-			if line := strings.TrimSpace(lines.Text()); line != "" {
-				urls = append(urls, line)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("reading --url-file: %w", err)
-		}
-	}
-	if len(urls) == 0 {
-		return nil, errors.New("no webhook URL: give --url or --url-file, see --help")
-	}
-	return urls, nil
-}
-
-// run sends, reports and checks.
-func run(ctx context.Context, o *options, plan sender.Plan, out io.Writer) error {
+// stream sends, reports and checks.
+func (o *options) stream(ctx context.Context, plan sender.Plan) error {
 	generator, err := sender.NewGenerator(plan)
 	if err != nil {
 		return err
 	}
 	ledger := &sender.Ledger{}
 	o.send.Ledger = ledger
-	fmt.Fprintf(out, "sending for %d institutions, --seed %d --start %q --mix %s\n",
+	fmt.Fprintf(o.Out, "sending for %d institutions, --seed %d --start %q --mix %s\n",
 		len(plan.Institutions), plan.Seed, plan.Start.Format(time.DateTime), plan.Mix)
 	sending := ctx
 	if o.duration > 0 {
@@ -212,13 +183,13 @@ func run(ctx context.Context, o *options, plan sender.Plan, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	report.Print(out)
+	report.Print(o.Out)
 	failures := []error{report.Err()}
 	if o.ledger != "" {
 		failures = append(failures, writeLedger(o.ledger, ledger))
 	}
 	if o.check {
-		failures = append(failures, o.checkCluster(ctx, plan, ledger, out))
+		failures = append(failures, o.checkCluster(ctx, plan, ledger, o.Out))
 	}
 	return errors.Join(failures...)
 }
@@ -236,23 +207,13 @@ func writeLedger(path string, ledger *sender.Ledger) error {
 
 // checkCluster compares the cluster with what was acknowledged.
 func (o *options) checkCluster(ctx context.Context, plan sender.Plan, ledger *sender.Ledger, out io.Writer) error {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	reader, err := o.Client()
 	if err != nil {
-		return fmt.Errorf("reading the kubeconfig for --check: %w", err)
-	}
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return err
-	}
-	reader, err := client.New(config, client.Options{Scheme: scheme})
-	if err != nil {
-		return fmt.Errorf("reaching the cluster for --check: %w", err)
+		return fmt.Errorf("--check: %w", err)
 	}
 	for _, institution := range plan.Institutions {
 		if err := ledger.Await(ctx, reader, institution.ID, "", true, o.checkFor); err != nil {
-			return err
+			return cmdutil.Explain(err, cmdutil.RoleViewer)
 		}
 		deliveries, completions := ledger.Acknowledged(institution.ID)
 		fmt.Fprintf(out, "checked: institution %d has all %d completions once, each as the newest of %d deliveries\n",

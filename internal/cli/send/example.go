@@ -1,0 +1,128 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lxp-dev/course-completion-operator/internal/sender"
+)
+
+// exampleIDs are the flags that change the ids of the example, by the contract's fields.
+var exampleIDs = []struct{ flag, field string }{
+	{"institution", "institution.id"}, {"course", "course.id"}, {"user", "user.id"}, {"enrollment", "enrollment.id"},
+}
+
+// example are the flags of one delivery.
+type example struct {
+	on  bool
+	ids map[string]*int64
+}
+
+func (e *example) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&e.on, "example", false,
+		"Send one delivery, the example of the contract, or print it where there is no URL.")
+	e.ids = make(map[string]*int64)
+	for _, id := range exampleIDs {
+		e.ids[id.field] = flags.Int64(id.flag, 0, "With --example, another id of the "+id.flag+".")
+	}
+}
+
+// validate checks that the flags go together. The flag --start is for both.
+func (e *example) validate(cmd *cobra.Command) error {
+	for _, id := range exampleIDs {
+		switch changed := cmd.Flags().Changed(id.flag); {
+		case changed && !e.on:
+			return fmt.Errorf("--%s needs --example: what a run sends follows from --seed", id.flag)
+		case changed && *e.ids[id.field] < 1:
+			return fmt.Errorf("--%s is %d: use an id from 1", id.flag, *e.ids[id.field])
+		}
+	}
+	for _, flag := range []string{"count", "mix", "seed", "courses", "check", "duration", "ledger"} {
+		if e.on && cmd.Flags().Changed(flag) {
+			return fmt.Errorf("--%s and --example do not go together: one delivery is sent", flag)
+		}
+	}
+	return nil
+}
+
+// sendExample sends the example of the contract, or prints it where there is no URL.
+func (o *options) sendExample(ctx context.Context) error {
+	values := make(map[string]any)
+	for field, id := range o.example.ids {
+		if *id > 0 {
+			values[field] = *id
+		}
+	}
+	if o.start != "" {
+		if _, err := time.Parse(time.DateTime, o.start); err != nil {
+			return calledWrongly(fmt.Errorf("--start is %q: write yyyy-MM-dd HH:mm:ss", o.start))
+		}
+		values["event.send_at"] = o.start
+	}
+	var to []sender.Institution
+	if o.webhook.Given() {
+		var err error
+		if to, err = o.webhook.Read(o.In); err != nil {
+			return calledWrongly(err)
+		}
+		if len(to) != 1 {
+			return calledWrongly(errors.New("--example needs the webhook URL of one institution"))
+		}
+		if values["institution.id"] == nil {
+			values["institution.id"] = int64(to[0].ID)
+		}
+	}
+	body, err := sender.Example(values)
+	if err != nil {
+		return err
+	}
+	if to == nil {
+		_, err := fmt.Fprintf(o.Out, "%s\n", body)
+		return err
+	}
+	client := sender.NewClient(1, o.send.Timeout, nil)
+	defer client.Close()
+	answer, err := client.Post(ctx, to[0].URLs[0], body)
+	if err != nil {
+		return fmt.Errorf("no answer came: %w", err)
+	}
+	return o.printAnswer(answer)
+}
+
+func (o *options) printAnswer(answer sender.Answer) error {
+	body := answer.Document()
+	fmt.Fprintf(o.Out, "%d %s, delivery id %s\n", answer.Status, answer.Outcome, answer.DeliveryID)
+	if body.Completion != "" {
+		fmt.Fprintf(o.Out, "completion %s\n", body.Completion)
+	}
+	if len(body.Warnings) > 0 {
+		fmt.Fprintf(o.Out, "warnings: %s\n", strings.Join(body.Warnings, ", "))
+	}
+	if answer.Status == http.StatusOK {
+		return nil
+	}
+	return fmt.Errorf("the delivery was not taken: %s", body.Reason())
+}
