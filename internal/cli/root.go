@@ -29,6 +29,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/report"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/send"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/status"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/version"
@@ -62,10 +63,16 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	root.Flags().AddFlagSet(overview.Flags())
 	root.RunE = overview.RunE
 	groups := templates.CommandGroups{
-		{Message: "See what there is:", Commands: []*cobra.Command{overview}},
+		{Message: "See what there is:", Commands: []*cobra.Command{
+			overview,
+			report.NewCommand(f),
+		}},
 		{Message: "Set up:", Commands: []*cobra.Command{}},
 		{Message: "Make exceptions:", Commands: []*cobra.Command{}},
-		{Message: "Operate:", Commands: []*cobra.Command{send.NewCommand(f), version.NewCommand(f)}},
+		{Message: "Operate:", Commands: []*cobra.Command{
+			send.NewCommand(f),
+			version.NewCommand(f),
+		}},
 	}
 	groups.Add(root)
 	templates.ActsAsRootCommand(root, []string{"options"}, groups...)
