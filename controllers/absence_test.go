@@ -21,6 +21,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/client-go/transport"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
@@ -28,10 +29,13 @@ import (
 
 // patientLab is a world with the patience of an installation, and a person with a lab that nothing but patience keeps
 // from going at once.
-func patientLab(t *testing.T) (*world, *v1alpha1.CourseCompletion, *v1alpha1.Grant) {
+func patientLab(t *testing.T, wrap ...transport.WrapperFunc) (*world, *v1alpha1.CourseCompletion, *v1alpha1.Grant) {
 	t.Helper()
 	w := makeWorld(t)
 	w.patience = controllers.Patience{}
+	for _, one := range wrap {
+		w.wrap = one
+	}
 	institution, completion := MakeInstitution(w).Obj(), MakeCompletion(w, 1).Obj()
 	w.create(institution, MakeLab(w, "lab").OnPolicyRemoval(v1alpha1.RemovalDelete).Obj())
 	w.start()

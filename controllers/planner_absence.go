@@ -19,6 +19,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,8 +66,7 @@ func (r *PlannerReconciler) absentees(
 			}
 		}
 	}
-	r.awaited(gathered, policies, &found)
-	return found, nil
+	return found, r.awaited(ctx, gathered, policies, &found)
 }
 
 // missing returns the completions that a Grant records as a cause and that are no longer there, each confirmed by a
@@ -139,10 +139,10 @@ func (r *PlannerReconciler) withdrawn(grant *v1alpha1.Grant, name v1alpha1.Local
 }
 
 // awaited works out which policies are missing and still waited for. Only where a policy's removal ends something is
-// there anything to wait for.
+// there anything to wait for; before it does, a live look confirms that the policy is missing.
 func (r *PlannerReconciler) awaited(
-	gathered *plan.Person, policies []v1alpha1.CompletionPolicy, found *absentees,
-) {
+	ctx context.Context, gathered *plan.Person, policies []v1alpha1.CompletionPolicy, found *absentees,
+) error {
 	present := map[v1alpha1.LocalName]bool{}
 	for i := range policies {
 		present[v1alpha1.LocalName(policies[i].Name)] = true
@@ -150,13 +150,30 @@ func (r *PlannerReconciler) awaited(
 	for i := range gathered.Grants {
 		grant := &gathered.Grants[i]
 		if name := grant.Spec.Policy; !present[name] && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete {
-			if r.waitsForPolicy(grant, found) {
+			waits := r.waitsForPolicy(grant, found)
+			if !waits && slices.ContainsFunc(grant.Spec.Causes, endsByRemoval) {
+				policy, err := livePolicy(ctx, r.Live, grant.Namespace, string(name))
+				if err != nil {
+					return err
+				}
+				if waits = policy != nil; waits {
+					// It is there again, and the cache will show it.
+					found.look(time.Second)
+				}
+			}
+			if waits {
 				found.awaited[string(name)] = true
 			}
 		} else if present[name] {
 			r.witness.present(policyNamed(grant.Namespace, name))
 		}
 	}
+	return nil
+}
+
+// endsByRemoval reports whether the removal of the policy would end a cause that nothing has ended on order.
+func endsByRemoval(cause v1alpha1.GrantCause) bool {
+	return cause.End != v1alpha1.CausePolicyRemoved && cause.End != v1alpha1.CauseWithdrawn
 }
 
 func (r *PlannerReconciler) waitsForPolicy(grant *v1alpha1.Grant, found *absentees) bool {

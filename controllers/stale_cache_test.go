@@ -19,8 +19,10 @@ package controllers_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/test/latewatch"
@@ -175,4 +177,30 @@ func TestCacheThatIsBehindCostsNoWrite(t *testing.T) {
 	w.auditEnd()
 	_, refused, _ := w.writes(began)
 	NewWithT(t).Expect(refused).NotTo(HaveKey(ContainSubstring("rolebindings")))
+}
+
+// A policy that is there again ends nothing, however long the cache takes to show it.
+func TestReplacedPolicyThatTheCacheDoesNotShowEndsNothing(t *testing.T) {
+	t.Parallel()
+	g, gate := NewWithT(t), latewatch.NewGate("completionpolicies")
+	w, _, grant := patientLab(t, gate.Wrap)
+	policy := MakeLab(w, "lab").OnPolicyRemoval(v1alpha1.RemovalDelete).Obj()
+	w.delete(policy)
+	// The removal is waited for, and was seen.
+	w.eventually(func(g Gomega) {
+		g.Expect(apierrors.IsNotFound(w.seen.Get(t.Context(), keyOf(policy), policy))).To(BeTrue())
+	})
+	gate.Shut()
+	t.Cleanup(gate.Open)
+	g.Expect(admin.Create(t.Context(), MakeLab(w, "lab").OnPolicyRemoval(v1alpha1.RemovalDelete).Obj())).To(Succeed())
+	w.step(time.Hour)
+	g.Consistently(func(g Gomega) {
+		g.Expect(admin.Get(t.Context(), keyOf(grant), grant)).To(Succeed())
+		g.Expect(grant.Spec.Causes[0].End).To(BeEmpty())
+	}, 3*time.Second, often).Should(Succeed())
+
+	gate.Open()
+	w.step(time.Hour)
+	w.awaitActive(grant)
+	g.Expect(grant.Spec.Causes[0].End).To(BeEmpty())
 }

@@ -45,11 +45,15 @@ func (g *Gate) Shut() {
 	g.open = make(chan struct{})
 }
 
-// Open opens the gate, which must be shut.
+// Open opens the gate, if it is shut.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	close(g.open)
+	select {
+	case <-g.open:
+	default:
+		close(g.open)
+	}
 }
 
 func (g *Gate) opened() chan struct{} {
