@@ -29,6 +29,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/importing"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/report"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/send"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/status"
@@ -70,6 +71,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		{Message: "Set up:", Commands: []*cobra.Command{}},
 		{Message: "Make exceptions:", Commands: []*cobra.Command{}},
 		{Message: "Operate:", Commands: []*cobra.Command{
+			importing.NewCommand(f),
 			send.NewCommand(f),
 			version.NewCommand(f),
 		}},

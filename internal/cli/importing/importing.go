@@ -1,0 +1,255 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package importing is `kubectl course import`, which delivers completions that were never delivered.
+package importing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/kubectl/pkg/util/templates"
+	"k8s.io/utils/clock"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/sender"
+)
+
+type options struct {
+	*cmdutil.Factory
+	webhook     cmdutil.Webhook
+	confirm     cmdutil.Confirmation
+	file        string
+	maps, sets  []string
+	delimiter   string
+	rejects     string
+	fromLine    int
+	connections int
+	timeout     time.Duration
+	patience    time.Duration
+	dryRun      bool
+	institution int64
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "import -f FILE --url-file FILE",
+		Short: "Deliver completions from a file that were never delivered",
+		Long: templates.LongDesc(`
+			Deliver completions that were never delivered, from a CSV file with a header or from JSON lines.
+
+			Each row goes through the webhook as if the platform had sent it, so that validation, privacy, limits and the
+			audit log hold. Columns are called as the fields of the contract (event.send_at, course.id, user.id,
+			enrollment.date_expire and so on) or are named with --map; an empty cell is null. A line of JSON is a whole
+			delivery, or an object with such names.
+
+			Rows are first checked here, and nothing is posted before you agree. What the server refuses is written to
+			--rejects, with its line and the reason, in a form that can be imported again once it is put right. When the
+			server is away or asks to wait, rows are posted again.
+
+			To go on after an interruption run the same again: rows that arrived are answered duplicate and change
+			nothing. There is no file in which it is kept how far an import came, since that could differ from what the
+			cluster has; --from-line leaves out what is known to have arrived. Do not import again what was erased
+			meanwhile: it would be stored again.
+
+			The exit code is 1 when rows were refused or when not all rows were delivered.`),
+		Example: templates.Examples(`
+			# Check all rows, without a cluster
+			kubectl course import -f export.csv --institution 12345 --dry-run
+
+			# Deliver them
+			kubectl course import -f export.csv --url-file webhook-url
+
+			# An export with names of its own, in which all enrollments are active and do not expire
+			kubectl course import -f export.csv --url-file webhook-url --yes \
+			  --map student=user.id --map finished=event.send_at \
+			  --set enrollment.actived=1 --set enrollment.status=1 --set enrollment.date_expire=`),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.file, "filename", "f", "", "The file with the completions, - for stdin.")
+	o.webhook.AddFlags(cmd)
+	flags.StringArrayVar(&o.maps, "map", nil,
+		"`COLUMN=FIELD`: a column, and the field of the contract that it is; without a field it is left out.")
+	flags.StringArrayVar(&o.sets, "set", nil, "`FIELD=VALUE`: a value for a field that is the same in all rows.")
+	flags.StringVar(&o.delimiter, "delimiter", "",
+		"What is between the columns: a character, or tab. Found out from the header when left out.")
+	flags.StringVar(&o.rejects, "rejects", "", "`File` for refused rows (default: beside the input, as NAME.rejected.csv).")
+	flags.IntVar(&o.fromLine, "from-line", 0, "Leave out what is before this `line` of the file.")
+	flags.IntVar(&o.connections, "connections", 4, "How many rows are under way at the same time.")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "How long one delivery may take.")
+	flags.DurationVar(&o.patience, "give-up-after", 15*time.Minute,
+		"How long a row is posted again that the server does not take for now.")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "Check all rows as the webhook server does, and post nothing.")
+	flags.Int64Var(&o.institution, "institution", 0, "With --dry-run, the id of the institution, in the place of a URL.")
+	o.confirm.AddFlags(cmd)
+	_ = cmd.MarkFlagFilename("filename", "csv", "jsonl", "json")
+	return cmd
+}
+
+// validate checks the flags and returns where to post.
+func (o *options) validate() (sender.Institution, error) {
+	var to sender.Institution
+	switch {
+	case o.file == "":
+		return to, cmdutil.Usagef("no file: give it with -f")
+	case o.connections < 1 || o.timeout <= 0 || o.patience < 0 || o.fromLine < 0:
+		return to, cmdutil.Usagef("--connections, --timeout, --give-up-after and --from-line take positive values")
+	case o.file == "-" && o.webhook.File == "-":
+		return to, cmdutil.Usagef("-f and --url-file cannot both be stdin")
+	case o.file == "-" && !o.dryRun && !o.confirm.Yes:
+		return to, cmdutil.Usagef("what comes on stdin can be read once only, so nobody can be asked: give --yes")
+	case o.institution != 0 && !o.dryRun:
+		return to, cmdutil.Usagef("--institution is for --dry-run: otherwise the webhook URL says which one it is")
+	}
+	if o.institution > 0 && !o.webhook.Given() {
+		return sender.Institution{ID: v1alpha1.PlatformID(o.institution)}, nil
+	}
+	institutions, err := o.webhook.Read(o.In)
+	if err != nil {
+		return to, err
+	}
+	if len(institutions) != 1 {
+		return to, cmdutil.Usagef("a file is imported for one institution, and the webhook URLs are of %d", len(institutions))
+	}
+	return institutions[0], nil
+}
+
+func (o *options) run(ctx context.Context) error {
+	to, err := o.validate()
+	if err != nil {
+		return err
+	}
+	if o.rejects == "" {
+		o.rejects = rejectsPath(o.file)
+	}
+	if o.rejects == o.file {
+		return cmdutil.Usagef("--rejects is the file that is imported: give another one")
+	}
+	if o.dryRun {
+		return o.check(ctx, to.ID)
+	}
+	total := 0
+	if !o.confirm.Yes {
+		if total, err = o.ask(ctx, to.ID); err != nil {
+			return err
+		}
+	}
+	p := &poster{
+		client: sender.NewClient(o.connections, o.timeout, nil), urls: to.URLs, clock: clock.RealClock{}, patience: o.patience,
+	}
+	defer p.client.Close()
+	w := &work{
+		options: o, connections: o.connections, total: total, outcomes: make(map[string]int),
+		rejects: &rejects{path: o.rejects, more: o.fromLine > 1},
+		judge:   func(r *row) (verdict, error) { return p.post(ctx, r.body) },
+	}
+	err = w.run(ctx, to.ID)
+	return o.finish(w, p.repeated, err)
+}
+
+// check validates all rows as the server would.
+func (o *options) check(ctx context.Context, institution v1alpha1.PlatformID) error {
+	w := o.checking(institution)
+	w.rejects = &rejects{path: o.rejects}
+	if err := w.run(ctx, institution); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "%d rows: %d would be taken, %d refused\n", w.done, w.done-w.refused, w.refused)
+	if n := w.outcomes[outcomeIgnored]; n > 0 {
+		fmt.Fprintf(o.Out, "%d of these are other events, which are ignored\n", n)
+	}
+	return o.refusals(w)
+}
+
+// ask checks all rows and asks whether to post them. It returns how many there are.
+func (o *options) ask(ctx context.Context, institution v1alpha1.PlatformID) (int, error) {
+	w := o.checking(institution)
+	if err := w.run(ctx, institution); err != nil {
+		return 0, err
+	}
+	if w.done == 0 {
+		return 0, errors.New("there are no rows to import")
+	}
+	fmt.Fprintf(o.ErrOut, "%d rows: %d are good, and %d will be refused.\n", w.done, w.done-w.refused, w.refused)
+	return w.done, o.confirm.Ask(o.Factory, fmt.Sprintf(
+		"Deliver them for institution %d? What its policies grant for them is granted.", institution))
+}
+
+// finish says what came of it.
+func (o *options) finish(w *work, repeated int, err error) error {
+	fmt.Fprintf(o.Out, "%d rows: %d taken, %d refused\n", w.done, w.done-w.refused, w.refused)
+	for _, outcome := range sortedKeys(w.outcomes) {
+		fmt.Fprintf(o.Out, "  %8d  %s\n", w.outcomes[outcome], outcome)
+	}
+	if repeated > 0 {
+		fmt.Fprintf(o.Out, "%d times the server did not answer or asked to wait, and the row was posted again\n", repeated)
+	}
+	if err == nil {
+		return o.refusals(w)
+	}
+	if w.refused > 0 {
+		fmt.Fprintf(o.ErrOut, "The refused rows, with their reasons, are in %s\n", o.rejects)
+	}
+	if next := w.missing(); w.last > 0 {
+		fmt.Fprintf(o.ErrOut, "Not all rows were delivered. To go on run the same again: what has arrived changes nothing. "+
+			"All rows before line %d have been answered: --from-line %d leaves them out.\n", next, next)
+	}
+	return err
+}
+
+// refusals is nil where no row was refused.
+func (o *options) refusals(w *work) error {
+	if w.refused == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d rows were refused: %s has them with their reasons, and can be imported once they are put right",
+		w.refused, o.rejects)
+}
+
+// input opens the file. What is before --from-line is left out by the caller.
+func (o *options) input() (io.ReadCloser, error) {
+	if o.file == "-" {
+		return io.NopCloser(o.In), nil
+	}
+	file, err := os.Open(o.file)
+	if err != nil {
+		return nil, fmt.Errorf("opening the file to import: %w", err)
+	}
+	return file, nil
+}
+
+// comma returns the delimiter; 0 finds it out.
+func (o *options) comma() (rune, error) {
+	switch runes := []rune(o.delimiter); {
+	case o.delimiter == "tab":
+		return '\t', nil
+	case len(runes) > 1:
+		return 0, cmdutil.Usagef("--delimiter %q is more than one character", o.delimiter)
+	case len(runes) == 1:
+		return runes[0], nil
+	}
+	return 0, nil
+}
