@@ -74,6 +74,11 @@ docs-api: $(CRD_REF_DOCS) ## Generate docs/api-reference.md.
 	@$(CRD_REF_DOCS) --source-path=$(API) --config=hack/tools/crd-ref-docs.yaml --renderer=markdown \
 		--output-path=docs/api-reference.md --log-level=WARN
 
+.PHONY: docs-cli
+docs-cli: ## Generate docs/cli from the commands of the plugin.
+	@echo "==> generating docs/cli"
+	@go run ./hack/clidocs
+
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the Go code and order its imports.
 	@$(GOLANGCI_LINT) fmt
@@ -156,6 +161,7 @@ build: ## Build both programs and the plugin kubectl course into bin/.
 	@echo "==> building $(VERSION) into bin/"
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION) -X $(CLI)/version.Plugin=$(VERSION)' \
 		-o $(BIN)/ ./cmd/webhook-server ./cmd/controller-manager ./cmd/kubectl-course
+	@install -m 755 cmd/kubectl-course/kubectl_complete-course $(BIN)/
 
 .PHONY: image
 image: ## Build the container image IMG.

@@ -20,7 +20,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -103,6 +105,25 @@ func (s *session) show(ctx context.Context) error {
 		}
 		fmt.Printf("\n%s", output)
 	}
+	return s.showPlugin(ctx)
+}
+
+// showPlugin shows what the plugin says.
+func (s *session) showPlugin(ctx context.Context) error {
+	for _, args := range [][]string{
+		{"status"},
+		{"report", "--by", "course"},
+	} {
+		args = append(append([]string{"course"}, args...), "-n", sampleName)
+		fmt.Printf("\n$ kubectl %s\n", strings.Join(args, " "))
+		cmd := exec.CommandContext(ctx, s.kubectl, args...)
+		cmd.Env = append(os.Environ(), "KUBECONFIG="+s.kubeconfig, "KUBERC=off")
+		output, err := cmd.CombinedOutput()
+		fmt.Printf("%s", output)
+		if err != nil {
+			return fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
+		}
+	}
 	return nil
 }
 
@@ -124,11 +145,12 @@ Post to it, look at what comes of it, take it back:
     curl -i -H 'Content-Type: application/json' -d @webhookserver/testdata/contract-example.json "$(cat %s)"
     export KUBECONFIG=%s
     %s get inst,cpol,cc,grants -A
+    %s course --help
     %s delete cc -n %s %s
 
 Logs of both programs are in %s. Ctrl-C ends it all.
 `, time.Since(began).Round(100*time.Millisecond), s.url, urlFile, kubeconfig,
-		kubectl, kubectl, sampleName, exampleCompletion, dir)
+		kubectl, kubectl, kubectl, sampleName, exampleCompletion, dir)
 }
 
 func relative(base, path string) string {

@@ -39,7 +39,7 @@ const sampleName = "institution-12345"
 // session is everything that was started.
 type session struct {
 	// dir is .run in the checkout; kubeconfig and urlFile are what scripts read from it, and kubectl is one of the right
-	// version.
+	// version that has the plugin.
 	dir, kubeconfig, urlFile, kubectl string
 
 	cluster *cluster.Cluster
@@ -92,7 +92,11 @@ func start(ctx context.Context) (s *session, err error) {
 func (s *session) startCluster(ctx context.Context) error {
 	var building sync.WaitGroup
 	var built, started error
-	building.Go(func() { built = system.Build(ctx, filepath.Join(s.dir, "bin"), os.Stderr) })
+	building.Go(func() {
+		bin := filepath.Join(s.dir, "bin")
+		_, plugin := system.BuildPlugin(ctx, bin, os.Stderr)
+		built = errors.Join(plugin, system.Build(ctx, bin, os.Stderr))
+	})
 	s.cluster, started = cluster.Start(ctx, cluster.Options{StateDir: filepath.Join(s.dir, "controlplane")})
 	building.Wait()
 	if err := errors.Join(built, started); err != nil {
@@ -106,13 +110,19 @@ func (s *session) startCluster(ctx context.Context) error {
 		return err
 	}
 	if err := os.Remove(s.kubectl); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("replacing the link to kubectl: %w", err)
+		return fmt.Errorf("replacing the script kubectl: %w", err)
 	}
-	if err := os.Symlink(s.cluster.KubectlPath(), s.kubectl); err != nil {
-		return fmt.Errorf("linking kubectl: %w", err)
+	if err := os.WriteFile(s.kubectl, []byte(kubectlScript(s.dir, s.cluster.KubectlPath())), 0o755); err != nil {
+		return fmt.Errorf("writing the script kubectl: %w", err)
 	}
 	s.client, err = system.NewClient(s.cluster.AdminConfig())
 	return err
+}
+
+// kubectlScript runs kubectl where it finds the plugin.
+func kubectlScript(dir, kubectl string) string {
+	return fmt.Sprintf("#!/bin/sh\n# kubectl of the control plane's version, with the plugin `kubectl course`.\n"+
+		"PATH=%q:\"$PATH\" exec %q \"$@\"\n", filepath.Join(dir, "bin"), kubectl)
 }
 
 func (s *session) startSystem(ctx context.Context) (err error) {

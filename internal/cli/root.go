@@ -53,6 +53,8 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl course"},
 	}
 	f.Flags.AddFlags(root.PersistentFlags())
+	// kubectl completes plugins by a program of its own, kubectl_complete-course.
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)

@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -98,7 +97,7 @@ func start(ctx context.Context, dir string) (stop func() error, err error) {
 	if err := system.Build(ctx, bin, os.Stderr); err != nil {
 		return nil, err
 	}
-	if err := buildPlugin(ctx, bin); err != nil {
+	if plugin, err = system.BuildPlugin(ctx, bin, os.Stderr); err != nil {
 		return nil, err
 	}
 	if plane, err = cluster.Start(ctx, cluster.Options{}); err != nil {
@@ -113,19 +112,4 @@ func start(ctx context.Context, dir string) (stop func() error, err error) {
 		return nil, errors.Join(err, plane.Stop())
 	}
 	return func() error { return errors.Join(operator.Stop(), plane.Stop()) }, nil
-}
-
-func buildPlugin(ctx context.Context, bin string) error {
-	root, err := cluster.RepositoryRoot()
-	if err != nil {
-		return err
-	}
-	plugin = filepath.Join(bin, "kubectl-course")
-	build := exec.CommandContext(ctx, "go", "build", "-o", plugin, "./cmd/kubectl-course")
-	build.Dir, build.Stderr = root, os.Stderr
-	build.Env = append(os.Environ(), "GOWORK=off")
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("building the plugin: %w", err)
-	}
-	return nil
 }

@@ -35,6 +35,8 @@ import (
 const (
 	WebhookServer     = "webhook-server"
 	ControllerManager = "controller-manager"
+	// Plugin is `kubectl course`.
+	Plugin = "kubectl-course"
 )
 
 // Build builds both programs from this checkout into a folder, with build tags if there are any. What the compiler says
@@ -48,13 +50,38 @@ func Build(ctx context.Context, dir string, output io.Writer, tags ...string) er
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making the folder of the programs: %w", err)
 	}
-	for _, name := range []string{WebhookServer, ControllerManager} {
-		build := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","),
+	return build(ctx, root, dir, output, tags, WebhookServer, ControllerManager)
+}
+
+// BuildPlugin builds `kubectl course` into a folder, which has to be in the PATH of kubectl, and returns the program.
+func BuildPlugin(ctx context.Context, dir string, output io.Writer) (string, error) {
+	root, err := cluster.RepositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	if err := build(ctx, root, dir, output, nil, Plugin); err != nil {
+		return "", err
+	}
+	// With this beside it, kubectl completes its commands in a shell.
+	const complete = "kubectl_complete-course"
+	script, err := os.ReadFile(filepath.Join(root, "cmd", Plugin, complete))
+	if err != nil {
+		return "", fmt.Errorf("reading the completion of the plugin: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, complete), script, 0o755); err != nil {
+		return "", fmt.Errorf("writing the completion of the plugin: %w", err)
+	}
+	return filepath.Join(dir, Plugin), nil
+}
+
+func build(ctx context.Context, root, dir string, output io.Writer, tags []string, names ...string) error {
+	for _, name := range names {
+		compile := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","),
 			"-o", filepath.Join(dir, name), "./cmd/"+name)
-		build.Dir = root
-		build.Env = append(os.Environ(), "GOWORK=off")
-		build.Stdout, build.Stderr = output, output
-		if err := build.Run(); err != nil {
+		compile.Dir = root
+		compile.Env = append(os.Environ(), "GOWORK=off")
+		compile.Stdout, compile.Stderr = output, output
+		if err := compile.Run(); err != nil {
 			return fmt.Errorf("building %s: %w", name, err)
 		}
 	}
