@@ -65,7 +65,7 @@ func run(ctx context.Context, demo bool) int {
 // operate starts everything, does what was asked for, and stops everything.
 func operate(ctx context.Context, demo bool) (err error) {
 	began := time.Now()
-	s, err := start(ctx)
+	s, err := start(ctx, demo)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,12 @@ import (
 // sampleName is the name of the sample institution and of its namespace, see config/samples/institution.yaml.
 const sampleName = "institution-12345"
 
+// How long a program that ended waits before it is started again: twice as long each time.
+const (
+	restartWait    = time.Second
+	maxRestartWait = 30 * time.Second
+)
+
 // session is everything that was started.
 type session struct {
 	// dir is .run in the checkout; kubeconfig and urlFile are what scripts read from it, and kubectl is one of the right
@@ -47,11 +53,15 @@ type session struct {
 	client  client.WithWatch
 	// url is where the sample institution's deliveries go. It holds the token.
 	url string
+
+	// demo reports that nothing may end by itself; otherwise a program that does is started again.
+	demo     bool
+	restarts map[string]int
 }
 
 // start brings everything up, to the point where the first delivery can be posted. What it started it stops when it
 // fails.
-func start(ctx context.Context) (s *session, err error) {
+func start(ctx context.Context, demo bool) (s *session, err error) {
 	root, err := cluster.RepositoryRoot()
 	if err != nil {
 		return nil, err
@@ -61,6 +71,7 @@ func start(ctx context.Context) (s *session, err error) {
 		return nil, fmt.Errorf("making the folder of logs and credentials: %w", err)
 	}
 	s = &session{
+		demo: demo, restarts: map[string]int{},
 		dir: dir, kubeconfig: filepath.Join(dir, "kubeconfig"), urlFile: filepath.Join(dir, "webhook-url"),
 		kubectl: filepath.Join(dir, "bin", "kubectl"),
 	}
@@ -126,10 +137,10 @@ func kubectlScript(dir, kubectl string) string {
 }
 
 func (s *session) startSystem(ctx context.Context) (err error) {
-	for _, name := range []string{system.WebhookServer, system.ControllerManager} {
-		old := filepath.Join(s.dir, name+".log")
-		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("removing the log of an earlier run: %w", err)
+	// The control plane is a new one: what an earlier run left waiting on disk does not belong to it.
+	for _, name := range []string{system.WebhookServer + ".log", system.ControllerManager + ".log", "inbox-0"} {
+		if err := os.RemoveAll(filepath.Join(s.dir, name)); err != nil {
+			return fmt.Errorf("removing what an earlier run left: %w", err)
 		}
 	}
 	s.system, err = system.Start(ctx, s.cluster, system.Options{Dir: s.dir, Bin: filepath.Join(s.dir, "bin")})
@@ -184,7 +195,7 @@ func (s *session) stop() error {
 	return errors.Join(failures...)
 }
 
-// watch reports the first program that ends by itself.
+// watch looks after what ends by itself.
 func (s *session) watch(ctx context.Context, fail context.CancelCauseFunc) {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
@@ -193,9 +204,9 @@ func (s *session) watch(ctx context.Context, fail context.CancelCauseFunc) {
 		case <-ctx.Done():
 			return
 		case err := <-s.system.WebhookServer.Ended():
-			fail(err)
+			s.ended(ctx, s.system.WebhookServer, err, fail)
 		case err := <-s.system.ControllerManager.Ended():
-			fail(err)
+			s.ended(ctx, s.system.ControllerManager, err, fail)
 		case <-tick.C:
 			for _, part := range []cluster.Part{cluster.Etcd, cluster.APIServer, cluster.ControllerManager} {
 				if pid, err := s.cluster.PID(ctx, part); err == nil && pid == 0 {
@@ -204,6 +215,26 @@ func (s *session) watch(ctx context.Context, fail context.CancelCauseFunc) {
 				}
 			}
 		}
+	}
+}
+
+// ended starts a program again after a while, as a cluster does, so that one can kill it and see what comes of it. A
+// program that cannot be started, or that ends in a demonstration, ends everything.
+func (s *session) ended(ctx context.Context, program *system.Program, err error, fail context.CancelCauseFunc) {
+	if s.demo {
+		fail(err)
+		return
+	}
+	wait := min(restartWait<<min(s.restarts[program.Name], 5), maxRestartWait)
+	s.restarts[program.Name]++
+	say("%s ended; it is started again in %s (its log: %s)", program.Name, wait, program.Log)
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(wait):
+	}
+	if err := program.Launch(); err != nil {
+		fail(err)
 	}
 }
 
