@@ -30,6 +30,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/importing"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/person"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/report"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/send"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/status"
@@ -74,6 +75,8 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		{Message: "Make exceptions:", Commands: []*cobra.Command{}},
 		{Message: "Operate:", Commands: []*cobra.Command{
 			importing.NewCommand(f),
+			person.NewExportCommand(f),
+			person.NewEraseCommand(f),
 			send.NewCommand(f),
 			version.NewCommand(f),
 		}},

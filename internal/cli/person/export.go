@@ -1,0 +1,116 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package person
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/kubectl/pkg/util/templates"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+)
+
+type exportOptions struct {
+	*cmdutil.Factory
+	scope cmdutil.Scope
+	user  string
+}
+
+// NewExportCommand returns `kubectl course export`.
+func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &exportOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "export --user ID",
+		Short: "Show all that is stored about one person, for that person",
+		Long: templates.LongDesc(`
+			Print all that is stored about one person in the cluster, as JSON, for the person who asks (LGPD, article 18):
+			completions, Grants, Seats, places in lines, and the names of granted namespaces. What is in these
+			namespaces is the person's own, and is not read. The answer names the places that were looked at, and those
+			that cannot be looked at from here.
+
+			This command shows personal data without being asked to, since that is its purpose. Take care where its
+			output goes.`),
+		Example: templates.Examples(`
+			# What one institution has stored about a user
+			kubectl course export -n institution-12345 --user 987654321
+
+			# The same in all institutions, into a file that nobody else can read
+			(umask 077; kubectl course export -A --user 987654321 > user.json)`),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	cmd.Flags().StringVar(&o.user, "user", "", "The platform's `id` of the person.")
+	o.scope.AddFlags(cmd)
+	return cmd
+}
+
+// answer is what the person gets.
+type answer struct {
+	User        v1alpha1.PlatformID `json:"user"`
+	Time        time.Time           `json:"time"`
+	Stored      *stored             `json:"stored"`
+	LookedAt    []string            `json:"lookedAt"`
+	NotLookedAt []place             `json:"notLookedAt"`
+}
+
+func (o *exportOptions) run(ctx context.Context) error {
+	user, err := userOf(o.user)
+	if err != nil {
+		return err
+	}
+	c, err := o.Client()
+	if err != nil {
+		return err
+	}
+	namespace, err := o.scope.In(o.Factory)
+	if err != nil {
+		return err
+	}
+	found, err := gather(ctx, c, namespace, user, 0)
+	if err != nil {
+		return cmdutil.Explain(err, cmdutil.RoleViewer)
+	}
+	where := "namespace " + namespace
+	if o.scope.All {
+		where = "all namespaces"
+	}
+	encoder := json.NewEncoder(o.Out)
+	encoder.SetIndent("", "    ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(answer{
+		User: user, Time: o.Now().UTC().Truncate(time.Second), Stored: found, NotLookedAt: elsewhere,
+		LookedAt: []string{"CourseCompletions, Grants, Seats and the queues of SeatPools in " + where},
+	}); err != nil {
+		return err
+	}
+	if found.empty() {
+		fmt.Fprintf(o.ErrOut, "Nothing is stored about user %d in %s.\n", user, where)
+	}
+	return nil
+}
+
+func userOf(text string) (v1alpha1.PlatformID, error) {
+	if text == "" {
+		return 0, cmdutil.Usagef("no person: give the platform's id with --user")
+	}
+	return cmdutil.PlatformID(text, "user id")
+}
