@@ -29,6 +29,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/doctor"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/importing"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/person"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/report"
@@ -74,6 +75,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		{Message: "Set up:", Commands: []*cobra.Command{}},
 		{Message: "Make exceptions:", Commands: []*cobra.Command{}},
 		{Message: "Operate:", Commands: []*cobra.Command{
+			doctor.NewCommand(f),
 			importing.NewCommand(f),
 			person.NewExportCommand(f),
 			person.NewEraseCommand(f),

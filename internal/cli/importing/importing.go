@@ -81,10 +81,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			# Deliver them
 			kubectl course import -f export.csv --url-file webhook-url
 
-			# An export with names of its own, in which all enrollments are active and do not expire
-			kubectl course import -f export.csv --url-file webhook-url --yes \
-			  --map student=user.id --map finished=event.send_at \
-			  --set enrollment.actived=1 --set enrollment.status=1 --set enrollment.date_expire=`),
+			# An export with other names, of enrollments that all are active
+			kubectl course import -f graduates.csv --url-file webhook-url --map student=user.id --set enrollment.status=1`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}

@@ -53,8 +53,8 @@ func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
 			# What one institution has stored about a user
 			kubectl course export -n institution-12345 --user 987654321
 
-			# The same in all institutions, into a file that nobody else can read
-			(umask 077; kubectl course export -A --user 987654321 > user.json)`),
+			# The same in all institutions
+			kubectl course export -A --user 987654321`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}

@@ -1,0 +1,159 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package doctor is `kubectl course doctor`, which looks whether an installation is sound.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/kubectl/pkg/util/templates"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+)
+
+// level is how bad a finding is.
+type level string
+
+const (
+	levelOK      level = "OK"
+	levelWarning level = "Warning"
+	levelProblem level = "Problem"
+)
+
+// finding is what came of one look.
+type finding struct {
+	Level level `json:"level"`
+	// Check is what was looked at.
+	Check   string `json:"check"`
+	Message string `json:"message"`
+	// Help says what to do.
+	Help string `json:"help,omitempty"`
+}
+
+type options struct {
+	*cmdutil.Factory
+	output    cmdutil.Output
+	webhook   cmdutil.Webhook
+	namespace string
+	timeout   time.Duration
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look whether the installation is sound",
+		Long: templates.LongDesc(`
+			Look whether the installation is sound: the CRDs are those of this plugin; both programs run, their volumes are
+			bound, and one controller-manager leads; both ServiceAccounts have their rights; the admission policies are in
+			place; every Institution is Ready; the clocks agree; and with --url the webhook answers from here.
+
+			Each finding is OK, a warning or a problem, and says what to do. What you may not look at is a warning: whoever
+			runs the cluster sees all of it. The exit code is 1 when there is a problem.`),
+		Example: templates.Examples(`
+			# Everything, as whoever runs the cluster
+			kubectl course doctor
+
+			# And whether the webhook can be reached from here
+			kubectl course doctor --url-file webhook-url`),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	o.webhook.AddFlags(cmd)
+	cmd.Flags().StringVar(&o.namespace, "system-namespace", "completion-system", "Where both programs are installed.")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "How long the webhook may take to answer.")
+	o.output.AddFlags(cmd, "json", "yaml")
+	return cmd
+}
+
+// examination gathers findings.
+type examination struct {
+	*options
+	c        client.Client
+	findings []finding
+}
+
+func (o *options) run(ctx context.Context) error {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	c, err := o.Client()
+	if err != nil {
+		return err
+	}
+	e := &examination{options: o, c: c}
+	for _, look := range []func(context.Context) error{
+		e.crds, e.programs, e.lease, e.rights, e.admission, e.institutions, e.clock, e.urls,
+	} {
+		if err := look(ctx); err != nil {
+			return err
+		}
+	}
+	if done, err := o.output.Document(o.Out, e.findings); done && err != nil {
+		return err
+	} else if !done {
+		e.print()
+	}
+	problems := 0
+	for _, found := range e.findings {
+		if found.Level == levelProblem {
+			problems++
+		}
+	}
+	if problems > 0 {
+		return fmt.Errorf("%d of %d findings are problems", problems, len(e.findings))
+	}
+	return nil
+}
+
+func (e *examination) print() {
+	for _, found := range e.findings {
+		fmt.Fprintf(e.Out, "%-8s %s: %s\n", found.Level, found.Check, found.Message)
+		if found.Help != "" {
+			fmt.Fprintf(e.Out, "         %s\n", strings.ReplaceAll(found.Help, "\n", "\n         "))
+		}
+	}
+}
+
+func (e *examination) ok(check, format string, args ...any) {
+	e.findings = append(e.findings, finding{Level: levelOK, Check: check, Message: fmt.Sprintf(format, args...)})
+}
+
+func (e *examination) warning(check, help, format string, args ...any) {
+	e.findings = append(e.findings, finding{levelWarning, check, fmt.Sprintf(format, args...), help})
+}
+
+func (e *examination) problem(check, help, format string, args ...any) {
+	e.findings = append(e.findings, finding{levelProblem, check, fmt.Sprintf(format, args...), help})
+}
+
+// unseen makes a warning of what may not be looked at, and returns every other error: an API server that does not answer
+// says nothing about the installation.
+func (e *examination) unseen(check string, err error) error {
+	if apierrors.IsForbidden(err) {
+		e.warning(check, "let somebody look who runs the cluster", "may not be looked at: %v", err)
+		return nil
+	}
+	return fmt.Errorf("%s: %w", check, err)
+}

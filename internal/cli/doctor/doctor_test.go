@@ -1,0 +1,125 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package doctor
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/lxp-dev/course-completion-operator/config"
+	"github.com/lxp-dev/course-completion-operator/internal/sender"
+)
+
+func TestClocks(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		told time.Duration
+		want level
+		text string
+	}{
+		{0, levelOK, "agree"}, {4 * time.Second, levelOK, "agree"}, {-5 * time.Second, levelOK, "agree"},
+		{8 * time.Second, levelWarning, "7s ahead"}, {-8 * time.Second, levelWarning, "7s behind"},
+		{2 * time.Minute, levelProblem, "1m59s ahead"}, {-2 * time.Minute, levelProblem, "1m59s behind"},
+	} {
+		e := &examination{}
+		// What is told is cut off to the second, and the question took one.
+		e.compareClocks(noon.Add(tc.told), noon, noon.Add(time.Second))
+		NewWithT(t).Expect(e.findings).To(ConsistOf(And(
+			HaveField("Level", tc.want), HaveField("Message", ContainSubstring(tc.text)))))
+	}
+}
+
+func TestURLs(t *testing.T) {
+	for text, tc := range map[string]struct {
+		answer sender.Answer
+		want   level
+	}{
+		"its token is good":  {sender.Answer{Status: 200, Outcome: "checked"}, levelOK},
+		"something else":     {sender.Answer{Status: 200}, levelProblem},
+		"401: no such token": {sender.Answer{Status: 401, Outcome: "refused", Body: []byte(`{"detail": "no such token"}`)}, levelProblem},
+		"403":                {sender.Answer{Status: 403, Outcome: "refused"}, levelProblem},
+		"503":                {sender.Answer{Status: 503, Outcome: "unavailable"}, levelProblem},
+	} {
+		e := &examination{}
+		e.judgeURL("url", tc.answer)
+		NewWithT(t).Expect(e.findings).To(ConsistOf(And(
+			HaveField("Level", tc.want), HaveField("Message", ContainSubstring(text)))))
+	}
+}
+
+func TestSingleRights(t *testing.T) {
+	g := NewWithT(t)
+	var all []string
+	for _, right := range rightsIn([]rbacv1.PolicyRule{
+		{APIGroups: []string{"g"}, Resources: []string{"a", "b/status"}, Verbs: []string{"get", "patch"}},
+		{APIGroups: []string{""}, Resources: []string{"c"}, Verbs: []string{"bind"}, ResourceNames: []string{"x", "y"}},
+	}, "") {
+		all = append(all, fmt.Sprint(right.Verb, " ", resourceOf(right), " ", right.Name))
+	}
+	g.Expect(all).To(Equal([]string{
+		"get a.g ", "patch a.g ", "get b/status.g ", "patch b/status.g ", "bind c x", "bind c y",
+	}))
+}
+
+// Everything that is looked for by name is in the manifests.
+func TestManifests(t *testing.T) {
+	g := NewWithT(t)
+	for want, files := range map[int]func(func([]byte) error) error{
+		6:  func(each func([]byte) error) error { return documents(config.CRDs, each) },
+		12: func(each func([]byte) error) error { return documents(config.Admission, each) },
+	} {
+		n := 0
+		g.Expect(files(func([]byte) error {
+			n++
+			return nil
+		})).To(Succeed())
+		g.Expect(n).To(Equal(want))
+	}
+}
+
+func TestOverlaysMayChangeVariables(t *testing.T) {
+	g := NewWithT(t)
+	policy := &admissionv1.ValidatingAdmissionPolicy{}
+	policy.Spec.Variables = []admissionv1.Variable{{Name: "levels", Expression: "['restricted']"}}
+	policy.Spec.Validations = []admissionv1.Validation{{Expression: "true"}}
+	other := policy.DeepCopy()
+	other.Spec.Variables[0].Expression = "['baseline']"
+	g.Expect(sameRules(policy, other)).To(BeTrue())
+	other.Spec.Validations[0].Expression = "false"
+	g.Expect(sameRules(policy, other)).To(BeFalse())
+}
+
+func TestWhyAPodIsNotReady(t *testing.T) {
+	g := NewWithT(t)
+	pod := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "no nodes"},
+	}}}
+	g.Expect(notReady(pod)).To(Equal("Unschedulable no nodes"))
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
+		Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "not found"},
+	}}}
+	g.Expect(notReady(pod)).To(Equal("ImagePullBackOff not found"))
+	pod.Status.Conditions = append(pod.Status.Conditions,
+		corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue})
+	g.Expect(notReady(pod)).To(BeEmpty())
+}

@@ -1,0 +1,182 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/sender"
+)
+
+// How far clocks may differ. Deliveries are dated by the platform, so that minutes matter to nobody but the ends.
+const (
+	clockWarning = 5 * time.Second
+	clockProblem = time.Minute
+)
+
+// institutions looks whether each of them is Ready.
+func (e *examination) institutions(ctx context.Context) error {
+	all, err := cmdutil.Institutions(ctx, e.c, "")
+	if apierrors.IsForbidden(err) {
+		if err := e.unseen("Institutions of all namespaces", err); err != nil {
+			return err
+		}
+		namespace, found := e.Factory.Namespace()
+		if found != nil {
+			return found
+		}
+		all, err = cmdutil.Institutions(ctx, e.c, namespace)
+	}
+	if meta.IsNoMatchError(err) {
+		// The CRDs say so.
+		return nil
+	}
+	if err != nil {
+		return e.unseen("Institutions", err)
+	}
+	if len(all) == 0 {
+		e.warning("Institutions", "make one: config/samples/institution.yaml has what it needs", "there are none")
+	}
+	for i := range all {
+		check := fmt.Sprintf("Institution %s/%s", all[i].Namespace, all[i].Name)
+		help := fmt.Sprintf("kubectl describe institution %s -n %s; docs/user-guide.md says what to do about each reason",
+			all[i].Name, all[i].Namespace)
+		switch ready := readyOf(all[i].Status.Conditions); {
+		case ready == nil:
+			e.problem(check, "does the controller-manager run?", "has not been looked at")
+		case ready.Status == metav1.ConditionTrue:
+			e.ok(check, "is Ready")
+		default:
+			e.problem(check, help, "%s: %s", ready.Reason, ready.Message)
+		}
+	}
+	return nil
+}
+
+// clock compares the clock of the API server with the one here.
+func (e *examination) clock(ctx context.Context) error {
+	const check = "clocks"
+	config, err := e.Flags.ToRESTConfig()
+	if err != nil {
+		return err
+	}
+	connection, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return err
+	}
+	server, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.JoinPath("version").String(), http.NoBody)
+	if err != nil {
+		return err
+	}
+	before := e.Now()
+	response, err := connection.Do(request)
+	if err != nil {
+		return fmt.Errorf("%s: %w", check, err)
+	}
+	defer response.Body.Close()
+	at, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		e.warning(check, "", "the API server does not say what time it is")
+		return nil
+	}
+	e.compareClocks(at, before, e.Now())
+	return nil
+}
+
+// compareClocks judges a time that was told between two moments, to the second.
+func (e *examination) compareClocks(told, before, after time.Time) {
+	const check = "clocks"
+	const help = "have both machines take their time by NTP; ends of access and the age of Leases go by it"
+	off := time.Duration(0)
+	if ahead := told.Sub(after); ahead > 0 {
+		off = ahead
+	} else if behind := before.Sub(told.Add(time.Second)); behind > 0 {
+		off = -behind
+	}
+	text := fmt.Sprintf("that of the API server is %s ahead of the one here", off.Round(time.Second))
+	if off < 0 {
+		text = fmt.Sprintf("that of the API server is %s behind the one here", -off.Round(time.Second))
+	}
+	switch {
+	case off.Abs() > clockProblem:
+		e.problem(check, help, "%s", text)
+	case off.Abs() > clockWarning:
+		e.warning(check, help, "%s", text)
+	default:
+		e.ok(check, "the API server and this machine agree")
+	}
+}
+
+// urls asks the webhook from here, as the platform would reach it.
+func (e *examination) urls(ctx context.Context) error {
+	if !e.webhook.Given() {
+		return nil
+	}
+	institutions, err := e.webhook.Read(e.In)
+	if err != nil {
+		return err
+	}
+	asking := sender.NewClient(1, e.timeout, nil)
+	defer asking.Close()
+	for _, institution := range institutions {
+		for n, url := range institution.URLs {
+			check := fmt.Sprintf("webhook URL %d of institution %d", n+1, institution.ID)
+			answer, err := asking.Check(ctx, url)
+			if err != nil {
+				e.problem(check, "is the name known, does the Ingress or the Gateway route it, is the certificate good?",
+					"cannot be reached from here: %v", err)
+				continue
+			}
+			e.judgeURL(check, answer)
+		}
+	}
+	return nil
+}
+
+// judgeURL says what an answer to GET means.
+func (e *examination) judgeURL(check string, answer sender.Answer) {
+	document := answer.Document()
+	switch {
+	case answer.Status == http.StatusOK && answer.Outcome == "checked":
+		e.ok(check, "answers from here, and its token is good")
+	case answer.Outcome == "":
+		e.problem(check, "a proxy in front answers instead: check its routes",
+			"something else than the webhook server answers: %d", answer.Status)
+	case answer.Status == http.StatusUnauthorized:
+		e.problem(check, "is the Institution Ready, and is this the token of its Secret?", "401: %s", document.Detail)
+	case answer.Status == http.StatusForbidden:
+		e.problem(check, "spec.authentication.allowedCIDRs does not have the address that arrives: from the platform this "+
+			"may be right; if not, does --trusted-proxies name what stands in front?", "403: %s", document.Detail)
+	default:
+		e.problem(check, "look at the alerts and the logs of the webhook server", "%d: %s", answer.Status,
+			strings.TrimSpace(document.Detail))
+	}
+}

@@ -1,0 +1,101 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// finding is one of `kubectl course doctor`.
+type finding struct{ Level, Check, Message, Help string }
+
+// findings runs the doctor, and returns what it finds by what it looked at.
+func (p *person) findings(args ...string) (map[string]finding, result) {
+	p.t.Helper()
+	got := p.course(append([]string{"doctor", "-o", "json"}, args...)...)
+	var all []finding
+	if err := json.Unmarshal([]byte(got.out), &all); err != nil {
+		p.t.Fatalf("%v: %s", err, got)
+	}
+	byCheck := make(map[string]finding)
+	for _, one := range all {
+		byCheck[one.Check] = one
+	}
+	return byCheck, got
+}
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	school, broken := openSchool(t), openSchool(t)
+	var institution v1alpha1.Institution
+	key := client.ObjectKey{Namespace: broken.Namespace, Name: "institution"}
+	g.Expect(admin.Get(t.Context(), key, &institution)).To(Succeed())
+	institution.Spec.Authentication.TokenSecretRefs[0].Name = "another"
+	g.Expect(admin.Update(t.Context(), &institution)).To(Succeed())
+	g.Eventually(func(g Gomega) {
+		found, got := administrator(t).findings("--url", school.URLs[0], "--url", broken.URLs[0]+"x")
+		g.Expect(got.code).To(Equal(1))
+		g.Expect(found[fmt.Sprintf("Institution %s/institution", broken.Namespace)]).To(And(
+			HaveField("Level", "Problem"), HaveField("Message", HavePrefix("TokenNotFound"))))
+	}, soon, often).Should(Succeed())
+
+	found, got := administrator(t).findings("--url", school.URLs[0], "--url", broken.URLs[0]+"x")
+	g.Expect(got.err).To(MatchRegexp(`^error: \d+ of \d+ findings are problems\n$`))
+	for _, check := range []string{
+		"CRD coursecompletions.completions.lxp.dev", "CRD institutions.completions.lxp.dev",
+		"CRD grants.completions.lxp.dev", "CRD completionpolicies.completions.lxp.dev",
+		"CRD seatpools.completions.lxp.dev", "CRD seats.completions.lxp.dev",
+		"leader of completion-controller-manager", "clocks",
+		"rights of ServiceAccount completion-controller-manager by completion-controller-manager",
+		"rights of ServiceAccount completion-controller-manager by completion-leader-election",
+		"rights of ServiceAccount completion-webhook-server by completion-webhook-server",
+		"admission policy completion-owner-label", "admission policy completion-planned-grants",
+		"admission policy completion-provisioned-objects", "admission policy completion-recorded-completions",
+		"admission policy completion-granted-namespaces", "admission policy completion-institution-secrets",
+		fmt.Sprintf("Institution %s/institution", school.Namespace),
+		fmt.Sprintf("webhook URL 1 of institution %d", school.ID),
+	} {
+		g.Expect(found[check]).To(HaveField("Level", "OK"), "%s: %v", check, found[check])
+	}
+	// There are no nodes here, and so no pods.
+	for _, check := range []string{
+		"completion-controller-manager", "completion-webhook-server", "volume inbox-completion-webhook-server-0",
+	} {
+		g.Expect(found[check]).To(And(HaveField("Level", "Problem"), HaveField("Help", Not(BeEmpty()))), check)
+	}
+	g.Expect(found[fmt.Sprintf("webhook URL 1 of institution %d", broken.ID)]).To(And(
+		HaveField("Level", "Problem"), HaveField("Message", HavePrefix("401"))))
+	g.Expect(got.out + got.err).NotTo(ContainSubstring(school.URLs[0]))
+	g.Expect(administrator(t).course("doctor").out).To(MatchRegexp(
+		`(?m)^Problem  completion-webhook-server: 0 of 2 pods are Ready\n         kubectl describe pods -n completion-system`))
+
+	// Who sees an institution alone is told what to ask for.
+	found, got = school.with("completion-viewer").findings()
+	g.Expect(got.code).To(Equal(0), got.String())
+	g.Expect(found["Institutions of all namespaces"]).To(And(
+		HaveField("Level", "Warning"), HaveField("Message", ContainSubstring("forbidden"))))
+	g.Expect(found[fmt.Sprintf("Institution %s/institution", school.Namespace)]).To(HaveField("Level", "OK"))
+	g.Expect(found["clocks"]).To(HaveField("Level", "OK"))
+}
