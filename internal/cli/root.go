@@ -29,6 +29,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/deliveries"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/doctor"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/importing"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/person"
@@ -71,6 +72,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		{Message: "See what there is:", Commands: []*cobra.Command{
 			overview,
 			report.NewCommand(f),
+			deliveries.NewCommand(f),
 		}},
 		{Message: "Set up:", Commands: []*cobra.Command{}},
 		{Message: "Make exceptions:", Commands: []*cobra.Command{}},

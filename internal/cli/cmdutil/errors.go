@@ -29,6 +29,7 @@ const (
 	RoleViewer           = "completion-viewer"
 	RolePolicyAuthor     = "completion-policy-author"
 	RoleInstitutionAdmin = "completion-institution-admin"
+	RoleOperations       = "completion-operations"
 )
 
 // ExitError ends the program with an exit code other than 1.

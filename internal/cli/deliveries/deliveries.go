@@ -1,0 +1,231 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package deliveries is `kubectl course deliveries`.
+package deliveries
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/kubectl/pkg/util/templates"
+
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+)
+
+type options struct {
+	*cmdutil.Factory
+	filter filter
+	output cmdutil.Output
+	since  string
+	until  string
+	limit  int
+	follow bool
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "deliveries",
+		Short: "Search the audit records: did it arrive, and what was it answered?",
+		Long: templates.LongDesc(`
+			Search the audit records in the logs of all replicas of the webhook server: who called when, what it was about
+			and what it was answered. Records hold ids and no personal data.
+
+			Logs reach back as far as the cluster keeps them. A replica that writes its audit log to a file has no records in
+			its log, which is said.
+
+			Needs the ClusterRole completion-operations in the namespace completion-system.`),
+		Example: templates.Examples(`
+			# What became of the deliveries of a user in the last day
+			kubectl course deliveries --user 987654321 --since 24h
+
+			# What was not stored, as it comes
+			kubectl course deliveries --outcome refused,unavailable,failed --follow
+
+			# One delivery, as the sender names it, with everything that was recorded
+			kubectl course deliveries --delivery 01a218b8-8dae-7f29-a7e0-413db6c824f1 -o json`),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmdutil.Explain(o.run(cmd.Context()), cmdutil.RoleOperations)
+		},
+	}
+	flags := cmd.Flags()
+	flags.Int64Var(&o.filter.institution, "institution", 0, "The platform's number of the institution.")
+	flags.Int64Var(&o.filter.course, "course", 0, "The platform's number of the course.")
+	flags.Int64Var(&o.filter.enrollment, "enrollment", 0, "The platform's number of the enrollment.")
+	flags.Int64Var(&o.filter.user, "user", 0, "The platform's number of the user.")
+	flags.StringVar(&o.filter.delivery, "delivery", "", "The delivery id that the sender was answered.")
+	flags.StringVar(&o.filter.completion, "completion", "", "The name of the CourseCompletion.")
+	flags.StringSliceVar(&o.filter.outcomes, "outcome", nil, "Outcomes, such as created, duplicate or refused.")
+	flags.StringSliceVar(&o.filter.reasons, "reason", nil, "Reasons, such as unauthorized or api-away.")
+	flags.BoolVar(&o.filter.checks, "checks", false, "Also show calls that only checked the webhook URL (GET).")
+	flags.StringVar(&o.since, "since", "", "Only newer ones than a duration such as 2h, or a moment such as "+
+		"2026-10-01T12:00:00Z.")
+	flags.StringVar(&o.until, "until", "", "Only older ones, likewise.")
+	flags.IntVar(&o.limit, "limit", 500, "At most so many, the newest.")
+	flags.BoolVarP(&o.follow, "follow", "f", false, "Show what comes, until interrupted.")
+	o.output.AddFlags(cmd, "table", "json")
+	return cmd
+}
+
+func (o *options) run(ctx context.Context) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	config, err := o.Flags.ToRESTConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	c, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("connect to the cluster: %w", err)
+	}
+	pods, err := replicas(ctx, c)
+	if err != nil {
+		return err
+	}
+	pods = o.readable(pods)
+	if o.follow {
+		return o.followAll(ctx, c, pods)
+	}
+	found := newest{most: o.limit}
+	failed := read(ctx, c, sources(pods, false), o.filter.since, false, func(r *record) error {
+		if o.filter.wants(r) {
+			found.add(r)
+		}
+		return nil
+	})
+	found.trim()
+	if err := o.print(&found); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (o *options) validate() error {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	if o.limit < 1 {
+		return cmdutil.Usagef("--limit is %d: use 1 or more", o.limit)
+	}
+	// The answer to a delivery names the completion as namespace/name.
+	o.filter.completion = o.filter.completion[strings.LastIndex(o.filter.completion, "/")+1:]
+	var err error
+	if o.filter.since, err = moment(o.since, "--since", o.Now()); err != nil {
+		return err
+	}
+	o.filter.until, err = moment(o.until, "--until", o.Now())
+	return err
+}
+
+// moment reads how long ago something was, or when.
+func moment(text, flag string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, cmdutil.Usagef("%s is %q: write a duration such as 2h, or a moment such as 2026-10-01T12:00:00Z",
+			flag, text)
+	}
+	return at, nil
+}
+
+// readable leaves out the pods whose audit log is elsewhere, or that have not started yet, and says so.
+func (o *options) readable(pods []corev1.Pod) []corev1.Pod {
+	return slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
+		if file := elsewhere(&pod); file != "" && file != "-" {
+			fmt.Fprintf(o.ErrOut, "pod %s writes its audit log to the file %s: its records are not here\n", pod.Name, file)
+			return true
+		}
+		if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodPending {
+			fmt.Fprintf(o.ErrOut, "pod %s has not started: it has no records\n", pod.Name)
+			return true
+		}
+		return false
+	})
+}
+
+func (o *options) print(found *newest) error {
+	if found.left > 0 {
+		fmt.Fprintf(o.ErrOut, "%d older ones are left out: use --since, --until or --limit\n", found.left)
+	}
+	if o.output.Format == "json" {
+		for _, r := range found.kept {
+			fmt.Fprintf(o.Out, "%s\n", bytes.TrimSpace(r.line))
+		}
+		return nil
+	}
+	if len(found.kept) == 0 {
+		fmt.Fprintln(o.ErrOut, "No such delivery is in the logs.")
+		return nil
+	}
+	rows := make([][]string, 0, len(found.kept))
+	for _, r := range found.kept {
+		rows = append(rows, r.cells(time.Local))
+	}
+	head := headers
+	if o.output.NoHeaders {
+		head = nil
+	}
+	return cmdutil.Table(o.Out, head, rows)
+}
+
+// followAll shows records as they come.
+func (o *options) followAll(ctx context.Context, c kubernetes.Interface, pods []corev1.Pod) error {
+	if o.filter.since.IsZero() {
+		o.filter.since = o.Now()
+	}
+	widths := []int{29, 11, 20, 6, 11, 10, 10, 12, 0}
+	show := func(cells []string) {
+		var line strings.Builder
+		for i, cell := range cells {
+			fmt.Fprintf(&line, "%-*s ", widths[i], cell)
+		}
+		fmt.Fprintln(o.Out, strings.TrimRight(line.String(), " "))
+	}
+	if o.output.Format != "json" && !o.output.NoHeaders {
+		show(headers)
+	}
+	err := read(ctx, c, sources(pods, true), o.filter.since, true, func(r *record) error {
+		switch {
+		case !o.filter.wants(r):
+		case o.output.Format == "json":
+			fmt.Fprintf(o.Out, "%s\n", bytes.TrimSpace(r.line))
+		default:
+			show(r.cells(time.Local))
+		}
+		return nil
+	})
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	return err
+}
