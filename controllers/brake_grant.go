@@ -51,7 +51,7 @@ var brakeChanged = predicate.Funcs{
 // grantsThatWait returns the Grants beside an institution that wait for its brake.
 func (r *GrantReconciler) grantsThatWait(ctx context.Context, object client.Object) []reconcile.Request {
 	now := r.Clock.Now()
-	return r.requestsOf(ctx, func(grant *v1alpha1.Grant) bool { return waitsForBrake(grant, now) },
+	return r.requestsOf(ctx, func(grant *v1alpha1.Grant) bool { return plan.WaitsForBrake(grant, now) },
 		client.InNamespace(object.GetNamespace()))
 }
 

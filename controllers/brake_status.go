@@ -19,7 +19,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -85,7 +84,7 @@ func (b *brakes) count(
 		if grant.Spec.Holder.InstitutionID != institution.Spec.ID {
 			continue
 		}
-		waits := waitsForBrake(grant, now)
+		waits := plan.WaitsForBrake(grant, now)
 		for _, kind := range revocationTypes {
 			if refused := (refusal{grant.UID, kind}); l.refused[refused] {
 				waits, there[refused] = true, true
@@ -101,12 +100,6 @@ func (b *brakes) count(
 
 var revocationTypes = []v1alpha1.RevocationType{v1alpha1.RevocationAccessEnd, v1alpha1.RevocationNamespaces,
 	v1alpha1.RevocationAccessChange, v1alpha1.RevocationEndForward}
-
-// waitsForBrake reports whether a Grant waits for the brake, by what it records.
-func waitsForBrake(grant *v1alpha1.Grant, now time.Time) bool {
-	told := func(c metav1.Condition) bool { return c.Reason == v1alpha1.ReasonRevocationPaused }
-	return plan.EndOf(grant, now).Held || plan.ForwardWaits(grant) || slices.ContainsFunc(grant.Status.Conditions, told)
-}
 
 // show puts how the brake stands into the status of the institution.
 func (s *stance) show(institution *v1alpha1.Institution, now time.Time) {

@@ -31,6 +31,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/deliveries"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/doctor"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/exceptions"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/importing"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/person"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/report"
@@ -75,7 +76,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			deliveries.NewCommand(f),
 		}},
 		{Message: "Set up:", Commands: []*cobra.Command{}},
-		{Message: "Make exceptions:", Commands: []*cobra.Command{}},
+		{Message: "Make exceptions:", Commands: exceptions.Commands(f)},
 		{Message: "Operate:", Commands: []*cobra.Command{
 			doctor.NewCommand(f),
 			importing.NewCommand(f),

@@ -85,6 +85,12 @@ func held(grant *v1alpha1.Grant) bool {
 	return !Admitted(grant, EndRevocation(grant))
 }
 
+// WaitsForBrake reports whether a Grant waits for the brake, by what it records.
+func WaitsForBrake(grant *v1alpha1.Grant, now time.Time) bool {
+	told := func(c metav1.Condition) bool { return c.Reason == v1alpha1.ReasonRevocationPaused }
+	return EndOf(grant, now).Held || ForwardWaits(grant) || slices.ContainsFunc(grant.Status.Conditions, told)
+}
+
 // Admitted reports whether the brake has let a revocation through.
 func Admitted(grant *v1alpha1.Grant, r Revocation) bool {
 	for _, admission := range grant.Status.Admissions {

@@ -51,7 +51,7 @@ func causeOf(
 		end(&cause, spec.Event.SentAt.Time, v1alpha1.CauseEnrollmentInactive)
 	}
 	if lifetime.EnrollmentExpiry != v1alpha1.EnrollmentExpiryIgnore && spec.Enrollment.DateExpire != "" {
-		if expiry, ends := endOfDay(spec.Enrollment.DateExpire, zone); ends {
+		if expiry, ends := EndOfDay(spec.Enrollment.DateExpire, zone); ends {
 			end(&cause, expiry, v1alpha1.CauseEnrollmentExpired)
 		}
 	}
@@ -80,12 +80,12 @@ func untilOf(lifetime v1alpha1.Lifetime, zone *time.Location) (time.Time, bool) 
 	if at, err := time.Parse(time.RFC3339, lifetime.Until); err == nil {
 		return at, true
 	}
-	return endOfDay(lifetime.Until, zone)
+	return EndOfDay(lifetime.Until, zone)
 }
 
-// endOfDay returns the first moment after a day, yyyy-MM-dd, in a zone. It reports false for what is no day, and for
+// EndOfDay returns the first moment after a day, yyyy-MM-dd, in a zone. It reports false for what is no day, and for
 // the last day of the calendar, which is how many platforms say that an enrollment never expires.
-func endOfDay(date string, zone *time.Location) (time.Time, bool) {
+func EndOfDay(date string, zone *time.Location) (time.Time, bool) {
 	last, err := time.ParseInLocation(time.DateOnly, date, time.UTC)
 	next := last.AddDate(0, 0, 1)
 	if err != nil || next.After(lastMoment) {

@@ -50,7 +50,7 @@ func TestEndOfDay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, ends := endOfDay(tc.date, zone)
+			got, ends := EndOfDay(tc.date, zone)
 			if ends != (tc.want != "") {
 				t.Fatalf("ends: %v, want %q", ends, tc.want)
 			}

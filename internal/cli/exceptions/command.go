@@ -1,0 +1,214 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package exceptions has the commands by which people make exceptions: `kubectl course approve`, `revoke`, `extend`
+// and `restore` for Grants, and `release` for what the brake of an institution holds back.
+package exceptions
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/kubectl/pkg/util/templates"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+)
+
+// verb is what is done to Grants.
+type verb string
+
+const (
+	approve verb = "approve"
+	revoke  verb = "revoke"
+	extend  verb = "extend"
+	restore verb = "restore"
+)
+
+// past is what is printed behind the name of a Grant.
+func (v verb) past() string { return strings.TrimSuffix(string(v), "e") + "ed" }
+
+// maxReason is the most characters that spec.override.reason has.
+const maxReason = 512
+
+type options struct {
+	*cmdutil.Factory
+	verb    verb
+	change  cmdutil.Change
+	confirm cmdutil.Confirmation
+
+	reason, until, selector, policy, user string
+	awaiting, shorten, personal           bool
+}
+
+// Commands returns approve, revoke, extend, restore and release.
+func Commands(f *cmdutil.Factory) []*cobra.Command {
+	return []*cobra.Command{newApprove(f), newRevoke(f), newExtend(f), newRestore(f), newRelease(f)}
+}
+
+func newApprove(f *cmdutil.Factory) *cobra.Command {
+	return newCommand(f, approve, &cobra.Command{
+		Short: "Let Grants take effect that wait for approval",
+		Long: templates.LongDesc(`
+			Let Grants take effect that wait for approval, because their policy says so (approval: Manual).
+
+			The approval and its reason stand in spec.override of the Grant. What the Grant gives is filled in by its
+			policy once it is approved. "restore" takes an approval back.`),
+		Example: templates.Examples(`
+			# Approve one Grant
+			kubectl course approve grad-lab.12345-987654321 --reason "checked with the faculty"
+
+			# See which Grants of a policy would be approved
+			kubectl course approve --policy grad-lab --awaiting-approval --reason "term 2027/1" --dry-run
+
+			# Approve them, without being asked
+			kubectl course approve --policy grad-lab --awaiting-approval --reason "term 2027/1" --yes`),
+	})
+}
+
+func newRevoke(f *cmdutil.Factory) *cobra.Command {
+	return newCommand(f, revoke, &cobra.Command{
+		Short: "Take Grants away: access at once, data after the grace days",
+		Long: templates.LongDesc(`
+			Take Grants away: access and seats at once, namespaces and objects after the grace days of the policy.
+
+			This never waits for the brake of the institution, since you order it for these very Grants. No later
+			delivery gives back what was revoked. "restore" does, with the data where the grace days are not over. A
+			Grant that waits for approval is refused by this.`),
+		Example: templates.Examples(`
+			# Revoke one Grant
+			kubectl course revoke grad-lab.12345-987654321 --reason "left the school"
+
+			# See what a user would lose
+			kubectl course revoke --user 987654321 --reason "left the school" --dry-run
+
+			# Revoke all Grants of a user, without being asked
+			kubectl course revoke --user 987654321 --reason "left the school" --yes`),
+	})
+}
+
+func newExtend(f *cmdutil.Factory) *cobra.Command {
+	return newCommand(f, extend, &cobra.Command{
+		Short: "Let the access of Grants end at another time",
+		Long: templates.LongDesc(`
+			Let the access of Grants end at another time than their completions and their policy say.
+
+			A day lasts until its end in the institution's time zone. What has ended begins again, with the data where
+			the grace days are not over. What waits for approval is approved by this as well. An end that would come
+			sooner takes --shorten. "restore" takes an extension back.`),
+		Example: templates.Examples(`
+			# Extend one Grant to the end of a day
+			kubectl course extend grad-lab.12345-987654321 --until 2047-06-30 --reason "thesis"
+
+			# To a moment
+			kubectl course extend grad-lab.12345-987654321 --until 2047-06-30T18:00:00-03:00 --reason "thesis"
+
+			# Let it end 30 days from now, which is sooner than it would
+			kubectl course extend grad-lab.12345-987654321 --until 30d --shorten --reason "pilot"`),
+	})
+}
+
+func newRestore(f *cmdutil.Factory) *cobra.Command {
+	return newCommand(f, restore, &cobra.Command{
+		Short: "Take back what was approved, revoked or extended",
+		Long: templates.LongDesc(`
+			Take back what was approved, revoked or extended: remove spec.override of Grants.
+
+			It says for each what becomes of it. What was revoked comes back, unless its completions have ended
+			meanwhile; what was extended ends when its completions say, perhaps at once; what was approved awaits
+			approval again. The override goes with its reason; --reason says why in the output.`),
+		Example: templates.Examples(`
+			# See what a Grant would be without its override
+			kubectl course restore grad-lab.12345-987654321 --dry-run
+
+			# Give back what was revoked
+			kubectl course restore grad-lab.12345-987654321`),
+	})
+}
+
+func newCommand(f *cmdutil.Factory, v verb, cmd *cobra.Command) *cobra.Command {
+	o := &options{Factory: f, verb: v}
+	cmd.Use = string(v) + " (GRANT... | -l label | --policy NAME | --user ID | --awaiting-approval)"
+	if v == extend {
+		cmd.Use += " --until DATE|DURATION"
+	}
+	if v != restore {
+		cmd.Use += " --reason TEXT"
+	}
+	cmd.DisableFlagsInUseLine = true
+	cmd.ValidArgsFunction = cmdutil.CompleteNames(f, &v1alpha1.GrantList{}, true)
+	cmd.RunE = func(cmd *cobra.Command, names []string) error { return o.run(cmd.Context(), names) }
+	flags := cmd.Flags()
+	if v == restore {
+		flags.StringVar(&o.reason, "reason", "", "Why. It is printed only: nothing keeps it, since the override goes.")
+	} else {
+		flags.StringVar(&o.reason, "reason", "", "Why, for those who come after: spec.override.reason. Required.")
+	}
+	if v == extend {
+		flags.StringVar(&o.until, "until", "", "When access ends: a day (yyyy-MM-dd, to its end in the institution's time "+
+			"zone), a moment (RFC 3339), or how long from now (30d, 12h). Required.")
+		flags.BoolVar(&o.shorten, "shorten", false, "Let the end come sooner than it would.")
+	}
+	flags.StringVarP(&o.selector, "selector", "l", "", "Select Grants by their labels, as kubectl does.")
+	flags.StringVar(&o.policy, "policy", "", "Select the Grants of a policy.")
+	flags.StringVar(&o.user, "user", "", "Select the Grants of a user, by the platform's number.")
+	flags.BoolVar(&o.awaiting, "awaiting-approval", false, "Select the Grants that wait for approval.")
+	flags.BoolVar(&o.personal, "show-personal-data", false,
+		"With -o, print personal data as well: who has access, and the objects that the Grant gives.")
+	_ = cmd.RegisterFlagCompletionFunc("policy", cmdutil.CompleteNames(f, &v1alpha1.CompletionPolicyList{}, true))
+	o.confirm.AddFlags(cmd)
+	o.change.AddFlags(cmd, v.past())
+	return cmd
+}
+
+// order checks the flags and returns what is ordered.
+func (o *options) order(names []string) (order, error) {
+	if err := o.change.Validate(); err != nil {
+		return order{}, err
+	}
+	selects := o.selector != "" || o.policy != "" || o.user != "" || o.awaiting
+	switch {
+	case len(names) == 0 && !selects:
+		return order{}, cmdutil.Usagef("say which Grants: by name, or by -l, --policy, --user or --awaiting-approval")
+	case len(names) > 0 && selects:
+		return order{}, cmdutil.Usagef("give names or a selection (-l, --policy, --user, --awaiting-approval), not both")
+	}
+	if _, err := labels.Parse(o.selector); err != nil {
+		return order{}, cmdutil.Usagef("-l: %w", err)
+	}
+	if o.user != "" {
+		if _, err := cmdutil.PlatformID(o.user, "user"); err != nil {
+			return order{}, err
+		}
+	}
+	ordered := order{verb: o.verb, reason: strings.TrimSpace(o.reason), shorten: o.shorten}
+	switch length := len([]rune(ordered.reason)); {
+	case length == 0 && o.verb != restore:
+		return order{}, cmdutil.Usagef("--reason is missing: say why, for those who come after")
+	case length > maxReason:
+		return order{}, cmdutil.Usagef("--reason has %d characters: at most %d", length, maxReason)
+	}
+	if o.verb != extend {
+		return ordered, nil
+	}
+	if o.until == "" {
+		return order{}, cmdutil.Usagef("--until is missing: say when access is to end, such as 2027-06-30 or 30d")
+	}
+	var err error
+	ordered.until, err = readUntil(o.until, o.Now())
+	return ordered, err
+}

@@ -1,0 +1,189 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package exceptions
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// order is what somebody orders for Grants.
+type order struct {
+	verb   verb
+	reason string
+	until  until
+	// shorten lets an end come sooner than it would.
+	shorten bool
+}
+
+// decision is what an order does to one Grant.
+type decision struct {
+	// effect says what becomes of it, for people.
+	effect string
+	// done means that it is so already.
+	done bool
+	// override is what the Grant is to have; nil for none.
+	override *v1alpha1.GrantOverride
+}
+
+// errConcernsNot means that an order makes no sense for a Grant. A selector leaves such a Grant out.
+var errConcernsNot = errors.New("")
+
+// concernsNot returns an error that is errConcernsNot.
+func concernsNot(format string, args ...any) error {
+	return fmt.Errorf(format+"%w", append(args, errConcernsNot)...)
+}
+
+// decide works out what an order does to a Grant. The times that it says are those of the institution's zone.
+func (o order) decide(grant *v1alpha1.Grant, zone *time.Location, now time.Time) (decision, error) {
+	if !grant.DeletionTimestamp.IsZero() {
+		return decision{}, concernsNot("is being deleted")
+	}
+	end := plan.EndOf(grant, now)
+	switch o.verb {
+	case approve:
+		return o.approve(grant, end, zone)
+	case revoke:
+		return o.revoke(grant, end, zone, now)
+	case extend:
+		return o.extend(grant, end, zone, now)
+	}
+	return o.restore(grant, zone, now)
+}
+
+func (o order) approve(grant *v1alpha1.Grant, end plan.End, zone *time.Location) (decision, error) {
+	override := grant.Spec.Override
+	switch {
+	case override.Approved != nil:
+		return decision{done: true, effect: "is approved already"}, nil
+	case end.Revoked:
+		return decision{}, concernsNot("was revoked (%s), and awaits no approval: `kubectl course restore` gives it back",
+			override.Reason)
+	case end.Standing > plan.Entitled:
+		return decision{}, concernsNot("ended %s, and awaits no approval: `kubectl course extend` prolongs it",
+			endOf(grant, zone))
+	case override.Until != nil:
+		return decision{}, concernsNot("awaits no approval: it was extended until %s, which approves it",
+			show(override.Until.Time, zone))
+	case end.Standing != plan.Unapproved:
+		return decision{}, concernsNot("awaits no approval: its policy grants by itself")
+	}
+	return decision{
+		effect:   "takes effect: user " + grant.Spec.Holder.UserID.String() + " gets " + beginning(grant) + ", " + ends(grant, zone),
+		override: &v1alpha1.GrantOverride{Approved: new(true), Reason: o.reason},
+	}, nil
+}
+
+func (o order) revoke(grant *v1alpha1.Grant, end plan.End, zone *time.Location, now time.Time) (decision, error) {
+	switch {
+	case end.Revoked:
+		return decision{done: true, effect: "is revoked already"}, nil
+	case end.Standing > plan.Entitled:
+		return decision{}, concernsNot("ended %s: there is nothing to revoke", endOf(grant, zone))
+	}
+	effect := "loses " + holdings(grant) + " at once; " + dataGoes(grant, zone, now)
+	if end.Standing == plan.Unapproved {
+		effect = "is refused: it awaits approval no longer, and user " + grant.Spec.Holder.UserID.String() + " gets nothing"
+	}
+	return decision{effect: effect + replaced(grant, zone),
+		override: &v1alpha1.GrantOverride{Revoked: new(true), Reason: o.reason}}, nil
+}
+
+func (o order) extend(grant *v1alpha1.Grant, end plan.End, zone *time.Location, now time.Time) (decision, error) {
+	to := o.until.in(zone)
+	override := grant.Spec.Override
+	switch {
+	case !to.After(now):
+		return decision{}, concernsNot("cannot be extended to %s, which is past: `kubectl course revoke` takes it away",
+			show(to, zone))
+	case to.After(last):
+		return decision{}, concernsNot("cannot be extended beyond the year 9999")
+	case end.Revoked:
+		return decision{}, concernsNot("was revoked (%s): `kubectl course restore` gives it back, and then it can be extended",
+			override.Reason)
+	case override.Until != nil && override.Until.Time.Equal(to):
+		return decision{done: true, effect: "ends " + show(to, zone) + " already"}, nil
+	}
+	effect := "ends " + show(to, zone)
+	switch until, known := currentEnd(grant); {
+	case end.Standing > plan.Entitled:
+		effect = "ended " + endOf(grant, zone) + ", and gets it back until " + show(to, zone) + ": " + back(grant)
+	case !known && !o.shorten:
+		return decision{}, concernsNot("has no end, which %s would give it: --shorten if that is meant", show(to, zone))
+	case !known:
+		effect += ", and had no end"
+	case to.Before(until) && !o.shorten:
+		return decision{}, concernsNot("ends %s only, after %s: --shorten if it is to end sooner",
+			show(until, zone), show(to, zone))
+	case to.Before(until):
+		effect += ", sooner than " + show(until, zone)
+	default:
+		effect += " instead of " + show(until, zone)
+	}
+	if end.Standing == plan.Unapproved {
+		effect += "; that approves it as well"
+	}
+	if override.Until == nil {
+		effect += replaced(grant, zone)
+	}
+	return decision{effect: effect,
+		override: &v1alpha1.GrantOverride{Until: new(metav1.NewTime(to)), Reason: o.reason}}, nil
+}
+
+// restore takes an override away, and says what the Grant is without it.
+func (o order) restore(grant *v1alpha1.Grant, zone *time.Location, now time.Time) (decision, error) {
+	if grant.Spec.Override == (v1alpha1.GrantOverride{}) {
+		return decision{}, concernsNot("has no override: nobody approved, revoked or extended it")
+	}
+	before := plan.EndOf(grant, now)
+	without := grant.DeepCopy()
+	without.Spec.Override = v1alpha1.GrantOverride{}
+	after := plan.EndOf(without, now)
+	what := "the revocation"
+	switch {
+	case grant.Spec.Override.Approved != nil:
+		what = "the approval"
+	case grant.Spec.Override.Until != nil:
+		what = "the end " + show(grant.Spec.Override.Until.Time, zone)
+	}
+	effect := "takes back " + what + " (" + grant.Spec.Override.Reason + "): "
+	had := before.Standing == plan.Entitled
+	switch {
+	case after.Held:
+		effect += "it ended " + endOf(without, zone) + ", but keeps what it has until the brake lets it go"
+	case after.Standing == plan.Unapproved && had:
+		effect += "it awaits approval again; access goes at once, the data stays"
+	case after.Standing == plan.Unapproved:
+		effect += "it awaits approval"
+	case after.Standing == plan.Entitled && had:
+		effect += "it " + ends(without, zone)
+	case after.Standing == plan.Entitled:
+		effect += "gives " + holdings(grant) + " back, " + ends(without, zone) + ": " + back(grant)
+	case had:
+		effect += "it ended " + endOf(without, zone) + ", so it loses " + holdings(grant) + " at once; " +
+			dataGoes(without, zone, now)
+	default:
+		effect += "it gets nothing back, since it ended " + endOf(without, zone)
+	}
+	return decision{effect: effect}, nil
+}

@@ -1,0 +1,51 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package exceptions
+
+import (
+	"testing"
+	"time"
+)
+
+func TestUntil(t *testing.T) {
+	now := time.Date(2026, 11, 26, 16, 0, 0, 5, time.UTC)
+	zone, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"2027-06-30":                "2027-07-01T03:00:00Z",
+		"2027-06-30T18:00:00-03:00": "2027-06-30T21:00:00Z",
+		"2027-06-30T18:00:00.9Z":    "2027-06-30T18:00:00Z",
+		"30d":                       "2026-12-26T16:00:00Z",
+		"12h":                       "2026-11-27T04:00:00Z",
+		"1d12h30m":                  "2026-11-28T04:30:00Z",
+		// On this day the clocks were put forward at midnight.
+		"2018-11-03": "2018-11-04T03:00:00Z",
+		"":           "", "tomorrow": "", "d": "", "-3d": "", "3": "", "2027-02-30": "", "9999-12-31": "", "99999999999h": "",
+		"30.06.2027": "", "1y": "",
+	} {
+		got, err := readUntil(text, now)
+		switch {
+		case err != nil && want == "":
+		case err != nil:
+			t.Errorf("%q: %v", text, err)
+		case got.in(zone).Format(time.RFC3339) != want:
+			t.Errorf("%q is %s, want %q", text, got.in(zone).Format(time.RFC3339), want)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// withLess is a person who has a ClusterRole in the institution's namespace, except for one right.
+func (s *school) withLess(role, verb, resource string) *person {
+	s.t.Helper()
+	g := NewWithT(s.t)
+	var whole rbacv1.ClusterRole
+	g.Expect(admin.Get(s.t.Context(), client.ObjectKey{Name: role}, &whole)).To(Succeed())
+	less, found := &rbacv1.ClusterRole{}, false
+	for _, rule := range whole.Rules {
+		for _, of := range rule.Resources {
+			verbs := slices.Clone(rule.Verbs)
+			if of == resource {
+				found = found || slices.Contains(verbs, verb)
+				verbs = slices.DeleteFunc(verbs, func(v string) bool { return v == verb })
+			}
+			less.Rules = append(less.Rules, rbacv1.PolicyRule{APIGroups: rule.APIGroups, Resources: []string{of}, Verbs: verbs})
+		}
+	}
+	g.Expect(found).To(BeTrue(), "%s has no right to %s %s", role, verb, resource)
+	less.ObjectMeta = metav1.ObjectMeta{Name: fmt.Sprintf("less-%d", nextID.Add(1))}
+	g.Expect(admin.Create(s.t.Context(), less)).To(Succeed())
+	return s.with(less.Name)
+}
+
+// buffer is what a program says while it runs.
+type buffer struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write takes what the program says.
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text = append(b.text, p...)
+	return len(p), nil
+}
+
+// String is what it has said.
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.text)
+}
