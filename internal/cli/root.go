@@ -37,6 +37,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/report"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/send"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/status"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/suspend"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/token"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/version"
 )
 
@@ -75,7 +77,11 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			report.NewCommand(f),
 			deliveries.NewCommand(f),
 		}},
-		{Message: "Set up:", Commands: []*cobra.Command{}},
+		{Message: "Set up:", Commands: []*cobra.Command{
+			token.NewCommand(f),
+			suspend.NewSuspend(f),
+			suspend.NewResume(f),
+		}},
 		{Message: "Make exceptions:", Commands: exceptions.Commands(f)},
 		{Message: "Operate:", Commands: []*cobra.Command{
 			doctor.NewCommand(f),

@@ -18,8 +18,10 @@ package cli
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
+	"testing"
 
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -69,4 +71,14 @@ func (b *buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return string(b.text)
+}
+
+// regexpFind returns what the first group of a pattern matches.
+func regexpFind(t *testing.T, text, pattern string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if found == nil {
+		t.Fatalf("%s is not in:\n%s", pattern, text)
+	}
+	return found[1]
 }

@@ -1,0 +1,393 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package token is `kubectl course token`.
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/kubectl/pkg/util/templates"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+)
+
+type options struct {
+	*cmdutil.Factory
+	output  cmdutil.Output
+	confirm cmdutil.Confirmation
+	// name of the Secret, and host of the URL.
+	name, host string
+	timeout    time.Duration
+	force      bool
+	// rotates says how the old tokens are removed.
+	rotates bool
+}
+
+// NewCommand returns the command with its subcommands.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "List, add, rotate and remove the webhook tokens of an institution",
+		Long: templates.LongDesc(`
+			List, add, rotate and remove the webhook tokens of an institution.
+
+			With a token the platform proves that a delivery is the institution's. It stands in a Secret that the
+			Institution names. Up to four are accepted at a time, so that the platform can be switched to a new one
+			without losing a delivery: rotate, tell the platform, then remove the old one. No token is ever shown again.`),
+		Example: templates.Examples(`
+			# Which tokens there are, and whether they are accepted
+			kubectl course token list institution-12345
+
+			# A new one beside the old ones
+			kubectl course token rotate institution-12345 --host completions.example.com`),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return cmdutil.Usagef("%q is unknown: use list, add, rotate or remove", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(newList(f), newAdd(f), newRotate(f), newRemove(f))
+	return cmd
+}
+
+func newList(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "list [INSTITUTION]",
+		Short: "List the tokens of an institution by the names of their Secrets",
+		Long: templates.LongDesc(`
+			List the tokens of an institution by the names of their Secrets, and say of each whether it is accepted, and
+			if not what to do. The tokens themselves are not shown.`),
+		Example: templates.Examples(`
+			kubectl course token list institution-12345`),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cmdutil.CompleteNames(f, &v1alpha1.InstitutionList{}, false),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.list(cmd.Context(), strings.Join(args, ""))
+		},
+	}
+	o.output.AddFlags(cmd, "table", "json", "yaml", "name")
+	return cmd
+}
+
+func newAdd(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "add [INSTITUTION]",
+		Short: "Make a random token, and show its webhook URL once",
+		Long: templates.LongDesc(`
+			Make a random token in a Secret, name that in the Institution, wait until it is accepted, and show the
+			webhook URL once. The tokens that there are go on being accepted.`),
+		Example: templates.Examples(`
+			kubectl course token add institution-12345 --host completions.example.com`),
+	}
+	return o.adds(cmd)
+}
+
+func newRotate(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f, rotates: true}
+	cmd := &cobra.Command{
+		Use:   "rotate [INSTITUTION]",
+		Short: "Add a token, and say how the old ones are removed",
+		Long: templates.LongDesc(`
+			Rotate the token of an institution without losing a delivery: add a new one, and show its webhook URL once.
+
+			The old ones go on being accepted, until you have told the platform and remove them; the command for that is
+			printed.`),
+		Example: templates.Examples(`
+			kubectl course token rotate institution-12345 --host completions.example.com`),
+	}
+	return o.adds(cmd)
+}
+
+func (o *options) adds(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = cobra.MaximumNArgs(1)
+	cmd.ValidArgsFunction = cmdutil.CompleteNames(o.Factory, &v1alpha1.InstitutionList{}, false)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.add(cmd.Context(), strings.Join(args, "")) }
+	cmd.Flags().StringVar(&o.name, "secret", "", "Name of the Secret. Default: webhook-token, the day, and random letters.")
+	AddURLFlags(cmd, &o.host, &o.timeout)
+	return cmd
+}
+
+// AddURLFlags adds the flags of commands that show a webhook URL, once its token is accepted.
+func AddURLFlags(cmd *cobra.Command, host *string, timeout *time.Duration) {
+	cmd.Flags().StringVar(host, "host", "", "Host of the webhook URL, such as completions.example.com. "+
+		"Default: what an Ingress or HTTPRoute of completion-system says, if you may read it.")
+	cmd.Flags().DurationVar(timeout, "timeout", 2*time.Minute, "How long to wait at most.")
+}
+
+func newRemove(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:     "remove INSTITUTION SECRET",
+		Aliases: []string{"rm"},
+		Short:   "Take a token back, and delete its Secret",
+		Long: templates.LongDesc(`
+			Take a token back: the Institution no longer names its Secret, and that is deleted. What comes with the token
+			after that gets 401 and is lost.
+
+			The last token that is accepted is removed only with --force, since nothing is taken then.`),
+		Example: templates.Examples(`
+			# It asks before it removes anything
+			kubectl course token remove institution-12345 webhook-token
+
+			# For scripts
+			kubectl course token remove institution-12345 webhook-token --yes`),
+		Args: cobra.ExactArgs(2),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return o.completeTokens(cmd.Context(), args[0], start), cobra.ShellCompDirectiveNoFileComp
+			}
+			return cmdutil.CompleteNames(f, &v1alpha1.InstitutionList{}, false)(cmd, args, start)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.remove(cmd.Context(), args[0], args[1]) },
+	}
+	cmd.Flags().BoolVar(&o.force, "force", false, "Remove also the last token that is accepted.")
+	o.confirm.AddFlags(cmd)
+	return cmd
+}
+
+func (o *options) completeTokens(ctx context.Context, which, start string) []string {
+	_, institution, err := o.institution(ctx, which)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(refs(institution), func(name string) bool { return !strings.HasPrefix(name, start) })
+}
+
+func (o *options) institution(ctx context.Context, which string) (client.WithWatch, *v1alpha1.Institution, error) {
+	c, err := o.Client()
+	if err != nil {
+		return nil, nil, err
+	}
+	namespace, err := o.Namespace()
+	if err != nil {
+		return nil, nil, err
+	}
+	institution, err := cmdutil.Institution(ctx, c, namespace, which)
+	return c, institution, err
+}
+
+// entry is one token, without the token.
+type entry struct {
+	Secret string `json:"secret"`
+	// State is empty while the operator has not looked at it.
+	State v1alpha1.TokenState `json:"state,omitempty"`
+	Hint  string              `json:"hint,omitempty"`
+}
+
+func (o *options) list(ctx context.Context, which string) error {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	_, institution, err := o.institution(ctx, which)
+	if err != nil {
+		return cmdutil.Explain(err, cmdutil.RoleViewer)
+	}
+	var found []entry
+	var rows [][]string
+	for _, name := range refs(institution) {
+		state := stateOf(institution, name)
+		found = append(found, entry{name, state, Hint(state)})
+		row := []string{name, string(state), Hint(state)}
+		if state == "" {
+			row[1] = "Unknown"
+		}
+		rows = append(rows, row)
+	}
+	if done, err := o.output.Document(o.Out, found); done {
+		return err
+	}
+	if o.output.Format == "name" {
+		for _, one := range found {
+			fmt.Fprintln(o.Out, "secret/"+one.Secret)
+		}
+		return nil
+	}
+	headers := []string{"SECRET", "STATE", "WHAT TO DO"}
+	if o.output.NoHeaders {
+		headers = nil
+	}
+	return cmdutil.Table(o.Out, headers, rows)
+}
+
+func (o *options) add(ctx context.Context, which string) error {
+	base := ""
+	if o.host != "" {
+		var err error
+		if base, err = Base(o.host); err != nil {
+			return err
+		}
+	}
+	if o.name != "" && len(validation.IsDNS1123Subdomain(o.name)) > 0 {
+		return cmdutil.Usagef("--secret=%s is no name of a Secret: use lower case letters, digits, - and .", o.name)
+	}
+	c, institution, err := o.institution(ctx, which)
+	if err != nil {
+		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
+	}
+	before := refs(institution)
+	name := o.name
+	if name == "" {
+		name = NewName(o.Now())
+	}
+	token, err := add(ctx, c, institution, name)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return fmt.Errorf("there is a Secret %s in namespace %s already: leave --secret out, or give another name",
+			name, institution.Namespace)
+	case err != nil:
+		return cmdutil.Explain(fmt.Errorf("institution %s: %w", institution.Name, err), cmdutil.RoleInstitutionAdmin)
+	}
+	fmt.Fprintf(o.ErrOut, "secret/%s created, and named in institution %s; waiting until it is accepted\n", name, institution.Name)
+	waited := Await(ctx, c, client.ObjectKeyFromObject(institution), name, o.timeout)
+	// In any case: nobody can read it later.
+	ShowURL(context.WithoutCancel(ctx), o.Factory, c, base, institution.Spec.ID, token)
+	if waited != nil {
+		return fmt.Errorf("do not tell the platform yet: %w\n`kubectl course token list %s -n %s` says when it is accepted",
+			waited, institution.Name, institution.Namespace)
+	}
+	fmt.Fprintf(o.ErrOut, "It is accepted.\n")
+	if o.rotates && len(before) > 0 {
+		fmt.Fprintln(o.ErrOut, "Once the platform uses it, remove what it used before:")
+		for _, old := range before {
+			fmt.Fprintf(o.ErrOut, "  kubectl course token remove %s %s -n %s\n", institution.Name, old, institution.Namespace)
+		}
+	}
+	return nil
+}
+
+func (o *options) remove(ctx context.Context, which, name string) error {
+	name = strings.TrimPrefix(name, "secret/")
+	c, institution, err := o.institution(ctx, which)
+	if err != nil {
+		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
+	}
+	plan, err := o.removal(ctx, c, institution, name)
+	if err != nil {
+		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
+	}
+	fmt.Fprintf(o.ErrOut, "The platform must not use token %s any more: what comes with it gets 401 and is lost.\n"+
+		"Nothing here says which token a delivery had. Look on the platform which URL it posts to since when, and whether\n"+
+		"deliveries have arrived since then (audit log of the webhook server). Wait a day if you are not sure.\n", name)
+	if plan.note != "" {
+		fmt.Fprintln(o.ErrOut, plan.note)
+	}
+	if err := o.confirm.Ask(o.Factory, "Remove token "+name+" of institution "+institution.Name+"?"); err != nil {
+		return err
+	}
+	if !plan.keepRef {
+		err := setRefs(ctx, c, institution, func(names []string) ([]string, bool, error) {
+			left := slices.DeleteFunc(slices.Clone(names), func(one string) bool { return one == name })
+			if len(left) == len(names) {
+				return nil, false, nil
+			}
+			if !o.force && isLast(institution, name) {
+				return nil, false, errLast(name)
+			}
+			return left, true, nil
+		})
+		if err != nil {
+			return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
+		}
+		fmt.Fprintf(o.Out, "institution/%s no longer names secret/%s\n", institution.Name, name)
+	}
+	if plan.keepSecret {
+		return nil
+	}
+	err = c.Delete(ctx, Secret(institution.Namespace, name, ""))
+	if client.IgnoreNotFound(err) != nil {
+		return cmdutil.Explain(fmt.Errorf("%w\nThe token is not accepted any more, but its Secret is left: "+
+			"kubectl delete secret %s -n %s", err, name, institution.Namespace), cmdutil.RoleInstitutionAdmin)
+	}
+	fmt.Fprintf(o.Out, "secret/%s deleted\n", name)
+	return nil
+}
+
+// removal is what the removal of a token leaves.
+type removal struct {
+	keepRef, keepSecret bool
+	note                string
+}
+
+// removal works out how a token is to be removed, and refuses the last one that is accepted.
+func (o *options) removal(
+	ctx context.Context, c client.Reader, institution *v1alpha1.Institution, name string,
+) (removal, error) {
+	names := refs(institution)
+	if !slices.Contains(names, name) {
+		return removal{}, fmt.Errorf("institution %s has no token %s: it has %s. "+
+			"If its Secret is left over from before: kubectl delete secret %s -n %s",
+			institution.Name, name, strings.Join(names, ", "), name, institution.Namespace)
+	}
+	if !o.force && isLast(institution, name) {
+		return removal{}, errLast(name)
+	}
+	var r removal
+	if len(names) == 1 {
+		r.keepRef = true
+		r.note = "It is the only one. The Institution goes on naming it, since it has to name one, and is not Ready."
+	}
+	switch state := stateOf(institution, name); state {
+	case v1alpha1.TokenNotFound, v1alpha1.TokenForbidden, "":
+		if r.keepRef {
+			return r, errors.New("it is the only one, and the operator does not see a token there: add another one first")
+		}
+		r.keepSecret = true
+		r.note = "If there is a Secret " + name + ", it stays: nobody knows that it is a token."
+	}
+	beside, err := cmdutil.Institutions(ctx, c, institution.Namespace)
+	if err != nil {
+		return r, err
+	}
+	for i := range beside {
+		if beside[i].Name != institution.Name && slices.Contains(refs(&beside[i]), name) {
+			if r.keepRef {
+				return r, fmt.Errorf("institution %s names the same Secret: add another token first", beside[i].Name)
+			}
+			r.keepSecret, r.note = true, "Its Secret stays: institution "+beside[i].Name+" names it as well."
+		}
+	}
+	return r, nil
+}
+
+// isLast reports whether a token is accepted, or may be, and no other one is.
+func isLast(institution *v1alpha1.Institution, name string) bool {
+	switch stateOf(institution, name) {
+	case v1alpha1.TokenNotFound, v1alpha1.TokenInvalid, v1alpha1.TokenShared:
+		return false
+	}
+	return !slices.ContainsFunc(refs(institution), func(other string) bool {
+		return other != name && stateOf(institution, other) == v1alpha1.TokenAccepted
+	})
+}
+
+func errLast(name string) error {
+	return fmt.Errorf("without token %s none would be accepted, and every delivery be refused: add another one first, "+
+		"or give --force to take nothing any more", name)
+}
