@@ -29,6 +29,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/create"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/deliveries"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/doctor"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/exceptions"
@@ -78,6 +79,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			deliveries.NewCommand(f),
 		}},
 		{Message: "Set up:", Commands: []*cobra.Command{
+			create.NewCommand(f),
 			token.NewCommand(f),
 			suspend.NewSuspend(f),
 			suspend.NewResume(f),

@@ -1,0 +1,210 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package create is `kubectl course create`.
+package create
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/kubectl/pkg/util/templates"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+)
+
+// poll is how often a status is looked at that is waited for.
+const poll = 300 * time.Millisecond
+
+// NewCommand returns the command with its subcommands.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Create an institution, a policy or a pool of seats",
+		Long: templates.LongDesc(`
+			Create an institution, a policy or a pool of seats.
+
+			With --export nothing is created: the YAML is printed, for GitOps or to be edited first.`),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return cmdutil.Usagef("%q cannot be created here: say institution, policy or seatpool", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(newInstitution(f), newPolicy(f), newSeatPool(f))
+	return cmd
+}
+
+// object creates one object in a namespace of an institution, and waits a while until it is Ready.
+type object struct {
+	*cmdutil.Factory
+	change  cmdutil.Change
+	export  bool
+	timeout time.Duration
+}
+
+func (o *object) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.export, "export", false, "Print the YAML, and create nothing. It needs no cluster.")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 15*time.Second,
+		"How long to wait at most until it is Ready. 0 does not wait.")
+	o.change.AddFlags(cmd, "created")
+}
+
+// conditioned is an object with conditions.
+type conditioned struct {
+	client.Object
+	// kind names it for people.
+	kind       string
+	conditions func() []metav1.Condition
+}
+
+// create creates the object, or prints it.
+func (o *object) create(ctx context.Context, of conditioned) error {
+	if err := o.change.Validate(); err != nil {
+		return err
+	}
+	if len(validation.IsDNS1123Subdomain(of.GetName())) > 0 {
+		return cmdutil.Usagef("%q is no name: use lower case letters, digits, - and .", of.GetName())
+	}
+	namespace, err := o.Namespace()
+	if err != nil {
+		return err
+	}
+	of.SetNamespace(namespace)
+	if o.export {
+		return Export(o.Out, of.Object)
+	}
+	c, err := o.Client()
+	if err != nil {
+		return err
+	}
+	institutions, err := cmdutil.Institutions(ctx, c, namespace)
+	if err != nil {
+		return cmdutil.Explain(err, cmdutil.RolePolicyAuthor)
+	}
+	if len(institutions) == 0 {
+		return fmt.Errorf("namespace %s has no Institution, and so nothing that the %s would be for: give another one with -n; "+
+			"`kubectl get institutions -A` lists them", namespace, of.kind)
+	}
+	if o.change.Writes() {
+		err := o.change.Client(c).Create(ctx, of.Object)
+		switch {
+		case apierrors.IsAlreadyExists(err):
+			return fmt.Errorf("namespace %s has a %s %s already, and it was not changed: `kubectl edit %s %s -n %s` does",
+				namespace, of.kind, of.GetName(), resource(of.kind), of.GetName(), namespace)
+		case err != nil:
+			return cmdutil.Explain(err, cmdutil.RolePolicyAuthor)
+		}
+	}
+	if err := o.change.Done(o.Out, "created", of.Object); err != nil {
+		return err
+	}
+	if o.change.DryRun != "none" || o.timeout <= 0 {
+		return nil
+	}
+	return o.await(ctx, c, of)
+}
+
+func resource(kind string) string {
+	return map[string]string{"policy": "completionpolicy", "pool": "seatpool"}[kind]
+}
+
+// await waits until the object is Ready, or only a change of it can help.
+func (o *object) await(ctx context.Context, c client.Reader, of conditioned) error {
+	key := client.ObjectKeyFromObject(of)
+	err := wait.PollUntilContextTimeout(ctx, poll, o.timeout, true, func(ctx context.Context) (bool, error) {
+		if err := c.Get(ctx, key, of.Object); err != nil {
+			return false, err
+		}
+		ready := current(of, v1alpha1.ConditionReady)
+		stalled := current(of, v1alpha1.ConditionStalled)
+		return ready != nil && ready.Status == metav1.ConditionTrue || stalled != nil && stalled.Status == metav1.ConditionTrue, nil
+	})
+	if err != nil && !wait.Interrupted(err) || ctx.Err() != nil {
+		return cmdutil.Explain(err, cmdutil.RolePolicyAuthor)
+	}
+	for _, also := range []string{v1alpha1.ConditionAccessReady, v1alpha1.ConditionNamesDistinct} {
+		if c := current(of, also); c != nil && c.Status == metav1.ConditionFalse {
+			fmt.Fprintf(o.ErrOut, "Warning: %s (%s): %s\n", also, c.Reason, c.Message)
+		}
+	}
+	switch ready := current(of, v1alpha1.ConditionReady); {
+	case ready == nil:
+		return fmt.Errorf("%s %s was created, and the operator has not looked at it within %s: is it running? "+
+			"`kubectl get %s %s -n %s` says what it says", of.kind, of.GetName(), o.timeout, resource(of.kind), of.GetName(), key.Namespace)
+	case ready.Status != metav1.ConditionTrue:
+		return fmt.Errorf("%s %s was created and is not Ready (%s): %s\nCorrect it with `kubectl edit %s %s -n %s`",
+			of.kind, of.GetName(), ready.Reason, ready.Message, resource(of.kind), of.GetName(), key.Namespace)
+	}
+	return nil
+}
+
+// current returns a condition that is about the object as it is.
+func current(of conditioned, kind string) *metav1.Condition {
+	condition := meta.FindStatusCondition(of.conditions(), kind)
+	if condition == nil || condition.ObservedGeneration != of.GetGeneration() {
+		return nil
+	}
+	return condition
+}
+
+// Export prints objects as YAML documents, without what the API server adds.
+func Export(out io.Writer, objects ...client.Object) error {
+	var documents []string
+	for _, object := range objects {
+		kind, err := apiutil.GVKForObject(object, cmdutil.Scheme)
+		if err != nil {
+			return err
+		}
+		object.GetObjectKind().SetGroupVersionKind(kind)
+		content, err := yaml.Marshal(object)
+		if err != nil {
+			return fmt.Errorf("encode as YAML: %w", err)
+		}
+		var fields map[string]any
+		if err := yaml.Unmarshal(content, &fields); err != nil {
+			return err
+		}
+		delete(fields, "status")
+		if metadata, ok := fields["metadata"].(map[string]any); ok {
+			delete(metadata, "creationTimestamp")
+		}
+		// A Namespace has a spec that says nothing.
+		if spec, ok := fields["spec"].(map[string]any); ok && len(spec) == 0 {
+			delete(fields, "spec")
+		}
+		if content, err = yaml.Marshal(fields); err != nil {
+			return err
+		}
+		documents = append(documents, string(content))
+	}
+	_, err := io.WriteString(out, strings.Join(documents, "---\n"))
+	return err
+}

@@ -1,0 +1,256 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package create
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/kubectl/pkg/util/templates"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/token"
+)
+
+// The installation, as config/default names it.
+const (
+	systemNamespace   = "completion-system"
+	controllerManager = "completion-controller-manager"
+	// institutionRole is what the controller-manager may do where an institution lives, and the name of its binding.
+	institutionRole = "completion-institution"
+)
+
+type institutionFlags struct {
+	*cmdutil.Factory
+	name, secret, prefix, zone string
+	privacy                    map[string]string
+	cidrs                      []string
+	retentionDays, budget      int32
+	host                       string
+	timeout                    time.Duration
+	export                     bool
+}
+
+func newInstitution(f *cmdutil.Factory) *cobra.Command {
+	o := &institutionFlags{Factory: f}
+	cmd := &cobra.Command{
+		Use:     "institution ID --namespace-prefix PREFIX",
+		Aliases: []string{"inst"},
+		Short:   "Open an institution: all that it takes to receive its deliveries",
+		Long: templates.LongDesc(`
+			Open an institution: all that it takes to receive its deliveries.
+
+			That is a namespace that allows the institution, the RoleBinding by which the controller-manager reads its
+			tokens, a random token in a Secret, and the Institution. It waits until the Institution is Ready, and shows
+			the webhook URL once. The namespace is institution-ID unless -n says another one.
+
+			Making a namespace and letting the controller-manager read Secrets in it is for who runs the cluster
+			(cluster-admin). What there is already is left as it is, so that this can be run again after an
+			interruption; what is somebody else's is an error.`),
+		Example: templates.Examples(`
+			# Open institution 12345, whose users get namespaces such as grad-987654321
+			kubectl course create institution 12345 --namespace-prefix grad- --host completions.example.com
+
+			# The YAML of it, without the token, for GitOps
+			kubectl course create institution 12345 --namespace-prefix grad- --export
+
+			# Keep less personal data, and that for three years
+			kubectl course create institution 12345 --namespace-prefix grad- --privacy name=Drop,email=Mask \
+			  --retention-days 1095`),
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.prefix, "namespace-prefix", "",
+		"What the names of all granted namespaces start with, such as grad-. It cannot be changed later. Required.")
+	flags.StringVar(&o.name, "name", "", "Name of the Institution. Default: institution-ID.")
+	flags.StringVar(&o.secret, "secret", "webhook-token", "Name of the Secret of the token.")
+	flags.StringVar(&o.zone, "time-zone", "", "IANA time zone of the times in deliveries. Default: America/Sao_Paulo.")
+	flags.Int32Var(&o.retentionDays, "retention-days", 0, "Days after which completions are deleted. Default: they stay.")
+	flags.StringToStringVar(&o.privacy, "privacy", nil, "What is stored of personal fields (name, email, cpf, nickname, uuid): "+
+		"Keep, Mask or Drop, such as name=Drop,email=Mask. Default: cpf=Mask, and Keep.")
+	flags.StringSliceVar(&o.cidrs, "allowed-cidrs", nil, "Networks from which deliveries may come, such as 203.0.113.0/24. "+
+		"Default: from everywhere.")
+	flags.Int32Var(&o.budget, "revocation-budget", v1alpha1.DefaultRevocationBudget,
+		"How many Grants may be revoked within an hour before the brake holds the others.")
+	flags.BoolVar(&o.export, "export", false, "Print the YAML without the token, and create nothing. It needs no cluster.")
+	token.AddURLFlags(cmd, &o.host, &o.timeout)
+	return cmd
+}
+
+func (o *institutionFlags) run(cmd *cobra.Command, number string) error {
+	id, err := cmdutil.PlatformID(number, "institution")
+	if err != nil {
+		return err
+	}
+	base := ""
+	if o.host != "" {
+		if base, err = token.Base(o.host); err != nil {
+			return err
+		}
+	}
+	institution, err := o.institution(cmd, id)
+	if err != nil {
+		return err
+	}
+	opening := &opening{Factory: o.Factory, institution: institution, namespace: namespaceOf(institution),
+		binding: bindingIn(institution.Namespace), secret: o.secret, base: base, timeout: o.timeout}
+	if o.export {
+		fmt.Fprintf(o.Out, "# The token is a Secret that no file should hold. Once this is applied, make it by running again, "+
+			"without --export,\n# what made this, or by: kubectl create secret generic %s -n %s --type=%s \\\n"+
+			"#   --from-literal=%s=\"$(openssl rand -hex 32)\"\n",
+			o.secret, institution.Namespace, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken)
+		return Export(o.Out, opening.namespace, opening.binding, institution)
+	}
+	return opening.run(cmd.Context())
+}
+
+// institution makes the Institution of the flags.
+func (o *institutionFlags) institution(cmd *cobra.Command, id v1alpha1.PlatformID) (*v1alpha1.Institution, error) {
+	own := "institution-" + id.String()
+	if o.name == "" {
+		o.name = own
+	}
+	namespace := own
+	if flag := o.Flags.Namespace; flag != nil && *flag != "" {
+		namespace = *flag
+	}
+	if err := o.check(namespace); err != nil {
+		return nil, err
+	}
+	institution := &v1alpha1.Institution{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: o.name},
+		Spec: v1alpha1.InstitutionSpec{
+			ID: id, NamespacePrefix: o.prefix, TimeZone: o.zone, RetentionDays: o.retentionDays,
+			Authentication: v1alpha1.AuthenticationSpec{
+				TokenSecretRefs: []v1alpha1.TokenSecretReference{{Name: v1alpha1.LocalName(o.secret)}}},
+		},
+	}
+	spec := &institution.Spec
+	for _, cidr := range o.cidrs {
+		spec.Authentication.AllowedCIDRs = append(spec.Authentication.AllowedCIDRs, v1alpha1.CIDR(cidr))
+	}
+	if cmd.Flags().Changed("revocation-budget") {
+		spec.RevocationBudget = &o.budget
+	}
+	if cmd.Flags().Changed("retention-days") && o.retentionDays < 1 {
+		return nil, cmdutil.Usagef("--retention-days=%d: at least 1; leave it out to keep completions for ever", o.retentionDays)
+	}
+	fields := map[string]*v1alpha1.DataHandling{
+		"name": &spec.Privacy.Name, "email": &spec.Privacy.Email, "cpf": &spec.Privacy.CPF,
+		"nickname": &spec.Privacy.Nickname, "uuid": &spec.Privacy.UUID,
+	}
+	handlings := []string{string(v1alpha1.DataKeep), string(v1alpha1.DataMask), string(v1alpha1.DataDrop)}
+	for field, handling := range o.privacy {
+		to := fields[strings.ToLower(field)]
+		at := slices.IndexFunc(handlings, func(one string) bool { return strings.EqualFold(one, handling) })
+		if to == nil || at < 0 {
+			return nil, cmdutil.Usagef("--privacy %s=%s: give one of %s the value %s", field, handling,
+				strings.Join(slices.Sorted(maps.Keys(fields)), ", "), strings.Join(handlings, ", "))
+		}
+		*to = v1alpha1.DataHandling(handlings[at])
+	}
+	return institution, nil
+}
+
+func (o *institutionFlags) check(namespace string) error {
+	for flag, name := range map[string]string{"-n": namespace, "--name": o.name} {
+		if len(validation.IsDNS1123Label(name)) > 0 {
+			return cmdutil.Usagef("%s %s is no name: use at most 63 lower case letters, digits and -", flag, name)
+		}
+	}
+	if len(validation.IsDNS1123Subdomain(o.secret)) > 0 {
+		return cmdutil.Usagef("--secret %s is no name: use lower case letters, digits, - and .", o.secret)
+	}
+	switch {
+	case o.prefix == "":
+		return cmdutil.Usagef("--namespace-prefix is missing: say what all granted namespaces start with, such as grad-")
+	case len(o.prefix) < 4 || len(o.prefix) > 40 || !strings.HasSuffix(o.prefix, "-") || len(validation.IsDNS1035Label(o.prefix+"x")) > 0:
+		return cmdutil.Usagef("--namespace-prefix=%s: it has 4 to 40 lower case letters, digits and -, begins with a letter "+
+			"and ends in -, such as grad-", o.prefix)
+	}
+	if o.zone != "" {
+		if _, err := time.LoadLocation(o.zone); err != nil || o.zone == "Local" {
+			return cmdutil.Usagef("--time-zone=%s is no time zone: use a name of the IANA database, such as America/Sao_Paulo", o.zone)
+		}
+	}
+	for _, text := range o.cidrs {
+		network, err := netip.ParsePrefix(text)
+		switch {
+		case err != nil:
+			return cmdutil.Usagef("--allowed-cidrs: %q is no network: use one such as 203.0.113.0/24 or 2001:db8::/32", text)
+		case network != network.Masked():
+			return cmdutil.Usagef("--allowed-cidrs: %s starts with the least address of its network: use %s", text, network.Masked())
+		}
+	}
+	return nil
+}
+
+// namespaceOf returns the namespace that allows an Institution.
+func namespaceOf(institution *v1alpha1.Institution) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: institution.Namespace, Annotations: map[string]string{
+		v1alpha1.AnnotationInstitutionID:   institution.Spec.ID.String(),
+		v1alpha1.AnnotationNamespacePrefix: institution.Spec.NamespacePrefix,
+	}}}
+}
+
+// bindingIn returns the RoleBinding by which the controller-manager reads the tokens in a namespace.
+func bindingIn(namespace string) *rbacv1.RoleBinding {
+	return &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: institutionRole},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: institutionRole},
+		Subjects: []rbacv1.Subject{
+			{Kind: rbacv1.ServiceAccountKind, Name: controllerManager, Namespace: systemNamespace},
+		},
+	}
+}
+
+// opening makes what an institution takes, step by step. What there is already is checked and left alone.
+type opening struct {
+	*cmdutil.Factory
+	institution *v1alpha1.Institution
+	namespace   *corev1.Namespace
+	binding     *rbacv1.RoleBinding
+	// secret is the name of the Secret, and base how the webhook URL begins.
+	secret, base string
+	timeout      time.Duration
+}
+
+// said prints what became of an object.
+func (o *opening) said(what, name, became string) {
+	fmt.Fprintf(o.ErrOut, "%s/%s %s\n", what, name, became)
+}
+
+// explain says who may do what was forbidden.
+func explain(ctx context.Context, err error) error {
+	if explained := cmdutil.Explain(err, "cluster-admin"); ctx.Err() == nil && explained != err {
+		return fmt.Errorf("%w\nWho runs the cluster opens institutions: it takes the rights to create Namespaces, and to bind the "+
+			"ClusterRole %s", err, institutionRole)
+	}
+	return err
+}
