@@ -260,7 +260,8 @@ func (o *opening) await(ctx context.Context, c client.Reader) error {
 	})
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w before institution %s was Ready: run it again", ctx.Err(), key.Name)
+		fmt.Fprintf(o.ErrOut, "institution/%s is not Ready yet: run it again\n", key.Name)
+		return ctx.Err()
 	case err == nil || !wait.Interrupted(err):
 		return err
 	case ready == nil:

@@ -237,7 +237,8 @@ func (w *work) all(ctx context.Context, steps []step) error {
 			continue
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %d of %s done; run it again for the others", ctx.Err(), done, plural(len(steps), "Grant"))
+			fmt.Fprintf(w.ErrOut, "%d of %s done; run it again for the others\n", done, plural(len(steps), "Grant"))
+			return ctx.Err()
 		}
 		grant, err := w.one(ctx, s)
 		if err != nil {

@@ -269,8 +269,9 @@ func (o *options) add(ctx context.Context, which string) error {
 	// In any case: nobody can read it later.
 	ShowURL(context.WithoutCancel(ctx), o.Factory, c, base, institution.Spec.ID, token)
 	if waited != nil {
-		return fmt.Errorf("do not tell the platform yet: %w\n`kubectl course token list %s -n %s` says when it is accepted",
-			waited, institution.Name, institution.Namespace)
+		fmt.Fprintf(o.ErrOut, "Do not tell the platform before it is accepted: `kubectl course token list %s -n %s` says when.\n",
+			institution.Name, institution.Namespace)
+		return waited
 	}
 	fmt.Fprintf(o.ErrOut, "It is accepted.\n")
 	if o.rotates && len(before) > 0 {
