@@ -84,9 +84,17 @@ func TestCreateInstitution(t *testing.T) {
 	// What is another's is left alone.
 	g.Expect(boss.fails("create", "institution", id, "--namespace-prefix", prefix, "--time-zone", "UTC")).
 		To(ContainSubstring("with another --time-zone, and was not changed"))
-	g.Expect(boss.fails("create", "institution", id, "--namespace-prefix", prefix+"x-")).To(ContainSubstring("another institution"))
+	g.Expect(
+		boss.fails("create", "institution", id, "--namespace-prefix", prefix+"x-"),
+	).To(
+		ContainSubstring("another institution"),
+	)
 	other, _, _ := noSchool()
-	g.Expect(boss.fails("create", "institution", other, "--namespace-prefix", prefix)).To(ContainSubstring("overlaps with"))
+	g.Expect(
+		boss.fails("create", "institution", other, "--namespace-prefix", prefix),
+	).To(
+		ContainSubstring("overlaps with"),
+	)
 	_, _, free := noSchool()
 	g.Expect(boss.fails("create", "institution", other, "-n", namespace, "--namespace-prefix", free)).
 		To(ContainSubstring("namespace " + namespace + " is for another institution"))
@@ -119,7 +127,11 @@ func TestCreateInstitutionAfterAnInterruption(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "webhook-token"},
 		StringData: map[string]string{"token": "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"},
 	})).To(Succeed())
-	g.Expect(boss.fails("create", "institution", id, "--namespace-prefix", prefix)).To(ContainSubstring("which is no token"))
+	g.Expect(
+		boss.fails("create", "institution", id, "--namespace-prefix", prefix),
+	).To(
+		ContainSubstring("which is no token"),
+	)
 }
 
 // What is exported is applied, and the same command then makes the token.
@@ -134,7 +146,11 @@ func TestExportedInstitution(t *testing.T) {
 	applies(t, exported)
 	got := administrator(t).course(append(args, "--timeout", "3m")...)
 	g.Expect(got.code).To(BeZero(), got.String())
-	g.Expect(got.err).To(And(ContainSubstring("namespace/"+namespace+" is there already"), ContainSubstring("secret/webhook-token created")))
+	g.Expect(
+		got.err,
+	).To(
+		And(ContainSubstring("namespace/"+namespace+" is there already"), ContainSubstring("secret/webhook-token created")),
+	)
 	g.Eventually(answers(t, got.out), soon, often).Should(Equal(http.StatusOK))
 }
 
@@ -168,12 +184,36 @@ func TestCreatePolicyAndSeatPool(t *testing.T) {
 	author := s.with("completion-policy-author")
 	g.Expect(author.does("create", "seatpool", "tutors", "--capacity", "2", "--timeout", "3m")).To(Equal(
 		"seatpool.completions.lxp.dev/tutors created\n"))
-	lab := []string{"create", "policy", "lab", "--course", "123456", "--namespace-name", s.prefix() + "${user.id}",
-		"--subject", "oidc:${user.email}", "--quota", "requests.cpu=1,count/pods=10", "--seat", "tutors", "--max-days", "18000",
-		"--grace-days", "0", "--grant-per", "user", "--timeout", "3m"}
+	lab := []string{
+		"create",
+		"policy",
+		"lab",
+		"--course",
+		"123456",
+		"--namespace-name",
+		s.prefix() + "${user.id}",
+		"--subject",
+		"oidc:${user.email}",
+		"--quota",
+		"requests.cpu=1,count/pods=10",
+		"--seat",
+		"tutors",
+		"--max-days",
+		"18000",
+		"--grace-days",
+		"0",
+		"--grant-per",
+		"user",
+		"--timeout",
+		"3m",
+	}
 	g.Expect(author.does(append(lab, "--dry-run=server", "-o", "jsonpath={.spec.lifetime.graceDays}")...)).To(Equal("0"))
 	exported := author.does(append(lab, "--export")...)
-	g.Expect(exported).NotTo(Or(ContainSubstring("status:"), ContainSubstring("null"), ContainSubstring("creationTimestamp")))
+	g.Expect(
+		exported,
+	).NotTo(
+		Or(ContainSubstring("status:"), ContainSubstring("null"), ContainSubstring("creationTimestamp")),
+	)
 	got := author.course(lab...)
 	g.Expect(got.code).To(BeZero(), got.String())
 	g.Expect(got.out).To(Equal("completionpolicy.completions.lxp.dev/lab created\n"))
@@ -191,9 +231,33 @@ func TestCreatePolicyAndSeatPool(t *testing.T) {
 
 	// There is one of that name; and one that is wrong is created, and said to be.
 	g.Expect(author.fails(lab...)).To(ContainSubstring("has a policy lab already"))
-	g.Expect(author.fails("create", "policy", "typo", "--course", "1", "--namespace-name", s.prefix()+"${user.idd}", "--timeout", "3m")).
-		To(And(ContainSubstring("was created and is not Ready (InvalidPolicy)"), ContainSubstring("idd")))
-	got = author.course("create", "policy", "foreign", "--course", "1", "--namespace-name", "kube-${user.id}", "--timeout", "3m")
+	g.Expect(
+		author.fails(
+			"create",
+			"policy",
+			"typo",
+			"--course",
+			"1",
+			"--namespace-name",
+			s.prefix()+"${user.idd}",
+			"--timeout",
+			"3m",
+		),
+	).
+		To(
+			And(ContainSubstring("was created and is not Ready (InvalidPolicy)"), ContainSubstring("idd")),
+		)
+	got = author.course(
+		"create",
+		"policy",
+		"foreign",
+		"--course",
+		"1",
+		"--namespace-name",
+		"kube-${user.id}",
+		"--timeout",
+		"3m",
+	)
 	g.Expect(got.err).To(ContainSubstring("AccessReady"), got.String())
 	// What the API server refuses is said as it says it.
 	g.Expect(author.fails("create", "policy", "refused", "--course", "1", "--seat", "tutors", "--until", "2026-02-31")).

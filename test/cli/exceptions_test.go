@@ -40,7 +40,13 @@ func (s *school) grantOf(user int64) string { return fmt.Sprintf("lab.%d-%d", s.
 func (s *school) override(name string) v1alpha1.GrantOverride {
 	s.t.Helper()
 	var grant v1alpha1.Grant
-	NewWithT(s.t).Expect(admin.Get(s.t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: name}, &grant)).To(Succeed())
+	NewWithT(
+		s.t,
+	).Expect(
+		admin.Get(s.t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: name}, &grant),
+	).To(
+		Succeed(),
+	)
 	return grant.Spec.Override
 }
 
@@ -58,7 +64,11 @@ func TestApproveRevokeExtendRestore(t *testing.T) {
 	got := staff.course("approve", name, "--reason", "checked", "--dry-run")
 	g.Expect(got.code).To(BeZero(), got.String())
 	g.Expect(got.out).To(Equal("grant.completions.lxp.dev/" + name + " approved (dry run)\n"))
-	g.Expect(staff.does("approve", name, "--reason", "checked", "--dry-run=server")).To(ContainSubstring("(server dry run)"))
+	g.Expect(
+		staff.does("approve", name, "--reason", "checked", "--dry-run=server"),
+	).To(
+		ContainSubstring("(server dry run)"),
+	)
 	g.Expect(s.override(name)).To(BeZero())
 
 	got = staff.course("approve", "grant/"+name, "--reason", "checked")
@@ -90,7 +100,11 @@ func TestApproveRevokeExtendRestore(t *testing.T) {
 		`1 at once; the data is deleted \d{4}-\d\d-\d\d \d\d:\d\d -03; replaces the end .* \(pilot\)`))
 	g.Expect(s.override(name)).To(Equal(v1alpha1.GrantOverride{Revoked: new(true), Reason: "left"}))
 	s.awaitGrant(name, v1alpha1.GrantRevoked)
-	g.Expect(staff.fails("extend", name, "--until", "30d", "--shorten", "--reason", "x")).To(ContainSubstring("was revoked (left)"))
+	g.Expect(
+		staff.fails("extend", name, "--until", "30d", "--shorten", "--reason", "x"),
+	).To(
+		ContainSubstring("was revoked (left)"),
+	)
 
 	// Without the override it awaits approval, as its policy says.
 	got = staff.course("restore", name)
@@ -112,9 +126,17 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 	staff.does("revoke", name, "--reason", "left")
 	s.awaitGrant(name, v1alpha1.GrantRevoked)
 	got := staff.course("restore", name, "--reason", "came back")
-	g.Expect(got.err).To(ContainSubstring("gives access to " + s.prefix() + "1 back, until 2047-01-01 00:00 -03: its data is still there"))
+	g.Expect(
+		got.err,
+	).To(
+		ContainSubstring("gives access to " + s.prefix() + "1 back, until 2047-01-01 00:00 -03: its data is still there"),
+	)
 	s.awaitGrant(name, v1alpha1.GrantActive)
-	g.Expect(staff.fails("approve", name, "--reason", "x")).To(ContainSubstring("awaits no approval: its policy grants by itself"))
+	g.Expect(
+		staff.fails("approve", name, "--reason", "x"),
+	).To(
+		ContainSubstring("awaits no approval: its policy grants by itself"),
+	)
 
 	// What its completions have ended meanwhile ends when the override goes.
 	staff.does("extend", name, "--until", "2048-01-01", "--reason", "thesis")
@@ -125,7 +147,11 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 		g.Expect(grant.Spec.Causes).To(ContainElement(HaveField("End", v1alpha1.CauseEnrollmentInactive)))
 	}, soon, often).Should(Succeed())
 	got = staff.course("restore", name)
-	g.Expect(got.err).To(And(ContainSubstring("takes back the end 2048-01-02 00:00 -03 (thesis)"), ContainSubstring("ended")))
+	g.Expect(
+		got.err,
+	).To(
+		And(ContainSubstring("takes back the end 2048-01-02 00:00 -03 (thesis)"), ContainSubstring("ended")),
+	)
 	s.awaitGrant(name, v1alpha1.GrantEnded)
 	g.Expect(staff.fails("revoke", name, "--reason", "x")).To(ContainSubstring("there is nothing to revoke"))
 	g.Expect(staff.fails("extend", name, "--until", "2020-01-01", "--reason", "x")).To(ContainSubstring("which is past"))
@@ -150,8 +176,19 @@ func TestManyGrantsAreShownAndAskedFor(t *testing.T) {
 	select2 := []string{"approve", "--policy", "lab", "--awaiting-approval", "--reason", "all"}
 	got := staff.talk(select2...).answer("n")
 	g.Expect(got.code).To(Equal(1), got.String())
-	g.Expect(got.err).To(And(ContainSubstring(s.grantOf(2)+": takes effect"), ContainSubstring(s.grantOf(3)+": takes effect"),
-		Not(ContainSubstring(s.grantOf(1))), ContainSubstring("Approve these 2 Grants? [y/N]"), ContainSubstring("nothing was changed")))
+	g.Expect(
+		got.err,
+	).To(
+		And(
+			ContainSubstring(s.grantOf(2)+": takes effect"),
+			ContainSubstring(s.grantOf(3)+": takes effect"),
+			Not(
+				ContainSubstring(s.grantOf(1)),
+			),
+			ContainSubstring("Approve these 2 Grants? [y/N]"),
+			ContainSubstring("nothing was changed"),
+		),
+	)
 	g.Expect(s.override(s.grantOf(2))).To(BeZero())
 	g.Expect(staff.fails(select2...)).To(ContainSubstring("give --yes"))
 	got = staff.talk(select2...).answer("y")
@@ -176,7 +213,11 @@ func TestExceptionsAreForInstitutionAdmins(t *testing.T) {
 	s.awaitGrant(name, v1alpha1.GrantActive)
 	for _, who := range []*person{s.with("completion-viewer"), s.withLess(institutionAdmin, "patch", "grants")} {
 		got := who.fails("revoke", name, "--reason", "x")
-		g.Expect(got).To(And(ContainSubstring("forbidden"), ContainSubstring("The ClusterRole completion-institution-admin allows it")))
+		g.Expect(
+			got,
+		).To(
+			And(ContainSubstring("forbidden"), ContainSubstring("The ClusterRole completion-institution-admin allows it")),
+		)
 	}
 	g.Expect(s.withLess(institutionAdmin, "get", "grants").fails("revoke", name, "--reason", "x")).
 		To(ContainSubstring("The ClusterRole completion-institution-admin allows it"))
@@ -216,20 +257,33 @@ func TestReleaseShowsWhoGoes(t *testing.T) {
 	var trip string
 	g.Eventually(func(g Gomega) {
 		var institution v1alpha1.Institution
-		g.Expect(admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "institution"}, &institution)).To(Succeed())
+		g.Expect(
+			admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "institution"}, &institution),
+		).To(
+			Succeed(),
+		)
 		trip = institution.Status.Brake.Trip
 		g.Expect(institution.Status.Brake.Held).To(HaveValue(BeEquivalentTo(2)))
 	}, soon, often).Should(Succeed())
 
 	got := staff.course("release", "--dry-run")
 	g.Expect(got.code).To(BeZero(), got.String())
-	g.Expect(got.err).To(And(ContainSubstring("Trip "+trip+" of institution institution holds back 2 Grants"),
-		MatchRegexp(`  lab\.\d+-1 \(user 1\): ended .*\(EnrollmentInactive\): loses access to %s1; the data is deleted`, s.prefix())))
+	g.Expect(got.err).To(And(
+		ContainSubstring("Trip "+trip+" of institution institution holds back 2 Grants"),
+		MatchRegexp(
+			`  lab\.\d+-1 \(user 1\): ended .*\(EnrollmentInactive\): loses access to %s1; the data is deleted`,
+			s.prefix(),
+		),
+	))
 	g.Expect(staff.talk("release").answer("n").err).To(ContainSubstring("nothing was changed"))
 	s.awaitGrant(s.grantOf(1), v1alpha1.GrantActive)
 	less := s.withLess(institutionAdmin, "patch", "institutions")
 	g.Expect(less.fails("release", "--yes")).To(ContainSubstring("The ClusterRole completion-institution-admin allows it"))
-	g.Expect(s.with("completion-policy-author").fails("release", "--yes")).To(ContainSubstring("completion-institution-admin"))
+	g.Expect(
+		s.with("completion-policy-author").fails("release", "--yes"),
+	).To(
+		ContainSubstring("completion-institution-admin"),
+	)
 
 	// Somebody waits with the answer while more come: they were not shown, and nobody goes.
 	s.deliver(3)
@@ -239,7 +293,11 @@ func TestReleaseShowsWhoGoes(t *testing.T) {
 	s.deliver(3, map[string]any{"enrollment.actived": 0, "event.send_at": "2026-10-02 12:00:00"})
 	g.Eventually(func(g Gomega) {
 		var institution v1alpha1.Institution
-		g.Expect(admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "institution"}, &institution)).To(Succeed())
+		g.Expect(
+			admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "institution"}, &institution),
+		).To(
+			Succeed(),
+		)
 		g.Expect(institution.Status.Brake.Held).To(HaveValue(BeEquivalentTo(3)))
 	}, soon, often).Should(Succeed())
 	got = waiting.answer("y")

@@ -54,7 +54,11 @@ func TestTokenRotation(t *testing.T) {
 	g := NewWithT(t)
 	s := openSchool(t)
 	staff := s.with(institutionAdmin)
-	g.Expect(s.with("completion-viewer").does("token", "list")).To(MatchRegexp(`SECRET +STATE +WHAT TO DO\ntoken +Accepted`))
+	g.Expect(
+		s.with("completion-viewer").does("token", "list"),
+	).To(
+		MatchRegexp(`SECRET +STATE +WHAT TO DO\ntoken +Accepted`),
+	)
 
 	got := staff.course("token", "rotate", "institution", "--host", "completions.example.com", "--timeout", "3m")
 	g.Expect(got.code).To(BeZero(), got.String())
@@ -83,7 +87,11 @@ func TestTokenRotation(t *testing.T) {
 	// The last one stays, unless that is meant.
 	g.Expect(staff.fails("token", "remove", "institution", added, "--yes")).To(ContainSubstring("add another one first"))
 	g.Expect(staff.fails("token", "remove", "institution", "token", "--yes")).To(ContainSubstring("has no token token"))
-	g.Expect(staff.does("token", "remove", "institution", added, "--yes", "--force")).To(Equal("secret/" + added + " deleted\n"))
+	g.Expect(
+		staff.does("token", "remove", "institution", added, "--yes", "--force"),
+	).To(
+		Equal("secret/" + added + " deleted\n"),
+	)
 	g.Eventually(answers(t, got.out), soon, often).Should(Equal(http.StatusUnauthorized))
 	g.Eventually(func() string { return staff.does("token", "list") }, soon, often).Should(ContainSubstring("NotFound"))
 
@@ -126,7 +134,11 @@ func TestTokenWrongUse(t *testing.T) {
 	for _, name := range []string{"fourth", "fifth"} {
 		staff.does("token", "add", "--secret", name, "--timeout", "3m")
 	}
-	g.Expect(staff.fails("token", "add")).To(ContainSubstring("it has 4 tokens (token, third, fourth, fifth), which is the most"))
+	g.Expect(
+		staff.fails("token", "add"),
+	).To(
+		ContainSubstring("it has 4 tokens (token, third, fourth, fifth), which is the most"),
+	)
 }
 
 // Who may read the Ingress of the webhook server need not say its host. Another test must not find this one's.
@@ -159,7 +171,11 @@ func TestSuspendAndResume(t *testing.T) {
 	staff, author := s.with(institutionAdmin), s.with("completion-policy-author")
 	suspended := func() (bool, bool) {
 		var institution v1alpha1.Institution
-		g.Expect(admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "institution"}, &institution)).To(Succeed())
+		g.Expect(
+			admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "institution"}, &institution),
+		).To(
+			Succeed(),
+		)
 		var policy v1alpha1.CompletionPolicy
 		g.Expect(admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "lab"}, &policy)).To(Succeed())
 		is := func(b *bool) bool { return b != nil && *b }
@@ -168,7 +184,11 @@ func TestSuspendAndResume(t *testing.T) {
 	g.Expect(staff.does("suspend", "institution", "--dry-run")).To(Equal(
 		"institution.completions.lxp.dev/institution suspended (dry run)\n"))
 	g.Expect(first(suspended())).To(BeFalse())
-	g.Expect(staff.does("suspend", "institution", s.ID.String())).To(Equal("institution.completions.lxp.dev/institution suspended\n"))
+	g.Expect(
+		staff.does("suspend", "institution", s.ID.String()),
+	).To(
+		Equal("institution.completions.lxp.dev/institution suspended\n"),
+	)
 	g.Expect(first(suspended())).To(BeTrue())
 	got := staff.course("suspend", "institution")
 	g.Expect(got.code).To(BeZero())
@@ -191,7 +211,11 @@ func TestSuspendAndResume(t *testing.T) {
 	g.Expect(policy).To(BeFalse())
 	g.Expect(strings.Count(author.does("suspend", "policy", "lab", "other", "--yes"), "suspended\n")).To(Equal(2))
 
-	g.Expect(author.fails("suspend", "institution")).To(ContainSubstring("The ClusterRole completion-institution-admin allows it"))
+	g.Expect(
+		author.fails("suspend", "institution"),
+	).To(
+		ContainSubstring("The ClusterRole completion-institution-admin allows it"),
+	)
 	g.Expect(s.withLess("completion-policy-author", "patch", "completionpolicies").fails("resume", "policy", "lab")).
 		To(ContainSubstring("The ClusterRole completion-policy-author allows it"))
 	g.Expect(staff.fails("suspend", "pool")).To(ContainSubstring("say institution or policy"))

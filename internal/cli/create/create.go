@@ -110,8 +110,12 @@ func (o *object) create(ctx context.Context, of conditioned) error {
 		return cmdutil.Explain(err, cmdutil.RolePolicyAuthor)
 	}
 	if len(institutions) == 0 {
-		return fmt.Errorf("namespace %s has no Institution, and so nothing that the %s would be for: give another one with -n; "+
-			"`kubectl get institutions -A` lists them", namespace, of.kind)
+		return fmt.Errorf(
+			"namespace %s has no Institution, and so nothing that the %s would be for: give another one with -n; "+
+				"`kubectl get institutions -A` lists them",
+			namespace,
+			of.kind,
+		)
 	}
 	if o.change.Writes() {
 		err := o.change.Client(c).Create(ctx, of.Object)
@@ -145,7 +149,8 @@ func (o *object) await(ctx context.Context, c client.Reader, of conditioned) err
 		}
 		ready := current(of, v1alpha1.ConditionReady)
 		stalled := current(of, v1alpha1.ConditionStalled)
-		return ready != nil && ready.Status == metav1.ConditionTrue || stalled != nil && stalled.Status == metav1.ConditionTrue, nil
+		return ready != nil && ready.Status == metav1.ConditionTrue ||
+			stalled != nil && stalled.Status == metav1.ConditionTrue, nil
 	})
 	if err != nil && !wait.Interrupted(err) || ctx.Err() != nil {
 		return cmdutil.Explain(err, cmdutil.RolePolicyAuthor)
@@ -158,7 +163,8 @@ func (o *object) await(ctx context.Context, c client.Reader, of conditioned) err
 	switch ready := current(of, v1alpha1.ConditionReady); {
 	case ready == nil:
 		return fmt.Errorf("%s %s was created, and the operator has not looked at it within %s: is it running? "+
-			"`kubectl get %s %s -n %s` says what it says", of.kind, of.GetName(), o.timeout, resource(of.kind), of.GetName(), key.Namespace)
+			"`kubectl get %s %s -n %s` says what it says",
+			of.kind, of.GetName(), o.timeout, resource(of.kind), of.GetName(), key.Namespace)
 	case ready.Status != metav1.ConditionTrue:
 		return fmt.Errorf("%s %s was created and is not Ready (%s): %s\nCorrect it with `kubectl edit %s %s -n %s`",
 			of.kind, of.GetName(), ready.Reason, ready.Message, resource(of.kind), of.GetName(), key.Namespace)

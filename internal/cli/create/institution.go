@@ -17,7 +17,6 @@ limitations under the License.
 package create
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -28,6 +27,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/kubectl/pkg/util/templates"
@@ -92,10 +92,20 @@ func newInstitution(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.secret, "secret", "webhook-token", "Name of the Secret of the token.")
 	flags.StringVar(&o.zone, "time-zone", "", "IANA time zone of the times in deliveries. Default: America/Sao_Paulo.")
 	flags.Int32Var(&o.retentionDays, "retention-days", 0, "Days after which completions are deleted. Default: they stay.")
-	flags.StringToStringVar(&o.privacy, "privacy", nil, "What is stored of personal fields (name, email, cpf, nickname, uuid): "+
-		"Keep, Mask or Drop, such as name=Drop,email=Mask. Default: cpf=Mask, and Keep.")
-	flags.StringSliceVar(&o.cidrs, "allowed-cidrs", nil, "Networks from which deliveries may come, such as 203.0.113.0/24. "+
-		"Default: from everywhere.")
+	flags.StringToStringVar(
+		&o.privacy,
+		"privacy",
+		nil,
+		"What is stored of personal fields (name, email, cpf, nickname, uuid): "+
+			"Keep, Mask or Drop, such as name=Drop,email=Mask. Default: cpf=Mask, and Keep.",
+	)
+	flags.StringSliceVar(
+		&o.cidrs,
+		"allowed-cidrs",
+		nil,
+		"Networks from which deliveries may come, such as 203.0.113.0/24. "+
+			"Default: from everywhere.",
+	)
 	flags.Int32Var(&o.budget, "revocation-budget", v1alpha1.DefaultRevocationBudget,
 		"How many Grants may be revoked within an hour before the brake holds the others.")
 	flags.BoolVar(&o.export, "export", false, "Print the YAML without the token, and create nothing. It needs no cluster.")
@@ -121,10 +131,16 @@ func (o *institutionFlags) run(cmd *cobra.Command, number string) error {
 	opening := &opening{Factory: o.Factory, institution: institution, namespace: namespaceOf(institution),
 		binding: bindingIn(institution.Namespace), secret: o.secret, base: base, timeout: o.timeout}
 	if o.export {
-		fmt.Fprintf(o.Out, "# The token is a Secret that no file should hold. Once this is applied, make it by running again, "+
-			"without --export,\n# what made this, or by: kubectl create secret generic %s -n %s --type=%s \\\n"+
-			"#   --from-literal=%s=\"$(openssl rand -hex 32)\"\n",
-			o.secret, institution.Namespace, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken)
+		fmt.Fprintf(
+			o.Out,
+			"# The token is a Secret that no file should hold. Once this is applied, make it by running again, "+
+				"without --export,\n# what made this, or by: kubectl create secret generic %s -n %s --type=%s \\\n"+
+				"#   --from-literal=%s=\"$(openssl rand -hex 32)\"\n",
+			o.secret,
+			institution.Namespace,
+			v1alpha1.SecretTypeWebhookToken,
+			v1alpha1.SecretKeyToken,
+		)
 		return Export(o.Out, opening.namespace, opening.binding, institution)
 	}
 	return opening.run(cmd.Context())
@@ -159,7 +175,10 @@ func (o *institutionFlags) institution(cmd *cobra.Command, id v1alpha1.PlatformI
 		spec.RevocationBudget = &o.budget
 	}
 	if cmd.Flags().Changed("retention-days") && o.retentionDays < 1 {
-		return nil, cmdutil.Usagef("--retention-days=%d: at least 1; leave it out to keep completions for ever", o.retentionDays)
+		return nil, cmdutil.Usagef(
+			"--retention-days=%d: at least 1; leave it out to keep completions for ever",
+			o.retentionDays,
+		)
 	}
 	fields := map[string]*v1alpha1.DataHandling{
 		"name": &spec.Privacy.Name, "email": &spec.Privacy.Email, "cpf": &spec.Privacy.CPF,
@@ -190,13 +209,17 @@ func (o *institutionFlags) check(namespace string) error {
 	switch {
 	case o.prefix == "":
 		return cmdutil.Usagef("--namespace-prefix is missing: say what all granted namespaces start with, such as grad-")
-	case len(o.prefix) < 4 || len(o.prefix) > 40 || !strings.HasSuffix(o.prefix, "-") || len(validation.IsDNS1035Label(o.prefix+"x")) > 0:
+	case len(o.prefix) < 4 || len(o.prefix) > 40 || !strings.HasSuffix(o.prefix, "-") ||
+		len(validation.IsDNS1035Label(o.prefix+"x")) > 0:
 		return cmdutil.Usagef("--namespace-prefix=%s: it has 4 to 40 lower case letters, digits and -, begins with a letter "+
 			"and ends in -, such as grad-", o.prefix)
 	}
 	if o.zone != "" {
 		if _, err := time.LoadLocation(o.zone); err != nil || o.zone == "Local" {
-			return cmdutil.Usagef("--time-zone=%s is no time zone: use a name of the IANA database, such as America/Sao_Paulo", o.zone)
+			return cmdutil.Usagef(
+				"--time-zone=%s is no time zone: use a name of the IANA database, such as America/Sao_Paulo",
+				o.zone,
+			)
 		}
 	}
 	for _, text := range o.cidrs {
@@ -205,7 +228,11 @@ func (o *institutionFlags) check(namespace string) error {
 		case err != nil:
 			return cmdutil.Usagef("--allowed-cidrs: %q is no network: use one such as 203.0.113.0/24 or 2001:db8::/32", text)
 		case network != network.Masked():
-			return cmdutil.Usagef("--allowed-cidrs: %s starts with the least address of its network: use %s", text, network.Masked())
+			return cmdutil.Usagef(
+				"--allowed-cidrs: %s starts with the least address of its network: use %s",
+				text,
+				network.Masked(),
+			)
 		}
 	}
 	return nil
@@ -247,10 +274,10 @@ func (o *opening) said(what, name, became string) {
 }
 
 // explain says who may do what was forbidden.
-func explain(ctx context.Context, err error) error {
-	if explained := cmdutil.Explain(err, "cluster-admin"); ctx.Err() == nil && explained != err {
-		return fmt.Errorf("%w\nWho runs the cluster opens institutions: it takes the rights to create Namespaces, and to bind the "+
-			"ClusterRole %s", err, institutionRole)
+func explain(err error) error {
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("%w\nWho runs the cluster opens institutions: it takes the rights to create Namespaces, and to "+
+			"bind the ClusterRole %s", err, institutionRole)
 	}
-	return err
+	return cmdutil.Explain(err, "cluster-admin")
 }

@@ -43,22 +43,22 @@ func (o *opening) run(ctx context.Context) error {
 	}
 	stored, err := o.look(ctx, c)
 	if err != nil {
-		return explain(ctx, err)
+		return explain(err)
 	}
 	if err := o.place(ctx, c); err != nil {
-		return explain(ctx, err)
+		return explain(err)
 	}
 	text := ""
 	if stored == nil {
 		if text, err = o.token(ctx, c); err != nil {
-			return explain(ctx, err)
+			return explain(err)
 		}
 		if err := c.Create(ctx, o.institution); err != nil {
-			return explain(ctx, err)
+			return explain(err)
 		}
 		o.said("institution", o.institution.Name, "created; waiting until it is Ready")
 	} else if text, err = o.again(ctx, c, stored); err != nil {
-		return explain(ctx, err)
+		return explain(err)
 	}
 	waited := o.await(ctx, c)
 	id := o.institution.Spec.ID
@@ -97,16 +97,26 @@ func (o *opening) look(ctx context.Context, c client.Reader) (*v1alpha1.Institut
 		case there.Namespace != o.institution.Namespace && allowed &&
 			(strings.HasPrefix(there.Spec.NamespacePrefix, want.NamespacePrefix) ||
 				strings.HasPrefix(want.NamespacePrefix, there.Spec.NamespacePrefix)):
-			return nil, fmt.Errorf("--namespace-prefix=%s overlaps with %s of institution %s in namespace %s: choose another one",
-				want.NamespacePrefix, there.Spec.NamespacePrefix, there.Name, there.Namespace)
+			return nil, fmt.Errorf(
+				"--namespace-prefix=%s overlaps with %s of institution %s in namespace %s: choose another one",
+				want.NamespacePrefix,
+				there.Spec.NamespacePrefix,
+				there.Name,
+				there.Namespace,
+			)
 		}
 	}
 	if stored == nil {
 		return nil, nil
 	}
 	if stored.Spec.ID != want.ID || stored.Spec.NamespacePrefix != want.NamespacePrefix {
-		return nil, fmt.Errorf("namespace %s has another institution %s already (id %s, prefix %s): give another -n or --name",
-			stored.Namespace, stored.Name, stored.Spec.ID, stored.Spec.NamespacePrefix)
+		return nil, fmt.Errorf(
+			"namespace %s has another institution %s already (id %s, prefix %s): give another -n or --name",
+			stored.Namespace,
+			stored.Name,
+			stored.Spec.ID,
+			stored.Spec.NamespacePrefix,
+		)
 	}
 	if differs := differences(want, &stored.Spec); len(differs) > 0 {
 		return nil, fmt.Errorf("institution %s is there already with another %s, and was not changed: "+
@@ -170,8 +180,15 @@ func (o *opening) place(ctx context.Context, c client.Client) error {
 			return err
 		}
 		if binding.RoleRef != o.binding.RoleRef || !slices.Contains(binding.Subjects, o.binding.Subjects[0]) {
-			return fmt.Errorf("namespace %s has another RoleBinding %s already, which does not bind the ServiceAccount %s of %s to "+
-				"the ClusterRole %s: it was not changed", name, binding.Name, controllerManager, systemNamespace, institutionRole)
+			return fmt.Errorf(
+				"namespace %s has another RoleBinding %s already, which does not bind the ServiceAccount %s of %s to "+
+					"the ClusterRole %s: it was not changed",
+				name,
+				binding.Name,
+				controllerManager,
+				systemNamespace,
+				institutionRole,
+			)
 		}
 		o.said("rolebinding", o.binding.Name, "is there already")
 	default:
@@ -188,7 +205,8 @@ func (o *opening) allows(namespace *corev1.Namespace) error {
 	switch {
 	case !namespace.DeletionTimestamp.IsZero():
 		return fmt.Errorf("namespace %s is being deleted: wait until it has gone", namespace.Name)
-	case hasID && hasPrefix && id == want[v1alpha1.AnnotationInstitutionID] && prefix == want[v1alpha1.AnnotationNamespacePrefix]:
+	case hasID && hasPrefix && id == want[v1alpha1.AnnotationInstitutionID] &&
+		prefix == want[v1alpha1.AnnotationNamespacePrefix]:
 		return nil
 	case hasID || hasPrefix:
 		return fmt.Errorf("namespace %s is for another institution (id %s, prefix %s): give another one with -n",
@@ -216,16 +234,20 @@ func (o *opening) token(ctx context.Context, c client.Client) (string, error) {
 	if err := c.Get(ctx, client.ObjectKey{Namespace: o.namespace.Name, Name: o.secret}, secret); err != nil {
 		return "", err
 	}
-	if secret.Type != v1alpha1.SecretTypeWebhookToken || len(secret.Data[v1alpha1.SecretKeyToken]) < v1alpha1.MinTokenLength {
-		return "", fmt.Errorf("namespace %s has another Secret %s already, which is no token: give another name with --secret",
-			o.namespace.Name, o.secret)
+	if secret.Type != v1alpha1.SecretTypeWebhookToken ||
+		len(secret.Data[v1alpha1.SecretKeyToken]) < v1alpha1.MinTokenLength {
+		return "", fmt.Errorf(
+			"namespace %s has another Secret %s already, which is no token: give another name with --secret",
+			o.namespace.Name,
+			o.secret,
+		)
 	}
 	o.said("secret", o.secret, "is there already")
 	return string(secret.Data[v1alpha1.SecretKeyToken]), nil
 }
 
-// again makes what is missing of an Institution that there is: the Secret, which a file for GitOps leaves out. It returns
-// the token, if it made one.
+// again makes what is missing of an Institution that there is: the Secret, which a file for GitOps leaves out. It
+// returns the token, if it made one.
 func (o *opening) again(ctx context.Context, c client.Client, stored *v1alpha1.Institution) (string, error) {
 	o.institution = stored
 	o.said("institution", stored.Name, "is there already")

@@ -98,11 +98,26 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 		string(v1alpha1.GrantPerUser), string(v1alpha1.GrantPerCompletion))
 	flags.StringArrayVar(&o.namespaces, "namespace-name", nil,
 		"Template of the name of a namespace, such as 'grad-${user.id}'. May be repeated.")
-	flags.StringVar(&o.clusterRole, "cluster-role", "", "What the subjects may do in the namespaces. Default: completion-learner.")
+	flags.StringVar(
+		&o.clusterRole,
+		"cluster-role",
+		"",
+		"What the subjects may do in the namespaces. Default: completion-learner.",
+	)
 	flags.StringArrayVar(&o.users, "subject", nil,
 		"Template of a user who gets access, such as 'oidc:${user.email}'. May be repeated.")
-	flags.StringArrayVar(&o.groups, "group", nil, "Template of a group that gets access, where the installation allows groups.")
-	flags.StringArrayVar(&o.accounts, "service-account", nil, "A ServiceAccount of the granted namespace that gets access.")
+	flags.StringArrayVar(
+		&o.groups,
+		"group",
+		nil,
+		"Template of a group that gets access, where the installation allows groups.",
+	)
+	flags.StringArrayVar(
+		&o.accounts,
+		"service-account",
+		nil,
+		"A ServiceAccount of the granted namespace that gets access.",
+	)
 	o.oneOf(cmd, &o.podSecurity, "pod-security", "Pod security level of the namespaces.",
 		string(v1alpha1.PodSecurityRestricted), string(v1alpha1.PodSecurityBaseline), string(v1alpha1.PodSecurityPrivileged))
 	o.oneOf(cmd, &o.isolation, "network-isolation", "What the network policies of the namespaces keep out.",
@@ -114,8 +129,18 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&o.revokeNamespaces, "revoke-namespace", nil,
 		"Template of the name of a namespace that the completion takes away.")
 	flags.Int32Var(&o.maxDays, "max-days", 0, "Days after which access ends, from the first delivery.")
-	flags.Int32Var(&o.graceDays, "grace-days", v1alpha1.DefaultGraceDays, "Days between the end of access and the deletion of data.")
-	flags.StringVar(&o.until, "until", "", "When access ends for everybody: a day in the institution's time zone, or a moment.")
+	flags.Int32Var(
+		&o.graceDays,
+		"grace-days",
+		v1alpha1.DefaultGraceDays,
+		"Days between the end of access and the deletion of data.",
+	)
+	flags.StringVar(
+		&o.until,
+		"until",
+		"",
+		"When access ends for everybody: a day in the institution's time zone, or a moment.",
+	)
 	o.oneOf(cmd, &o.expiry, "enrollment-expiry", "Whether access ends with the enrollment.",
 		string(v1alpha1.EnrollmentExpiryFollow), string(v1alpha1.EnrollmentExpiryIgnore))
 	o.oneOf(cmd, &o.approval, "approval", "Whether Grants wait until a person approves them.",
@@ -200,7 +225,9 @@ func (o *policyFlags) check() error {
 	case slices.ContainsFunc(o.courses, func(id int64) bool { return id < 1 }):
 		return cmdutil.Usagef("--course: the platform's numbers are from 1")
 	case len(o.namespaces)+len(o.seats)+len(o.revokeSeats)+len(o.revokeNamespaces) == 0:
-		return cmdutil.Usagef("say what the policy grants or takes: --namespace-name, --seat, --revoke-seat or --revoke-namespace")
+		return cmdutil.Usagef(
+			"say what the policy grants or takes: --namespace-name, --seat, --revoke-seat or --revoke-namespace",
+		)
 	case ofNamespaces && len(o.namespaces) == 0:
 		return cmdutil.Usagef("--subject, --group, --service-account, --cluster-role, --quota, --pod-security and " +
 			"--network-isolation are about namespaces: give --namespace-name as well")
@@ -233,7 +260,10 @@ func (o *policyFlags) namespace(name string) v1alpha1.NamespaceTemplate {
 		names []string
 	}{{v1alpha1.SubjectUser, o.users}, {v1alpha1.SubjectGroup, o.groups}, {v1alpha1.SubjectServiceAccount, o.accounts}} {
 		for _, name := range subjects.names {
-			access.Subjects = append(access.Subjects, v1alpha1.SubjectTemplate{Kind: subjects.kind, Name: v1alpha1.Template(name)})
+			access.Subjects = append(
+				access.Subjects,
+				v1alpha1.SubjectTemplate{Kind: subjects.kind, Name: v1alpha1.Template(name)},
+			)
 		}
 	}
 	if len(access.Subjects) > 0 {

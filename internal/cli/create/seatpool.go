@@ -51,7 +51,10 @@ func newSeatPool(f *cmdutil.Factory) *cobra.Command {
 			}
 			pool.ObjectMeta = metav1.ObjectMeta{Name: args[0]}
 			pool.Spec.Capacity = &capacity
-			return o.create(cmd.Context(), conditioned{pool, "pool", func() []metav1.Condition { return pool.Status.Conditions }})
+			return o.create(
+				cmd.Context(),
+				conditioned{pool, "pool", func() []metav1.Condition { return pool.Status.Conditions }},
+			)
 		},
 	}
 	cmd.Flags().Int32Var(&capacity, "capacity", 0, "How many seats there are. Required.")

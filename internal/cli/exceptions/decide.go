@@ -89,7 +89,12 @@ func (o order) approve(grant *v1alpha1.Grant, end plan.End, zone *time.Location)
 		return decision{}, concernsNot("awaits no approval: its policy grants by itself")
 	}
 	return decision{
-		effect:   "takes effect: user " + grant.Spec.Holder.UserID.String() + " gets " + beginning(grant) + ", " + ends(grant, zone),
+		effect: "takes effect: user " + grant.Spec.Holder.UserID.String() + " gets " + beginning(
+			grant,
+		) + ", " + ends(
+			grant,
+			zone,
+		),
 		override: &v1alpha1.GrantOverride{Approved: new(true), Reason: o.reason},
 	}, nil
 }
@@ -119,8 +124,10 @@ func (o order) extend(grant *v1alpha1.Grant, end plan.End, zone *time.Location, 
 	case to.After(last):
 		return decision{}, concernsNot("cannot be extended beyond the year 9999")
 	case end.Revoked:
-		return decision{}, concernsNot("was revoked (%s): `kubectl course restore` gives it back, and then it can be extended",
-			override.Reason)
+		return decision{}, concernsNot(
+			"was revoked (%s): `kubectl course restore` gives it back, and then it can be extended",
+			override.Reason,
+		)
 	case override.Until != nil && override.Until.Time.Equal(to):
 		return decision{done: true, effect: "ends " + show(to, zone) + " already"}, nil
 	}

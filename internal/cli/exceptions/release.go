@@ -184,7 +184,11 @@ func (o *releasing) show(
 			count-len(first), institution.Namespace, v1alpha1.ReasonRevocationPaused)
 	}
 	if brake.Held != nil && int(*brake.Held) > count {
-		fmt.Fprintf(o.ErrOut, "The operator counts %d. Those that are not shown have yet to say so in their status.\n", *brake.Held)
+		fmt.Fprintf(
+			o.ErrOut,
+			"The operator counts %d. Those that are not shown have yet to say so in their status.\n",
+			*brake.Held,
+		)
 		count = int(*brake.Held)
 	}
 	return count, nil

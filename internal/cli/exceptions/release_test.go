@@ -38,13 +38,16 @@ func TestReleaseLetsNothingElseGo(t *testing.T) {
 		change func(*v1alpha1.Institution)
 		want   string
 	}{
-		"the same":       {func(*v1alpha1.Institution) {}, ""},
-		"fewer wait":     {func(i *v1alpha1.Institution) { i.Status.Brake.Held = new(int32(1)) }, ""},
-		"more wait":      {func(i *v1alpha1.Institution) { i.Status.Brake.Held = new(int32(3)) }, "3 Grants wait by now"},
-		"another trip":   {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "second" }, "has tripped anew meanwhile (second"},
-		"over":           {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "" }, "is over meanwhile"},
-		"made again":     {func(i *v1alpha1.Institution) { i.UID = "2" }, "was made again meanwhile"},
-		"released since": {func(i *v1alpha1.Institution) { i.Status.Brake = v1alpha1.BrakeStatus{ReleasedTrip: "first"} }, ""},
+		"the same":   {func(*v1alpha1.Institution) {}, ""},
+		"fewer wait": {func(i *v1alpha1.Institution) { i.Status.Brake.Held = new(int32(1)) }, ""},
+		"more wait":  {func(i *v1alpha1.Institution) { i.Status.Brake.Held = new(int32(3)) }, "3 Grants wait by now"},
+		"another trip": {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "second" },
+			"has tripped anew meanwhile (second"},
+		"over":       {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "" }, "is over meanwhile"},
+		"made again": {func(i *v1alpha1.Institution) { i.UID = "2" }, "was made again meanwhile"},
+		"released since": {func(i *v1alpha1.Institution) {
+			i.Status.Brake = v1alpha1.BrakeStatus{ReleasedTrip: "first"}
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stored := shown.DeepCopy()

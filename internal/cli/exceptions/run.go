@@ -155,7 +155,8 @@ func (w *work) named(ctx context.Context, names []string) ([]step, error) {
 // bare takes off what `kubectl get -o name` writes before a name.
 func bare(name string) string {
 	kind, rest, found := strings.Cut(name, "/")
-	if found && slices.Contains([]string{"grant", "grants", "grant." + v1alpha1.GroupName, "grants." + v1alpha1.GroupName}, kind) {
+	if found &&
+		slices.Contains([]string{"grant", "grants", "grant." + v1alpha1.GroupName, "grants." + v1alpha1.GroupName}, kind) {
 		return rest
 	}
 	return name
@@ -200,7 +201,12 @@ func (w *work) selected(ctx context.Context) ([]step, error) {
 	case len(found) == 0 && skipped == 0:
 		return nil, fmt.Errorf("no Grant of namespace %s is selected", w.namespace)
 	case len(found) == 0:
-		return nil, fmt.Errorf("%s selected, and there is none to %s; the last one:\n%w", plural(skipped, "Grant"), w.verb, left)
+		return nil, fmt.Errorf(
+			"%s selected, and there is none to %s; the last one:\n%w",
+			plural(skipped, "Grant"),
+			w.verb,
+			left,
+		)
 	case skipped > 0:
 		fmt.Fprintf(w.ErrOut, "%s selected and left out, since there is nothing to %s.\n", plural(skipped, "Grant"), w.verb)
 	}
@@ -225,7 +231,10 @@ func (w *work) announce(steps []step) error {
 	if todo <= 1 || w.change.DryRun != "none" {
 		return nil
 	}
-	return w.confirm.Ask(w.Factory, strings.ToUpper(string(w.verb[:1]))+string(w.verb[1:])+" these "+plural(todo, "Grant")+"?")
+	return w.confirm.Ask(
+		w.Factory,
+		strings.ToUpper(string(w.verb[:1]))+string(w.verb[1:])+" these "+plural(todo, "Grant")+"?",
+	)
 }
 
 // all does the steps. What fails is said in the end, and does not keep from the others.
@@ -259,16 +268,14 @@ func (w *work) all(ctx context.Context, steps []step) error {
 	if len(failed) > 0 && len(steps) > 1 {
 		failed = append(failed, fmt.Errorf("%d of %s done; run it again for the others", done, plural(len(steps), "Grant")))
 	}
-	for _, err := range failed {
-		if apierrors.IsForbidden(err) {
-			return cmdutil.Explain(errors.Join(failed...), cmdutil.RoleInstitutionAdmin)
-		}
+	if slices.ContainsFunc(failed, apierrors.IsForbidden) {
+		return cmdutil.Explain(errors.Join(failed...), cmdutil.RoleInstitutionAdmin)
 	}
 	return errors.Join(failed...)
 }
 
-// one writes the override of a Grant, as long as the Grant is what was decided about: where somebody else has written it
-// meanwhile it is decided anew, and has to come out the same.
+// one writes the override of a Grant, as long as the Grant is what was decided about: where somebody else has written
+// it meanwhile it is decided anew, and has to come out the same.
 func (w *work) one(ctx context.Context, s step) (*v1alpha1.Grant, error) {
 	key := client.ObjectKey{Namespace: w.namespace, Name: s.name}
 	for range attempts {

@@ -173,8 +173,11 @@ func (o *options) policies(ctx context.Context, names []string) error {
 		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, policy)
 		switch {
 		case apierrors.IsNotFound(err):
-			failed = append(failed, fmt.Errorf("namespace %s has no policy %s: `kubectl get completionpolicies -n %s` lists them",
-				namespace, name, namespace))
+			failed = append(
+				failed,
+				fmt.Errorf("namespace %s has no policy %s: `kubectl get completionpolicies -n %s` lists them",
+					namespace, name, namespace),
+			)
 		case err != nil:
 			return cmdutil.Explain(err, cmdutil.RolePolicyAuthor)
 		default:
@@ -188,7 +191,10 @@ func (o *options) policies(ctx context.Context, names []string) error {
 		for _, policy := range found {
 			fmt.Fprintf(o.ErrOut, "%s: is to be %s\n", policy.Name, o.past())
 		}
-		if err := o.confirm.Ask(o.Factory, "Are these "+strconv.Itoa(len(found))+" policies to be "+o.past()+"?"); err != nil {
+		if err := o.confirm.Ask(
+			o.Factory,
+			"Are these "+strconv.Itoa(len(found))+" policies to be "+o.past()+"?",
+		); err != nil {
 			return err
 		}
 	}
@@ -204,7 +210,12 @@ func (o *options) policies(ctx context.Context, names []string) error {
 func set[T target](ctx context.Context, o *options, c client.WithWatch, object T, suspend **bool) error {
 	is := *suspend != nil && **suspend
 	if is == o.to {
-		fmt.Fprintf(o.ErrOut, "%s is %s already\n", object.GetName(), map[bool]string{true: "suspended", false: "not suspended"}[o.to])
+		fmt.Fprintf(
+			o.ErrOut,
+			"%s is %s already\n",
+			object.GetName(),
+			map[bool]string{true: "suspended", false: "not suspended"}[o.to],
+		)
 		return nil
 	}
 	switch {

@@ -83,8 +83,8 @@ func stateOf(institution *v1alpha1.Institution, name string) v1alpha1.TokenState
 	return ""
 }
 
-// setRefs changes which Secrets an Institution names, whoever else writes it at the same time. change returns false where
-// there is nothing to do.
+// setRefs changes which Secrets an Institution names, whoever else writes it at the same time. change returns false
+// where there is nothing to do.
 func setRefs(
 	ctx context.Context, c client.Client, institution *v1alpha1.Institution, change func([]string) ([]string, bool, error),
 ) error {
@@ -159,7 +159,8 @@ func Hint(state v1alpha1.TokenState) string {
 	case v1alpha1.TokenShared:
 		return "another Institution has the same token, and keeps it: add another one"
 	case v1alpha1.TokenNotFound:
-		return "there is no Secret of that name with the type " + v1alpha1.SecretTypeWebhookToken + ": remove it, and add another one"
+		return "there is no Secret of that name with the type " + v1alpha1.SecretTypeWebhookToken +
+			": remove it, and add another one"
 	case v1alpha1.TokenInvalid:
 		return "it is missing in the Secret, too short or easily guessed: remove it, and add another one"
 	case v1alpha1.TokenForbidden:
@@ -169,7 +170,12 @@ func Hint(state v1alpha1.TokenState) string {
 }
 
 // add makes a token, and names its Secret in the Institution. Where that cannot be done no Secret is left behind.
-func add(ctx context.Context, c client.Client, institution *v1alpha1.Institution, name string) (token string, err error) {
+func add(
+	ctx context.Context,
+	c client.Client,
+	institution *v1alpha1.Institution,
+	name string,
+) (token string, err error) {
 	if names := refs(institution); len(names) >= MaxTokens {
 		return "", errFull(names)
 	}
@@ -185,7 +191,13 @@ func add(ctx context.Context, c client.Client, institution *v1alpha1.Institution
 		uid := secret.UID
 		left := client.IgnoreNotFound(c.Delete(late, secret, client.Preconditions{UID: &uid}))
 		if left != nil {
-			left = fmt.Errorf("its Secret %s is left over: kubectl delete secret %s -n %s (%w)", name, name, institution.Namespace, left)
+			left = fmt.Errorf(
+				"its Secret %s is left over: kubectl delete secret %s -n %s (%w)",
+				name,
+				name,
+				institution.Namespace,
+				left,
+			)
 		}
 		return "", errors.Join(err, left)
 	}

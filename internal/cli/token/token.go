@@ -129,7 +129,12 @@ func (o *options) adds(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.MaximumNArgs(1)
 	cmd.ValidArgsFunction = cmdutil.CompleteNames(o.Factory, &v1alpha1.InstitutionList{}, false)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.add(cmd.Context(), strings.Join(args, "")) }
-	cmd.Flags().StringVar(&o.name, "secret", "", "Name of the Secret. Default: webhook-token, the day, and random letters.")
+	cmd.Flags().StringVar(
+		&o.name,
+		"secret",
+		"",
+		"Name of the Secret. Default: webhook-token, the day, and random letters.",
+	)
 	AddURLFlags(cmd, &o.host, &o.timeout)
 	return cmd
 }
@@ -264,13 +269,22 @@ func (o *options) add(ctx context.Context, which string) error {
 	case err != nil:
 		return cmdutil.Explain(fmt.Errorf("institution %s: %w", institution.Name, err), cmdutil.RoleInstitutionAdmin)
 	}
-	fmt.Fprintf(o.ErrOut, "secret/%s created, and named in institution %s; waiting until it is accepted\n", name, institution.Name)
+	fmt.Fprintf(
+		o.ErrOut,
+		"secret/%s created, and named in institution %s; waiting until it is accepted\n",
+		name,
+		institution.Name,
+	)
 	waited := Await(ctx, c, client.ObjectKeyFromObject(institution), name, o.timeout)
 	// In any case: nobody can read it later.
 	ShowURL(context.WithoutCancel(ctx), o.Factory, c, base, institution.Spec.ID, token)
 	if waited != nil {
-		fmt.Fprintf(o.ErrOut, "Do not tell the platform before it is accepted: `kubectl course token list %s -n %s` says when.\n",
-			institution.Name, institution.Namespace)
+		fmt.Fprintf(
+			o.ErrOut,
+			"Do not tell the platform before it is accepted: `kubectl course token list %s -n %s` says when.\n",
+			institution.Name,
+			institution.Namespace,
+		)
 		return waited
 	}
 	fmt.Fprintf(o.ErrOut, "It is accepted.\n")

@@ -42,14 +42,15 @@ func Base(host string) (string, error) {
 		host = "https://" + host
 	}
 	base, err := url.Parse(host)
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil || base.RawQuery != "" {
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil ||
+		base.RawQuery != "" {
 		return "", cmdutil.Usagef("--host=%s is no host: give one such as completions.example.com", host)
 	}
 	return base.Scheme + "://" + base.Host + strings.TrimSuffix(base.Path, "/"), nil
 }
 
-// FindBase returns how webhook URLs begin, as an Ingress or an HTTPRoute of the webhook server says; empty where there is
-// none that can be read.
+// FindBase returns how webhook URLs begin, as an Ingress or an HTTPRoute of the webhook server says; empty where there
+// is none that can be read.
 func FindBase(ctx context.Context, c client.Reader) string {
 	var ingresses networkingv1.IngressList
 	if err := c.List(ctx, &ingresses, client.InNamespace(systemNamespace)); err == nil {
@@ -60,7 +61,9 @@ func FindBase(ctx context.Context, c client.Reader) string {
 		}
 	}
 	routes := &unstructured.UnstructuredList{}
-	routes.SetGroupVersionKind(schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"})
+	routes.SetGroupVersionKind(
+		schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"},
+	)
 	if err := c.List(ctx, routes, client.InNamespace(systemNamespace)); err == nil {
 		for i := range routes.Items {
 			if base := ofRoute(&routes.Items[i]); base != "" {
