@@ -89,7 +89,7 @@ func TestDoctor(t *testing.T) {
 		HaveField("Level", "Problem"), HaveField("Message", HavePrefix("401"))))
 	g.Expect(got.out + got.err).NotTo(ContainSubstring(school.URLs[0]))
 	g.Expect(administrator(t).course("doctor").out).To(MatchRegexp(
-		`(?m)^Problem  completion-webhook-server: 0 of 2 pods are Ready\n         kubectl describe pods -n completion-system`))
+		`(?m)^Problem  completion-webhook-server: 0 of 2 pods are Ready\n {9}kubectl describe pods -n completion-system`))
 
 	// Who sees an institution alone is told what to ask for.
 	found, got = school.with("completion-viewer").findings()

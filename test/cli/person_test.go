@@ -51,7 +51,9 @@ type marked struct {
 }
 
 func (s *school) marked(id int64) *marked {
-	m := &marked{school: s, id: id, grant: fmt.Sprintf("lab.%d-%d", s.ID, id), namespace: fmt.Sprintf("%s%d", s.prefix(), id)}
+	m := &marked{
+		school: s, id: id, grant: fmt.Sprintf("lab.%d-%d", s.ID, id), namespace: fmt.Sprintf("%s%d", s.prefix(), id),
+	}
 	for range 4 {
 		m.markers = append(m.markers, "m"+strings.ToLower(rand.Text()))
 	}
@@ -158,7 +160,8 @@ func TestErase(t *testing.T) {
 	args := []string{"erase", "-n", school.Namespace, "--user", "7"}
 	shown := all.does(append(args, "--dry-run")...)
 	g.Expect(shown).To(And(ContainSubstring("Grant "+user.grant+" of policy lab, Active"),
-		ContainSubstring("namespace "+user.namespace+" with all that is in it"), ContainSubstring("completion %d-", school.ID)))
+		ContainSubstring("namespace "+user.namespace+" with all that is in it"),
+		ContainSubstring("completion %d-", school.ID)))
 	g.Expect(all.fails(args...)).To(Or(ContainSubstring("give --yes"), ContainSubstring("nothing was changed")))
 	school.awaitGrant(user.grant, v1alpha1.GrantActive)
 
@@ -175,7 +178,8 @@ func TestErase(t *testing.T) {
 
 	var events eventsv1.EventList
 	g.Expect(admin.List(t.Context(), &events, client.InNamespace(school.Namespace))).To(Succeed())
-	g.Expect(events.Items).To(ContainElement(And(HaveField("Reason", "PersonErased"), HaveField("Regarding.Kind", "Institution"),
+	g.Expect(events.Items).To(ContainElement(And(HaveField("Reason", "PersonErased"),
+		HaveField("Regarding.Kind", "Institution"),
 		HaveField("Note", "erased one person (request 4711): 1 completions, 1 grants, 1 namespaces, 0 other objects"))))
 
 	inEtcd(t, user.markers, false)

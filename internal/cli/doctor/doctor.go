@@ -148,8 +148,8 @@ func (e *examination) problem(check, help, format string, args ...any) {
 	e.findings = append(e.findings, finding{levelProblem, check, fmt.Sprintf(format, args...), help})
 }
 
-// unseen makes a warning of what may not be looked at, and returns every other error: an API server that does not answer
-// says nothing about the installation.
+// unseen makes a warning of what may not be looked at, and returns every other error: an API server that does not
+// answer says nothing about the installation.
 func (e *examination) unseen(check string, err error) error {
 	if apierrors.IsForbidden(err) {
 		e.warning(check, "let somebody look who runs the cluster", "may not be looked at: %v", err)

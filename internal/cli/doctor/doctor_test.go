@@ -54,11 +54,13 @@ func TestURLs(t *testing.T) {
 		answer sender.Answer
 		want   level
 	}{
-		"its token is good":  {sender.Answer{Status: 200, Outcome: "checked"}, levelOK},
-		"something else":     {sender.Answer{Status: 200}, levelProblem},
-		"401: no such token": {sender.Answer{Status: 401, Outcome: "refused", Body: []byte(`{"detail": "no such token"}`)}, levelProblem},
-		"403":                {sender.Answer{Status: 403, Outcome: "refused"}, levelProblem},
-		"503":                {sender.Answer{Status: 503, Outcome: "unavailable"}, levelProblem},
+		"its token is good": {sender.Answer{Status: 200, Outcome: "checked"}, levelOK},
+		"something else":    {sender.Answer{Status: 200}, levelProblem},
+		"401: no such token": {
+			sender.Answer{Status: 401, Outcome: "refused", Body: []byte(`{"detail": "no such token"}`)}, levelProblem,
+		},
+		"403": {sender.Answer{Status: 403, Outcome: "refused"}, levelProblem},
+		"503": {sender.Answer{Status: 503, Outcome: "unavailable"}, levelProblem},
 	} {
 		e := &examination{}
 		e.judgeURL("url", tc.answer)

@@ -60,7 +60,7 @@ func documents(files fs.FS, each func(text []byte) error) error {
 		if err != nil {
 			return err
 		}
-		for _, part := range strings.Split("\n"+string(text), "\n---\n") {
+		for part := range strings.SplitSeq("\n"+string(text), "\n---\n") {
 			if strings.TrimSpace(part) == "" {
 				continue
 			}
@@ -96,11 +96,12 @@ func (e *examination) crds(ctx context.Context) error {
 	})
 }
 
+func isEstablished(condition apiextensionsv1.CustomResourceDefinitionCondition) bool {
+	return condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue
+}
+
 func (e *examination) compare(check string, shipped, found *apiextensionsv1.CustomResourceDefinition) {
-	established := slices.ContainsFunc(found.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
-		return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
-	})
-	if !established {
+	if !slices.ContainsFunc(found.Status.Conditions, isEstablished) {
 		e.problem(check, "kubectl describe crd "+found.Name, "is not served")
 		return
 	}
@@ -185,13 +186,13 @@ func (e *examination) pods(
 		client.MatchingLabelsSelector{Selector: match}); err != nil && !apierrors.IsForbidden(err) {
 		return err
 	}
-	help := fmt.Sprintf("kubectl describe pods -n %s -l %s", e.namespace, match)
+	help := []string{fmt.Sprintf("kubectl describe pods -n %s -l %s", e.namespace, match)}
 	for i := range pods.Items {
 		if why := notReady(&pods.Items[i]); why != "" {
-			help += fmt.Sprintf("\npod %s: %s", pods.Items[i].Name, why)
+			help = append(help, fmt.Sprintf("pod %s: %s", pods.Items[i].Name, why))
 		}
 	}
-	e.problem(name, help, "%d of %d pods are Ready", ready, want)
+	e.problem(name, strings.Join(help, "\n"), "%d of %d pods are Ready", ready, want)
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (e *examination) institutions(ctx context.Context) error {
 		if err := e.unseen("Institutions of all namespaces", err); err != nil {
 			return err
 		}
-		namespace, found := e.Factory.Namespace()
+		namespace, found := e.Namespace()
 		if found != nil {
 			return found
 		}

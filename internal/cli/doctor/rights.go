@@ -75,8 +75,10 @@ func (e *examination) rightsOf(ctx context.Context, account, role, namespace str
 	asked := 0
 	for _, right := range rightsIn(rules, namespace) {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User:               "system:serviceaccount:" + e.namespace + ":" + account,
-			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + e.namespace, "system:authenticated"},
+			User: "system:serviceaccount:" + e.namespace + ":" + account,
+			Groups: []string{
+				"system:serviceaccounts", "system:serviceaccounts:" + e.namespace, "system:authenticated",
+			},
 			ResourceAttributes: &right,
 		}}
 		if err := e.c.Create(ctx, review); err != nil {

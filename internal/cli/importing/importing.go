@@ -94,7 +94,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.StringArrayVar(&o.sets, "set", nil, "`FIELD=VALUE`: a value for a field that is the same in all rows.")
 	flags.StringVar(&o.delimiter, "delimiter", "",
 		"What is between the columns: a character, or tab. Found out from the header when left out.")
-	flags.StringVar(&o.rejects, "rejects", "", "`File` for refused rows (default: beside the input, as NAME.rejected.csv).")
+	flags.StringVar(&o.rejects, "rejects", "",
+		"`File` for refused rows (default: beside the input, as NAME.rejected.csv).")
 	flags.IntVar(&o.fromLine, "from-line", 0, "Leave out what is before this `line` of the file.")
 	flags.IntVar(&o.connections, "connections", 4, "How many rows are under way at the same time.")
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "How long one delivery may take.")
@@ -156,7 +157,8 @@ func (o *options) run(ctx context.Context) error {
 		}
 	}
 	p := &poster{
-		client: sender.NewClient(o.connections, o.timeout, nil), urls: to.URLs, clock: clock.RealClock{}, patience: o.patience,
+		client: sender.NewClient(o.connections, o.timeout, nil), urls: to.URLs, clock: clock.RealClock{},
+		patience: o.patience,
 	}
 	defer p.client.Close()
 	w := &work{

@@ -18,6 +18,7 @@ package importing
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,11 +44,11 @@ type mapping struct {
 
 // newMapping reads --map column=field and --set field=value. What is neither in the file nor set is the institution of
 // the URL and the one event that there is.
-func newMapping(maps, sets []string, institution v1alpha1.PlatformID) (*mapping, error) {
+func newMapping(columns, sets []string, institution v1alpha1.PlatformID) (*mapping, error) {
 	m := &mapping{byColumn: make(map[string][]string), set: map[string]any{
 		"event.slug": v1alpha1.EventSlug, "institution.id": int64(institution),
 	}}
-	for _, text := range maps {
+	for _, text := range columns {
 		// A column may have = in its name; a field has none.
 		at := strings.LastIndex(text, "=")
 		if at < 1 {
@@ -81,9 +82,7 @@ func known() string { return strings.Join(sender.Fields(), ", ") }
 // constants returns a new map with the fields that every row has.
 func (m *mapping) constants() map[string]any {
 	values := make(map[string]any, len(sender.Fields()))
-	for field, value := range m.set {
-		values[field] = value
-	}
+	maps.Copy(values, m.set)
 	return values
 }
 

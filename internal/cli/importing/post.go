@@ -122,8 +122,8 @@ func (p *poster) await(ctx context.Context) error {
 	}
 }
 
-// judge says what an answer means: a verdict, an error where no row would fare better, or neither where the same row may
-// be taken later.
+// judge says what an answer means: a verdict, an error where no row would fare better, or neither where the same row
+// may be taken later.
 func judge(answer sender.Answer) (*verdict, error) {
 	switch answer.Status {
 	case http.StatusOK:

@@ -215,9 +215,8 @@ func (e *erasure) suspended(ctx context.Context) error {
 	var names []string
 	for i := range policies.Items {
 		policy := &policies.Items[i]
-		if policy.Spec.Suspend != nil && *policy.Spec.Suspend && slices.ContainsFunc(e.found.Grants, func(g v1alpha1.Grant) bool {
-			return string(g.Spec.Policy) == policy.Name
-		}) {
+		has := func(g v1alpha1.Grant) bool { return string(g.Spec.Policy) == policy.Name }
+		if policy.Spec.Suspend != nil && *policy.Spec.Suspend && slices.ContainsFunc(e.found.Grants, has) {
 			names = append(names, policy.Name)
 		}
 	}

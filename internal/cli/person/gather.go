@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package person has `kubectl course export` and `kubectl course erase`: what is stored about one person, for that person,
-// and its removal.
+// Package person has `kubectl course export` and `kubectl course erase`: what is stored about one person, for that
+// person, and its removal.
 package person
 
 import (
@@ -120,7 +120,7 @@ func (s *stored) seats(ctx context.Context, c client.Reader) error {
 func (s *stored) inventory() {
 	for i := range s.Grants {
 		for _, namespace := range s.Grants[i].Spec.Namespaces {
-			s.GrantedNamespaces = append(s.GrantedNamespaces, string(namespace.Name))
+			s.GrantedNamespaces = append(s.GrantedNamespaces, namespace.Name)
 		}
 		for _, entry := range s.Grants[i].Status.Inventory {
 			if isNamespace(&entry) {

@@ -42,7 +42,8 @@ func inventoryOf(entries ...v1alpha1.InventoryEntry) v1alpha1.Grant {
 func TestWhatGoesWithItsNamespace(t *testing.T) {
 	g := NewWithT(t)
 	e := &erasure{found: &stored{Grants: []v1alpha1.Grant{
-		inventoryOf(entry("Namespace", "", "lab"), entry("ResourceQuota", "lab", "quota"), entry("ConfigMap", "home", "welcome")),
+		inventoryOf(entry("Namespace", "", "lab"), entry("ResourceQuota", "lab", "quota"),
+			entry("ConfigMap", "home", "welcome")),
 		inventoryOf(entry("RoleBinding", "lab", "access")),
 	}}}
 	var names []string

@@ -144,8 +144,8 @@ func reasonOf(grant *v1alpha1.Grant) string {
 	return " (" + ready.Reason + ")"
 }
 
-// unseen says which Grants have causes of which the planner does not know yet that they have gone. Until it does it could
-// make a deleted Grant again, from what it remembers.
+// unseen says which Grants have causes of which the planner does not know yet that they have gone. Until it does it
+// could make a deleted Grant again, from what it remembers.
 func (e *erasure) unseen(ctx context.Context) (string, error) {
 	if err := e.look(ctx); err != nil {
 		return "", err

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -229,7 +230,7 @@ func columns(by []dimension) []string {
 }
 
 func (g *group) row() []string {
-	return append(g.keys[:len(g.keys):len(g.keys)], strconv.Itoa(g.completions), strconv.Itoa(g.granted))
+	return append(slices.Clip(g.keys), strconv.Itoa(g.completions), strconv.Itoa(g.granted))
 }
 
 func (o *options) printCSV(by []dimension, groups []*group) error {

@@ -49,7 +49,8 @@ func moment(text string, zone *time.Location, later int) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is neither a day, yyyy-MM-dd, nor a moment such as 2026-12-18T18:00:00-03:00", text)
+		return time.Time{}, fmt.Errorf("%q is neither a day, yyyy-MM-dd, nor a moment such as 2026-12-18T18:00:00-03:00",
+			text)
 	}
 	return at, nil
 }
