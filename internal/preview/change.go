@@ -1,0 +1,454 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package preview
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// Kind is what a change means for the holder of a Grant.
+type Kind string
+
+const (
+	// Gains means that there is a Grant that there was not, or that one entitles again.
+	Gains Kind = "Gains"
+	// Changes means that the Grant says something else, and nobody loses anything now.
+	Changes Kind = "Changes"
+	// Loses means that access, a seat or a namespace is taken away.
+	Loses Kind = "Loses"
+)
+
+// Change is what happens to one Grant.
+type Change struct {
+	Kind  Kind
+	Grant string
+	// What happens, in words.
+	What []string
+	// Before and After are the Grant; Before is nil where there is none yet.
+	Before, After *v1alpha1.Grant
+	// Counts are the revocations of the Grant that the brake would count now.
+	Counts []plan.Revocation
+	// CountsLater reports that the brake counts the end of the Grant when it falls due, within a day.
+	CountsLater bool
+}
+
+// sameSpec reports whether two policies say the same.
+func sameSpec(a, b *v1alpha1.CompletionPolicy) bool {
+	return equality.Semantic.DeepEqual(a.Spec, b.Spec)
+}
+
+func (p *Planner) compare(before, after *state) []Change {
+	var changes []Change
+	for i := range after.grants {
+		now := &after.grants[i]
+		was, found := before.find(now.Name)
+		var change *Change
+		if found {
+			change = p.changed(was, now, before, after)
+		} else {
+			change = &Change{Kind: Gains, What: p.granted(now)}
+		}
+		if change == nil {
+			continue
+		}
+		change.Grant, change.Before, change.After = now.Name, was, now
+		p.count(change, was, now, before, after)
+		changes = append(changes, *change)
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Grant, b.Grant) })
+	return changes
+}
+
+// gives reports whether a Grant entitles its holder, or only until the brake lets its end through.
+func (p *Planner) gives(grant *v1alpha1.Grant) bool {
+	end := plan.EndOf(grant, p.Now)
+	return end.Standing == plan.Entitled && !end.Held && grant.DeletionTimestamp.IsZero()
+}
+
+// granted describes a Grant that is new.
+func (p *Planner) granted(grant *v1alpha1.Grant) []string {
+	what := listed(grant)
+	if plan.EndOf(grant, p.Now).Standing == plan.Unapproved {
+		what = append(what, "waits for approval")
+	}
+	if at := grant.Spec.AccessEndsAt; at != nil {
+		what = append(what, "access ends "+moment(at))
+	}
+	return append(what, revokes(grant)...)
+}
+
+func listed(grant *v1alpha1.Grant) []string {
+	var what []string
+	for i := range grant.Spec.Namespaces {
+		what = append(what, "namespace "+grant.Spec.Namespaces[i].Name)
+	}
+	for _, seat := range grant.Spec.Seats {
+		what = append(what, "a seat of "+string(seat.Pool))
+	}
+	if n := len(grant.Spec.Objects); n > 0 {
+		what = append(what, "objects: "+strings.Join(objectNames(grant), ", "))
+	}
+	return what
+}
+
+func revokes(grant *v1alpha1.Grant) []string {
+	var what []string
+	for _, seat := range grant.Spec.Revokes.Seats {
+		what = append(what, "revokes a seat of "+string(seat.Pool))
+	}
+	for _, ns := range grant.Spec.Revokes.Namespaces {
+		what = append(what, "revokes namespace "+ns.Name)
+	}
+	return what
+}
+
+func objectNames(grant *v1alpha1.Grant) []string {
+	var names []string
+	for i := range grant.Spec.Objects {
+		names = append(names, string(grant.Spec.Objects[i].Name))
+	}
+	return names
+}
+
+// changed compares a Grant before and after; nil where nothing happens to it.
+func (p *Planner) changed(was, now *v1alpha1.Grant, before, after *state) *Change {
+	lost, back := p.lost(was, now, before, after)
+	gave, gives := p.gives(was), p.gives(now)
+	differs := (&plan.Planned{Spec: withoutOverride(now), Existing: was}).Changed()
+	if !differs && len(lost)+len(back) == 0 && gave == gives {
+		return nil
+	}
+	change := &Change{Kind: Changes}
+	said := differences(was, now)
+	switch {
+	case gave && !gives:
+		change.Kind = Loses
+		change.What = append(p.ending(now), lost...)
+	case len(lost) > 0:
+		change.Kind = Loses
+		change.What = slices.Concat(lost, back, said)
+	case !gave && gives:
+		change.Kind = Gains
+		change.What = append([]string{"entitles again"}, listed(now)...)
+		if plan.EndOf(was, p.Now).Standing == plan.Unapproved {
+			change.What[0] = "takes effect without approval"
+		}
+		change.What = append(change.What, said...)
+	default:
+		change.What = slices.Concat(back, said)
+	}
+	return change
+}
+
+func withoutOverride(grant *v1alpha1.Grant) v1alpha1.GrantSpec {
+	spec := *grant.Spec.DeepCopy()
+	spec.Override = v1alpha1.GrantOverride{}
+	return spec
+}
+
+// ending describes what goes with the end of a Grant.
+func (p *Planner) ending(grant *v1alpha1.Grant) []string {
+	what := []string{"access ends"}
+	if grant.Spec.AccessEndsAt != nil {
+		what[0] += " " + moment(grant.Spec.AccessEndsAt)
+	}
+	if len(grant.Spec.Namespaces)+len(grant.Spec.Objects) == 0 {
+		return what
+	}
+	names := ""
+	for i := range grant.Spec.Namespaces {
+		names += " " + grant.Spec.Namespaces[i].Name
+	}
+	switch {
+	case grant.Spec.OnRevoke == v1alpha1.RemovalRetain:
+		return append(what, "the data stays"+names)
+	case grant.Spec.DataEndsAt != nil:
+		return append(what, "the data goes "+moment(grant.Spec.DataEndsAt)+names)
+	}
+	return what
+}
+
+// lost returns what is taken from a Grant beside its end, and what comes back to it.
+func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, back []string) {
+	tookBefore, tookAfter := plan.TakenFrom(was, before.begun, p.Now), plan.TakenFrom(now, after.begun, p.Now)
+	gave, gives := p.gives(was), p.gives(now)
+	for _, pool := range slices.Sorted(maps.Keys(tookAfter.Seats)) {
+		if _, already := tookBefore.Seats[pool]; !already && gave {
+			lost = append(lost, fmt.Sprintf("a seat of %s is revoked by grant %s", pool, tookAfter.Seats[pool].Grant))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tookAfter.Namespaces)) {
+		if _, already := tookBefore.Namespaces[name]; !already && (gave || hasNamespace(was, name)) {
+			taking := tookAfter.Namespaces[name]
+			lost = append(lost, fmt.Sprintf("namespace %s is revoked by grant %s, its data goes %s", name, taking.Grant,
+				moment(new(metav1.NewTime(taking.DataEndsAt)))))
+		}
+	}
+	for _, pool := range slices.Sorted(maps.Keys(tookBefore.Seats)) {
+		if _, still := tookAfter.Seats[pool]; !still && gives {
+			back = append(back, "a seat of "+string(pool)+" is revoked no more")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tookBefore.Namespaces)) {
+		if _, still := tookAfter.Namespaces[name]; !still && gives {
+			back = append(back, "namespace "+name+" is revoked no more")
+		}
+	}
+	for _, seat := range was.Spec.Seats {
+		if holdsSeat(was, seat) && !slices.Contains(now.Spec.Seats, seat) {
+			lost = append(lost, "its seat of "+string(seat.Pool))
+		}
+	}
+	over := plan.EndOf(was, p.Now).Standing == plan.AccessOver && plan.EndOf(now, p.Now).Standing == plan.DataOver
+	if over && len(was.Status.Inventory) > 0 && now.Spec.OnRevoke == v1alpha1.RemovalDelete {
+		lost = append(lost, "its data goes now")
+	}
+	if !gave {
+		return lost, back
+	}
+	return append(lost, losesAccess(was, now)...), back
+}
+
+func holdsSeat(grant *v1alpha1.Grant, seat v1alpha1.GrantedSeat) bool {
+	return slices.ContainsFunc(grant.Status.Seats, func(held v1alpha1.HeldSeat) bool { return held.Pool == seat.Pool })
+}
+
+func hasNamespace(grant *v1alpha1.Grant, name string) bool {
+	return slices.ContainsFunc(grant.Status.Inventory, func(entry v1alpha1.InventoryEntry) bool {
+		return entry.Kind == "Namespace" && entry.Name == name
+	})
+}
+
+// losesAccess returns where somebody would lose access by what a Grant says: only what is in place counts.
+func losesAccess(was, now *v1alpha1.Grant) []string {
+	var lost []string
+	for i := range was.Spec.Namespaces {
+		ns := &was.Spec.Namespaces[i]
+		bound := func(entry v1alpha1.InventoryEntry) bool {
+			return entry.Kind == "RoleBinding" && entry.ServiceAccountName == "" && entry.Namespace != nil &&
+				*entry.Namespace == ns.Name
+		}
+		if !slices.ContainsFunc(was.Status.Inventory, bound) {
+			continue
+		}
+		left := slices.IndexFunc(now.Spec.Namespaces, func(n v1alpha1.GrantedNamespace) bool { return n.Name == ns.Name })
+		if left < 0 && now.Spec.OnPolicyRemoval != v1alpha1.RemovalDelete {
+			continue
+		}
+		for _, access := range ns.Access {
+			if left < 0 || losesRole(access, now.Spec.Namespaces[left].Access) {
+				lost = append(lost, fmt.Sprintf("access as %s to namespace %s", access.ClusterRole, ns.Name))
+			}
+		}
+	}
+	return lost
+}
+
+func losesRole(access v1alpha1.GrantedAccess, left []v1alpha1.GrantedAccess) bool {
+	i := slices.IndexFunc(left, func(a v1alpha1.GrantedAccess) bool { return a.ClusterRole == access.ClusterRole })
+	return i < 0 || slices.ContainsFunc(access.Subjects, func(subject v1alpha1.GrantedSubject) bool {
+		return !slices.Contains(left[i].Subjects, subject)
+	})
+}
+
+// differences describes how what a Grant says differs.
+func differences(was, now *v1alpha1.Grant) []string {
+	var what []string
+	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
+	if !was.Spec.AccessEndsAt.Equal(now.Spec.AccessEndsAt) {
+		add("access ends %s (was %s)", moment(now.Spec.AccessEndsAt), moment(was.Spec.AccessEndsAt))
+	} else if !was.Spec.DataEndsAt.Equal(now.Spec.DataEndsAt) {
+		add("the data goes %s (was %s)", moment(now.Spec.DataEndsAt), moment(was.Spec.DataEndsAt))
+	}
+	what = append(what, namespaceDifferences(was.Spec.Namespaces, now.Spec.Namespaces)...)
+	for _, seat := range now.Spec.Seats {
+		if !slices.Contains(was.Spec.Seats, seat) {
+			add("asks for a seat of %s", seat.Pool)
+		}
+	}
+	for _, seat := range was.Spec.Seats {
+		if !holdsSeat(was, seat) && !slices.Contains(now.Spec.Seats, seat) {
+			add("no longer waits for a seat of %s", seat.Pool)
+		}
+	}
+	what = append(what, objectDifferences(was, now)...)
+	if !equality.Semantic.DeepEqual(was.Spec.Revokes, now.Spec.Revokes) {
+		if said := revokes(now); len(said) > 0 && !slices.Equal(said, revokes(was)) {
+			what = append(what, said...)
+		} else {
+			add("spec.revokes")
+		}
+	}
+	for field, values := range map[string][2]any{
+		"causes":             {was.Spec.Causes, now.Spec.Causes},
+		"requiredCourseIDs":  {was.Spec.RequiredCourseIDs, now.Spec.RequiredCourseIDs},
+		"lifetime":           {was.Spec.Lifetime, now.Spec.Lifetime},
+		"approval":           {was.Spec.Approval, now.Spec.Approval},
+		"onRevoke":           {was.Spec.OnRevoke, now.Spec.OnRevoke},
+		"onPolicyRemoval":    {was.Spec.OnPolicyRemoval, now.Spec.OnPolicyRemoval},
+		"serviceAccountName": {was.Spec.ServiceAccountName, now.Spec.ServiceAccountName},
+	} {
+		if !equality.Semantic.DeepEqual(values[0], values[1]) {
+			add("spec.%s", field)
+		}
+	}
+	// Fields in order, behind what is in words.
+	slices.SortStableFunc(what, func(a, b string) int {
+		fieldA, fieldB := strings.HasPrefix(a, "spec."), strings.HasPrefix(b, "spec.")
+		switch {
+		case fieldA && fieldB:
+			return strings.Compare(a, b)
+		case fieldA:
+			return 1
+		case fieldB:
+			return -1
+		}
+		return 0
+	})
+	return what
+}
+
+func namespaceDifferences(was, now []v1alpha1.GrantedNamespace) []string {
+	var what []string
+	find := func(in []v1alpha1.GrantedNamespace, name string) *v1alpha1.GrantedNamespace {
+		for i := range in {
+			if in[i].Name == name {
+				return &in[i]
+			}
+		}
+		return nil
+	}
+	for i := range now {
+		before := find(was, now[i].Name)
+		if before == nil {
+			what = append(what, "namespace "+now[i].Name+" comes")
+			continue
+		}
+		var fields []string
+		a, b := reflect.ValueOf(*before), reflect.ValueOf(now[i])
+		for f := range a.NumField() {
+			if !equality.Semantic.DeepEqual(a.Field(f).Interface(), b.Field(f).Interface()) {
+				name, _, _ := strings.Cut(a.Type().Field(f).Tag.Get("json"), ",")
+				fields = append(fields, name)
+			}
+		}
+		if len(fields) > 0 {
+			what = append(what, "namespace "+now[i].Name+": "+strings.Join(fields, ", "))
+		}
+	}
+	for i := range was {
+		if find(now, was[i].Name) == nil {
+			what = append(what, "namespace "+was[i].Name+" is said no more, and stays until the grant ends")
+		}
+	}
+	return what
+}
+
+func objectDifferences(was, now *v1alpha1.Grant) []string {
+	objects := func(grant *v1alpha1.Grant) map[v1alpha1.EntryName]*v1alpha1.GrantedObject {
+		found := map[v1alpha1.EntryName]*v1alpha1.GrantedObject{}
+		for i := range grant.Spec.Objects {
+			found[grant.Spec.Objects[i].Name] = &grant.Spec.Objects[i]
+		}
+		return found
+	}
+	before, after := objects(was), objects(now)
+	var what []string
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if before[name] == nil {
+			what = append(what, fmt.Sprintf("object %s comes", name))
+			continue
+		}
+		one := v1alpha1.GrantSpec{Objects: []v1alpha1.GrantedObject{*after[name]}}
+		if (&plan.Planned{Spec: one, Existing: &v1alpha1.Grant{
+			Spec: v1alpha1.GrantSpec{Objects: []v1alpha1.GrantedObject{*before[name]}},
+		}}).Changed() {
+			what = append(what, fmt.Sprintf("object %s changes", name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if after[name] == nil {
+			what = append(what, fmt.Sprintf("object %s is said no more", name))
+		}
+	}
+	return what
+}
+
+// moment writes a time, of which nil is never.
+func moment(at *metav1.Time) string {
+	if at == nil {
+		return "never"
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
+// count adds what of a change the brake counts.
+func (p *Planner) count(change *Change, was, now *v1alpha1.Grant, before, after *state) {
+	heldBefore := func(at time.Time) bool { return was != nil && plan.EndOf(was, at).Held }
+	if ends := now.Spec.AccessEndsAt; ends != nil && !p.Now.Before(ends.Time) {
+		if plan.EndOf(now, p.Now).Held && !heldBefore(p.Now) {
+			change.Counts = append(change.Counts, plan.EndRevocation(now))
+		}
+	} else if ends != nil && was != nil {
+		soon := ends.Sub(p.Now) < 24*time.Hour
+		change.CountsLater = soon && plan.EndOf(now, ends.Time).Held && !heldBefore(ends.Time)
+	}
+	if was != nil && plan.ForwardWaits(now) && !plan.ForwardWaits(was) {
+		change.Counts = append(change.Counts, plan.ForwardRevocation(now))
+	}
+	if was != nil && now.Planned() && plan.EndOf(now, p.Now).Standing == plan.Entitled && len(losesAccess(was, now)) > 0 {
+		if access, err := plan.AccessChangeOf(now, p.Now); err == nil {
+			change.Counts = append(change.Counts, access.Revocation())
+		}
+	}
+	loses := p.losers(now, after)
+	if was != nil {
+		already := p.losers(was, before)
+		loses = slices.DeleteFunc(loses, func(name string) bool { return slices.Contains(already, name) })
+	}
+	if len(loses) > 0 {
+		change.Counts = append(change.Counts, plan.TakesRevocation(now, loses, p.Now))
+	}
+	slices.SortStableFunc(change.Counts, func(a, b plan.Revocation) int { return cmp.Compare(a.Type, b.Type) })
+}
+
+// losers returns the namespaces that somebody loses once a Grant begins to take them away.
+func (p *Planner) losers(taker *v1alpha1.Grant, s *state) []string {
+	if !plan.Takes(taker) {
+		return nil
+	}
+	var names []string
+	for _, ns := range taker.Spec.Revokes.Namespaces {
+		loss, _ := plan.LossOf(taker, s.grants, ns.Name, p.Now)
+		if loss == plan.Loses && !plan.Begun(taker, ns.Name) {
+			names = append(names, ns.Name)
+		}
+	}
+	return names
+}
