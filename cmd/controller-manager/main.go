@@ -26,14 +26,12 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"strings"
 	"time"
 	_ "time/tzdata" // The zones of institutions must not depend on the image.
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -42,13 +40,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
+	"github.com/lxp-dev/course-completion-operator/internal/limits"
 	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
 	"github.com/lxp-dev/course-completion-operator/internal/tracing"
 )
 
@@ -71,16 +68,10 @@ type options struct {
 	leaderElect             bool
 	leaderElectionNamespace string
 
-	workers              int
-	podSecurityCap       string
-	allowGroupSubjects   bool
-	allowWorkloadObjects bool
-	networkIsolationCap  string
-	labelDomains         string
-	objectKinds          string
-	objectNamespaces     string
-	defaultQuota         string
-	otlpEndpoint         string
+	workers      int
+	limits       limits.Flags
+	defaultQuota string
+	otlpEndpoint string
 
 	log zap.Options
 }
@@ -97,20 +88,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 		"The namespace of the lease; by default that of the pod.")
 	flags.IntVar(&o.workers, "workers", 8,
 		"How many persons, and how many grants, are worked on at the same time (1 to 64).")
-	flags.StringVar(&o.podSecurityCap, "pod-security-cap", string(v1alpha1.PodSecurityRestricted),
-		"The least strict pod security level of granted namespaces: restricted, baseline or privileged.")
-	flags.BoolVar(&o.allowGroupSubjects, "allow-group-subjects", false, "Let policies and grants give access to groups.")
-	flags.BoolVar(&o.allowWorkloadObjects, "allow-workload-objects", false,
-		"Let the objects of policies and grants be pods, and the kinds of Kubernetes that make pods.")
-	flags.StringVar(&o.objectKinds, "object-kinds", "",
-		"Further kinds that objects of policies and grants may have, such as Certificate.cert-manager.io, separated "+
-			"by commas.")
-	flags.StringVar(&o.objectNamespaces, "object-namespaces", "",
-		"Namespaces that objects may go into beside an institution's own and those that it grants, separated by commas.")
-	flags.StringVar(&o.networkIsolationCap, "network-isolation-cap", string(plan.DefaultNetworkIsolationCap),
-		"The least network isolation of granted namespaces: IngressAndEgress, Ingress or None.")
-	flags.StringVar(&o.labelDomains, "namespace-label-domains", "",
-		"Domains that labels and annotations of granted namespaces may have, such as example.com, separated by commas.")
+	o.limits.Bind(flags)
 	flags.StringVar(&o.defaultQuota, "default-quota", apply.DefaultQuota,
 		"The quota of granted namespaces for every resource that a policy does not bound, so that nobody fills the "+
 			"cluster's "+
@@ -121,25 +99,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 }
 
 func (o *options) validate() error {
-	switch v1alpha1.PodSecurityLevel(o.podSecurityCap) {
-	case v1alpha1.PodSecurityPrivileged, v1alpha1.PodSecurityBaseline, v1alpha1.PodSecurityRestricted:
-	default:
-		return fmt.Errorf("--pod-security-cap is %q: use restricted, baseline or privileged", o.podSecurityCap)
-	}
-	switch v1alpha1.NetworkIsolation(o.networkIsolationCap) {
-	case v1alpha1.NetworkIsolationNone, v1alpha1.NetworkIsolationIngress, v1alpha1.NetworkIsolationIngressAndEgress:
-	default:
-		return fmt.Errorf("--network-isolation-cap is %q: use IngressAndEgress, Ingress or None", o.networkIsolationCap)
-	}
-	for _, domain := range list(o.labelDomains) {
-		if wrong := plan.CheckLabelDomain(domain); wrong != "" {
-			return fmt.Errorf("--namespace-label-domains has %q: %s", domain, wrong)
-		}
-	}
-	for _, namespace := range list(o.objectNamespaces) {
-		if plan.SystemNamespace(namespace) {
-			return fmt.Errorf("--object-namespaces has %q: nothing is granted in system namespaces", namespace)
-		}
+	if err := o.limits.Validate(); err != nil {
+		return err
 	}
 	// From 8 on, the client library logs the bodies of requests and answers: tokens and personal data.
 	if o.log.Level != nil && o.log.Level.Enabled(maxVerbosity-1) {
@@ -223,7 +184,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
-		Limits:       o.limits(),
+		Limits:       o.limits.Limits(),
 		DefaultQuota: defaultQuota,
 		Clock:        machineclock.New(),
 		Workers:      o.workers,
@@ -237,26 +198,6 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	ctrl.Log.Info("Starting the controller-manager", "version", version)
 	return mgr.Start(ctx)
-}
-
-func (o *options) limits() plan.Limits {
-	limits := plan.Limits{
-		PodSecurityCap:        v1alpha1.PodSecurityLevel(o.podSecurityCap),
-		AllowGroupSubjects:    o.allowGroupSubjects,
-		AllowWorkloadObjects:  o.allowWorkloadObjects,
-		NetworkIsolationCap:   v1alpha1.NetworkIsolation(o.networkIsolationCap),
-		NamespaceLabelDomains: list(o.labelDomains),
-		ObjectNamespaces:      list(o.objectNamespaces),
-	}
-	for _, kind := range list(o.objectKinds) {
-		limits.ObjectKinds = append(limits.ObjectKinds, schema.ParseGroupKind(kind))
-	}
-	return limits
-}
-
-// list returns what is between the commas of a flag.
-func list(value string) []string {
-	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func (o *options) newManager(
