@@ -35,6 +35,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/exceptions"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/importing"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/person"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/preview"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/report"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/send"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/status"
@@ -80,6 +81,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		}},
 		{Message: "Set up:", Commands: []*cobra.Command{
 			create.NewCommand(f),
+			preview.NewCommand(f),
 			token.NewCommand(f),
 			suspend.NewSuspend(f),
 			suspend.NewResume(f),

@@ -253,6 +253,9 @@ func Pending(policy *v1alpha1.CompletionPolicy) *Policy {
 // Pending reports whether the policy is not compiled yet.
 func (p *Policy) Pending() bool { return p.pending }
 
+// Partial reports that compiling ended at the first faults, so that there may be more.
+func (p *Policy) Partial() bool { return p.partial }
+
 // Ready reports whether the policy is compiled and has no faults.
 func (p *Policy) Ready() bool { return len(p.Faults) == 0 && !p.pending }
 

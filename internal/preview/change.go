@@ -17,7 +17,9 @@ limitations under the License.
 package preview
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -25,7 +27,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -58,9 +59,21 @@ type Change struct {
 	CountsLater bool
 }
 
-// sameSpec reports whether two policies say the same.
-func sameSpec(a, b *v1alpha1.CompletionPolicy) bool {
-	return equality.Semantic.DeepEqual(a.Spec, b.Spec)
+// SameSpec reports whether two policies say the same, however their JSON is written.
+func SameSpec(a, b *v1alpha1.CompletionPolicy) bool {
+	values := func(policy *v1alpha1.CompletionPolicy) (value any) {
+		text, err := json.Marshal(policy.Spec)
+		if err != nil {
+			return err
+		}
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		if err := decoder.Decode(&value); err != nil {
+			return err
+		}
+		return value
+	}
+	return reflect.DeepEqual(values(a), values(b))
 }
 
 func (p *Planner) compare(before, after *state) []Change {
@@ -181,15 +194,19 @@ func (p *Planner) ending(grant *v1alpha1.Grant) []string {
 	if len(grant.Spec.Namespaces)+len(grant.Spec.Objects) == 0 {
 		return what
 	}
-	names := ""
+	var all []string
 	for i := range grant.Spec.Namespaces {
-		names += " " + grant.Spec.Namespaces[i].Name
+		all = append(all, grant.Spec.Namespaces[i].Name)
+	}
+	data := "the data in " + strings.Join(all, ", ")
+	if len(all) == 0 {
+		data = "the data"
 	}
 	switch {
 	case grant.Spec.OnRevoke == v1alpha1.RemovalRetain:
-		return append(what, "the data stays"+names)
+		return append(what, data+" stays")
 	case grant.Spec.DataEndsAt != nil:
-		return append(what, "the data goes "+moment(grant.Spec.DataEndsAt)+names)
+		return append(what, data+" goes "+moment(grant.Spec.DataEndsAt))
 	}
 	return what
 }
@@ -199,26 +216,26 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 	tookBefore, tookAfter := plan.TakenFrom(was, before.begun, p.Now), plan.TakenFrom(now, after.begun, p.Now)
 	gave, gives := p.gives(was), p.gives(now)
 	for _, pool := range slices.Sorted(maps.Keys(tookAfter.Seats)) {
-		if _, already := tookBefore.Seats[pool]; !already && gave {
-			lost = append(lost, fmt.Sprintf("a seat of %s is revoked by grant %s", pool, tookAfter.Seats[pool].Grant))
+		_, already := tookBefore.Seats[pool]
+		said := fmt.Sprintf("a seat of %s is revoked by grant %s", pool, tookAfter.Seats[pool].Grant)
+		switch {
+		case already || !gives:
+		case gave && holdsSeat(was, v1alpha1.GrantedSeat{Pool: pool}):
+			lost = append(lost, said)
+		default:
+			back = append(back, said)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(tookAfter.Namespaces)) {
-		if _, already := tookBefore.Namespaces[name]; !already && (gave || hasNamespace(was, name)) {
+		_, already := tookBefore.Namespaces[name]
+		if had := gave && namespaceOf(was, name) != nil || hasNamespace(was, name); had && !already {
 			taking := tookAfter.Namespaces[name]
 			lost = append(lost, fmt.Sprintf("namespace %s is revoked by grant %s, its data goes %s", name, taking.Grant,
 				moment(new(metav1.NewTime(taking.DataEndsAt)))))
 		}
 	}
-	for _, pool := range slices.Sorted(maps.Keys(tookBefore.Seats)) {
-		if _, still := tookAfter.Seats[pool]; !still && gives {
-			back = append(back, "a seat of "+string(pool)+" is revoked no more")
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(tookBefore.Namespaces)) {
-		if _, still := tookAfter.Namespaces[name]; !still && gives {
-			back = append(back, "namespace "+name+" is revoked no more")
-		}
+	if gives {
+		back = append(back, givenBack(tookBefore, tookAfter)...)
 	}
 	for _, seat := range was.Spec.Seats {
 		if holdsSeat(was, seat) && !slices.Contains(now.Spec.Seats, seat) {
@@ -235,6 +252,21 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 	return append(lost, losesAccess(was, now)...), back
 }
 
+// givenBack returns what was revoked and is no more.
+func givenBack(tookBefore, tookAfter plan.Taken) (back []string) {
+	for _, pool := range slices.Sorted(maps.Keys(tookBefore.Seats)) {
+		if _, still := tookAfter.Seats[pool]; !still {
+			back = append(back, "a seat of "+string(pool)+" is revoked no more")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tookBefore.Namespaces)) {
+		if _, still := tookAfter.Namespaces[name]; !still {
+			back = append(back, "namespace "+name+" is revoked no more")
+		}
+	}
+	return back
+}
+
 func holdsSeat(grant *v1alpha1.Grant, seat v1alpha1.GrantedSeat) bool {
 	return slices.ContainsFunc(grant.Status.Seats, func(held v1alpha1.HeldSeat) bool { return held.Pool == seat.Pool })
 }
@@ -248,26 +280,63 @@ func hasNamespace(grant *v1alpha1.Grant, name string) bool {
 // losesAccess returns where somebody would lose access by what a Grant says: only what is in place counts.
 func losesAccess(was, now *v1alpha1.Grant) []string {
 	var lost []string
-	for i := range was.Spec.Namespaces {
-		ns := &was.Spec.Namespaces[i]
-		bound := func(entry v1alpha1.InventoryEntry) bool {
-			return entry.Kind == "RoleBinding" && entry.ServiceAccountName == "" && entry.Namespace != nil &&
-				*entry.Namespace == ns.Name
-		}
-		if !slices.ContainsFunc(was.Status.Inventory, bound) {
-			continue
-		}
-		left := slices.IndexFunc(now.Spec.Namespaces, func(n v1alpha1.GrantedNamespace) bool { return n.Name == ns.Name })
-		if left < 0 && now.Spec.OnPolicyRemoval != v1alpha1.RemovalDelete {
-			continue
-		}
-		for _, access := range ns.Access {
-			if left < 0 || losesRole(access, now.Spec.Namespaces[left].Access) {
-				lost = append(lost, fmt.Sprintf("access as %s to namespace %s", access.ClusterRole, ns.Name))
+	for _, name := range boundNamespaces(was) {
+		said, left := namespaceOf(was, name), namespaceOf(now, name)
+		switch {
+		case left == nil && now.Spec.OnPolicyRemoval != v1alpha1.RemovalDelete:
+			// What is said no more stays.
+		case said == nil && left != nil:
+			// Who has access there since an older policy is not in the Grant, but in which roles.
+			for _, role := range boundRoles(was, name) {
+				if !slices.ContainsFunc(left.Access, func(a v1alpha1.GrantedAccess) bool {
+					return strings.HasSuffix(role, a.ClusterRole)
+				}) {
+					lost = append(lost, "access to namespace "+name)
+				}
+			}
+		case said == nil && was.Spec.OnPolicyRemoval != v1alpha1.RemovalDelete:
+			lost = append(lost, "access to namespace "+name)
+		case said != nil:
+			for _, access := range said.Access {
+				if left == nil || losesRole(access, left.Access) {
+					lost = append(lost, fmt.Sprintf("access as %s to namespace %s", access.ClusterRole, name))
+				}
 			}
 		}
 	}
 	return lost
+}
+
+// boundNamespaces returns the namespaces in which a Grant has given access by itself.
+func boundNamespaces(grant *v1alpha1.Grant) []string {
+	var names []string
+	for _, entry := range grant.Status.Inventory {
+		if entry.Kind == "RoleBinding" && entry.ServiceAccountName == "" && entry.Namespace != nil &&
+			!slices.Contains(names, *entry.Namespace) {
+			names = append(names, *entry.Namespace)
+		}
+	}
+	return names
+}
+
+// boundRoles returns the names of a Grant's RoleBindings in a namespace, which end with those of the ClusterRoles.
+func boundRoles(grant *v1alpha1.Grant, namespace string) []string {
+	var names []string
+	for _, entry := range grant.Status.Inventory {
+		if entry.Kind == "RoleBinding" && entry.ServiceAccountName == "" && *entry.Namespace == namespace {
+			names = append(names, entry.Name)
+		}
+	}
+	return names
+}
+
+func namespaceOf(grant *v1alpha1.Grant, name string) *v1alpha1.GrantedNamespace {
+	for i := range grant.Spec.Namespaces {
+		if grant.Spec.Namespaces[i].Name == name {
+			return &grant.Spec.Namespaces[i]
+		}
+	}
+	return nil
 }
 
 func losesRole(access v1alpha1.GrantedAccess, left []v1alpha1.GrantedAccess) bool {
@@ -275,129 +344,6 @@ func losesRole(access v1alpha1.GrantedAccess, left []v1alpha1.GrantedAccess) boo
 	return i < 0 || slices.ContainsFunc(access.Subjects, func(subject v1alpha1.GrantedSubject) bool {
 		return !slices.Contains(left[i].Subjects, subject)
 	})
-}
-
-// differences describes how what a Grant says differs.
-func differences(was, now *v1alpha1.Grant) []string {
-	var what []string
-	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
-	if !was.Spec.AccessEndsAt.Equal(now.Spec.AccessEndsAt) {
-		add("access ends %s (was %s)", moment(now.Spec.AccessEndsAt), moment(was.Spec.AccessEndsAt))
-	} else if !was.Spec.DataEndsAt.Equal(now.Spec.DataEndsAt) {
-		add("the data goes %s (was %s)", moment(now.Spec.DataEndsAt), moment(was.Spec.DataEndsAt))
-	}
-	what = append(what, namespaceDifferences(was.Spec.Namespaces, now.Spec.Namespaces)...)
-	for _, seat := range now.Spec.Seats {
-		if !slices.Contains(was.Spec.Seats, seat) {
-			add("asks for a seat of %s", seat.Pool)
-		}
-	}
-	for _, seat := range was.Spec.Seats {
-		if !holdsSeat(was, seat) && !slices.Contains(now.Spec.Seats, seat) {
-			add("no longer waits for a seat of %s", seat.Pool)
-		}
-	}
-	what = append(what, objectDifferences(was, now)...)
-	if !equality.Semantic.DeepEqual(was.Spec.Revokes, now.Spec.Revokes) {
-		if said := revokes(now); len(said) > 0 && !slices.Equal(said, revokes(was)) {
-			what = append(what, said...)
-		} else {
-			add("spec.revokes")
-		}
-	}
-	for field, values := range map[string][2]any{
-		"causes":             {was.Spec.Causes, now.Spec.Causes},
-		"requiredCourseIDs":  {was.Spec.RequiredCourseIDs, now.Spec.RequiredCourseIDs},
-		"lifetime":           {was.Spec.Lifetime, now.Spec.Lifetime},
-		"approval":           {was.Spec.Approval, now.Spec.Approval},
-		"onRevoke":           {was.Spec.OnRevoke, now.Spec.OnRevoke},
-		"onPolicyRemoval":    {was.Spec.OnPolicyRemoval, now.Spec.OnPolicyRemoval},
-		"serviceAccountName": {was.Spec.ServiceAccountName, now.Spec.ServiceAccountName},
-	} {
-		if !equality.Semantic.DeepEqual(values[0], values[1]) {
-			add("spec.%s", field)
-		}
-	}
-	// Fields in order, behind what is in words.
-	slices.SortStableFunc(what, func(a, b string) int {
-		fieldA, fieldB := strings.HasPrefix(a, "spec."), strings.HasPrefix(b, "spec.")
-		switch {
-		case fieldA && fieldB:
-			return strings.Compare(a, b)
-		case fieldA:
-			return 1
-		case fieldB:
-			return -1
-		}
-		return 0
-	})
-	return what
-}
-
-func namespaceDifferences(was, now []v1alpha1.GrantedNamespace) []string {
-	var what []string
-	find := func(in []v1alpha1.GrantedNamespace, name string) *v1alpha1.GrantedNamespace {
-		for i := range in {
-			if in[i].Name == name {
-				return &in[i]
-			}
-		}
-		return nil
-	}
-	for i := range now {
-		before := find(was, now[i].Name)
-		if before == nil {
-			what = append(what, "namespace "+now[i].Name+" comes")
-			continue
-		}
-		var fields []string
-		a, b := reflect.ValueOf(*before), reflect.ValueOf(now[i])
-		for f := range a.NumField() {
-			if !equality.Semantic.DeepEqual(a.Field(f).Interface(), b.Field(f).Interface()) {
-				name, _, _ := strings.Cut(a.Type().Field(f).Tag.Get("json"), ",")
-				fields = append(fields, name)
-			}
-		}
-		if len(fields) > 0 {
-			what = append(what, "namespace "+now[i].Name+": "+strings.Join(fields, ", "))
-		}
-	}
-	for i := range was {
-		if find(now, was[i].Name) == nil {
-			what = append(what, "namespace "+was[i].Name+" is said no more, and stays until the grant ends")
-		}
-	}
-	return what
-}
-
-func objectDifferences(was, now *v1alpha1.Grant) []string {
-	objects := func(grant *v1alpha1.Grant) map[v1alpha1.EntryName]*v1alpha1.GrantedObject {
-		found := map[v1alpha1.EntryName]*v1alpha1.GrantedObject{}
-		for i := range grant.Spec.Objects {
-			found[grant.Spec.Objects[i].Name] = &grant.Spec.Objects[i]
-		}
-		return found
-	}
-	before, after := objects(was), objects(now)
-	var what []string
-	for _, name := range slices.Sorted(maps.Keys(after)) {
-		if before[name] == nil {
-			what = append(what, fmt.Sprintf("object %s comes", name))
-			continue
-		}
-		one := v1alpha1.GrantSpec{Objects: []v1alpha1.GrantedObject{*after[name]}}
-		if (&plan.Planned{Spec: one, Existing: &v1alpha1.Grant{
-			Spec: v1alpha1.GrantSpec{Objects: []v1alpha1.GrantedObject{*before[name]}},
-		}}).Changed() {
-			what = append(what, fmt.Sprintf("object %s changes", name))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(before)) {
-		if after[name] == nil {
-			what = append(what, fmt.Sprintf("object %s is said no more", name))
-		}
-	}
-	return what
 }
 
 // moment writes a time, of which nil is never.

@@ -68,7 +68,7 @@ func NewPlanner(
 		policy := &policies.After[i]
 		// What stays as it is has been compiled already.
 		same := slices.IndexFunc(policies.Before, func(other v1alpha1.CompletionPolicy) bool {
-			return other.Name == policy.Name && sameSpec(&other, policy)
+			return other.Name == policy.Name && SameSpec(&other, policy)
 		})
 		if same >= 0 {
 			p.after = append(p.after, p.before[same])
@@ -195,7 +195,8 @@ func (p *Planner) plan(person Person, after bool) *state {
 		of.Grants = append(of.Grants, grant)
 		// Whether a policy that has gone before still counts is between it and the operator, who saw it go or did not.
 		name := string(grant.Spec.Policy)
-		of.Awaited[name] = !present[name] && !p.known[name]
+		of.Awaited[name] = !present[name] && !p.known[name] && !slices.ContainsFunc(grant.Spec.Causes,
+			func(cause v1alpha1.GrantCause) bool { return cause.End == v1alpha1.CausePolicyRemoved })
 	}
 	s := p.settle(of)
 	// A seat that is taken away is one that the Grant no longer has, of which the plan keeps no claim then.

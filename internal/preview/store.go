@@ -61,7 +61,8 @@ func (s *Store) AddCompletion(completion *v1alpha1.CourseCompletion, concerned b
 	spec := &completion.Spec
 	person := s.person(v1alpha1.GrantHolder{InstitutionID: spec.Institution.ID, UserID: spec.User.ID})
 	person.concerned = person.concerned || concerned
-	packed, err := s.completions.pack(&v1alpha1.CourseCompletion{ObjectMeta: metadataOf(completion.ObjectMeta), Spec: *spec})
+	kept := &v1alpha1.CourseCompletion{ObjectMeta: metadataOf(completion.ObjectMeta), Spec: *spec}
+	packed, err := s.completions.pack(kept)
 	person.completions = append(person.completions, packed)
 	return err
 }

@@ -17,8 +17,8 @@ limitations under the License.
 package preview
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -222,7 +222,7 @@ func (s *Summary) Brakes(now time.Time) []Brake {
 	for _, b := range s.brakes {
 		brakes = append(brakes, b.ask(now))
 	}
-	slices.SortFunc(brakes, func(a, b Brake) int { return strings.Compare(a.Institution.String(), b.Institution.String()) })
+	slices.SortFunc(brakes, func(a, b Brake) int { return cmp.Compare(a.Institution, b.Institution) })
 	return brakes
 }
 

@@ -1,0 +1,268 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package preview is `kubectl course preview`.
+package preview
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/kubectl/pkg/util/templates"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/limits"
+	"github.com/lxp-dev/course-completion-operator/internal/preview"
+)
+
+// Exit codes, as kubectl diff has them.
+const (
+	exitDiffers = 1
+	exitError   = 2
+)
+
+// memory is what the program is to get along with, in bytes: it collects garbage sooner as it comes near.
+const memory = 90 << 20
+
+type options struct {
+	*cmdutil.Factory
+	output cmdutil.Output
+	limits limits.Flags
+
+	files    []string
+	remove   []string
+	user     string
+	payload  string
+	offline  bool
+	personal bool
+	// limited reports that the limits of the installation were given.
+	limited bool
+
+	namespace string
+	person    v1alpha1.PlatformID
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &options{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "preview (-f FILENAME | --delete POLICY | --payload FILENAME)",
+		Short: "Show what a policy would do before it is applied",
+		Long: templates.LongDesc(`
+			Show what a policy would do before it is applied: who would gain a grant, whose grant would change and who
+			would lose access or data, and what of that the brake would count. The operator's own planner works it out
+			over what is in the cluster; nothing is written. Mistakes in a policy are shown with their line and column
+			in the file. The API server is asked for its own verdict where you may write policies.
+
+			It reads completions and grants, which the ClusterRole completion-viewer allows; what the API server would
+			say of a policy needs completion-policy-author as well. Personal data is left out of what is shown unless you
+			give --show-personal-data.
+
+			With --offline it needs no cluster: the Institution and the policies come from files, and completions and
+			grants too if there are any. A pipeline can so hold a policy against a delivery.
+
+			Exit codes are those of kubectl diff: 0 means that no grant would change, 1 that one would, and greater than 1
+			that the policy has a mistake or that something went wrong.`),
+		Example: templates.Examples(`
+			# What would this policy do?
+			kubectl course preview -f policy.yaml -n institution-12345
+
+			# What would go with the policy grad-lab?
+			kubectl course preview --delete grad-lab -n institution-12345
+
+			# What would it mean for one user?
+			kubectl course preview -f policy.yaml -n institution-12345 --user 987654321
+
+			# What would this delivery bring, with the policies as they are?
+			kubectl course preview --payload delivery.json -n institution-12345
+
+			# In a pipeline, without a cluster
+			kubectl course preview --offline -f institution.yaml -f policy.yaml --payload delivery.json`),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return &cmdutil.ExitError{Code: exitError, Err: err}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.Flags().Visit(func(f *pflag.Flag) { o.limited = o.limited || isLimit(f.Name) })
+			return exit(o.run(cmd.Context()))
+		},
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return exit(cmdutil.Usagef("%w\nSee '%s --help' for usage.", err, cmd.CommandPath()))
+	})
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *options) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringSliceVarP(&o.files, "filename", "f", nil,
+		"The file with the policies as they are to be, - for stdin. More than one may be given.")
+	flags.StringSliceVar(&o.remove, "delete", nil, "The name of a policy that is to be deleted.")
+	flags.StringVar(&o.user, "user", "", "The platform's number of a user, of whom alone all is shown.")
+	flags.StringVar(&o.payload, "payload", "", "The body of a delivery that is to come as well, - for stdin.")
+	flags.BoolVar(&o.offline, "offline", false, "Use no cluster: everything comes from files.")
+	flags.BoolVar(&o.personal, "show-personal-data", false, "Show personal data, such as e-mail addresses, as well.")
+	o.output.AddFlags(cmd, "json", "yaml")
+	bound := flag.NewFlagSet("", flag.ContinueOnError)
+	o.limits.Bind(bound)
+	bound.VisitAll(func(f *flag.Flag) {
+		f.Usage = "As the controller-manager of the installation has it, where you may not read that. " + f.Usage
+	})
+	flags.AddGoFlagSet(bound)
+	_ = cmd.RegisterFlagCompletionFunc("delete", cmdutil.CompleteNames(o.Factory, &v1alpha1.CompletionPolicyList{}, true))
+	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
+	_ = cmd.MarkFlagFilename("payload", "json")
+}
+
+func isLimit(name string) bool {
+	bound := flag.NewFlagSet("", flag.ContinueOnError)
+	(&limits.Flags{}).Bind(bound)
+	return bound.Lookup(name) != nil
+}
+
+// exit gives every error the exit code of one.
+func exit(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*cmdutil.ExitError](err); ok {
+		return err
+	}
+	return &cmdutil.ExitError{Code: exitError, Err: err}
+}
+
+func (o *options) validate() error {
+	if len(o.files)+len(o.remove) == 0 && o.payload == "" {
+		return cmdutil.Usagef("say what is to be previewed: a policy with -f, --delete, or a delivery with --payload")
+	}
+	stdin := 0
+	for _, name := range append([]string{o.payload}, o.files...) {
+		if name == "-" {
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return cmdutil.Usagef("only one of -f and --payload can be - for stdin")
+	}
+	if o.user != "" {
+		id, err := cmdutil.PlatformID(o.user, "user")
+		if err != nil {
+			return err
+		}
+		o.person = id
+	}
+	if err := o.limits.Validate(); err != nil {
+		return cmdutil.Usagef("%w", err)
+	}
+	return o.output.Validate()
+}
+
+func (o *options) run(ctx context.Context) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	debug.SetMemoryLimit(memory)
+	documents, err := o.documents()
+	if err != nil {
+		return err
+	}
+	found, err := o.world(ctx, documents)
+	if err != nil {
+		return err
+	}
+	report := &report{Namespace: o.namespace, Policies: found.edits, Notes: found.notes}
+	if err := found.compile(ctx, o, report); err != nil {
+		return err
+	}
+	if len(report.Faults) > 0 {
+		return o.faulty(report)
+	}
+	if err := o.deliver(found, report); err != nil {
+		return err
+	}
+	if err := found.load(ctx, o); err != nil {
+		return cmdutil.Explain(err, cmdutil.RoleViewer)
+	}
+	summary, err := found.preview(o, report)
+	if err != nil {
+		return err
+	}
+	report.fill(o, found, summary)
+	if err := o.print(report); err != nil {
+		return err
+	}
+	if summary.Any() {
+		return &cmdutil.ExitError{Code: exitDiffers}
+	}
+	return nil
+}
+
+// faulty prints what is wrong with the policies.
+func (o *options) faulty(report *report) error {
+	if done, err := o.output.Document(o.Out, report); done {
+		return errors.Join(err, &cmdutil.ExitError{Code: exitError})
+	}
+	var lines []string
+	for _, fault := range report.Faults {
+		lines = append(lines, fault.String())
+	}
+	report.printNotes(o.ErrOut)
+	return fmt.Errorf("the policy cannot be used, and nothing is previewed:\n%s", strings.Join(lines, "\n"))
+}
+
+// documents reads the files.
+func (o *options) documents() ([]document, error) {
+	var all []document
+	for _, name := range o.files {
+		content, err := readFile(o.In, name)
+		if err != nil {
+			return nil, err
+		}
+		if name == "-" {
+			name = "stdin"
+		}
+		found, err := parse(name, content)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// look previews one person; it is what a Store calls.
+func (w *world) look(o *options, person preview.Person, report *report, summary *preview.Summary) {
+	planner := w.planners[person.Holder.InstitutionID]
+	if w.delivery != nil && w.delivery.Spec.User.ID == person.Holder.UserID &&
+		w.delivery.Spec.Institution.ID == person.Holder.InstitutionID {
+		person.Delivery = w.merged(person, report)
+	}
+	outcome := planner.Preview(person)
+	summary.Add(planner.Institution, person.Holder, outcome)
+	if o.person != 0 {
+		report.person(o, w, outcome)
+	}
+}
