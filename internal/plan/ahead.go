@@ -41,6 +41,9 @@ func inRange(spec *v1alpha1.CourseCompletionSpec) time.Time {
 	return from
 }
 
+// InRange returns from when on a completion grants something: before then it says that it was sent too far ahead.
+func InRange(spec *v1alpha1.CourseCompletionSpec) time.Time { return inRange(spec) }
+
 // ahead reports whether a completion was sent too far ahead to be planned.
 func (p *planning) ahead(completion *v1alpha1.CourseCompletion) bool {
 	return p.Now.Before(inRange(&completion.Spec))

@@ -53,6 +53,11 @@ func courseOf(cause *v1alpha1.GrantCause) v1alpha1.PlatformID {
 // completed reports whether a person has a completion of every course that a policy requires, whether or not it still
 // entitles: one that matches, or one that the Grant records.
 func (p *Policy) completed(existing *v1alpha1.Grant, candidates []candidate) bool {
+	return len(p.missing(existing, candidates)) == 0
+}
+
+// missing returns the required courses of which there is no such completion.
+func (p *Policy) missing(existing *v1alpha1.Grant, candidates []candidate) []v1alpha1.PlatformID {
 	have := map[v1alpha1.PlatformID]bool{}
 	for i := range candidates {
 		if candidates[i].matched {
@@ -64,7 +69,7 @@ func (p *Policy) completed(existing *v1alpha1.Grant, candidates []candidate) boo
 			have[courseOf(&existing.Spec.Causes[i])] = true
 		}
 	}
-	return !slices.ContainsFunc(p.required(), func(id v1alpha1.PlatformID) bool { return !have[id] })
+	return slices.DeleteFunc(p.required(), func(id v1alpha1.PlatformID) bool { return have[id] })
 }
 
 // entitles reports whether the causes that a condition holds for entitle at a moment: one of each required course, or,

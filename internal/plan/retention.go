@@ -28,10 +28,15 @@ import (
 
 // expires returns when retention deletes a completion; zero if never.
 func (p *Person) expires(completion *v1alpha1.CourseCompletion) time.Time {
-	if p.Retention == 0 {
+	return Expires(completion, p.Retention)
+}
+
+// Expires returns when a retention deletes a completion; zero if never.
+func Expires(completion *v1alpha1.CourseCompletion, retention time.Duration) time.Time {
+	if retention == 0 {
 		return time.Time{}
 	}
-	return after(completion.CreationTimestamp.Time, p.Retention)
+	return after(completion.CreationTimestamp.Time, retention)
 }
 
 func (p *Person) expired(completion *v1alpha1.CourseCompletion) bool {

@@ -73,6 +73,21 @@ type SeatPlan struct {
 // SeatsOf plans the seats of a pool: first come, first served by the completion's time, then by name. It gives no
 // number at or above the capacity, none while as many are taken as the capacity, and evicts nobody who is entitled.
 func SeatsOf(pool Pool) SeatPlan {
+	plan, _ := seatsOf(pool)
+	return plan
+}
+
+// QueueOf is SeatsOf, with the names of all who wait once that is done, the first one first.
+func QueueOf(pool Pool) (SeatPlan, []v1alpha1.LocalName) {
+	plan, line := seatsOf(pool)
+	queue := make([]v1alpha1.LocalName, 0, len(line))
+	for _, grant := range line {
+		queue = append(queue, v1alpha1.LocalName(grant.Name))
+	}
+	return plan, queue
+}
+
+func seatsOf(pool Pool) (SeatPlan, []*v1alpha1.Grant) {
 	plan := SeatPlan{}
 	entitled := map[string]*v1alpha1.Grant{}
 	takers := map[v1alpha1.GrantHolder][]v1alpha1.Grant{}
@@ -101,7 +116,7 @@ func SeatsOf(pool Pool) SeatPlan {
 	for i := 0; i < len(line) && i < lineLength; i++ {
 		plan.Queue = append(plan.Queue, v1alpha1.LocalName(line[i].Name))
 	}
-	return plan
+	return plan, line
 }
 
 // look has the pool looked at again at a moment, if that is not zero.

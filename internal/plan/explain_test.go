@@ -1,0 +1,137 @@
+/*
+Copyright 2026 The Course Completion Operator Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/expression"
+)
+
+// What is explained says what the planner goes by.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	where := func(expression string, ids ...v1alpha1.PlatformID) func(*v1alpha1.CompletionPolicySpec) {
+		return func(s *v1alpha1.CompletionPolicySpec) {
+			s.Match = v1alpha1.PolicyMatch{CourseIDs: ids, Expression: expression}
+		}
+	}
+	status := []expression.Seen{{Field: "enrollment.status", Value: "0"}}
+	for name, tc := range map[string]struct {
+		edit func(*v1alpha1.CompletionPolicySpec)
+		want MatchReason
+	}{
+		"its course":     {where("", 7), MatchReason{Matched: true}},
+		"another course": {where("enrollment.status == 1", 8), MatchReason{OtherCourse: true}},
+		"a part is false": {where("enrollment.status == 1 && course.id == 7"), MatchReason{Conditions: []expression.Condition{
+			{Text: "enrollment.status == 1", Saw: status},
+			{Text: "course.id == 7", Holds: true, Saw: []expression.Seen{{Field: "course.id", Value: "7"}}},
+		}}},
+		"all parts are true":  {where("enrollment.status == 0 && course.id == 7", 7), MatchReason{Matched: true}},
+		"it does not compile": {where("enrollment.statut == 1"), MatchReason{Matched: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			policy := Compile(namespacePolicy(tc.edit), v1alpha1.PrivacySpec{}, Limits{})
+			got, err := policy.Explain(new(delivered("2024-01-08 10:00:00", inactive)), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	policy := Compile(path(courses(7, 8, 9)), v1alpha1.PrivacySpec{}, Limits{})
+	of := func(course v1alpha1.PlatformID, sendAt string) v1alpha1.CourseCompletion {
+		return v1alpha1.CourseCompletion{Spec: delivered(sendAt, func(s *v1alpha1.CourseCompletionSpec) { s.Course.ID = course })}
+	}
+	now := time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC)
+	completions := []v1alpha1.CourseCompletion{of(8, "2024-01-08 10:00:00"), of(9, "2025-01-08 10:00:00")}
+	recorded := &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{Causes: []v1alpha1.GrantCause{{Completion: "1-7-11-5"}}}}
+	if diff := cmp.Diff([]v1alpha1.PlatformID{7, 9}, policy.Missing(nil, completions, now)); diff != "" {
+		t.Errorf("what was sent too far ahead does not count (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]v1alpha1.PlatformID{9}, policy.Missing(recorded, completions, now)); diff != "" {
+		t.Errorf("what a Grant records counts (-want +got)\n%s", diff)
+	}
+	any := Compile(namespacePolicy(), v1alpha1.PrivacySpec{}, Limits{})
+	if missing := any.Missing(nil, nil, now); len(missing) > 0 {
+		t.Errorf("one completion is enough, and %v is missing", missing)
+	}
+}
+
+func TestDecider(t *testing.T) {
+	t.Parallel()
+	cause := func(completion string, ends int) v1alpha1.GrantCause {
+		c := v1alpha1.GrantCause{Completion: v1alpha1.LocalName(completion)}
+		if ends > 0 {
+			c.EndsAt = new(metav1.NewTime(noon.Add(time.Duration(ends) * time.Hour)))
+		}
+		return c
+	}
+	const seven, otherSeven, eight = "1-7-11-5", "1-7-12-5", "1-8-21-5"
+	for name, tc := range map[string]struct {
+		required []v1alpha1.PlatformID
+		causes   []v1alpha1.GrantCause
+		want     string
+	}{
+		"none":                              {},
+		"the last one":                      {nil, []v1alpha1.GrantCause{cause(seven, 2), cause(eight, 3)}, eight},
+		"one that does not end":             {nil, []v1alpha1.GrantCause{cause(seven, 0), cause(eight, 3)}, ""},
+		"of required courses the first one": {[]v1alpha1.PlatformID{7, 8}, []v1alpha1.GrantCause{cause(seven, 2), cause(otherSeven, 3), cause(eight, 4)}, otherSeven},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			if decider := Decider(&v1alpha1.GrantSpec{RequiredCourseIDs: tc.required, Causes: tc.causes}); decider != nil {
+				got = string(decider.Completion)
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// The queue goes on where the status of a pool names no more.
+func TestQueueOf(t *testing.T) {
+	t.Parallel()
+	pool := Pool{Name: "lab", Pool: seatPoolOf(1), Now: noon}
+	var want []v1alpha1.LocalName
+	for i := range lineLength + 5 {
+		name := string(rune('a' + i))
+		pool.Grants = append(pool.Grants, asking(name, 60-i))
+		want = append(want, v1alpha1.LocalName(name))
+	}
+	planned, queue := QueueOf(pool)
+	if diff := cmp.Diff(want[1:], queue); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(SeatsOf(pool), planned); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
