@@ -42,6 +42,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/suspend"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/token"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/version"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/why"
 )
 
 // NewCommand returns the command with all its subcommands.
@@ -76,6 +77,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	groups := templates.CommandGroups{
 		{Message: "See what there is:", Commands: []*cobra.Command{
 			overview,
+			why.NewCommand(f),
 			report.NewCommand(f),
 			deliveries.NewCommand(f),
 		}},

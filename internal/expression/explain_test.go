@@ -66,7 +66,8 @@ func TestExplain(t *testing.T) {
 		},
 		"personal data is shown where it is asked for": {
 			text: "user.email.endsWith('@example.org')", personal: true,
-			want: []Condition{{Text: `user.email.endsWith("@example.org")`, Saw: []Seen{saw("user.email", `"ana@example.edu"`)}}},
+			want: []Condition{{Text: `user.email.endsWith("@example.org")`,
+				Saw: []Seen{saw("user.email", `"ana@example.edu"`)}}},
 		},
 		"so is no literal of any form": {
 			text: `user.email in ["""a'b""", r'c\', 'd"e'] || int(user.cpf) == 52998224725 || 0x1F == user.name.size()`,

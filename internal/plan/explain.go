@@ -78,8 +78,3 @@ func Decider(spec *v1alpha1.GrantSpec) *v1alpha1.GrantCause {
 	}
 	return nil
 }
-
-// GrantName returns the name of the Grant that a policy makes of a completion.
-func (p *Policy) GrantName(completion *v1alpha1.CourseCompletion) string {
-	return grantName(p, completion)
-}

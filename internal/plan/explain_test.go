@@ -67,7 +67,9 @@ func TestMissing(t *testing.T) {
 	t.Parallel()
 	policy := Compile(path(courses(7, 8, 9)), v1alpha1.PrivacySpec{}, Limits{})
 	of := func(course v1alpha1.PlatformID, sendAt string) v1alpha1.CourseCompletion {
-		return v1alpha1.CourseCompletion{Spec: delivered(sendAt, func(s *v1alpha1.CourseCompletionSpec) { s.Course.ID = course })}
+		return v1alpha1.CourseCompletion{Spec: delivered(sendAt, func(s *v1alpha1.CourseCompletionSpec) {
+			s.Course.ID = course
+		})}
 	}
 	now := time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC)
 	completions := []v1alpha1.CourseCompletion{of(8, "2024-01-08 10:00:00"), of(9, "2025-01-08 10:00:00")}
@@ -78,8 +80,8 @@ func TestMissing(t *testing.T) {
 	if diff := cmp.Diff([]v1alpha1.PlatformID{9}, policy.Missing(recorded, completions, now)); diff != "" {
 		t.Errorf("what a Grant records counts (-want +got)\n%s", diff)
 	}
-	any := Compile(namespacePolicy(), v1alpha1.PrivacySpec{}, Limits{})
-	if missing := any.Missing(nil, nil, now); len(missing) > 0 {
+	one := Compile(namespacePolicy(), v1alpha1.PrivacySpec{}, Limits{})
+	if missing := one.Missing(nil, nil, now); len(missing) > 0 {
 		t.Errorf("one completion is enough, and %v is missing", missing)
 	}
 }
@@ -99,10 +101,11 @@ func TestDecider(t *testing.T) {
 		causes   []v1alpha1.GrantCause
 		want     string
 	}{
-		"none":                              {},
-		"the last one":                      {nil, []v1alpha1.GrantCause{cause(seven, 2), cause(eight, 3)}, eight},
-		"one that does not end":             {nil, []v1alpha1.GrantCause{cause(seven, 0), cause(eight, 3)}, ""},
-		"of required courses the first one": {[]v1alpha1.PlatformID{7, 8}, []v1alpha1.GrantCause{cause(seven, 2), cause(otherSeven, 3), cause(eight, 4)}, otherSeven},
+		"none":                  {},
+		"the last one":          {nil, []v1alpha1.GrantCause{cause(seven, 2), cause(eight, 3)}, eight},
+		"one that does not end": {nil, []v1alpha1.GrantCause{cause(seven, 0), cause(eight, 3)}, ""},
+		"of required courses the first one": {[]v1alpha1.PlatformID{7, 8},
+			[]v1alpha1.GrantCause{cause(seven, 2), cause(otherSeven, 3), cause(eight, 4)}, otherSeven},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

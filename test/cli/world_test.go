@@ -22,6 +22,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -109,7 +110,7 @@ func (s *school) deliver(user int64, values ...map[string]any) string {
 	answer, err := system.Deliver(s.t.Context(), s.URLs[0], body)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(answer.Status).To(Equal(200), answer.String())
-	return answer.Completion
+	return path.Base(answer.Completion)
 }
 
 // awaitGrant waits until a Grant is in a phase.
