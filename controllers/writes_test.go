@@ -59,19 +59,36 @@ const outdated = ", outdated"
 // the API server took, and what it refused. It returns where the log ends now.
 func (w *world) writes(offset int64) (taken, refused map[string]int, end int64) {
 	w.t.Helper()
+	taken, refused = map[string]int{}, map[string]int{}
+	end = w.eachWrite(offset, func(what string, event auditEvent) {
+		switch {
+		case event.ResponseStatus.Code < 300:
+			taken[what]++
+		case event.ResponseStatus.Code == http.StatusConflict:
+			refused[what+outdated]++
+		default:
+			refused[what]++
+		}
+	})
+	return taken, refused, end
+}
+
+// eachWrite goes through what the controller-manager wrote in the namespaces of a test since an offset in the audit
+// log, and returns where the log ends now.
+func (w *world) eachWrite(offset int64, look func(what string, event auditEvent)) (end int64) {
+	w.t.Helper()
 	g := NewWithT(w.t)
 	file, err := os.Open(plane.AuditLog())
 	g.Expect(err).NotTo(HaveOccurred())
 	defer file.Close()
 	_, err = file.Seek(offset, 0)
 	g.Expect(err).NotTo(HaveOccurred())
-	taken, refused = map[string]int{}, map[string]int{}
 	lines := bufio.NewReader(file)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
 			// The rest is a line that is still being written, or nothing.
-			return taken, refused, offset
+			return offset
 		}
 		offset += int64(len(line))
 		var event auditEvent
@@ -83,14 +100,7 @@ func (w *world) writes(offset int64) (taken, refused map[string]int, end int64) 
 		if event.ObjectRef.Subresource != "" {
 			what += "/" + event.ObjectRef.Subresource
 		}
-		if event.ResponseStatus.Code < 300 {
-			taken[what]++
-		} else {
-			if event.ResponseStatus.Code == http.StatusConflict {
-				what += outdated
-			}
-			refused[what]++
-		}
+		look(what, event)
 	}
 }
 
