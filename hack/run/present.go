@@ -35,6 +35,7 @@ const (
 	// exampleCompletion and exampleNamespace are what the contract's example becomes with the sample policy.
 	exampleCompletion = "12345-123456-11-987654321"
 	exampleNamespace  = "grad-987654321"
+	exampleUser       = "987654321"
 )
 
 // present posts the example, shows what came of it and waits for ctrl-C.
@@ -112,6 +113,7 @@ func (s *session) show(ctx context.Context) error {
 func (s *session) showPlugin(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"status"},
+		{"why", exampleUser},
 		{"report", "--by", "course"},
 	} {
 		args = append(append([]string{"course"}, args...), "-n", sampleName)

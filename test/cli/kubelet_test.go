@@ -24,6 +24,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,14 +36,20 @@ import (
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
+// kubelet serves for as long as the tests run.
+var kubelet sync.Once
+
 // startKubelet gives the control plane a node whose kubelet serves the logs of the running webhook server as those of
 // its first pod, and nothing as those of the second. The API server is the real one, and asks the kubelet as it would.
 func startKubelet(t *testing.T) {
 	t.Helper()
+	kubelet.Do(func() { registerNode(t, httptest.NewTLSServer(http.HandlerFunc(serveLog))) })
+}
+
+func registerNode(t *testing.T, server *httptest.Server) {
+	t.Helper()
 	g := NewWithT(t)
-	kubelet := httptest.NewTLSServer(http.HandlerFunc(serveLog))
-	t.Cleanup(kubelet.Close)
-	host, port, err := net.SplitHostPort(kubelet.Listener.Addr().String())
+	host, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	g.Expect(err).NotTo(HaveOccurred())
 	number, err := strconv.ParseInt(port, 10, 32)
 	g.Expect(err).NotTo(HaveOccurred())
