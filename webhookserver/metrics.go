@@ -29,12 +29,6 @@ type outcome string
 const (
 	// outcomeCreated: stored as a new completion.
 	outcomeCreated outcome = "created"
-	// outcomeUpdated: stored in the place of an older delivery.
-	outcomeUpdated outcome = "updated"
-	// outcomeDuplicate: already stored; nothing changed.
-	outcomeDuplicate outcome = "duplicate"
-	// outcomeStale: older than what is stored; nothing changed.
-	outcomeStale outcome = "stale"
 	// outcomeQueued: on the disk, since the API does not take it now.
 	outcomeQueued outcome = "queued"
 	// outcomeHeld: on the disk among the dead letters, since the API refuses it for good.

@@ -30,9 +30,9 @@ import (
 // What is explained says what the planner goes by.
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	where := func(expression string, ids ...v1alpha1.PlatformID) func(*v1alpha1.CompletionPolicySpec) {
+	where := func(text string, ids ...v1alpha1.PlatformID) func(*v1alpha1.CompletionPolicySpec) {
 		return func(s *v1alpha1.CompletionPolicySpec) {
-			s.Match = v1alpha1.PolicyMatch{CourseIDs: ids, Expression: expression}
+			s.Match = v1alpha1.PolicyMatch{CourseIDs: ids, Expression: text}
 		}
 	}
 	status := []expression.Seen{{Field: "enrollment.status", Value: "0"}}

@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,9 +142,7 @@ func examplesOf(cmd *cobra.Command, path string) map[string][]string {
 		if sub.Name() == "options" {
 			continue
 		}
-		for command, lines := range examplesOf(sub, strings.TrimSpace(path+" "+sub.Name())) {
-			found[command] = lines
-		}
+		maps.Copy(found, examplesOf(sub, strings.TrimSpace(path+" "+sub.Name())))
 	}
 	return found
 }

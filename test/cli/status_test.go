@@ -111,10 +111,12 @@ func TestStatusSaysWhatMayNotBeSeen(t *testing.T) {
 	school := openSchool(t)
 	// A policy author reads no completions.
 	g.Expect(school.with("completion-policy-author").fails("status")).To(And(
-		ContainSubstring("cannot list resource \"coursecompletions\""), ContainSubstring("ClusterRole completion-viewer allows it")))
+		ContainSubstring("cannot list resource \"coursecompletions\""),
+		ContainSubstring("ClusterRole completion-viewer allows it")))
 	g.Expect(school.with("completion-viewer").fails("status", "-A")).To(ContainSubstring("ClusterRole completion-viewer"))
 	g.Expect(school.with("completion-viewer").fails("status", "--interval=1ms")).To(ContainSubstring("use 1s or more"))
-	g.Expect(administrator(t).does("status", "-n", "default")).To(ContainSubstring("There is no Institution in namespace default"))
+	g.Expect(administrator(t).does("status", "-n", "default")).To(
+		ContainSubstring("There is no Institution in namespace default"))
 }
 
 func TestStatusOfAllInstitutions(t *testing.T) {
@@ -124,7 +126,8 @@ func TestStatusOfAllInstitutions(t *testing.T) {
 	g.Expect(administrator(t).does("-A")).To(And(
 		ContainSubstring(fmt.Sprintf("Institution %d (institution in %s): Ready\n", first.ID, first.Namespace)),
 		ContainSubstring(fmt.Sprintf("Institution %d (institution in %s): Ready, suspended\n", second.ID, second.Namespace)),
-		MatchRegexp(`Decision: %s institution/institution: Suspended\n.*\n      \$ kubectl course resume institution institution -n %s`,
+		MatchRegexp(`Decision: %s institution/institution: Suspended\n.*\n`+
+			`      \$ kubectl course resume institution institution -n %s`,
 			second.Namespace, second.Namespace)))
 }
 

@@ -32,9 +32,9 @@ var phases = []v1alpha1.GrantPhase{
 	v1alpha1.GrantSuspended, v1alpha1.GrantEnded, v1alpha1.GrantRevoked,
 }
 
-func (o *overview) print(out io.Writer, all bool) error {
+func (o *overview) write(out io.Writer, all bool) error {
 	for i := range o.Institutions {
-		if err := o.Institutions[i].print(out); err != nil {
+		if err := o.Institutions[i].write(out); err != nil {
 			return err
 		}
 		fmt.Fprintln(out)
@@ -45,12 +45,12 @@ func (o *overview) print(out io.Writer, all bool) error {
 	}
 	fmt.Fprintln(out, "What needs you:")
 	for i := range o.Problems {
-		o.Problems[i].print(out, all)
+		o.Problems[i].write(out, all)
 	}
 	return nil
 }
 
-func (i *institution) print(out io.Writer) error {
+func (i *institution) write(out io.Writer) error {
 	state := "Ready"
 	if !i.Ready {
 		state = "Not ready: " + i.Reason
@@ -103,7 +103,7 @@ func (b brake) String() string {
 	return fmt.Sprintf("paused since %s, %d held back", b.PausedSince.Format(time.RFC3339), b.Held)
 }
 
-func (p *problem) print(out io.Writer, all bool) {
+func (p *problem) write(out io.Writer, all bool) {
 	object := p.Object
 	if all {
 		object = p.Namespace + " " + object

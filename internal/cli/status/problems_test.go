@@ -42,12 +42,16 @@ func TestProblemsOfGrants(t *testing.T) {
 		severity   severity
 		command    string
 	}{
-		"just made":               {age: time.Minute, severity: -1},
-		"never looked at":         {age: time.Hour, severity: outage, command: "doctor"},
-		"under way":               {conditions: notReady(v1alpha1.ReasonProgressing, time.Minute), age: time.Hour, severity: -1},
-		"under way for long":      {conditions: notReady(v1alpha1.ReasonProgressing, time.Hour), severity: warning, command: "why grant/lab.1-2 -n school"},
-		"conflict":                {conditions: notReady(v1alpha1.ReasonConflict, time.Second), severity: failure, command: "why grant/lab.1-2"},
-		"waits for a person":      {conditions: notReady(v1alpha1.ReasonAwaitingApproval, 0), severity: decision, command: "approve --policy lab"},
+		"just made":       {age: time.Minute, severity: -1},
+		"never looked at": {age: time.Hour, severity: outage, command: "doctor"},
+		"under way": {conditions: notReady(v1alpha1.ReasonProgressing, time.Minute), age: time.Hour,
+			severity: -1},
+		"under way for long": {conditions: notReady(v1alpha1.ReasonProgressing, time.Hour), severity: warning,
+			command: "why grant/lab.1-2 -n school"},
+		"conflict": {conditions: notReady(v1alpha1.ReasonConflict, time.Second), severity: failure,
+			command: "why grant/lab.1-2"},
+		"waits for a person": {conditions: notReady(v1alpha1.ReasonAwaitingApproval, 0), severity: decision,
+			command: "approve --policy lab"},
 		"said of the pool":        {conditions: notReady(v1alpha1.ReasonWaitingForSeat, time.Hour), severity: -1},
 		"said of the institution": {conditions: notReady(v1alpha1.ReasonRevocationPaused, time.Hour), severity: -1},
 	} {
@@ -80,7 +84,8 @@ func TestProblemsAreGroupedAndSorted(t *testing.T) {
 	t.Parallel()
 	var p problems
 	for range 1000 {
-		p.ofGrant(&v1alpha1.Grant{Status: v1alpha1.GrantStatus{Conditions: notReady(v1alpha1.ReasonAwaitingApproval, 0)}}, noon)
+		p.ofGrant(&v1alpha1.Grant{Status: v1alpha1.GrantStatus{
+			Conditions: notReady(v1alpha1.ReasonAwaitingApproval, 0)}}, noon)
 	}
 	p.ofInstitution(&v1alpha1.Institution{Status: v1alpha1.InstitutionStatus{
 		Conditions: notReady(v1alpha1.ReasonNotAllowed, 0)}})

@@ -102,10 +102,11 @@ func (o *options) run(ctx context.Context) error {
 
 func (o *options) show(ctx context.Context, c client.Client, namespace string) error {
 	found, err := gather(ctx, c, namespace, o.Now())
-	switch {
-	case o.watch && ctx.Err() != nil:
-		return nil
-	case err != nil:
+	if err != nil {
+		if o.watch && ctx.Err() != nil {
+			// Interrupted, which ends the watch.
+			err = nil
+		}
 		return err
 	}
 	if done, err := o.output.Document(o.Out, found); done {
@@ -125,5 +126,5 @@ func (o *options) show(ctx context.Context, c client.Client, namespace string) e
 		fmt.Fprintf(o.Out, "There is no Institution %s. Give another namespace with -n, look at all with -A, "+
 			"or open one with `kubectl course create institution`.\n\n", where)
 	}
-	return found.print(o.Out, o.scope.All)
+	return found.write(o.Out, o.scope.All)
 }

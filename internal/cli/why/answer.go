@@ -31,10 +31,10 @@ import (
 func text(at time.Time) string { return at.Format("2006-01-02 15:04:05 MST") }
 
 // answerOf says in one sentence, which goes on after who it is about, what a Grant means for its holder.
-func (r *reader) answerOf(f *facts, g *v1alpha1.Grant, told *grant) string {
+func (r *reader) answerOf(g *v1alpha1.Grant, told *grant) string {
 	switch told.Access {
 	case accessAll:
-		return "has access by grant " + g.Name + r.until(f, g, told)
+		return "has access by grant " + g.Name + r.until(g, told)
 	case accessPart:
 		return "has only a part of what grant " + g.Name + " gives: it " + waitsFor(told)
 	}
@@ -55,7 +55,7 @@ func (r *reader) answerOf(f *facts, g *v1alpha1.Grant, told *grant) string {
 }
 
 // until says how long access lasts.
-func (r *reader) until(f *facts, g *v1alpha1.Grant, told *grant) string {
+func (r *reader) until(g *v1alpha1.Grant, told *grant) string {
 	suffix := ""
 	if g.Status.Phase == v1alpha1.GrantSuspended {
 		suffix = "; the institution is suspended: nothing is given and nothing is taken"

@@ -55,7 +55,7 @@ func (r *reader) grantStory(ctx context.Context, f *facts, g *v1alpha1.Grant) (g
 		return told, err
 	}
 	told.Access = accessOf(g, plan.EndOf(g, r.now))
-	told.Answer = r.answerOf(f, g, &told)
+	told.Answer = r.answerOf(g, &told)
 	return told, nil
 }
 

@@ -90,7 +90,7 @@ func (s *story) print(p *printer, now time.Time) {
 	s.printCompletions(p)
 	s.printPolicies(p)
 	for i := range s.Grants {
-		s.Grants[i].print(p)
+		s.Grants[i].write(p)
 	}
 }
 
@@ -165,7 +165,7 @@ func (s *story) printPolicies(p *printer) {
 	p.table("  ", rows)
 }
 
-func (g *grant) print(p *printer) {
+func (g *grant) write(p *printer) {
 	p.line("")
 	by := "by policy " + g.Policy
 	if g.Policy == "" {

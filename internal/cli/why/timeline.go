@@ -160,8 +160,8 @@ func (r *reader) next(f *facts, told *story) []event {
 			t.note(at, "completion %s is planned, which says that it was sent later than now", c.Name)
 		}
 		if f.institution != nil {
-			days := time.Duration(f.institution.Spec.RetentionDays)
-			if at := plan.Expires(c, days*24*time.Hour); !at.IsZero() {
+			retention := time.Duration(f.institution.Spec.RetentionDays) * 24 * time.Hour
+			if at := plan.Expires(c, retention); !at.IsZero() {
 				t.note(later(at, r.now), "retention deletes completion %s, which ends no grant", c.Name)
 			}
 		}
