@@ -55,11 +55,8 @@ func install(ctx context.Context) error {
 	if _, err := plane.Kubectl(ctx, "apply", "-f", filepath.Join(root, "config", "crd", "bases")); err != nil {
 		return err
 	}
-	for _, kind := range kinds() {
-		crd := "crd/" + kind.plural + ".completions.lxp.dev"
-		if _, err := plane.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", crd); err != nil {
-			return err
-		}
+	if err := plane.AwaitKinds(ctx); err != nil {
+		return err
 	}
 	made, err := system.NewClient(plane.AdminConfig())
 	if err != nil {

@@ -83,7 +83,7 @@ func install(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := plane.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=120s", "crd", "--all"); err != nil {
+	if err := plane.AwaitKinds(ctx); err != nil {
 		return err
 	}
 	admin, err = system.NewClient(plane.AdminConfig())

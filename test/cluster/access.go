@@ -58,6 +58,27 @@ func (c *Cluster) KubectlInput(ctx context.Context, stdin io.Reader, args ...str
 	return stdout.String(), nil
 }
 
+// kindsTimeout bounds how long the API server may take to serve the kinds that were just applied.
+const kindsTimeout = 3 * time.Minute
+
+// AwaitKinds waits until the API serves every kind of every CustomResourceDefinition. kubectl wait fails on one that has
+// no status yet, as on a slow machine right after it was applied, and so is repeated.
+func (c *Cluster) AwaitKinds(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, kindsTimeout)
+	defer cancel()
+	for {
+		_, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the kinds: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // ServiceAccountConfig returns a client configuration with a token of a ServiceAccount, and so with exactly its
 // rights; it has no rate limit.
 func (c *Cluster) ServiceAccountConfig(ctx context.Context, namespace, name string) (*rest.Config, error) {

@@ -24,7 +24,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
@@ -110,20 +109,7 @@ func Install(ctx context.Context, c *cluster.Cluster) error {
 	if _, err := c.Kubectl(ctx, "apply", "-k", filepath.Join(root, "config", "default")); err != nil {
 		return fmt.Errorf("installing config/default: %w", err)
 	}
-	list, err := c.Kubectl(ctx, "get", "crd", "-o", "name")
-	if err != nil {
-		return err
-	}
-	wait := []string{"wait", "--for=condition=Established", "--timeout=60s"}
-	for name := range strings.FieldsSeq(list) {
-		if strings.HasSuffix(name, ".completions.lxp.dev") {
-			wait = append(wait, name)
-		}
-	}
-	if _, err := c.Kubectl(ctx, wait...); err != nil {
-		return fmt.Errorf("waiting for the kinds: %w", err)
-	}
-	return nil
+	return c.AwaitKinds(ctx)
 }
 
 func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {

@@ -99,7 +99,6 @@ func install(ctx context.Context) error {
 	rights := filepath.Join(root, "config", "rbac")
 	for _, args := range [][]string{
 		{"apply", "--server-side", "-f", filepath.Join(root, "config", "crd", "bases")},
-		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=2m"},
 		{"create", "namespace", systemNamespace},
 		{"apply", "-f", filepath.Join(rights, "webhook_server_service_account.yaml")},
 		{"apply", "-f", filepath.Join(rights, "webhook_server_role.yaml")},
@@ -108,6 +107,9 @@ func install(ctx context.Context) error {
 		if _, err := controlPlane.Kubectl(ctx, args...); err != nil {
 			return err
 		}
+	}
+	if err := controlPlane.AwaitKinds(ctx); err != nil {
+		return err
 	}
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
