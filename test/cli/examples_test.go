@@ -227,9 +227,17 @@ func asks(line string) bool {
 
 // said is what a program said, and tells when it said something.
 type said struct {
-	mu sync.Mutex
-	bytes.Buffer
+	mu   sync.Mutex
+	text bytes.Buffer
+	// first is called once there is something.
 	first func()
+}
+
+// String returns all of it.
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // Write does what io.Writer asks for.
@@ -240,7 +248,7 @@ func (s *said) Write(text []byte) (int, error) {
 		s.first()
 		s.first = nil
 	}
-	return s.Buffer.Write(text)
+	return s.text.Write(text)
 }
 
 // anew removes the institution that an example made.

@@ -61,8 +61,8 @@ func (c *Cluster) KubectlInput(ctx context.Context, stdin io.Reader, args ...str
 // kindsTimeout bounds how long the API server may take to serve the kinds that were just applied.
 const kindsTimeout = 3 * time.Minute
 
-// AwaitKinds waits until the API serves every kind of every CustomResourceDefinition. kubectl wait fails on one that has
-// no status yet, as on a slow machine right after it was applied, and so is repeated.
+// AwaitKinds waits until the API serves every kind of every CustomResourceDefinition. kubectl wait fails on one that
+// has no status yet, as on a slow machine right after it was applied, and so is repeated.
 func (c *Cluster) AwaitKinds(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, kindsTimeout)
 	defer cancel()
