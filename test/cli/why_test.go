@@ -254,8 +254,8 @@ func TestWhyBrake(t *testing.T) {
 			MatchRegexp(`2026-10-01 12:00:00 +completion `+completion+` is sent, which is no longer stored\n`),
 			MatchRegexp(`Ready: +RevocationPaused: `), MatchRegexp(`Brake: +holds back the end of access, `),
 			MatchRegexp(`Ends: +[-0-9]+ [:0-9]+: completion `+completion+` was deleted\n`),
-			MatchRegexp(`open +grant `+name+` waits until a person releases the brake: kubectl annotate institution `+
-				`institution -n `+s.Namespace+` --overwrite completions.lxp.dev/release-brake=\S+\n`),
+			MatchRegexp(`open +grant `+name+` waits until a person releases the brake: kubectl course release `+
+				`institution -n `+s.Namespace+`\n`),
 		))
 	}, soon, often).Should(Succeed())
 	t.Log(person.does("why", "grant/"+name))
@@ -279,7 +279,8 @@ func TestWhyEnded(t *testing.T) {
 	person := s.with(viewer)
 	g.Expect(person.does("why", "1")).To(And(
 		ContainSubstring("; grant "+manual+" awaits approval by a person.\n"),
-		MatchRegexp(`open +grant `+manual+` waits until a person approves it: `)))
+		MatchRegexp(`open +grant `+manual+` waits until a person approves it: `+
+			`kubectl course approve `+manual+` -n \S+ --reason REASON\n`)))
 	g.Expect(person.does("why", "grant/"+manual)).To(HavePrefix(
 		"User 1 has no access: grant " + manual + " awaits approval by a person.\n"))
 

@@ -130,7 +130,7 @@ func newRestore(f *cmdutil.Factory) *cobra.Command {
 
 			It says for each what becomes of it. What was revoked comes back, unless its completions have ended
 			meanwhile; what was extended ends when its completions say, perhaps at once; what was approved awaits
-			approval again. The override goes with its reason; --reason says why in the output.`),
+			approval again. The override goes with its reason, and a --reason that is given is kept nowhere.`),
 		Example: templates.Examples(`
 			# See what a Grant would be without its override
 			kubectl course restore grad-lab.12345-987654321 --dry-run
@@ -154,7 +154,7 @@ func newCommand(f *cmdutil.Factory, v verb, cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, names []string) error { return o.run(cmd.Context(), names) }
 	flags := cmd.Flags()
 	if v == restore {
-		flags.StringVar(&o.reason, "reason", "", "Why. It is printed only: nothing keeps it, since the override goes.")
+		flags.StringVar(&o.reason, "reason", "", "Taken as by the other commands, and kept nowhere, since the override goes.")
 	} else {
 		flags.StringVar(&o.reason, "reason", "", "Why, for those who come after: spec.override.reason. Required.")
 	}

@@ -199,8 +199,7 @@ func (r *reader) view(f *facts) institution {
 	told.Name = f.institution.Name
 	if status := &f.institution.Status.Brake; status.Trip != "" {
 		told.Brake = &brake{Trip: status.Trip, Held: number(status.Held), Release: fmt.Sprintf(
-			"kubectl annotate institution %s -n %s --overwrite %s=%s", told.Name, r.namespace,
-			v1alpha1.AnnotationReleaseBrake, status.Trip)}
+			"kubectl course release %s -n %s", told.Name, r.namespace)}
 		if status.TrippedAt != nil {
 			told.Brake.TrippedAt = new(f.in(status.TrippedAt.Time))
 		}

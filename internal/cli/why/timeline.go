@@ -230,8 +230,8 @@ func budget(f *facts) int32 {
 // waits tells what a Grant waits for, and who or what helps.
 func (r *reader) waits(told *grant, of *story, t *timeline) {
 	if told.Phase == v1alpha1.GrantAwaitingApproval {
-		t.note(time.Time{}, "grant %s waits until a person approves it: kubectl patch grant %s -n %s --type merge "+
-			`-p '{"spec":{"override":{"approved":true,"reason":"..."}}}'`, told.Name, told.Name, r.namespace)
+		t.note(time.Time{}, "grant %s waits until a person approves it: kubectl course approve %s -n %s --reason REASON",
+			told.Name, told.Name, r.namespace)
 	}
 	for _, seat := range told.Seats {
 		if seat.Place == 0 {
