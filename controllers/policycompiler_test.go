@@ -53,6 +53,13 @@ func (h *heldCompiler) compile(policy *v1alpha1.CompletionPolicy, privacy v1alph
 	return plan.Compile(policy, privacy, h.limits)
 }
 
+// began reports whether a generation of a policy is being compiled, or was.
+func (h *heldCompiler) began(policy string, generation int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.times[policy][generation] > 0
+}
+
 // While a policy is being compiled nobody waits for it: others plan and grant, and what it granted stays as it is,
 // until it says otherwise.
 func TestPolicyThatIsBeingCompiledHoldsUpNobody(t *testing.T) {
@@ -73,6 +80,8 @@ func TestPolicyThatIsBeingCompiledHoldsUpNobody(t *testing.T) {
 	release := compiler.hold("slow")
 	t.Cleanup(release)
 	w.change(slow, func() { slow.Spec.Match.CourseIDs = []v1alpha1.PlatformID{course + 1} })
+	// A completion that is seen before the policy is planned with the policy as it was.
+	w.eventually(func(g Gomega) { g.Expect(compiler.began("slow", slow.Generation)).To(BeTrue()) })
 	second, third := MakeCompletion(w, 2).Obj(), MakeCompletion(w, 3).Course(course+1).Obj()
 	w.create(second, third)
 	w.awaitActive(w.grantOf("lab", second))
