@@ -122,7 +122,12 @@ func isLoopback(address string) bool {
 func main() {
 	o := options{}
 	o.bind(flag.CommandLine)
+	showVersion := flag.Bool("version", false, "Print the version and exit.")
 	flag.Parse()
+	if *showVersion {
+		fmt.Fprintln(os.Stdout, "controller-manager", version)
+		return
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.log)))
 	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
 		ctrl.Log.Error(err, "Could not run the controller-manager")

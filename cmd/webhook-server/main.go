@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"time"
 
@@ -41,7 +42,12 @@ func main() {
 	sinks.bind(flag.CommandLine)
 	logging.BindFlags(flag.CommandLine)
 	limitMemory := bindMemory(flag.CommandLine)
+	showVersion := flag.Bool("version", false, "Print the version and exit.")
 	flag.Parse()
+	if *showVersion {
+		fmt.Fprintln(os.Stdout, "webhook-server", version)
+		return
+	}
 	limitMemory()
 	options.InboxSocket = socketOf(options.InboxSocket, options.InboxFile)
 
