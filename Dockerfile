@@ -1,7 +1,8 @@
 # syntax=docker/dockerfile:1
-# One image, both programs: the Deployment says which one runs.
+# One image, both programs: the Deployment says which one runs. It is for `make image`; the image of a release is made
+# without Docker, by hack/tools/image, with the Go version that stands here.
 
-FROM --platform=${BUILDPLATFORM:-linux/amd64} golang:1.26.8 AS build
+FROM --platform=${BUILDPLATFORM:-linux/amd64} golang:1.26.8@sha256:3c3e25a4da13fd0478eed2df1eb35a0e667094a7124d3993a6a1d30f71c17e79 AS build
 ARG TARGETOS
 ARG TARGETARCH
 ARG VERSION=dev
@@ -19,7 +20,7 @@ COPY webhookserver/ webhookserver/
 RUN CGO_ENABLED=0 GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} \
     go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./cmd/webhook-server ./cmd/controller-manager
 
-FROM gcr.io/distroless/static:nonroot
+FROM gcr.io/distroless/static-debian13:nonroot@sha256:1c2c046bc09ed40fad370b599a0b1ae7987f55b01e247cf27a7c27cd97e5bbc7
 COPY --from=build /out/webhook-server /out/controller-manager /
 # A number, since the kubelet cannot check runAsNonRoot against a name.
 USER 65532:65532

@@ -38,7 +38,7 @@ KUSTOMIZE := $(BIN)/kustomize
 .PHONY: help
 help: ## Show this list.
 	@awk 'BEGIN {FS = ":.*##"; printf "Usage: make <target>\n"} \
-		/^[a-zA-Z0-9_-]+:.*?##/ {printf "  %-16s %s\n", $$1, $$2} \
+		/^[a-zA-Z0-9_-]+:.*?##/ {printf "  %-17s %s\n", $$1, $$2} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 .PHONY: clean
@@ -179,6 +179,8 @@ $(DIST)/install.yaml: $(KUSTOMIZE)
 		$(KUSTOMIZE) edit set image course-completion-operator=$(IMG)
 	@$(KUSTOMIZE) build $(DIST)/overlay > $@
 
+include hack/release/release.mk
+
 ##@ Deploy to the cluster of the current kubeconfig
 
 # Server-side: a CRD is longer than the annotation that a client-side apply keeps.
@@ -229,3 +231,9 @@ $(GOVULNCHECK): $(TOOLS_PINNED)
 
 $(KUSTOMIZE): $(TOOLS_PINNED)
 	$(call build-tool,sigs.k8s.io/kustomize/kustomize/v5)
+
+$(CRANE): $(TOOLS_PINNED)
+	$(call build-tool,github.com/google/go-containerregistry/cmd/crane)
+
+$(KREW): $(TOOLS_PINNED)
+	$(call build-tool,sigs.k8s.io/krew/cmd/krew)
