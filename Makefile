@@ -27,6 +27,7 @@ FAULTS_ARGS ?= --duration 10m
 # More arguments for go test, such as TEST_ARGS='-run TestGrant -v'.
 TEST_ARGS ?=
 
+ACTIONLINT := $(BIN)/actionlint
 CONTROLLER_GEN := $(BIN)/controller-gen
 CRD_REF_DOCS := $(BIN)/crd-ref-docs
 GOLANGCI_LINT := $(BIN)/golangci-lint
@@ -99,8 +100,9 @@ lint-fix: $(GOLANGCI_LINT) ## Lint every module and fix what can be fixed.
 	done; [ -z "$$failed" ]
 
 .PHONY: verify
-verify: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(KUSTOMIZE) ## Check generated files, formatting, go.mod files and kustomizations.
-	@KUSTOMIZE=$(KUSTOMIZE) MODULES="$(MODULES)" hack/tools/verify.sh
+verify: $(ACTIONLINT) $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(KUSTOMIZE)
+verify: ## Check generated files, go.mod, kustomizations, workflows.
+	@ACTIONLINT=$(ACTIONLINT) KUSTOMIZE=$(KUSTOMIZE) MODULES="$(MODULES)" hack/tools/verify.sh
 
 .PHONY: vulncheck
 vulncheck: $(GOVULNCHECK) ## Look for known vulnerabilities (asks the Go vulnerability database).
@@ -215,6 +217,9 @@ define build-tool
 endef
 
 TOOLS_PINNED := hack/tools/go.mod hack/tools/go.sum
+
+$(ACTIONLINT): $(TOOLS_PINNED)
+	$(call build-tool,github.com/rhysd/actionlint/cmd/actionlint)
 
 $(CONTROLLER_GEN): $(TOOLS_PINNED)
 	$(call build-tool,sigs.k8s.io/controller-tools/cmd/controller-gen)

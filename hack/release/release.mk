@@ -105,7 +105,7 @@ release-check: $(KUSTOMIZE) $(KREW) ## Make a release for this machine's platfor
 release-vex: $(GOVULNCHECK) ## Write dist/openvex.json, where there are vulnerabilities (asks Go's database).
 	@$(GOVULNCHECK) -format openvex ./cmd/webhook-server ./cmd/controller-manager >$(DIST)/govulncheck.json
 	@go run ./hack/release vex --version $(RELEASE_VERSION) --epoch $$(date +%s) --image $(IMAGE_REF) $(VEX_ARGS) \
-		<$(DIST)/govulncheck.json >$(DIST)/openvex.json
+		<$(DIST)/govulncheck.json >$(DIST)/openvex.json || { rm $(DIST)/openvex.json; exit 1; }
 	@[ -s $(DIST)/openvex.json ] || rm $(DIST)/openvex.json
 
 .PHONY: release-push

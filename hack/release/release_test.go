@@ -55,8 +55,10 @@ func TestArchivesAreReproducible(t *testing.T) {
 				}
 			}
 			// Another umask.
-			if err := os.Chmod(again[1], 0o700); err != nil {
-				t.Fatal(err)
+			for i, mode := range []os.FileMode{0o600, 0o700} {
+				if err := os.Chmod(again[i], mode); err != nil {
+					t.Fatal(err)
+				}
 			}
 			second, err := makeArchive("b"+filepath.Ext(name), committed, again)
 			if name == "a.tar.gz" {

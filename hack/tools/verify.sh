@@ -3,12 +3,13 @@
 #   - generated files are what the generators would write now (written into a copy and compared),
 #   - Go files are formatted,
 #   - the go.mod and go.sum of each module are tidy,
-#   - each kustomization under config/ builds.
-# Reads KUSTOMIZE (the program) and MODULES (the folders with a go.mod).
+#   - each kustomization under config/ builds,
+#   - workflows are right as far as can be told without running them, begin without permissions, and pin actions.
+# Reads ACTIONLINT and KUSTOMIZE (the programs) and MODULES (the folders with a go.mod).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-: "${KUSTOMIZE:?run this by make verify}" "${MODULES:?run this by make verify}"
+: "${ACTIONLINT:?run this by make verify}" "${KUSTOMIZE:?run this by make verify}" "${MODULES:?run this by make verify}"
 failed=0
 
 fault() {
@@ -74,8 +75,21 @@ verify_kustomizations() {
   ((found)) || fault "no kustomization found under config/"
 }
 
+verify_workflows() {
+  echo "==> workflows"
+  local file unpinned
+  # Without other linters that one machine has and another one lacks.
+  "$ACTIONLINT" -shellcheck= -pyflakes= || fault "a workflow is wrong"
+  for file in .github/workflows/*; do
+    grep -q '^permissions: {}$' "$file" || fault "$file does not begin with permissions: {}"
+    unpinned=$(grep -nE '^ *(- )?uses:' "$file" | grep -vE '@[0-9a-f]{40} # v[0-9.]+$' || true)
+    [[ -z $unpinned ]] || fault "$file uses actions without a commit and its version: $unpinned"
+  done
+}
+
 verify_generated
 verify_format
 verify_modules
 verify_kustomizations
+verify_workflows
 exit "$failed"

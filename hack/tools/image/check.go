@@ -82,7 +82,7 @@ func check(image v1.Image, platform, version string, run bool) error {
 	if err := os.Chmod(root, 0o755); err != nil {
 		return err
 	}
-	unpacked, err := unpack(image, root)
+	unpacked, err := unpack(image, root, config.Created.Time)
 	if err != nil {
 		return err
 	}
@@ -118,8 +118,9 @@ func pulledSize(image v1.Image) (int64, error) {
 }
 
 // unpack writes the files of an image below a folder and returns their size. A file that is not on the list is an
-// error: so nobody has to say what a shell or a package manager is called.
-func unpack(image v1.Image, root string) (size int64, err error) {
+// error: so nobody has to say what a shell or a package manager is called. All are of the time when the image was made,
+// which is that of the commit.
+func unpack(image v1.Image, root string, created time.Time) (size int64, err error) {
 	content := mutate.Extract(image)
 	defer content.Close()
 	expected := []string{"etc/group", "etc/passwd", authoritiesPem, "licenses/LICENSE"}
@@ -132,6 +133,9 @@ func unpack(image v1.Image, root string) (size int64, err error) {
 		}
 		if err != nil {
 			return 0, err
+		}
+		if !header.ModTime.Equal(created) {
+			return 0, fmt.Errorf("%s is of %s, and the image of %s", header.Name, header.ModTime, created)
 		}
 		target := filepath.Join(root, filepath.FromSlash(header.Name))
 		mode := header.FileInfo().Mode().Perm()
