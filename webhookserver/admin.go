@@ -29,6 +29,15 @@ type InboxStatus struct {
 	Failure string `json:"failure,omitempty"`
 	// APIAway tells that the API is known not to take anything.
 	APIAway bool `json:"apiAway"`
+	// Namespaces is what each namespace has that has anything. It is there only where it was asked for.
+	Namespaces map[string]InboxCount `json:"namespaces,omitempty"`
+}
+
+// InboxCount is what one namespace has in an inbox.
+type InboxCount struct {
+	Records     int        `json:"records"`
+	DeadLetters int        `json:"deadLetters"`
+	Oldest      *time.Time `json:"oldest,omitempty"`
 }
 
 // InboxRecord is what the administration says of a record.
@@ -76,7 +85,7 @@ func (a *admin) handler() http.Handler {
 	return mux
 }
 
-func (a *admin) status(w http.ResponseWriter, _ *http.Request) {
+func (a *admin) status(w http.ResponseWriter, r *http.Request) {
 	stats := a.inbox.Stats()
 	away, _ := a.drainer.circuit.away()
 	status := InboxStatus{
@@ -88,6 +97,16 @@ func (a *admin) status(w http.ResponseWriter, _ *http.Request) {
 	}
 	if stats.Failure != nil {
 		status.Failure = stats.Failure.Error()
+	}
+	if r.FormValue("namespaces") == "true" {
+		status.Namespaces = make(map[string]InboxCount)
+		for namespace, count := range a.inbox.Namespaces() {
+			counted := InboxCount{Records: count.Records, DeadLetters: count.DeadLetters}
+			if !count.Oldest.IsZero() {
+				counted.Oldest = &count.Oldest
+			}
+			status.Namespaces[namespace] = counted
+		}
 	}
 	respond(w, status)
 }

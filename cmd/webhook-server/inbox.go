@@ -28,7 +28,7 @@ it opens the inbox itself, such as one on a volume that was left behind, which n
 Commands:
   status                what the inbox has
   list                  the records, oldest first (--state waiting, dead or all; at most --limit)
-  show RECORD           one record; --with-data adds the delivery, which holds personal data
+  show RECORD...        records; --with-data adds the deliveries, which hold personal data
   retry RECORD...       try dead letters again (--all: every one)
   drop RECORD...        remove records for good
   drain                 try everything now and wait until nothing waits any more, for as long as --timeout says; dead
@@ -36,6 +36,9 @@ Commands:
                         where dead letters stay, unless --allow-dead-letters is given.
   set-aside             give the damaged inbox that --file names another name in its folder, so that a server starts
                         with a new one
+
+With --json each command prints JSON: status and drain what the inbox has, all others one line for each record, which
+says what came of it, also where that is that there is no such record.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 drain left records that wait, 4 drain left dead letters only.
 
@@ -128,7 +131,7 @@ func (c *inboxCommand) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&c.all, "all", false, "Retry every dead letter.")
 	flags.BoolVar(&c.allowDead, "allow-dead-letters", false, "Have drain with --file end well where dead letters stay.")
 	flags.BoolVar(&c.withData, "with-data", false, "Show the delivery too, which holds personal data.")
-	flags.BoolVar(&c.json, "json", false, "Print JSON, for list one record a line.")
+	flags.BoolVar(&c.json, "json", false, "Print JSON, one record a line.")
 	flags.DurationVar(&c.timeout, "timeout", time.Minute, "How long drain waits for the inbox to be empty.")
 	flags.DurationVar(&c.apiTimeout, "api-timeout", 10*time.Second,
 		"How long drain with --file waits for the API for one delivery.")
@@ -167,7 +170,11 @@ func (c *inboxCommand) run(ctx context.Context, command string, args []string) e
 
 func (c *inboxCommand) status(ctx context.Context, _ []uint64) error {
 	var s webhookserver.InboxStatus
-	if err := c.client.get(ctx, "/status", &s); err != nil {
+	path := "/status"
+	if c.json {
+		path += "?namespaces=true"
+	}
+	if err := c.client.get(ctx, path, &s); err != nil {
 		return err
 	}
 	if c.json {
@@ -184,65 +191,6 @@ func (c *inboxCommand) status(ctx context.Context, _ []uint64) error {
 	}
 	if s.Failure != "" {
 		fmt.Fprintf(c.out, "failing:       %s\n", s.Failure)
-	}
-	return nil
-}
-
-func (c *inboxCommand) show(ctx context.Context, records []uint64) error {
-	if len(records) != 1 {
-		return fmt.Errorf("%w: show takes one record", errUsage)
-	}
-	path := fmt.Sprintf("/records/%d", records[0])
-	if c.withData {
-		path += "?data=true"
-	}
-	var r webhookserver.InboxRecord
-	if err := c.client.get(ctx, path, &r); err != nil {
-		return err
-	}
-	if c.json {
-		return json.NewEncoder(c.out).Encode(r)
-	}
-	fmt.Fprintf(c.out, "record:      %d\nstate:       %s\nreceived:    %s\nreason:      %s\nattempts:    %d\n"+
-		"completion:  %s\ndelivery:    %s\n", r.Record, r.State, r.Received.Format(time.RFC3339Nano), r.Reason,
-		r.Attempts, r.Completion, r.DeliveryID)
-	if c.withData {
-		fmt.Fprintf(c.out, "data:        %s\n", r.Data)
-	}
-	return nil
-}
-
-func (c *inboxCommand) retry(ctx context.Context, records []uint64) error {
-	if c.all == (len(records) > 0) {
-		return fmt.Errorf("%w: name the records to retry, or use --all", errUsage)
-	}
-	if c.all {
-		err := c.client.pages(ctx, "dead", func(page []webhookserver.InboxRecord) (bool, error) {
-			for _, r := range page {
-				records = append(records, r.Record)
-			}
-			return true, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return c.change(ctx, records, http.MethodPost, "/retry", "waits again")
-}
-
-func (c *inboxCommand) drop(ctx context.Context, records []uint64) error {
-	if len(records) == 0 {
-		return fmt.Errorf("%w: name the records to drop", errUsage)
-	}
-	return c.change(ctx, records, http.MethodDelete, "", "is removed")
-}
-
-func (c *inboxCommand) change(ctx context.Context, records []uint64, method, suffix, done string) error {
-	for _, record := range records {
-		if err := c.client.do(ctx, method, fmt.Sprintf("/records/%d%s", record, suffix), nil); err != nil {
-			return fmt.Errorf("record %d: %w", record, err)
-		}
-		fmt.Fprintf(c.out, "record %d %s\n", record, done)
 	}
 	return nil
 }
@@ -276,7 +224,9 @@ func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
 			return err
 		}
 		if s.Records == 0 && ctx.Err() == nil {
-			fmt.Fprintf(c.out, "0 records and %d dead letters are left\n", s.DeadLetters)
+			if err := c.drained(&s); err != nil {
+				return err
+			}
 			if s.DeadLetters > 0 && c.file != "" && !c.allowDead {
 				// Whoever deletes the file next deletes them.
 				return fmt.Errorf("%w, which nothing stores any more: list, retry or drop them", errDead)
@@ -286,8 +236,22 @@ func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
 		select {
 		case <-tick.C():
 		case <-ctx.Done():
+			if c.json {
+				if err := c.drained(&s); err != nil {
+					return err
+				}
+			}
 			return fmt.Errorf("%w after %s: %d wait, the list says why, and %d are dead letters", errLeft, c.timeout,
 				s.Records, s.DeadLetters)
 		}
 	}
+}
+
+// drained prints what drain has left.
+func (c *inboxCommand) drained(left *webhookserver.InboxStatus) error {
+	if c.json {
+		return json.NewEncoder(c.out).Encode(left)
+	}
+	_, err := fmt.Fprintf(c.out, "0 records and %d dead letters are left\n", left.DeadLetters)
+	return err
 }

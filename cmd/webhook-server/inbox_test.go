@@ -64,10 +64,14 @@ func TestInboxCommandOnAFile(t *testing.T) {
 		{"one with what it says", "show --with-data --json 2", exitDone, `{"record":2,"state":"dead",` +
 			`"received":"2026-11-23T21:00:01Z","deliveryID":"delivery-2","completion":"school/1-2-2-4",` +
 			`"reason":"api-invalid","attempts":1,"data":{"user":{"name":"Student"}}}` + "\n"},
-		{"retry", "retry 2", exitDone, "record 2 waits again\n"},
+		{"retry one and what is no dead letter", "retry --json 1 2 99", exitFailed, `{"record":1,"outcome":"gone"}` + "\n" +
+			`{"record":2,"outcome":"retried"}` + "\n" + `{"record":99,"outcome":"gone"}` + "\n"},
 		{"retry what waits", "retry 2", exitFailed, ""},
-		{"drop", "drop 1 2", exitDone, "record 1 is removed\nrecord 2 is removed\n"},
+		{"drop, and some that are gone", "drop --json 1 98", exitFailed, `{"record":1,"outcome":"dropped"}` + "\n" +
+			`{"record":98,"outcome":"gone"}` + "\n"},
+		{"drop what is gone and another one", "drop 1 2", exitFailed, "record 2 is removed\n"},
 		{"show what is gone", "show 1", exitFailed, ""},
+		{"show what is gone, and others", "show --json 1", exitFailed, `{"record":1,"outcome":"gone"}` + "\n"},
 		{"what is left", "list --json", exitDone, `{"record":3,"state":"dead","received":"2026-11-23T21:00:02Z",` +
 			`"deliveryID":"delivery-3","completion":"school/1-2-3-4","reason":"api-invalid","attempts":1}` + "\n"},
 		{"retry all", "retry --all", exitDone, "record 3 waits again\n"},
@@ -87,6 +91,19 @@ func TestInboxCommandOnAFile(t *testing.T) {
 				t.Errorf("standard error: %q", errOut.String())
 			}
 		})
+	}
+}
+
+// Whoever asks several replicas about one institution counts what its namespace has.
+func TestTheStatusSaysWhatEachNamespaceHas(t *testing.T) {
+	var out, errOut strings.Builder
+	args := []string{"status", "--file=" + leftBehind(t), "--json"}
+	if got := runInbox(t.Context(), args, &out, &errOut); got != exitDone {
+		t.Fatalf("exit code %d: %s", got, errOut.String())
+	}
+	const want = `"namespaces":{"school":{"records":1,"deadLetters":2,"oldest":"2026-11-23T21:00:00Z"}}}` + "\n"
+	if !strings.HasSuffix(out.String(), want) {
+		t.Errorf("printed %s, which does not end in %s", out.String(), want)
 	}
 }
 
@@ -134,7 +151,7 @@ func TestInboxCommandUsedWrongly(t *testing.T) {
 		{"no such command", []string{"empty"}, exitUsage, `there is no command "empty"`},
 		{"no such flag", []string{"list", "--dead"}, exitUsage, "flag provided but not defined"},
 		{"no such state", []string{"list", "--file", path, "--state", "lost"}, exitUsage, "--state is waiting, dead or all"},
-		{"no record", []string{"show", "--file", path}, exitUsage, "show takes one record"},
+		{"no record", []string{"show", "--file", path}, exitUsage, "name the records to show"},
 		{"no number", []string{"drop", "--file", path, "1-2-3-4"}, exitUsage, `"1-2-3-4" is no number of a record`},
 		{"drop nothing", []string{"drop", "--file", path}, exitUsage, "name the records to drop"},
 		{"retry some and all", []string{"retry", "--file", path, "--all", "1"}, exitUsage, "or use --all"},

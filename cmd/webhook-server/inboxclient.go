@@ -99,6 +99,16 @@ func (c *inboxClient) get(ctx context.Context, path string, into any) error {
 	return c.do(ctx, http.MethodGet, path, into)
 }
 
+// refusedError is what an administration says that does not do what it was asked for.
+type refusedError struct {
+	// status is that of HTTP.
+	status int
+	text   string
+}
+
+// Error returns what it says.
+func (e *refusedError) Error() string { return e.text }
+
 // do sends a request and reads its answer; into is nil where it has no body.
 func (c *inboxClient) do(ctx context.Context, method, path string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, "http://inbox"+path, http.NoBody)
@@ -112,7 +122,7 @@ func (c *inboxClient) do(ctx context.Context, method, path string, into any) err
 	defer response.Body.Close()
 	if response.StatusCode >= http.StatusBadRequest {
 		text, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
-		return errors.Join(errors.New(strings.TrimSpace(string(text))), err)
+		return errors.Join(&refusedError{response.StatusCode, strings.TrimSpace(string(text))}, err)
 	}
 	if into == nil {
 		return nil

@@ -18,8 +18,9 @@ type change struct {
 	counted     state
 	// free is how many bytes may still be added.
 	free int64
-	// grown is how many bytes each namespace gets by this transaction.
+	// grown is how many bytes each namespace gets by this transaction, moved how many records.
 	grown map[string]int64
+	moved map[string]Count
 	// removes tells that something was taken out of the file.
 	removes bool
 }
@@ -70,11 +71,21 @@ func (b *change) add(r *request) error {
 	b.grown[namespace] += size
 	b.counted.lastSeq = seq
 	if r.what == opHold {
-		b.counted.dead++
+		b.move(namespace, 0, 1)
 		return b.dead.Put(id.key(), r.value)
 	}
-	b.counted.records++
+	b.move(namespace, 1, 0)
 	return b.queue.Put(id.key(), r.value)
+}
+
+// move counts how many more records of a namespace wait, and how many more are dead letters.
+func (b *change) move(namespace string, waiting, dead int) {
+	b.counted.records += waiting
+	b.counted.dead += dead
+	moved := b.moved[namespace]
+	moved.Records += waiting
+	moved.DeadLetters += dead
+	b.moved[namespace] = moved
 }
 
 func (b *change) remove(ids []ID) error {
@@ -90,7 +101,7 @@ func (b *change) remove(ids []ID) error {
 		if err := b.queue.Delete(k); err != nil {
 			return err
 		}
-		b.counted.records--
+		b.move(id.Namespace, -1, 0)
 	}
 	return nil
 }
@@ -112,8 +123,7 @@ func (b *change) bury(r *request) error {
 	if err := errors.Join(b.queue.Delete(k), b.dead.Put(k, r.value)); err != nil {
 		return err
 	}
-	b.counted.records--
-	b.counted.dead++
+	b.move(r.ids[0].Namespace, -1, 1)
 	return nil
 }
 
@@ -151,8 +161,7 @@ func (b *change) retry(ids []ID) error {
 		if err := errors.Join(b.queue.Put(k, append([]byte(nil), value...)), b.dead.Delete(k)); err != nil {
 			return err
 		}
-		b.counted.dead--
-		b.counted.records++
+		b.move(idOf(k).Namespace, 1, -1)
 	}
 	return nil
 }
@@ -172,7 +181,7 @@ func (b *change) drop(ids []ID) error {
 			if err := b.dead.Delete(k); err != nil {
 				return err
 			}
-			b.counted.dead--
+			b.move(idOf(k).Namespace, 0, -1)
 			continue
 		}
 		if err := b.remove([]ID{idOf(k)}); err != nil {
@@ -232,6 +241,24 @@ func (b *change) shares() map[string]int64 {
 	}
 	for namespace, by := range b.grown {
 		if after[namespace] += by; after[namespace] <= 0 {
+			delete(after, namespace)
+		}
+	}
+	return after
+}
+
+// counts returns how many records the namespaces have after the transaction.
+func (b *change) counts() map[string]Count {
+	after := b.counted.counts
+	if after == nil {
+		after = make(map[string]Count)
+	}
+	for namespace, by := range b.moved {
+		count := Count{
+			Records:     after[namespace].Records + by.Records,
+			DeadLetters: after[namespace].DeadLetters + by.DeadLetters,
+		}
+		if after[namespace] = count; count == (Count{}) {
 			delete(after, namespace)
 		}
 	}

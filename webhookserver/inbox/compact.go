@@ -93,7 +93,8 @@ func (i *Inbox) compact() (err error) {
 	old := i.db
 	// The number of the newest record may be of one that has been removed.
 	found.lastSeq = max(found.lastSeq, i.counted.lastSeq)
-	i.db, i.counted, i.removed = db, found, false
+	i.db, i.removed = db, false
+	i.recount(found)
 	return errors.Join(syncDir(filepath.Dir(i.path)), old.Close())
 }
 

@@ -190,6 +190,8 @@ type state struct {
 	snapshot bool
 	// shares are how many bytes of the file the records of each namespace take, dead letters included.
 	shares map[string]int64
+	// counts are how many records each namespace has. When the oldest came is in oldest.
+	counts map[string]Count
 	// oldest is when the first of each namespace's waiting records came.
 	oldest map[string]time.Time
 	// buckets are those there are.
@@ -214,10 +216,10 @@ func (s *state) visit(bucket, key, value []byte) error {
 		}
 	case bytes.Equal(bucket, bucketQueue):
 		s.records++
-		s.blame(s.record(key, value, true))
+		s.blame(s.record(key, value, Count{Records: 1}))
 	case bytes.Equal(bucket, bucketDead):
 		s.dead++
-		s.blame(s.record(key, value, false))
+		s.blame(s.record(key, value, Count{DeadLetters: 1}))
 	case bytes.Equal(bucket, bucketInstitutions):
 		if _, err := unseal(value); err != nil {
 			s.blame(fmt.Errorf("%w: an Institution of its snapshot is %w", ErrCorrupt, err))
@@ -232,7 +234,7 @@ func (s *state) blame(err error) {
 	}
 }
 
-func (s *state) record(key, value []byte, waits bool) error {
+func (s *state) record(key, value []byte, one Count) error {
 	id := idOf(key)
 	seq := id.Seq
 	s.lastSeq = max(s.lastSeq, seq)
@@ -247,10 +249,14 @@ func (s *state) record(key, value []byte, waits bool) error {
 		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
 	}
 	if s.shares == nil {
-		s.shares = make(map[string]int64)
+		s.shares, s.counts = make(map[string]int64), make(map[string]Count)
 	}
 	s.shares[id.Namespace] += sizeOf(value)
-	if _, known := s.oldest[id.Namespace]; waits && !known {
+	count := s.counts[id.Namespace]
+	s.counts[id.Namespace] = Count{
+		Records: count.Records + one.Records, DeadLetters: count.DeadLetters + one.DeadLetters,
+	}
+	if _, known := s.oldest[id.Namespace]; one.Records > 0 && !known {
 		s.count(map[string]time.Time{id.Namespace: h.received})
 	}
 	return nil

@@ -60,6 +60,14 @@ type Stats struct {
 	Failure error
 }
 
+// Count is how much one namespace has in an inbox.
+type Count struct {
+	// Records wait to be stored, DeadLetters for a person.
+	Records, DeadLetters int
+	// Oldest is when the oldest of the waiting records was received; zero without any.
+	Oldest time.Time
+}
+
 // Full tells whether there is no room for more records.
 func (s Stats) Full() bool {
 	// What is in use is counted in pages.
@@ -92,6 +100,9 @@ type Inbox struct {
 	// opening guards db against being opened again while somebody reads.
 	opening sync.RWMutex
 	db      *bbolt.DB
+
+	// counting guards what is counted against being read by others than the writer while that changes it.
+	counting sync.Mutex
 
 	// What follows belongs to the writer.
 	counted state
@@ -166,7 +177,8 @@ func (i *Inbox) open(again bool) error {
 	if err != nil {
 		return err
 	}
-	i.db, i.counted = db, found
+	i.db = db
+	i.recount(found)
 	return nil
 }
 
@@ -206,6 +218,25 @@ func (i *Inbox) Stats() Stats {
 		stats.Failure = err
 	}
 	return stats
+}
+
+// Namespaces returns what each namespace has that has anything.
+func (i *Inbox) Namespaces() map[string]Count {
+	i.counting.Lock()
+	defer i.counting.Unlock()
+	found := make(map[string]Count, len(i.counted.counts))
+	for namespace, count := range i.counted.counts {
+		count.Oldest = i.counted.oldest[namespace]
+		found[namespace] = count
+	}
+	return found
+}
+
+// recount replaces what is counted.
+func (i *Inbox) recount(found state) {
+	i.counting.Lock()
+	defer i.counting.Unlock()
+	i.counted = found
 }
 
 // hung is an error while the disk does not answer.

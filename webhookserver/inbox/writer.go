@@ -273,7 +273,7 @@ func (i *Inbox) used(tx *bbolt.Tx) int64 {
 func (i *Inbox) applyAll(tx *bbolt.Tx, batch []*request) error {
 	b := &change{
 		tx: tx, queue: tx.Bucket(bucketQueue), dead: tx.Bucket(bucketDead), counted: i.counted,
-		grown: make(map[string]int64),
+		grown: make(map[string]int64), moved: make(map[string]Count),
 	}
 	// Records are appended, so that a page can be filled up before the next one is begun.
 	b.queue.FillPercent, b.dead.FillPercent = 1, 1
@@ -297,8 +297,10 @@ func (i *Inbox) applyAll(tx *bbolt.Tx, batch []*request) error {
 		return err
 	}
 	tx.OnCommit(func() {
+		i.counting.Lock()
+		defer i.counting.Unlock()
 		i.counted = b.counted
-		i.counted.shares = b.shares()
+		i.counted.shares, i.counted.counts = b.shares(), b.counts()
 		i.counted.count(oldest)
 		i.removed = i.removed || b.removes
 	})
