@@ -21,6 +21,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/doctor"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/exceptions"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/importing"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/inbox"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/person"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/preview"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/report"
@@ -78,6 +79,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		{Message: "Make exceptions:", Commands: exceptions.Commands(f)},
 		{Message: "Operate:", Commands: []*cobra.Command{
 			doctor.NewCommand(f),
+			inbox.NewCommand(f),
 			importing.NewCommand(f),
 			person.NewExportCommand(f),
 			person.NewEraseCommand(f),

@@ -45,6 +45,10 @@ type examples struct {
 	tool *person
 	// others are users that examples lose.
 	others int64
+	// refuses is called to end that the API server refuses some completions.
+	refuses func()
+	// record is a dead letter, in the place of the one that examples name.
+	record string
 }
 
 // sequence has every command with examples, in an order in which they can run one after the other, with what has to be
@@ -65,7 +69,14 @@ var sequence = []struct {
 	{command: "preview", codes: []int{0, 1}},
 	{command: "deliveries"},
 	{command: "export"},
-	{command: "send"},
+	{command: "inbox", before: (*examples).held},
+	{command: "inbox list"},
+	{command: "inbox show", before: (*examples).held},
+	{command: "inbox retry", before: (*examples).held},
+	{command: "inbox drop", before: (*examples).held},
+	// Other tests may have something that waits for as long as they run.
+	{command: "inbox drain", codes: []int{0, 1}},
+	{command: "send", before: (*examples).taken},
 	{command: "import"},
 	// The control plane has no nodes, so no pod is Ready.
 	{command: "doctor", codes: []int{0, 1}},
@@ -183,7 +194,9 @@ func (e *examples) shell(line string) {
 // interrupted once it has said something.
 func (e *examples) run(line string, codes []int) {
 	e.t.Helper()
-	line = strings.ReplaceAll(line, "--count 1000", "--count 20")
+	line = strings.NewReplacer(
+		"--count 1000", "--count 20", "--timeout 30m", "--timeout 5s", " 0/17", " "+e.record,
+	).Replace(line)
 	if asks(line) && !strings.Contains(line, "--yes") {
 		line += " --yes"
 	}
@@ -207,7 +220,8 @@ func (e *examples) run(line string, codes []int) {
 
 // asks reports whether a command asks before it changes something.
 func asks(line string) bool {
-	return slices.ContainsFunc([]string{" erase ", " release ", " import ", " token remove ", " revoke ", " approve "},
+	return slices.ContainsFunc([]string{" erase ", " release ", " import ", " token remove ", " revoke ", " approve ",
+		" inbox retry ", " inbox drop "},
 		func(command string) bool { return strings.Contains(line, "kubectl course"+command) }) &&
 		!strings.Contains(line, "--dry-run")
 }
@@ -347,6 +361,29 @@ func (e *examples) unapproved() { e.override("null", v1alpha1.GrantAwaitingAppro
 func (e *examples) approved() { e.override(`{"approved":true,"reason":"yes"}`, v1alpha1.GrantActive) }
 
 func (e *examples) revoked() { e.override(`{"revoked":true,"reason":"no"}`, v1alpha1.GrantRevoked) }
+
+// held makes sure that the inbox of the first replica has a dead letter, of a user of its own.
+func (e *examples) held() {
+	e.t.Helper()
+	if e.refuses == nil {
+		e.refuses = refuseSome(e.t, sampleNamespace)
+	}
+	url, err := os.ReadFile(filepath.Join(e.dir, "webhook-url"))
+	NewWithT(e.t).Expect(err).NotTo(HaveOccurred())
+	s := &school{t: e.t, Institution: &system.Institution{
+		ID: 12345, Namespace: sampleNamespace, URLs: []string{strings.TrimSpace(string(url))},
+	}}
+	e.others++
+	e.record = s.keep(administrator(e.t), 0, refusedForGood+e.others*10, "held").record
+}
+
+// taken ends that the API server refuses some completions.
+func (e *examples) taken() {
+	if e.refuses != nil {
+		e.refuses()
+		e.refuses = nil
+	}
+}
 
 // tripped makes sure that the brake holds something back.
 func (e *examples) tripped() {

@@ -92,7 +92,7 @@ func start(ctx context.Context, dir string) (stop func() error, err error) {
 	}
 	if admin, err = system.NewClient(plane.AdminConfig()); err == nil {
 		operator, err = system.Start(ctx, plane, system.Options{
-			Dir: dir, Bin: bin, WebhookServerArgs: []string{"--failed-authentications-per-minute=0"},
+			Dir: dir, Bin: bin, WebhookServerArgs: []string{"--failed-authentications-per-minute=0"}, Replicas: 2,
 		})
 	}
 	if err != nil {

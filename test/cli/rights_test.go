@@ -19,9 +19,15 @@ import (
 // withLess is a person who has a ClusterRole in the institution's namespace, except for one right.
 func (s *school) withLess(role, verb, resource string) *person {
 	s.t.Helper()
-	g := NewWithT(s.t)
+	return s.with(lessOf(s.t, role, verb, resource))
+}
+
+// lessOf makes a ClusterRole that is another one except for one right, and returns its name.
+func lessOf(t *testing.T, role, verb, resource string) string {
+	t.Helper()
+	g := NewWithT(t)
 	var whole rbacv1.ClusterRole
-	g.Expect(admin.Get(s.t.Context(), client.ObjectKey{Name: role}, &whole)).To(Succeed())
+	g.Expect(admin.Get(t.Context(), client.ObjectKey{Name: role}, &whole)).To(Succeed())
 	less, found := &rbacv1.ClusterRole{}, false
 	for _, rule := range whole.Rules {
 		for _, of := range rule.Resources {
@@ -30,13 +36,17 @@ func (s *school) withLess(role, verb, resource string) *person {
 				found = found || slices.Contains(verbs, verb)
 				verbs = slices.DeleteFunc(verbs, func(v string) bool { return v == verb })
 			}
-			less.Rules = append(less.Rules, rbacv1.PolicyRule{APIGroups: rule.APIGroups, Resources: []string{of}, Verbs: verbs})
+			if len(verbs) > 0 {
+				less.Rules = append(less.Rules, rbacv1.PolicyRule{
+					APIGroups: rule.APIGroups, Resources: []string{of}, ResourceNames: rule.ResourceNames, Verbs: verbs,
+				})
+			}
 		}
 	}
 	g.Expect(found).To(BeTrue(), "%s has no right to %s %s", role, verb, resource)
 	less.ObjectMeta = metav1.ObjectMeta{Name: fmt.Sprintf("less-%d", nextID.Add(1))}
-	g.Expect(admin.Create(s.t.Context(), less)).To(Succeed())
-	return s.with(less.Name)
+	g.Expect(admin.Create(t.Context(), less)).To(Succeed())
+	return less.Name
 }
 
 // buffer is what a program says while it runs.

@@ -341,10 +341,12 @@ func TestWhyNothing(t *testing.T) {
 	s := openSchool(t)
 	person := s.with(viewer)
 	g.Expect(person.does("why", "404")).To(And(
-		HavePrefix("User 404 has no access: no completion is stored, so none was delivered, or it was deleted since.\n"),
+		HavePrefix("User 404 has no access: no completion is stored: none was delivered, it waits in an inbox (kubectl "+
+			"course inbox list), or it was deleted since.\n"),
 		ContainSubstring("Completions: none is stored\n"), ContainSubstring("Policies: none\n")))
 	g.Expect(person.does("why", fmt.Sprintf("completion/%d-1-2-3", s.ID))).To(HavePrefix(fmt.Sprintf(
-		"Completion %d-1-2-3 is not stored: it was never delivered, or was deleted before it granted anything. "+
+		"Completion %d-1-2-3 is not stored: it was never delivered, waits in an inbox (kubectl course inbox list), or was "+
+			"deleted before it granted anything. "+
 			"User 3 has no access: ", s.ID)))
 	g.Expect(person.does("why", "grant/"+s.grantName("lab", 4))).To(HavePrefix(
 		"There is no grant " + s.grantName("lab", 4) + ", and no policy lab.\n"))

@@ -17,6 +17,7 @@ const (
 	RolePolicyAuthor     = "completion-policy-author"
 	RoleInstitutionAdmin = "completion-institution-admin"
 	RoleOperations       = "completion-operations"
+	RoleInboxAdmin       = "completion-inbox-admin"
 )
 
 // ExitError ends the program with an exit code other than 1.

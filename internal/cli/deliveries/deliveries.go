@@ -19,6 +19,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
 )
 
 type options struct {
@@ -90,7 +91,7 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to the cluster: %w", err)
 	}
-	pods, err := replicas(ctx, c)
+	pods, err := replicas.Pods(ctx, c)
 	if err != nil {
 		return err
 	}

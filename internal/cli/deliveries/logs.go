@@ -9,54 +9,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
 )
 
-const (
-	systemNamespace = "completion-system"
-	container       = "webhook-server"
-	selector        = "app.kubernetes.io/name=course-completion-operator,app.kubernetes.io/component=webhook-server"
-	// maxLine bounds a line of a log, in bytes; audit records have less than a thousand.
-	maxLine = 1 << 20
-)
-
-// replicas are the pods of the webhook server.
-func replicas(ctx context.Context, c kubernetes.Interface) ([]corev1.Pod, error) {
-	pods, err := c.CoreV1().Pods(systemNamespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return nil, err
-	}
-	if len(pods.Items) == 0 {
-		return nil, fmt.Errorf("namespace %s has no pod of the webhook server: `kubectl course doctor` says more",
-			systemNamespace)
-	}
-	return pods.Items, nil
-}
+// maxLine bounds a line of a log, in bytes; audit records have less than a thousand.
+const maxLine = 1 << 20
 
 // elsewhere returns the file that a pod writes its audit log to instead of its output; empty where it does not.
-func elsewhere(pod *corev1.Pod) string {
-	for i := range pod.Spec.Containers {
-		args := slices.Concat(pod.Spec.Containers[i].Command, pod.Spec.Containers[i].Args)
-		for n, arg := range args {
-			name, value, joined := strings.Cut(arg, "=")
-			if strings.TrimLeft(name, "-") != "audit-log" {
-				continue
-			}
-			if !joined && n+1 < len(args) {
-				value = args[n+1]
-			}
-			return value
-		}
-	}
-	return ""
-}
+func elsewhere(pod *corev1.Pod) string { return replicas.Argument(pod, "audit-log") }
 
 // source is the log of one container, the present one or the one before its last restart.
 type source struct {
@@ -69,7 +36,7 @@ func sources(pods []corev1.Pod, follow bool) []source {
 	var all []source
 	for i := range pods {
 		for _, state := range pods[i].Status.ContainerStatuses {
-			if state.Name == container && state.RestartCount > 0 && !follow {
+			if state.Name == replicas.Container && state.RestartCount > 0 && !follow {
 				all = append(all, source{pods[i].Name, true})
 			}
 		}
@@ -108,11 +75,11 @@ func read(
 func (s source) read(
 	ctx context.Context, c kubernetes.Interface, since time.Time, follow bool, records chan<- *record,
 ) error {
-	options := &corev1.PodLogOptions{Container: container, Follow: follow, Previous: s.previous}
+	options := &corev1.PodLogOptions{Container: replicas.Container, Follow: follow, Previous: s.previous}
 	if !since.IsZero() {
 		options.SinceTime = new(metav1.NewTime(since))
 	}
-	stream, err := c.CoreV1().Pods(systemNamespace).GetLogs(s.pod, options).Stream(ctx)
+	stream, err := c.CoreV1().Pods(replicas.Namespace).GetLogs(s.pod, options).Stream(ctx)
 	if err != nil {
 		return fmt.Errorf("read the log of pod %s: %w", s.pod, err)
 	}

@@ -175,7 +175,7 @@ var elsewhere = []place{
 	{
 		"the inboxes of the webhook servers",
 		"deliveries that wait to be stored, and dead letters, as they were to be stored",
-		"webhook-server inbox list, in each replica (docs/operations.md)",
+		"kubectl course inbox list -n NAMESPACE --user ID, and inbox drop with the same and --state all",
 	},
 	{
 		"the audit log of the webhook server, and the logs of both programs",

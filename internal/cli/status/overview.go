@@ -14,6 +14,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
 )
 
 // soonDays is how far ahead ends of access are counted.
@@ -22,6 +23,8 @@ const soonDays = 7
 // overview is the whole at a glance.
 type overview struct {
 	Institutions []institution `json:"institutions"`
+	// Inboxes says how much is known of what waits on the disks of the webhook servers.
+	Inboxes inboxes `json:"inboxes"`
 	// Problems are what needs a person, worst first.
 	Problems []problem `json:"problems"`
 }
@@ -42,6 +45,8 @@ type institution struct {
 	Namespaces       int   `json:"namespaces"`
 	NamespacesAtMost int32 `json:"namespacesAtMost"`
 	Brake            brake `json:"brake"`
+	// Inbox is what waits in the inboxes for its namespace; nil where that is not known.
+	Inbox *replicas.Count `json:"inbox,omitempty"`
 
 	zone *time.Location
 }
@@ -82,7 +87,10 @@ type gathering struct {
 	problems     problems
 }
 
-func gather(ctx context.Context, c client.Reader, namespace string, now time.Time) (*overview, error) {
+// gather reads the cluster. What is in the inboxes it gets from asked, once everything else was read.
+func gather(
+	ctx context.Context, c client.Reader, namespace string, now time.Time, asked func() *inboxes,
+) (*overview, error) {
 	g := gathering{client: c, namespace: namespace, now: now, institutions: map[tenant]*institution{}}
 	for _, read := range []func(context.Context) error{
 		g.readInstitutions, g.readPolicies, g.readPools, g.readCompletions, g.readGrants,
@@ -91,7 +99,12 @@ func gather(ctx context.Context, c client.Reader, namespace string, now time.Tim
 			return nil, err
 		}
 	}
-	found := &overview{Institutions: []institution{}, Problems: g.problems.sorted()}
+	kept := asked()
+	for of, one := range g.institutions {
+		one.Inbox = kept.of(of.namespace)
+	}
+	g.problems.ofInboxes(kept, namespace, now)
+	found := &overview{Institutions: []institution{}, Inboxes: *kept, Problems: g.problems.sorted()}
 	for _, one := range g.institutions {
 		found.Institutions = append(found.Institutions, *one)
 	}

@@ -26,6 +26,9 @@ func (o *overview) write(out io.Writer, all bool) error {
 		}
 		fmt.Fprintln(out)
 	}
+	if text := o.Inboxes.String(); text != "" {
+		fmt.Fprint(out, text, "\n\n")
+	}
 	if len(o.Problems) == 0 {
 		fmt.Fprintln(out, "Nothing needs you.")
 		return nil
@@ -63,6 +66,9 @@ func (i *institution) write(out io.Writer) error {
 		[]string{"  Ends of access:", fmt.Sprintf("%d within %d days", i.EndingSoon, soonDays)},
 		[]string{"  Namespaces:", fmt.Sprintf("%d of at most %d", i.Namespaces, i.NamespacesAtMost)},
 		[]string{"  Revocations:", i.Brake.String()})
+	if i.Inbox != nil {
+		rows = append(rows, []string{"  Inboxes:", kept(i.Inbox)})
+	}
 	return cmdutil.Table(out, nil, rows)
 }
 

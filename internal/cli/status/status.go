@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
 )
 
 // clearScreen moves the cursor to the top of an empty screen.
@@ -38,7 +39,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			revocations stands. Below stands what needs a person, worst first, each with its reason and the command that
 			helps.
 
-			Needs the ClusterRole completion-viewer.`),
+			Needs the ClusterRole completion-viewer. Who has completion-inbox-admin in the namespace completion-system as well
+			is shown what waits in the inboxes of the webhook servers, which are asked for it as by "inbox list".`),
 		Example: templates.Examples(`
 			# The institution in the namespace of the context
 			kubectl course status
@@ -75,8 +77,12 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	connection, err := replicas.Connect(o.Factory, inboxSilence)
+	if err != nil {
+		return err
+	}
 	for {
-		if err := o.show(ctx, c, namespace); err != nil || !o.watch {
+		if err := o.show(ctx, c, connection, namespace); err != nil || !o.watch {
 			return err
 		}
 		select {
@@ -87,8 +93,12 @@ func (o *options) run(ctx context.Context) error {
 	}
 }
 
-func (o *options) show(ctx context.Context, c client.Client, namespace string) error {
-	found, err := gather(ctx, c, namespace, o.Now())
+func (o *options) show(
+	ctx context.Context, c client.Client, connection *replicas.Connection, namespace string,
+) error {
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	found, err := gather(ctx, c, namespace, o.Now(), askInboxes(asking, connection))
 	if err != nil {
 		if o.watch && ctx.Err() != nil {
 			// Interrupted, which ends the watch.

@@ -129,7 +129,8 @@ func (s *story) withoutGrants(f *facts) string {
 	const no = "has no access: "
 	switch {
 	case len(f.completions) == 0:
-		return no + "no completion is stored, so none was delivered, or it was deleted since"
+		return no + "no completion is stored: none was delivered, it waits in an inbox (kubectl course inbox list), or it " +
+			"was deleted since"
 	case f.problem != "":
 		return no + f.problem
 	case len(s.Policies) == 0:
@@ -193,5 +194,6 @@ func goneBecause(f *facts, name string) string {
 			}
 		}
 	}
-	return ": it was never delivered, or was deleted before it granted anything"
+	return ": it was never delivered, waits in an inbox (kubectl course inbox list), or was deleted before it granted " +
+		"anything"
 }
