@@ -212,6 +212,10 @@ func TestInboxesAreForWhoMay(t *testing.T) {
 		less.bind(system.Namespace, lessOf(t, "completion-inbox-admin", verb, of))
 		g.Expect(less.fails("inbox", "list")).To(And(allows, ContainSubstring(of)))
 	}
+	// Who may make no WebSocket is answered through SPDY.
+	spdy := newPerson(t, school.Namespace, "less-get")
+	spdy.bind(system.Namespace, lessOf(t, "completion-inbox-admin", "get", "pods/exec"))
+	g.Expect(spdy.does("inbox", "list", "--totals")).To(MatchRegexp(`(?m)^completion-webhook-server-1 +\d+ `))
 	less := newPerson(t, school.Namespace, "less-claims")
 	less.bind(system.Namespace, lessOf(t, "completion-inbox-admin", "list", "persistentvolumeclaims"))
 	listed := less.course("inbox", "list", "-n", school.Namespace)
