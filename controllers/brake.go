@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 const (
@@ -48,7 +48,7 @@ type lane struct {
 	institution client.ObjectKey
 
 	mu sync.Mutex
-	plan.Brake
+	lifecycle.Brake
 	loaded bool
 	// looked is when the cache was looked at last.
 	looked time.Time
@@ -91,24 +91,24 @@ func (b *brakes) forget(institution client.ObjectKey) {
 
 // ask puts a revocation of a Grant to the brake. The answer is to be written down before anything is taken.
 func (b *brakes) ask(
-	ctx context.Context, institution *v1alpha1.Institution, grant *v1alpha1.Grant, r plan.Revocation,
-) (plan.Answer, string, error) {
+	ctx context.Context, institution *v1alpha1.Institution, grant *v1alpha1.Grant, r lifecycle.Revocation,
+) (lifecycle.Answer, string, error) {
 	l := b.lane(institution)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := b.clock.Now()
 	if err := b.prepare(ctx, l, institution, now); err != nil {
-		return plan.Paused, "", err
+		return lifecycle.Paused, "", err
 	}
 	answer := l.Ask(string(grant.UID), r, institution.Spec.Budget(), now)
 	refused := refusal{grant.UID, r.Type}
 	switch answer {
-	case plan.Exhausted:
+	case lifecycle.Exhausted:
 		l.Trips(tripName(now), now)
 		l.refused[refused] = true
 		b.tell(institution, 0)
-		return plan.Paused, "", nil
-	case plan.Paused:
+		return lifecycle.Paused, "", nil
+	case lifecycle.Paused:
 		if !l.refused[refused] {
 			l.refused[refused] = true
 			b.tell(institution, countInterval)
@@ -116,7 +116,7 @@ func (b *brakes) ask(
 		return answer, "", nil
 	}
 	b.unrefuse(l, institution, refused)
-	if answer == plan.Free {
+	if answer == lifecycle.Free {
 		return answer, l.Released, nil
 	}
 	return answer, "", nil
@@ -130,7 +130,7 @@ func (b *brakes) unrefuse(l *lane, institution *v1alpha1.Institution, refused re
 }
 
 // takeBack forgets what was counted and then, for certain, not written down.
-func (b *brakes) takeBack(institution *v1alpha1.Institution, grant *v1alpha1.Grant, r plan.Revocation) {
+func (b *brakes) takeBack(institution *v1alpha1.Institution, grant *v1alpha1.Grant, r lifecycle.Revocation) {
 	l := b.lane(institution)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -138,7 +138,7 @@ func (b *brakes) takeBack(institution *v1alpha1.Institution, grant *v1alpha1.Gra
 }
 
 // unrecorded notes that what was counted could not be written down, because the Grant had changed.
-func (b *brakes) unrecorded(institution *v1alpha1.Institution, grant *v1alpha1.Grant, r plan.Revocation) {
+func (b *brakes) unrecorded(institution *v1alpha1.Institution, grant *v1alpha1.Grant, r lifecycle.Revocation) {
 	l := b.lane(institution)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -218,8 +218,8 @@ func (b *brakes) load(ctx context.Context, l *lane, institution *v1alpha1.Instit
 	return nil
 }
 
-func stateOf(status *v1alpha1.BrakeStatus) plan.BrakeState {
-	state := plan.BrakeState{Trip: status.Trip, Released: status.ReleasedTrip}
+func stateOf(status *v1alpha1.BrakeStatus) lifecycle.BrakeState {
+	state := lifecycle.BrakeState{Trip: status.Trip, Released: status.ReleasedTrip}
 	if status.TrippedAt != nil {
 		state.TrippedAt = status.TrippedAt.Time
 	}

@@ -14,13 +14,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // stance is how the brake of an institution stands, and what has become of it just now.
 type stance struct {
-	from, to plan.BrakeState
-	change   plan.BrakeChange
+	from, to lifecycle.BrakeState
+	change   lifecycle.BrakeChange
 	held     int32
 	// ignored reports that the annotation names no trip that could be released.
 	ignored bool
@@ -48,7 +48,7 @@ func (b *brakes) stand(ctx context.Context, institution *v1alpha1.Institution) (
 	s.to, s.change = s.from.Next(held, release, now)
 	s.ignored = release != "" && release != s.to.Released && release != l.ignored
 	l.ignored = release
-	if s.change == plan.BrakeOver {
+	if s.change == lifecycle.BrakeOver {
 		// At once: who is told by the status that it is over must not find it holding.
 		l.BrakeState = s.to
 	}
@@ -71,7 +71,7 @@ func (b *brakes) count(
 		if grant.Spec.Holder.InstitutionID != institution.Spec.ID {
 			continue
 		}
-		waits := plan.WaitsForBrake(grant, now)
+		waits := lifecycle.WaitsForBrake(grant, now)
 		for _, kind := range revocationTypes {
 			if refused := (refusal{grant.UID, kind}); l.refused[refused] {
 				waits, there[refused] = true, true
@@ -91,7 +91,7 @@ var revocationTypes = []v1alpha1.RevocationType{v1alpha1.RevocationAccessEnd, v1
 // show puts how the brake stands into the status of the institution.
 func (s *stance) show(institution *v1alpha1.Institution, now time.Time) {
 	before := institution.Status.Brake
-	if s.to == (plan.BrakeState{}) && before == (v1alpha1.BrakeStatus{}) {
+	if s.to == (lifecycle.BrakeState{}) && before == (v1alpha1.BrakeStatus{}) {
 		return
 	}
 	status := v1alpha1.BrakeStatus{Trip: s.to.Trip, ReleasedTrip: s.to.Released}
@@ -144,13 +144,13 @@ func (b *brakes) settle(institution *v1alpha1.Institution, s *stance) []brakeEve
 			v1alpha1.AnnotationReleaseBrake + " does not name a trip that pauses revocations now: see status.brake.trip"})
 	}
 	switch s.change {
-	case plan.BrakeReleased:
+	case lifecycle.BrakeReleased:
 		if l.Trip == s.from.Trip {
 			l.BrakeState = s.to
 		}
 		events = append(events, brakeEvent{corev1.EventTypeNormal, v1alpha1.ReasonReleased,
 			fmt.Sprintf("trip %s was released: what %d grants kept goes now", s.from.Trip, s.held)})
-	case plan.BrakeOver:
+	case lifecycle.BrakeOver:
 		events = append(events, brakeEvent{corev1.EventTypeNormal, v1alpha1.ReasonNothingHeld,
 			"trip " + s.from.Trip + " is over: nothing is left to be revoked"})
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
@@ -108,31 +109,33 @@ func (r *CompletionPolicyReconciler) Reconcile(ctx context.Context, req reconcil
 // verdict says whether the policy works, and returns it compiled; nothing where it is not compiled yet.
 func (r *CompletionPolicyReconciler) verdict(
 	policy *v1alpha1.CompletionPolicy, institutions []v1alpha1.Institution,
-) (verdict plan.Verdict, compiled *plan.Policy, ready bool) {
+) (verdict condition.Verdict, compiled *plan.Policy, ready bool) {
 	if len(institutions) == 0 {
-		return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonInstitutionMissing,
+		return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonInstitutionMissing,
 			Message: "no Institution is in this namespace: a policy works beside one"}, nil, true
 	}
 	if why := informers.WhyUndecodable(policy); why != "" {
-		return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy,
+		return condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy,
 			Message: "the policy cannot be decoded, and plans nothing until it is corrected: " + why}, nil, true
 	}
 	for i := range institutions {
 		if compiled, ready = r.Compiler.Compiled(policy, institutions[i].Spec.Privacy); !ready {
-			return plan.Verdict{}, nil, false
+			return condition.Verdict{}, nil, false
 		}
 		if !compiled.Ready() {
-			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: compiled.Message()}, compiled, true
+			return condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy,
+				Message: compiled.Message()}, compiled, true
 		}
 		if misplaced := compiled.Misplaced(institutions[i].Spec.NamespacePrefix); len(misplaced) > 0 {
-			return plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy, Message: plan.MessageOf(misplaced)}, nil,
+			return condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy,
+					Message: plan.MessageOf(misplaced)}, nil,
 				true
 		}
 	}
 	if policy.Spec.Suspend != nil && *policy.Spec.Suspend {
-		return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended,
+		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended,
 			Message: "the policy is suspended: it plans nothing"}, compiled, true
 	}
-	return plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
+	return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
 		Message: "every expression is compiled and type-checked"}, compiled, true
 }

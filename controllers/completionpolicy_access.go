@@ -15,6 +15,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -35,7 +36,7 @@ func (r *CompletionPolicyReconciler) access(
 		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionAccessReady)
 		return 0, nil
 	}
-	condition := metav1.Condition{
+	told := metav1.Condition{
 		Type: v1alpha1.ConditionAccessReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady,
 		Message:            "nothing stands in the way of what the policy grants, as far as that can be known beforehand",
 		ObservedGeneration: policy.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now()),
@@ -48,11 +49,11 @@ func (r *CompletionPolicyReconciler) access(
 	lacking, ok := errors.AsType[*apply.AccountError](err)
 	switch {
 	case ok:
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, lacking.Reason, lacking.Message
+		told.Status, told.Reason, told.Message = metav1.ConditionFalse, lacking.Reason, lacking.Message
 	case err != nil:
 		return 0, err
 	}
-	meta.SetStatusCondition(conditions, condition)
+	meta.SetStatusCondition(conditions, told)
 	if !ok {
 		return accessInterval, nil
 	}
@@ -132,13 +133,13 @@ func (r *CompletionPolicyReconciler) tellBeforehand(policy, before *v1alpha1.Com
 	for kind, action := range map[string]string{
 		v1alpha1.ConditionAccessReady: "CheckAccess", v1alpha1.ConditionNamesDistinct: "CheckNames",
 	} {
-		condition := meta.FindStatusCondition(policy.Status.Conditions, kind)
+		is := meta.FindStatusCondition(policy.Status.Conditions, kind)
 		earlier := meta.FindStatusCondition(before.Status.Conditions, kind)
-		if condition == nil || condition.Status == metav1.ConditionTrue ||
-			earlier != nil && earlier.Reason == condition.Reason {
+		if is == nil || is.Status == metav1.ConditionTrue ||
+			earlier != nil && earlier.Reason == is.Reason {
 			continue
 		}
-		lacking := plan.Verdict{Stalled: true, Reason: condition.Reason, Message: condition.Message}
+		lacking := condition.Verdict{Stalled: true, Reason: is.Reason, Message: is.Message}
 		emit(r.Recorder, policy, lacking, action)
 	}
 }
@@ -149,7 +150,7 @@ func setNames(policy *v1alpha1.CompletionPolicy, compiled *plan.Policy, now time
 		meta.RemoveStatusCondition(&policy.Status.Conditions, v1alpha1.ConditionNamesDistinct)
 		return
 	}
-	condition := metav1.Condition{
+	told := metav1.Condition{
 		Type: v1alpha1.ConditionNamesDistinct, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNamesDistinct,
 		Message:            "every grant has names of its own",
 		ObservedGeneration: policy.Generation, LastTransitionTime: metav1.NewTime(now),
@@ -157,11 +158,11 @@ func setNames(policy *v1alpha1.CompletionPolicy, compiled *plan.Policy, now time
 	ofUsers, ofCompletions := compiled.SharedNames()
 	switch {
 	case len(ofUsers) > 0:
-		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonSharedByUsers
-		condition.Message = plan.MessageOf(ofUsers)
+		told.Status, told.Reason = metav1.ConditionFalse, v1alpha1.ReasonSharedByUsers
+		told.Message = plan.MessageOf(ofUsers)
 	case len(ofCompletions) > 0:
-		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonSharedByCompletions
-		condition.Message = plan.MessageOf(ofCompletions)
+		told.Status, told.Reason = metav1.ConditionFalse, v1alpha1.ReasonSharedByCompletions
+		told.Message = plan.MessageOf(ofCompletions)
 	}
-	meta.SetStatusCondition(&policy.Status.Conditions, condition)
+	meta.SetStatusCondition(&policy.Status.Conditions, told)
 }

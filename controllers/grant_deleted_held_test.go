@@ -97,7 +97,7 @@ func TestDeletedGrantsThatGiveNothingDoNotCount(t *testing.T) {
 	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(0))
-	policy := MakePolicy(w, "done").Courses(finishing).Takes(nil, v1alpha1.Template(w.prefix+"none-${user.id}")).Obj()
+	policy := MakePolicy(w, "done").Courses(finishing).Revokes(nil, v1alpha1.Template(w.prefix+"none-${user.id}")).Obj()
 	c.create(c.institution, policy)
 	c.start()
 	var grants []*v1alpha1.Grant

@@ -5,8 +5,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -16,11 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
 // Templated objects have no watch, because only their ServiceAccount may read them: what drifted is found by looking,
@@ -95,7 +91,7 @@ func (r *GrantReconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (t
 	}
 	r.checks.forget(key)
 	inventory, versions, err := applier.ProvisionObjects(ctx, grant, last.versions,
-		func(inventory []v1alpha1.InventoryEntry) error { return r.record(ctx, grant, inventory) })
+		func(inventory []v1alpha1.InventoryEntry) error { return r.recordInventory(ctx, grant, inventory) })
 	grant.Status.Inventory = inventory
 	if err != nil {
 		return 0, err
@@ -106,6 +102,17 @@ func (r *GrantReconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (t
 	}
 	r.checks.set(key, objectCheck{grant.UID, grant.Generation, namespaces, now.Add(after), versions})
 	return after, nil
+}
+
+// recordInventory writes an inventory ahead of what it names.
+func (r *GrantReconciler) recordInventory(
+	ctx context.Context, grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry,
+) error {
+	err := r.recordAhead(ctx, grant, func(written *v1alpha1.Grant) { written.Status.Inventory = inventory })
+	if apierrors.IsConflict(err) {
+		return errOutdated
+	}
+	return err
 }
 
 func namespacesOf(grant *v1alpha1.Grant) string {
@@ -120,73 +127,4 @@ func namespacesOf(grant *v1alpha1.Grant) string {
 		}
 	}
 	return strings.Join(uids, " ")
-}
-
-// errOutdated means that a Grant was worked on as it no longer is. The cache catches up within moments.
-var errOutdated = errors.New("the grant has changed meanwhile")
-
-// record writes an inventory ahead of what it names.
-func (r *GrantReconciler) record(
-	ctx context.Context, grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry,
-) error {
-	written := grant.DeepCopy()
-	written.Status.Inventory = inventory
-	patch := client.MergeFromWithOptions(grant.DeepCopy(), client.MergeFromWithOptimisticLock{})
-	err := r.Client.Status().Patch(ctx, written, patch, apply.FieldOwner)
-	if apierrors.IsConflict(err) {
-		return errOutdated
-	}
-	if err != nil {
-		return err
-	}
-	grant.ResourceVersion = written.ResourceVersion
-	r.written.note(grant)
-	return nil
-}
-
-// conclude writes down what came of a look at a Grant.
-func (r *GrantReconciler) conclude(
-	ctx context.Context, grant, before *v1alpha1.Grant, result outcome, failed error,
-) (reconcile.Result, error) {
-	if errors.Is(failed, errOutdated) {
-		return reconcile.Result{RequeueAfter: staleInterval}, nil
-	}
-	if errors.Is(failed, errNotLookedAt) {
-		// Nothing is known, and nothing told: the Institution's status will set the Grant off again.
-		return reconcile.Result{}, nil
-	}
-	grant.Status.ObservedGeneration = grant.Generation
-	grant.Status.Phase = result.phase
-	setConditions(&grant.Status.Conditions, result.verdict, grant.Generation, r.Clock.Now())
-	// What was recorded on the way has made a newer version, and is part of what is written now.
-	before.ResourceVersion = grant.ResourceVersion
-	changed, err := r.writeStatus(ctx, before, grant)
-	if err != nil {
-		r.checks.forget(client.ObjectKeyFromObject(grant))
-		if apierrors.IsConflict(err) && failed == nil {
-			return reconcile.Result{RequeueAfter: staleInterval}, nil
-		}
-		return reconcile.Result{}, errors.Join(failed, fmt.Errorf("write the status: %w", err))
-	}
-	if changed {
-		r.written.note(grant)
-		r.tell(grant, before, result)
-	}
-	return reconcile.Result{RequeueAfter: result.after}, failed
-}
-
-// writeStatus writes the status of a Grant if it has changed. The inventory of templated objects is found nowhere else,
-// so it is never written over on an outdated view of the Grant.
-func (r *GrantReconciler) writeStatus(ctx context.Context, before, grant *v1alpha1.Grant) (bool, error) {
-	if !hasObjects(before) && !hasObjects(grant) {
-		return patchStatus(ctx, r.Client, before, grant)
-	}
-	return patchStatus(ctx, r.Client, before, grant, client.MergeFromWithOptimisticLock{})
-}
-
-// lacking tells of what only people can give: a ServiceAccount, or rights of it. It is looked for again with patience.
-func (r *GrantReconciler) lacking(grant *v1alpha1.Grant, lacking *apply.AccountError) outcome {
-	refused := lacking.Reason == v1alpha1.ReasonRefused
-	return outcome{phaseOrPending(grant), plan.Verdict{Reconciling: !refused, Stalled: refused,
-		Reason: lacking.Reason, Message: lacking.Message}, r.patience(grant)}
 }

@@ -27,7 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
 )
 
 const (
@@ -168,15 +168,15 @@ func (r *InstitutionReconciler) Reconcile(ctx context.Context, req reconcile.Req
 // authenticate reads the tokens of an Institution, if it is allowed, and says how the Institution stands.
 func (r *InstitutionReconciler) authenticate(
 	ctx context.Context, institution *v1alpha1.Institution, found allowance,
-) ([]v1alpha1.TokenStatus, plan.Verdict, error) {
+) ([]v1alpha1.TokenStatus, condition.Verdict, error) {
 	if !found.allowed() {
 		overlaps := found.reason == v1alpha1.ReasonPrefixOverlaps
-		return nil, plan.Verdict{
+		return nil, condition.Verdict{
 			Stalled: overlaps, Reconciling: !overlaps, Reason: found.reason, Message: found.message}, nil
 	}
 	read, err := r.tokens(ctx, institution)
 	if err != nil {
-		return nil, plan.Verdict{}, err
+		return nil, condition.Verdict{}, err
 	}
 	verdict, err := r.verdict(ctx, institution, read)
 	return read.tokens, verdict, err
@@ -196,17 +196,17 @@ func (r *InstitutionReconciler) count(ctx context.Context, institution *v1alpha1
 	return err
 }
 
-func (r *InstitutionReconciler) tell(institution, before *v1alpha1.Institution, verdict plan.Verdict) {
+func (r *InstitutionReconciler) tell(institution, before *v1alpha1.Institution, verdict condition.Verdict) {
 	if readyReason(before.Status.Conditions) != verdict.Reason {
 		emit(r.Recorder, institution, verdict, "Reconcile")
 	}
 	// What a younger one cannot have, the older one hears of, though it stays Ready.
-	tell := func(condition, reason string) {
-		was := meta.FindStatusCondition(before.Status.Conditions, condition)
-		is := meta.FindStatusCondition(institution.Status.Conditions, condition)
+	tell := func(kind, reason string) {
+		was := meta.FindStatusCondition(before.Status.Conditions, kind)
+		is := meta.FindStatusCondition(institution.Status.Conditions, kind)
 		if is.Status == metav1.ConditionTrue && (was == nil || was.Message != is.Message) &&
 			strings.Contains(is.Message, ofYounger) {
-			emit(r.Recorder, institution, plan.Verdict{Reason: reason, Message: is.Message}, "Reconcile")
+			emit(r.Recorder, institution, condition.Verdict{Reason: reason, Message: is.Message}, "Reconcile")
 		}
 	}
 	tell(v1alpha1.ConditionAllowed, v1alpha1.ReasonPrefixOverlaps)
@@ -360,26 +360,26 @@ func (r *InstitutionReconciler) sharers(
 
 func (r *InstitutionReconciler) verdict(
 	ctx context.Context, institution *v1alpha1.Institution, read tokensRead,
-) (plan.Verdict, error) {
+) (condition.Verdict, error) {
 	problem, err := r.problem(ctx, institution)
 	if err != nil {
-		return plan.Verdict{}, err
+		return condition.Verdict{}, err
 	}
 	if problem != nil {
 		//nolint:nilerr // What is wrong with the Institution is told, and not tried again.
-		return plan.Verdict{Stalled: true, Reason: problem.reason, Message: problem.message}, nil
+		return condition.Verdict{Stalled: true, Reason: problem.reason, Message: problem.message}, nil
 	}
 	for _, token := range read.tokens {
 		if token.State == v1alpha1.TokenAccepted && slices.Contains(read.kept, token.SecretName) {
 			message := fmt.Sprintf("%s; its token is accepted for %s all the same",
 				accessMissing(institution, token.SecretName), refusalPatience)
-			return plan.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessMissing, Message: message}, nil
+			return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessMissing, Message: message}, nil
 		}
 		if reason, message := tokenProblem(institution, token); reason != "" {
-			return plan.Verdict{Reconciling: true, Reason: reason, Message: message}, nil
+			return condition.Verdict{Reconciling: true, Reason: reason, Message: message}, nil
 		}
 	}
-	ready := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "deliveries are taken"}
+	ready := condition.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "deliveries are taken"}
 	if len(read.copied) > 0 {
 		ready.Message = fmt.Sprintf("%s; the token in secret %s is also that %s: whoever made "+
 			"that one knows it, so replace it", ready.Message, read.copied[0], ofYounger)

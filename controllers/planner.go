@@ -25,6 +25,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -88,14 +89,14 @@ func (r *PlannerReconciler) plan(ctx context.Context, person Person, written *bo
 		return reconcile.Result{}, nil
 	}
 	if problem, ok := errors.AsType[*institutionProblem](err); ok {
-		return reconcile.Result{}, r.tellAll(ctx, gathered, plan.Verdict{
+		return reconcile.Result{}, r.tellAll(ctx, gathered, condition.Verdict{
 			Reconciling: true, Reason: problem.reason, Message: problem.message})
 	}
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	if tenant.suspended() {
-		return reconcile.Result{}, r.tellAll(ctx, gathered, plan.Verdict{
+		return reconcile.Result{}, r.tellAll(ctx, gathered, condition.Verdict{
 			Reconciling: true, Reason: v1alpha1.ReasonSuspended, Message: "the institution is suspended"})
 	}
 	policies, err := r.policies(ctx, tenant)
@@ -209,7 +210,7 @@ func (r *PlannerReconciler) warn(policies []v1alpha1.CompletionPolicy, faults []
 	for _, fault := range faults {
 		for i := range policies {
 			if policies[i].Name == fault.Policy {
-				emit(r.Recorder, &policies[i], plan.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
+				emit(r.Recorder, &policies[i], condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
 					Message: fmt.Sprintf("on completion %s: %v", fault.Completion, fault.Err)}, "Match")
 			}
 		}
@@ -386,7 +387,7 @@ func (r *PlannerReconciler) waits(person Person, completions []plan.CompletionPl
 }
 
 // tellAll gives every completion of a person the same verdict, and leaves the rest of its status as it is.
-func (r *PlannerReconciler) tellAll(ctx context.Context, gathered *plan.Person, verdict plan.Verdict) error {
+func (r *PlannerReconciler) tellAll(ctx context.Context, gathered *plan.Person, verdict condition.Verdict) error {
 	var failed []error
 	for i := range gathered.Completions {
 		completion := &gathered.Completions[i]

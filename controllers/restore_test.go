@@ -126,7 +126,7 @@ func newSchool(t *testing.T) *school {
 	w.awaitReason(w.grantOf("seat", MakeCompletion(w, 5).Course(2).Obj()), v1alpha1.ReasonWaitingForSeat)
 	// It was sent after the desk was asked for, and before anything is restored.
 	sent := enrolled.CreationTimestamp.Add(time.Second).In(time.FixedZone("-03", -3*3600)).Format(time.DateTime)
-	w.create(MakePolicy(w, "done").Takes([]v1alpha1.LocalName{"desk"}).Obj(),
+	w.create(MakePolicy(w, "done").Revokes([]v1alpha1.LocalName{"desk"}).Obj(),
 		MakeCompletion(w, 3).Course(finishing).SendAt(sent).Obj())
 	w.awaitReason(enrolled, v1alpha1.ReasonRevokedByCompletion)
 	for _, user := range []v1alpha1.PlatformID{1, 2} {

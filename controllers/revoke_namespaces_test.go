@@ -40,8 +40,8 @@ func revocableLab(w *world) *PolicyWrapper {
 }
 
 // taking makes a policy that takes the lab of whoever completes the course finishing.
-func taking(w *world) *PolicyWrapper {
-	return MakePolicy(w, "done").Grace(30).Takes(nil, v1alpha1.Template(w.prefix+"${user.id}"))
+func revoking(w *world) *PolicyWrapper {
+	return MakePolicy(w, "done").Grace(30).Revokes(nil, v1alpha1.Template(w.prefix+"${user.id}"))
 }
 
 // labelled makes a namespace as people do, with a label that lets an institution take it away.
@@ -60,7 +60,7 @@ func TestRevokedNamespaceOfAPolicyGoesAfterTheGrace(t *testing.T) {
 	w := newLateWorld(t)
 	g := NewWithT(t)
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
-	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
+	w.create(revocableLab(w).Obj(), revoking(w).Obj(), enrolled)
 	grant, taker := w.grantOf("lab", enrolled), w.grantOf("done", completion)
 	w.awaitActive(grant)
 	namespace := w.learner(1)
@@ -103,7 +103,7 @@ func TestRevokedNamespaceThatFellDueWhileTheManagerWasDown(t *testing.T) {
 	t.Parallel()
 	w := newLateWorld(t)
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
-	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
+	w.create(revocableLab(w).Obj(), revoking(w).Obj(), enrolled)
 	w.awaitActive(w.grantOf("lab", enrolled))
 	w.create(completion)
 	w.awaitReason(w.grantOf("lab", enrolled), v1alpha1.ReasonRevokedByCompletion)
@@ -120,7 +120,7 @@ func TestRevokedNamespaceOfAWithdrawalWhileTheManagerWasDownStays(t *testing.T) 
 	t.Parallel()
 	w := newLateWorld(t)
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
-	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
+	w.create(revocableLab(w).Obj(), revoking(w).Obj(), enrolled)
 	grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
 	w.awaitActive(grant)
 	w.get(namespace)
@@ -151,7 +151,7 @@ func TestRevokedNamespaceComesBackWithinTheGrace(t *testing.T) {
 			t.Parallel()
 			w := newLateWorld(t)
 			enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
-			w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
+			w.create(revocableLab(w).Obj(), revoking(w).Obj(), enrolled)
 			grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
 			w.awaitActive(grant)
 			w.get(namespace)
@@ -210,7 +210,7 @@ func TestRevokedNamespaceThatOthersMade(t *testing.T) {
 			namespace := tc.make(w)
 			w.get(namespace)
 			completion := finish(w).Obj()
-			w.create(taking(w).Grace(0).Obj(), completion)
+			w.create(revoking(w).Grace(0).Obj(), completion)
 			taker := w.grantOf("done", completion)
 			NewWithT(t).Expect(w.awaitRevocationReason(taker, tc.want)).To(ContainSubstring(tc.says))
 			w.awaitEvent(taker, tc.want, tc.says)
@@ -249,7 +249,7 @@ func TestRevokedNamespaceOfAnIDThatTwoClaim(t *testing.T) {
 			}
 			namespace := w.labelled(w.prefix+"1", w.id.String())
 			completion := finish(w).Obj()
-			w.create(taking(w).Grace(0).Obj(), completion)
+			w.create(revoking(w).Grace(0).Obj(), completion)
 			if !allowed {
 				w.awaitGone(namespace)
 				return
@@ -273,7 +273,7 @@ func TestRevokedNamespaceThatWasMadeAfterTheCompletionStays(t *testing.T) {
 	w := newLateWorld(t)
 	namespace := w.labelled(w.prefix+"1", w.id.String())
 	completion := finish(w).SendAt("2026-03-01 10:00:00").Obj()
-	w.create(taking(w).Grace(0).Obj(), completion)
+	w.create(revoking(w).Grace(0).Obj(), completion)
 	says := w.awaitRevocationReason(w.grantOf("done", completion), v1alpha1.ReasonNotRevocable)
 	NewWithT(t).Expect(says).To(ContainSubstring("made after the completion"))
 	w.stays(namespace, namespace.UID)
@@ -288,7 +288,7 @@ func TestRevokedNamespaceThatDoesNotGoIsTold(t *testing.T) {
 		Namespace: namespace.Name, Name: "held", Finalizers: []string{"example.org/hold"}}}
 	w.create(held)
 	completion := finish(w).Obj()
-	w.create(taking(w).Grace(0).Obj(), completion)
+	w.create(revoking(w).Grace(0).Obj(), completion)
 	taker := w.grantOf("done", completion)
 	says := w.awaitRevocationReason(taker, v1alpha1.ReasonTerminating)
 	NewWithT(t).Expect(says).To(ContainSubstring(namespace.Name))

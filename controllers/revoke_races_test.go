@@ -47,7 +47,7 @@ func TestRevokedNamespaceThatIsKeptAtTheLastMomentStays(t *testing.T) {
 			close(meddled)
 		}}
 	}
-	w.create(MakeInstitution(w).Obj(), taking(w).Grace(0).Obj(), finish(w).Obj())
+	w.create(MakeInstitution(w).Obj(), revoking(w).Grace(0).Obj(), finish(w).Obj())
 	w.start()
 	NewWithT(t).Eventually(meddled, soon).Should(BeClosed())
 	w.awaitRevocationReason(w.grantOf("done", finish(w).Obj()), v1alpha1.ReasonNotRevocable)
@@ -81,7 +81,7 @@ func TestRevokedNamespaceOfAWithdrawalThatIsNotPlannedYetStays(t *testing.T) {
 			}
 		}}
 	}
-	w.create(MakeInstitution(w).Obj(), taking(w).Obj(), completion)
+	w.create(MakeInstitution(w).Obj(), revoking(w).Obj(), completion)
 	w.start()
 	taker := w.grantOf("done", completion)
 	w.awaitRevocationReason(taker, v1alpha1.ReasonAccessEnded)
@@ -103,7 +103,7 @@ func TestRevokedNamespaceOfANewerDeliveryWaitsForTheBrake(t *testing.T) {
 	w := makeLateWorld(t)
 	institution, completion := MakeInstitution(w).Obj(), finish(w).SendAt("2026-03-01 10:00:00").Obj()
 	institution.Spec.RevocationBudget = new(int32(0))
-	w.create(institution, taking(w).Grace(0).Obj(), completion)
+	w.create(institution, revoking(w).Grace(0).Obj(), completion)
 	w.start()
 	taker := w.grantOf("done", completion)
 	w.awaitRevocationReason(taker, v1alpha1.ReasonNamespacesDeleted)
@@ -120,7 +120,7 @@ func TestRevokedNamespaceOfAPolicyThatDoesNotSayTheLabelStays(t *testing.T) {
 	t.Parallel()
 	w := newLateWorld(t)
 	enrolled := MakeCompletion(w, 1).Obj()
-	w.create(MakeLab(w, "lab").Obj(), taking(w).Grace(0).Obj(), enrolled)
+	w.create(MakeLab(w, "lab").Obj(), revoking(w).Grace(0).Obj(), enrolled)
 	grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
 	w.awaitActive(grant)
 	w.get(namespace)
@@ -157,7 +157,7 @@ func TestRevokedNamespaceOfAHandmadeGrant(t *testing.T) {
 	// The time of a Grant is that of the API server, of which the test has no other.
 	sent := hand.CreationTimestamp.Time
 	completion := finish(w).SendAt(sent.In(time.FixedZone("-03", -3*3600)).Format(time.DateTime)).Obj()
-	w.create(taking(w).Grace(0).Obj(), completion)
+	w.create(revoking(w).Grace(0).Obj(), completion)
 	w.awaitReason(hand, v1alpha1.ReasonRevokedByCompletion)
 	w.awaitGone(w.learner(1))
 	w.eventually(func(g Gomega) {
@@ -182,7 +182,7 @@ func TestRevokedNamespaceTakesItsObjectsAlong(t *testing.T) {
 	w.allow("", rule("", "configmaps"))
 	lab := revocableLab(w).Object("welcome", w.fill(welcome)).Object("note", w.fill(note))
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
-	w.create(w.account(), lab.Obj(), taking(w).Obj(), enrolled)
+	w.create(w.account(), lab.Obj(), revoking(w).Obj(), enrolled)
 	grant := w.grantOf("lab", enrolled)
 	w.awaitActive(grant)
 	inside, outside := w.configMap(w.prefix+"1", "welcome"), w.configMap(w.namespace, "note-1")
@@ -219,7 +219,7 @@ func TestRevokedNamespaceHasItsGraceAfterASuspension(t *testing.T) {
 	w := newLateWorld(t)
 	institution := MakeInstitution(w).Obj()
 	enrolled, completion := MakeCompletion(w, 1).Obj(), finish(w).Obj()
-	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
+	w.create(revocableLab(w).Obj(), revoking(w).Obj(), enrolled)
 	grant, namespace := w.grantOf("lab", enrolled), w.learner(1)
 	w.awaitActive(grant)
 	w.get(namespace)
@@ -253,7 +253,7 @@ func TestRevokedNamespaceThatWasKeptForAWhile(t *testing.T) {
 	later := MakeCompletion(w, 1).Course(other).SendAt("2030-06-02 10:00:00").Obj()
 	w.create(later)
 	w.awaitReason(later, v1alpha1.ReasonGranted)
-	w.create(taking(w).Obj(), finish(w).Obj())
+	w.create(revoking(w).Obj(), finish(w).Obj())
 	taker := w.grantOf("done", finish(w).Obj())
 	w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)
 	NewWithT(t).Expect(taker.Status.Revocations).To(BeEmpty())

@@ -22,7 +22,7 @@ const (
 )
 
 // Takes makes a policy take seats and namespaces away from whoever completes the course finishing.
-func (p *PolicyWrapper) Takes(seats []v1alpha1.LocalName, namespaces ...v1alpha1.Template) *PolicyWrapper {
+func (p *PolicyWrapper) Revokes(seats []v1alpha1.LocalName, namespaces ...v1alpha1.Template) *PolicyWrapper {
 	for _, pool := range seats {
 		p.Spec.Revoke.Seats = append(p.Spec.Revoke.Seats, v1alpha1.RevokedSeat{Pool: pool})
 	}
@@ -62,7 +62,7 @@ func TestRevokedSeatOfAHandmadeGrantGoesToTheNextInLine(t *testing.T) {
 	g := NewWithT(t)
 	pool := MakePool(w, "room", 1).Obj()
 	has, waiting := MakeGrant(w, "first", 1).Seat("room").Obj(), MakeGrant(w, "second", 2).Seat("room").Obj()
-	w.create(pool, MakePolicy(w, "done").Takes(room).Obj(), has)
+	w.create(pool, MakePolicy(w, "done").Revokes(room).Obj(), has)
 	w.awaitActive(has)
 	w.create(waiting)
 	w.awaitReason(waiting, v1alpha1.ReasonWaitingForSeat)
@@ -97,7 +97,7 @@ func TestRevokedSeatComesBackWithAWithdrawal(t *testing.T) {
 	w := newLateWorld(t)
 	has := MakeGrant(w, "first", 1).Seat("room").Obj()
 	completion := finish(w).Obj()
-	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(), has)
+	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Revokes(room).Obj(), has)
 	w.awaitActive(has)
 	w.create(completion)
 	w.awaitReason(has, v1alpha1.ReasonRevokedByCompletion)
@@ -136,7 +136,7 @@ func TestRevokedSeatDependsOnTheOrderAndNotOnTheArrival(t *testing.T) {
 			t.Parallel()
 			w := newLateWorld(t)
 			w.create(MakePool(w, "room", 1).Obj(),
-				MakePolicy(w, "done").Takes(room).Obj(), MakePolicy(w, "seat").Seat("room").Obj())
+				MakePolicy(w, "done").Revokes(room).Obj(), MakePolicy(w, "seat").Seat("room").Obj())
 			enrolled, taking := MakeCompletion(w, 1).SendAt(tc.sendAt).Obj(), finish(w).Obj()
 			grant := w.grantOf("seat", enrolled)
 			if tc.first {
@@ -165,7 +165,7 @@ func TestRevokedSeatStaysWithARepetition(t *testing.T) {
 	t.Parallel()
 	w := newLateWorld(t)
 	taking := finish(w).Obj()
-	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(),
+	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Revokes(room).Obj(),
 		MakePolicy(w, "seat").Seat("room").Obj(), taking)
 	w.awaitActive(w.grantOf("done", taking))
 	again := MakeCompletion(w, 1).SendAt("2030-07-01 10:00:00").Obj()
@@ -187,7 +187,7 @@ func TestRevokedSeatIsTakenByWhatEntitlesToNothing(t *testing.T) {
 			t.Parallel()
 			w := newLateWorld(t)
 			has := MakeGrant(w, "first", 1).Seat("room").Obj()
-			w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(), has)
+			w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Revokes(room).Obj(), has)
 			w.awaitActive(has)
 			completion := finish(w)
 			edit(completion)
@@ -228,7 +228,7 @@ func TestRevokedSeatFollowsThePolicy(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			w := newLateWorld(t)
-			policy, has := MakePolicy(w, "done").Takes(room).Obj(), MakeGrant(w, "first", 1).Seat("room").Obj()
+			policy, has := MakePolicy(w, "done").Revokes(room).Obj(), MakeGrant(w, "first", 1).Seat("room").Obj()
 			w.create(MakePool(w, "room", 1).Obj(), policy, has)
 			w.awaitActive(has)
 			w.create(finish(w).Obj())
@@ -248,7 +248,7 @@ func TestRevokedSeatOfASuspendedInstitutionStays(t *testing.T) {
 	w := newLateWorld(t)
 	institution := MakeInstitution(w).Obj()
 	has := MakeGrant(w, "first", 1).Seat("room").Obj()
-	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(), has)
+	w.create(MakePool(w, "room", 1).Obj(), MakePolicy(w, "done").Revokes(room).Obj(), has)
 	w.awaitActive(has)
 	w.change(institution, func() { institution.Spec.Suspend = new(true) })
 	w.awaitReason(has, v1alpha1.ReasonSuspended)
@@ -264,7 +264,7 @@ func TestRevokedSeatLeavesTheRestOfAGrant(t *testing.T) {
 	w := newLateWorld(t)
 	g := NewWithT(t)
 	enrolled, taking := MakeCompletion(w, 1).Obj(), finish(w).Obj()
-	w.create(MakePool(w, "room", 1).Obj(), MakePool(w, "desk", 1).Obj(), MakePolicy(w, "done").Takes(room).Obj(),
+	w.create(MakePool(w, "room", 1).Obj(), MakePool(w, "desk", 1).Obj(), MakePolicy(w, "done").Revokes(room).Obj(),
 		MakeLab(w, "lab").Seat("room").Seat("desk").Obj(), enrolled)
 	grant := w.grantOf("lab", enrolled)
 	w.awaitActive(grant)
@@ -287,7 +287,7 @@ func TestRevokedSeatWaitsForTheApproval(t *testing.T) {
 	t.Parallel()
 	w := newLateWorld(t)
 	has := MakeGrant(w, "first", 1).Seat("room").Obj()
-	policy := MakePolicy(w, "done").Takes(room).Obj()
+	policy := MakePolicy(w, "done").Revokes(room).Obj()
 	policy.Spec.Approval = v1alpha1.ApprovalManual
 	w.create(MakePool(w, "room", 1).Obj(), policy, has)
 	w.awaitActive(has)

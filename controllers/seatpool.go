@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -127,12 +128,13 @@ func (r *SeatPoolReconciler) gather(ctx context.Context, req reconcile.Request) 
 	if err := errors.Join(r.Client.List(ctx, &seats, of...), r.Client.List(ctx, &grants, of...)); err != nil {
 		return nil, fmt.Errorf("list seats and grants: %w", err)
 	}
-	var takers v1alpha1.GrantList
-	err := r.Client.List(ctx, &takers, client.InNamespace(req.Namespace), client.MatchingFields{indexTakenPool: req.Name})
+	var revokers v1alpha1.GrantList
+	err := r.Client.List(ctx, &revokers, client.InNamespace(req.Namespace),
+		client.MatchingFields{indexTakenPool: req.Name})
 	if err != nil {
 		return nil, fmt.Errorf("list grants that take seats away: %w", err)
 	}
-	gathered.Seats, gathered.Grants, gathered.Takers = seats.Items, grants.Items, takers.Items
+	gathered.Seats, gathered.Grants, gathered.Revokers = seats.Items, grants.Items, revokers.Items
 	return gathered, r.freeze(ctx, req.Namespace, gathered)
 }
 
@@ -152,7 +154,7 @@ func (r *SeatPoolReconciler) freeze(ctx context.Context, namespace string, gathe
 			is = problem || tenant.suspended()
 			frozen[id] = is
 		}
-		ordered := plan.EndOf(grant, gathered.Now).Revoked || !grant.DeletionTimestamp.IsZero() && !grant.Planned()
+		ordered := lifecycle.StateOf(grant, gathered.Now).Revoked || !grant.DeletionTimestamp.IsZero() && !grant.Planned()
 		if is && !ordered {
 			gathered.Frozen[grant.Name] = true
 		}

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -157,7 +158,7 @@ func (r *SeatPoolReconciler) tell(
 	status := &pool.Status
 	status.ObservedGeneration = pool.Generation
 	status.Taken, status.Waiting, status.Queue = new(planned.Taken), new(planned.Waiting), planned.Queue
-	verdict := plan.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
+	verdict := condition.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
 		Message: "seats are given in the order of the queue"}
 	if planned.Taken > *pool.Spec.Capacity {
 		verdict.Reason = v1alpha1.ReasonCapacityLowered

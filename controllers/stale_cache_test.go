@@ -77,7 +77,7 @@ func TestAccessThatTheCacheStillShowsIsNotRecordedAgain(t *testing.T) {
 	w.wrap = gate.Wrap
 	w.begin()
 	enrolled := MakeCompletion(w, 1).Obj()
-	w.create(revocableLab(w).Obj(), taking(w).Obj(), enrolled)
+	w.create(revocableLab(w).Obj(), revoking(w).Obj(), enrolled)
 	grant, binding := w.grantOf("lab", enrolled), w.accessOf(1)
 	w.awaitActive(grant)
 	w.eventually(func(g Gomega) { g.Expect(w.seen.Get(t.Context(), keyOf(binding), binding)).To(Succeed()) })

@@ -22,11 +22,11 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
 )
 
 // setConditions writes a verdict as kstatus reads it: Ready always, Reconciling and Stalled only where they are true.
-func setConditions(conditions *[]metav1.Condition, verdict plan.Verdict, generation int64, now time.Time) {
+func setConditions(conditions *[]metav1.Condition, verdict condition.Verdict, generation int64, now time.Time) {
 	set := func(kind string, holds bool) {
 		status := metav1.ConditionFalse
 		if holds {
@@ -151,7 +151,7 @@ func (w *written) forget(key client.ObjectKey) {
 }
 
 // eventType returns how an event about a verdict is marked: as a warning where people have to do something.
-func eventType(verdict plan.Verdict) string {
+func eventType(verdict condition.Verdict) string {
 	switch verdict.Reason {
 	case v1alpha1.ReasonConflict, v1alpha1.ReasonForbidden, v1alpha1.ReasonServiceAccountNotOptedIn,
 		v1alpha1.ReasonKindUnknown, v1alpha1.ReasonPoolMissing, v1alpha1.ReasonAccessMissing,
@@ -168,6 +168,6 @@ func eventType(verdict plan.Verdict) string {
 }
 
 // emit tells of a verdict in an event.
-func emit(recorder events.EventRecorder, object runtime.Object, verdict plan.Verdict, action string) {
+func emit(recorder events.EventRecorder, object runtime.Object, verdict condition.Verdict, action string) {
 	recorder.Eventf(object, nil, eventType(verdict), verdict.Reason, action, "%s", verdict.Message)
 }

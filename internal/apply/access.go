@@ -112,7 +112,7 @@ func (a *Applier) bindingOf(
 	owner := have.Labels[v1alpha1.LabelGrant]
 	entitled := owner == grant.OwnerDigest()
 	for _, sharer := range a.Sharers {
-		entitled = entitled || sharer.Entitled && sharer.Grant.OwnerDigest() == owner
+		entitled = entitled || sharer.Active && sharer.Grant.OwnerDigest() == owner
 	}
 	if !entitled || !have.DeletionTimestamp.IsZero() {
 		return nil, nil

@@ -24,7 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // FieldOwner is the field manager of everything that is provisioned.
@@ -100,7 +100,7 @@ type Applier struct {
 	// DefaultQuota holds in every granted namespace for what the Grant does not bound.
 	DefaultQuota corev1.ResourceList
 	// Sharers are the other Grants of the same holder and policy.
-	Sharers []plan.Sharer
+	Sharers []lifecycle.Sharer
 	// Held are RoleBindings that stay as they are for now.
 	Held Losing
 }

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // SharedError means that what a Grant names together with another one of the same holder and policy is that one's to
@@ -33,17 +33,17 @@ type shared struct {
 	// grants are the others, by their owner labels.
 	grants map[string]*v1alpha1.Grant
 	// named has, by identity, the other Grant that entitles to an object: the first one, where several do.
-	named map[string]plan.Sharer
+	named map[string]lifecycle.Sharer
 }
 
 func (a *Applier) shared() shared {
 	if len(a.Sharers) == 0 {
 		return shared{}
 	}
-	s := shared{grants: map[string]*v1alpha1.Grant{}, named: map[string]plan.Sharer{}}
+	s := shared{grants: map[string]*v1alpha1.Grant{}, named: map[string]lifecycle.Sharer{}}
 	for _, sharer := range a.Sharers {
 		s.grants[sharer.Grant.OwnerDigest()] = sharer.Grant
-		if !sharer.Entitled {
+		if !sharer.Active {
 			continue
 		}
 		for _, id := range a.identities(sharer.Grant) {

@@ -16,9 +16,9 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// TakeAccess deletes what gives access in namespaces that were taken away from the Grant. It returns what is left of
+// RevokeAccess deletes what gives access in namespaces that were taken away from the Grant. It returns what is left of
 // the inventory, without what has gone together with such a namespace.
-func (a *Applier) TakeAccess(
+func (a *Applier) RevokeAccess(
 	ctx context.Context, grant *v1alpha1.Grant, namespaces []string,
 ) ([]v1alpha1.InventoryEntry, error) {
 	inside := func(e v1alpha1.InventoryEntry) bool { return slices.Contains(namespaces, *e.Namespace) }

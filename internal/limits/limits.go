@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -63,7 +64,7 @@ func (f *Flags) Validate() error {
 		}
 	}
 	for _, namespace := range list(f.objectNamespaces) {
-		if plan.SystemNamespace(namespace) {
+		if lifecycle.SystemNamespace(namespace) {
 			return fmt.Errorf("--object-namespaces has %q: nothing is granted in system namespaces", namespace)
 		}
 	}

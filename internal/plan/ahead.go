@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 const (
 	// maxAhead is how far the sending of a delivery may lie ahead, as at the webhook server: clocks differ.
-	maxAhead = 2 * day
+	maxAhead = 2 * moment.Day
 	// zones is how far the text of a moment may be from the moment in UTC.
 	zones = 14 * time.Hour
 )
@@ -23,7 +25,7 @@ const (
 func inRange(spec *v1alpha1.CourseCompletionSpec) time.Time {
 	from := spec.Event.SentAt.Add(-maxAhead)
 	if text, err := time.ParseInLocation(time.DateTime, spec.Event.SendAt, time.UTC); err == nil {
-		from = later(from, text.Add(-maxAhead-zones))
+		from = moment.Later(from, text.Add(-maxAhead-zones))
 	}
 	return from
 }
@@ -53,8 +55,8 @@ func (p *planning) lookAhead(plan *Plan) {
 	}
 }
 
-func tooFarAhead(spec *v1alpha1.CourseCompletionSpec) Verdict {
-	return Verdict{Stalled: true, Reason: v1alpha1.ReasonSentInFuture, Message: fmt.Sprintf(
+func tooFarAhead(spec *v1alpha1.CourseCompletionSpec) condition.Verdict {
+	return condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonSentInFuture, Message: fmt.Sprintf(
 		"it was sent at %s, more than 48 hours from now: it grants and changes nothing before %s; if the time is wrong, "+
 			"delete the completion and have the platform deliver it again",
 		spec.Event.SendAt, inRange(spec).UTC().Format(time.RFC3339))}

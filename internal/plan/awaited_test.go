@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // The order of the queue holds among those who are yet to join it too, and outlasts a backup.
@@ -69,12 +70,12 @@ func TestPolicyThatIsAwaitedEndsNothing(t *testing.T) {
 	delete(w.policies, "graduates")
 	for _, step := range []struct {
 		awaited bool
-		want    Standing
-	}{{true, Entitled}, {false, AccessOver}} {
+		want    lifecycle.Stage
+	}{{true, lifecycle.Active}, {false, lifecycle.AccessExpired}} {
 		person := w.person()
 		person.Awaited = map[string]bool{"graduates": step.awaited}
 		w.grants = adopt(For(person))
-		if got := lettingGo(&w.grants[0], w.now).Standing; got != step.want {
+		if got := stateLettingGo(&w.grants[0], w.now).Stage; got != step.want {
 			t.Errorf("awaited %t: got %v, want %v", step.awaited, got, step.want)
 		}
 	}

@@ -9,10 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 	"github.com/lxp-dev/course-completion-operator/internal/order"
 )
-
-const day = 24 * time.Hour
 
 // causeOf returns what a completion entitles to under a lifetime: the cause, with its earliest limit. What was recorded
 // of it before says when it was sent first, also where the completion has been deleted and delivered again since.
@@ -46,7 +45,7 @@ func causeOf(
 		end(&cause, until, v1alpha1.CauseUntilReached)
 	}
 	if lifetime.MaxDays > 0 {
-		end(&cause, after(first.Time, days(lifetime.MaxDays)), v1alpha1.CauseMaximumReached)
+		end(&cause, moment.After(first.Time, moment.Days(lifetime.MaxDays)), v1alpha1.CauseMaximumReached)
 	}
 	return cause
 }
@@ -56,7 +55,7 @@ func causeOf(
 func end(cause *v1alpha1.GrantCause, at time.Time, why v1alpha1.CauseEnd) {
 	// The API keeps whole seconds.
 	at = at.UTC().Truncate(time.Second)
-	if !at.Before(lastMoment) || cause.EndsAt != nil && !at.Before(cause.EndsAt.Time) {
+	if !at.Before(moment.Last) || cause.EndsAt != nil && !at.Before(cause.EndsAt.Time) {
 		return
 	}
 	cause.EndsAt, cause.End = new(metav1.NewTime(at)), why
@@ -75,7 +74,7 @@ func untilOf(lifetime v1alpha1.Lifetime, zone *time.Location) (time.Time, bool) 
 func EndOfDay(date string, zone *time.Location) (time.Time, bool) {
 	last, err := time.ParseInLocation(time.DateOnly, date, time.UTC)
 	next := last.AddDate(0, 0, 1)
-	if err != nil || next.After(lastMoment) {
+	if err != nil || next.After(moment.Last) {
 		return time.Time{}, false
 	}
 	midnight := time.Date(next.Year(), next.Month(), next.Day(), 0, 0, 0, 0, zone)
@@ -107,10 +106,6 @@ func ordered(recorded *v1alpha1.GrantCause) bool {
 		return true
 	}
 	return false
-}
-
-func orderOf(cause v1alpha1.GrantCause) order.Key {
-	return order.Key{SendAt: cause.SendAt, Digest: cause.Digest}
 }
 
 // endNow lets a cause end at the latest now, for a reason that has nothing to do with its limits. Where the same

@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 // world plays a history against the planner: deliveries, deletions, policy edits and clock jumps, each followed by a
@@ -133,12 +135,12 @@ func TestHistories(t *testing.T) {
 		policy *v1alpha1.CompletionPolicy
 		play   func(w *world)
 		// want: whether the holder is entitled in the end, and why not.
-		want    Standing
+		want    lifecycle.Stage
 		wantEnd v1alpha1.CauseEnd
 	}{
 		"a withdrawn completion ends the grant at once": {
 			play: func(w *world) { delete(w.completions, completion); w.plan() },
-			want: AccessOver, wantEnd: v1alpha1.CauseWithdrawn,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseWithdrawn,
 		},
 		"a late repetition of what was withdrawn brings nothing back": {
 			play: func(w *world) {
@@ -147,7 +149,7 @@ func TestHistories(t *testing.T) {
 				w.deliver(delivered("2024-01-10 10:00:00"))
 				w.plan()
 			},
-			want: AccessOver, wantEnd: v1alpha1.CauseWithdrawn,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseWithdrawn,
 		},
 		"an older delivery than what was withdrawn brings nothing back": {
 			play: func(w *world) {
@@ -156,7 +158,7 @@ func TestHistories(t *testing.T) {
 				w.deliver(delivered("2024-01-09 10:00:00"))
 				w.plan()
 			},
-			want: AccessOver, wantEnd: v1alpha1.CauseWithdrawn,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseWithdrawn,
 		},
 		"a newer delivery than what was withdrawn entitles again": {
 			play: func(w *world) {
@@ -165,11 +167,11 @@ func TestHistories(t *testing.T) {
 				w.deliver(delivered("2024-01-10 11:00:00"))
 				w.plan()
 			},
-			want: Entitled,
+			want: lifecycle.Active,
 		},
 		"an enrollment that turns inactive ends the grant": {
 			play: func(w *world) { w.deliver(delivered("2024-01-10 11:00:00", inactive)); w.plan() },
-			want: AccessOver, wantEnd: v1alpha1.CauseEnrollmentInactive,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseEnrollmentInactive,
 		},
 		"an enrollment that is active again entitles again": {
 			play: func(w *world) {
@@ -178,7 +180,7 @@ func TestHistories(t *testing.T) {
 				w.deliver(delivered("2024-01-10 11:30:00"))
 				w.plan()
 			},
-			want: Entitled,
+			want: lifecycle.Active,
 		},
 		"the end of the enrollment ends the grant without a plan": {
 			play: func(w *world) {
@@ -186,7 +188,7 @@ func TestHistories(t *testing.T) {
 				w.plan()
 				w.now = time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
 			},
-			want: AccessOver, wantEnd: v1alpha1.CauseEnrollmentExpired,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseEnrollmentExpired,
 		},
 		"the last second of the enrollment's last day still entitles": {
 			play: func(w *world) {
@@ -194,7 +196,7 @@ func TestHistories(t *testing.T) {
 				w.plan()
 				w.now = time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC)
 			},
-			want: Entitled, wantEnd: v1alpha1.CauseEnrollmentExpired,
+			want: lifecycle.Active, wantEnd: v1alpha1.CauseEnrollmentExpired,
 		},
 		"the data goes after the grace days": {
 			play: func(w *world) {
@@ -203,7 +205,7 @@ func TestHistories(t *testing.T) {
 				w.now = time.Date(2024, 3, 31, 0, 0, 0, 0, time.UTC)
 				w.grants[0].Status.AccessEndedAt = new(metav1.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC))
 			},
-			want: DataOver, wantEnd: v1alpha1.CauseEnrollmentExpired,
+			want: lifecycle.DataExpired, wantEnd: v1alpha1.CauseEnrollmentExpired,
 		},
 		"an end that is learned of late still leaves the grace days": {
 			play: func(w *world) {
@@ -212,16 +214,16 @@ func TestHistories(t *testing.T) {
 				w.plan()
 				w.now = time.Date(2024, 12, 1, 0, 0, 0, 0, time.UTC)
 			},
-			want: AccessOver, wantEnd: v1alpha1.CauseEnrollmentExpired,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseEnrollmentExpired,
 		},
 		"a removed policy retains by default": {
 			play: func(w *world) { clear(w.policies); w.plan() },
-			want: Entitled,
+			want: lifecycle.Active,
 		},
 		"a removed policy ends the grant when it says so": {
 			policy: namespacePolicy(removeWithPolicy),
 			play:   func(w *world) { clear(w.policies); w.plan(); w.now = w.now.Add(time.Hour); w.plan() },
-			want:   AccessOver, wantEnd: v1alpha1.CausePolicyRemoved,
+			want:   lifecycle.AccessExpired, wantEnd: v1alpha1.CausePolicyRemoved,
 		},
 		"a policy that comes back entitles again": {
 			policy: namespacePolicy(removeWithPolicy),
@@ -231,21 +233,21 @@ func TestHistories(t *testing.T) {
 				w.policies["graduates"] = namespacePolicy(removeWithPolicy)
 				w.plan()
 			},
-			want: Entitled,
+			want: lifecycle.Active,
 		},
 		"a narrowed policy retains by default": {
 			play: func(w *world) { w.policies["graduates"].Spec.Match.CourseIDs[0] = 8; w.plan() },
-			want: Entitled,
+			want: lifecycle.Active,
 		},
 		"a narrowed policy ends the grant when it says so": {
 			policy: namespacePolicy(removeWithPolicy),
 			play:   func(w *world) { w.policies["graduates"].Spec.Match.CourseIDs[0] = 8; w.plan() },
-			want:   AccessOver, wantEnd: v1alpha1.CauseNotMatched,
+			want:   lifecycle.AccessExpired, wantEnd: v1alpha1.CauseNotMatched,
 		},
 		"a policy that turns faulty takes nothing away": {
 			policy: namespacePolicy(removeWithPolicy),
 			play:   func(w *world) { w.policies["graduates"].Spec.Match.Expression = "nonsense("; w.plan() },
-			want:   Entitled,
+			want:   lifecycle.Active,
 		},
 		"a policy that turns faulty brings nothing back": {
 			policy: namespacePolicy(removeWithPolicy),
@@ -255,7 +257,7 @@ func TestHistories(t *testing.T) {
 				w.policies["graduates"].Spec.Match.Expression = "nonsense("
 				w.plan()
 			},
-			want: AccessOver, wantEnd: v1alpha1.CauseNotMatched,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseNotMatched,
 		},
 		"a policy that retains from now on brings nothing back": {
 			policy: namespacePolicy(removeWithPolicy),
@@ -265,7 +267,7 @@ func TestHistories(t *testing.T) {
 				w.policies["graduates"].Spec.OnPolicyRemoval = v1alpha1.RemovalRetain
 				w.plan()
 			},
-			want: AccessOver, wantEnd: v1alpha1.CauseNotMatched,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseNotMatched,
 		},
 		"a withdrawal ends the grant of a faulty policy": {
 			play: func(w *world) {
@@ -273,11 +275,11 @@ func TestHistories(t *testing.T) {
 				delete(w.completions, completion)
 				w.plan()
 			},
-			want: AccessOver, wantEnd: v1alpha1.CauseWithdrawn,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseWithdrawn,
 		},
 		"a withdrawal ends the grant of a removed policy": {
 			play: func(w *world) { clear(w.policies); delete(w.completions, completion); w.plan() },
-			want: AccessOver, wantEnd: v1alpha1.CauseWithdrawn,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseWithdrawn,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -289,7 +291,7 @@ func TestHistories(t *testing.T) {
 			w := newWorld(t, policy)
 			w.deliver(delivered("2024-01-10 10:00:00"))
 			w.plan()
-			if len(w.grants) != 1 || lettingGo(&w.grants[0], w.now).Standing != Entitled {
+			if len(w.grants) != 1 || stateLettingGo(&w.grants[0], w.now).Stage != lifecycle.Active {
 				t.Fatalf("no grant to begin with: %+v", w.grants)
 			}
 			rendered := w.grants[0].Spec.Namespaces
@@ -297,7 +299,7 @@ func TestHistories(t *testing.T) {
 			if len(w.grants) != 1 {
 				t.Fatalf("got %d grants, want 1", len(w.grants))
 			}
-			if got := lettingGo(&w.grants[0], w.now).Standing; got != tc.want {
+			if got := stateLettingGo(&w.grants[0], w.now).Stage; got != tc.want {
 				t.Errorf("standing: got %v, want %v; causes %+v", got, tc.want, w.grants[0].Spec.Causes)
 			}
 			if got := w.grants[0].Spec.Causes[0].End; got != tc.wantEnd {
@@ -356,7 +358,7 @@ func TestOrderOfArrivalIsIrrelevant(t *testing.T) {
 }
 
 // retain is the retention of the histories below.
-const retain = 100 * day
+const retain = 100 * moment.Day
 
 func (w *world) retained() Plan {
 	person := w.person()
@@ -392,7 +394,7 @@ func TestRetention(t *testing.T) {
 	delete(w.completions, completion)
 	w.now = w.now.Add(10 * retain)
 	got = w.retained()
-	if end := lettingGo(&w.grants[0], w.now); end.Standing != Entitled || len(got.Over) != 0 {
+	if end := stateLettingGo(&w.grants[0], w.now); end.Stage != lifecycle.Active || len(got.Over) != 0 {
 		t.Fatalf("what retention deletes ends a grant: %v, over %v", end, got.Over)
 	}
 	w.deliver(delivered("2024-01-10 10:00:00"))
@@ -402,7 +404,7 @@ func TestRetention(t *testing.T) {
 	}
 	w.deliver(delivered("2024-01-11 10:00:00", inactive))
 	w.retained()
-	if lettingGo(&w.grants[0], w.now).Standing == Entitled {
+	if stateLettingGo(&w.grants[0], w.now).Stage == lifecycle.Active {
 		t.Fatal("a newer delivery than what was archived does not count")
 	}
 }
@@ -440,17 +442,17 @@ func TestApproval(t *testing.T) {
 	for name, tc := range map[string]struct {
 		first, then func(*v1alpha1.CompletionPolicySpec)
 		override    v1alpha1.GrantOverride
-		want        Standing
+		want        lifecycle.Stage
 	}{
-		"a grant of a manual policy waits": {first: manual, then: manual, want: Unapproved},
+		"a grant of a manual policy waits": {first: manual, then: manual, want: lifecycle.AwaitingApproval},
 		"an approved one is in effect": {
-			first: manual, then: manual, override: approved, want: Entitled,
+			first: manual, then: manual, override: approved, want: lifecycle.Active,
 		},
 		"a later end that a person sets approves as well": {
-			first: manual, then: manual, override: extended, want: Entitled,
+			first: manual, then: manual, override: extended, want: lifecycle.Active,
 		},
-		"a policy that turns automatic lets it take effect":   {first: manual, then: automatic, want: Entitled},
-		"a policy that turns manual holds up nothing it gave": {first: automatic, then: manual, want: Entitled},
+		"a policy that turns automatic lets it take effect":   {first: manual, then: automatic, want: lifecycle.Active},
+		"a policy that turns manual holds up nothing it gave": {first: automatic, then: manual, want: lifecycle.Active},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -460,9 +462,18 @@ func TestApproval(t *testing.T) {
 			w.policies["graduates"] = namespacePolicy(tc.then)
 			w.grants[0].Spec.Override = tc.override
 			w.plan()
-			if got := lettingGo(&w.grants[0], w.now).Standing; got != tc.want {
+			if got := stateLettingGo(&w.grants[0], w.now).Stage; got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})
 	}
+}
+
+// stateLettingGo returns where a Grant stands once the brake has let its end through.
+func stateLettingGo(grant *v1alpha1.Grant, now time.Time) lifecycle.State {
+	grant = grant.DeepCopy()
+	if lifecycle.StateOf(grant, now).Paused {
+		lifecycle.Admit(grant, lifecycle.EndRevocation(grant), now, "")
+	}
+	return lifecycle.StateOf(grant, now)
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // Limits are what an installation allows. They hold for policies when they are compiled, and again for every Grant
@@ -76,9 +77,6 @@ var trustedKeys = []string{"control-plane", "istio-injection", "istio-discovery"
 // that could set them could, for one, choose its own pod security level.
 var reservedDomains = []string{"kubernetes.io", "k8s.io", v1alpha1.GroupName, "openshift.io"}
 
-// systemNamespaces are never granted, whatever the prefix.
-var systemNamespaces = []string{"default", "kube-system", "kube-public", "kube-node-lease", "completion-system"}
-
 const (
 	notANamespaceName = "it does not yield a namespace name: at most 63 lower case letters, digits and '-', " +
 		"starting and ending with a letter or digit"
@@ -94,7 +92,7 @@ func (l Limits) CheckGrant(spec *v1alpha1.GrantSpec, site Site) []Fault {
 		faults = append(faults, l.checkNamespace(&spec.Namespaces[i], path, site.Prefix)...)
 		faults = append(faults, checkRevocable(&spec.Namespaces[i], path, spec.Holder.InstitutionID)...)
 	}
-	faults = append(faults, checkTakes(&spec.Revokes)...)
+	faults = append(faults, checkRevocation(&spec.Revokes)...)
 	return append(faults, l.checkObjects(spec.Objects, "object", l.reachOf(site, spec.Namespaces))...)
 }
 
@@ -128,7 +126,7 @@ func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix strin
 	return faults
 }
 
-// checkRevocable lets a namespace be taken away by its own institution and by no other.
+// checkRevocable lets a namespace be revoked by its own institution and by no other.
 func checkRevocable(ns *v1alpha1.GrantedNamespace, path string, institution v1alpha1.PlatformID) []Fault {
 	if value, found := ns.Labels[v1alpha1.LabelRevocable]; found && value != institution.String() {
 		return []Fault{{path + ".labels[" + v1alpha1.LabelRevocable + "]",
@@ -145,16 +143,10 @@ func checkNamespaceName(name, path, prefix string) []Fault {
 		return []Fault{{path, fmt.Sprintf("namespaces of this institution start with %q (spec.namespacePrefix)", prefix)}}
 	case name == prefix:
 		return []Fault{{path, "the name is the institution's prefix alone: add what tells one user from another"}}
-	case SystemNamespace(name):
+	case lifecycle.SystemNamespace(name):
 		return []Fault{{path, "system namespaces are never granted"}}
 	}
 	return nil
-}
-
-// SystemNamespace reports whether a namespace belongs to the cluster: such a one is neither granted nor taken away.
-func SystemNamespace(name string) bool {
-	return slices.Contains(systemNamespaces, name) || strings.HasPrefix(name, "kube-") ||
-		strings.HasPrefix(name, "openshift-")
 }
 
 const notAKey = "the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an " +

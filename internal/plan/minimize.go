@@ -3,7 +3,10 @@
 
 package plan
 
-import "github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+import (
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+)
 
 // What a Grant gives may hold personal data: the subjects are e-mail addresses, and objects hold what the policy puts
 // into them. So it is there no sooner, and no longer, than it is needed.
@@ -22,9 +25,9 @@ func (p *planning) minimize(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) 
 	case existing == nil:
 		keeps = spec.Approval != v1alpha1.ApprovalManual
 	case Blank(existing):
-		keeps = p.as(spec, existing).Standing == Entitled
+		keeps = p.as(spec, existing).Stage == lifecycle.Active
 	default:
-		keeps = !gone(existing) || p.as(spec, existing).Standing != DataOver
+		keeps = !gone(existing) || p.as(spec, existing).Stage != lifecycle.DataExpired
 	}
 	if !keeps {
 		spec.Namespaces, spec.Seats, spec.Objects, spec.ServiceAccountName = nil, nil, nil, ""
@@ -32,11 +35,11 @@ func (p *planning) minimize(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) 
 }
 
 // as returns where a Grant stands once it has a spec.
-func (p *planning) as(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) End {
+func (p *planning) as(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) lifecycle.State {
 	grant := existing.DeepCopy()
 	grant.Spec = *spec.DeepCopy()
 	grant.Spec.Override = existing.Spec.Override
-	return EndOf(grant, p.Now)
+	return lifecycle.StateOf(grant, p.Now)
 }
 
 // gone reports whether the grant loop has looked at a Grant as it is, has taken its access away and found nothing left

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // look plays the loop of the Grants: it notes that it has looked, and takes what is over.
@@ -17,18 +18,18 @@ func (w *world) look() {
 	for i := range w.grants {
 		grant := &w.grants[i]
 		grant.Status.ObservedGeneration = grant.Generation
-		if EndOf(grant, w.now).Held {
-			Admit(grant, EndRevocation(grant), w.now, "")
+		if lifecycle.StateOf(grant, w.now).Paused {
+			lifecycle.Admit(grant, lifecycle.EndRevocation(grant), w.now, "")
 		}
-		end := EndOf(grant, w.now)
+		end := lifecycle.StateOf(grant, w.now)
 		switch {
-		case end.Standing == Entitled:
+		case end.Stage == lifecycle.Active:
 			grant.Status.AccessEndedAt = nil
 			grant.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "grad-5-7"}}
-		case end.Standing != Unapproved && grant.Status.AccessEndedAt == nil:
+		case end.Stage != lifecycle.AwaitingApproval && grant.Status.AccessEndedAt == nil:
 			grant.Status.AccessEndedAt = new(metav1.NewTime(w.now))
 		}
-		if EndOf(grant, w.now).Standing == DataOver && grant.Spec.OnRevoke == v1alpha1.RemovalDelete {
+		if lifecycle.StateOf(grant, w.now).Stage == lifecycle.DataExpired && grant.Spec.OnRevoke == v1alpha1.RemovalDelete {
 			grant.Status.Inventory = nil
 		}
 	}

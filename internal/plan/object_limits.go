@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // workloads are the kinds that run programs, by their groups. Only an installation can allow them.
@@ -272,7 +273,7 @@ func checkObjectNamespace(name, path string) []Fault {
 	switch {
 	case len(content.IsDNS1123Label(name)) > 0:
 		return []Fault{{path, notANamespaceName}}
-	case SystemNamespace(name):
+	case lifecycle.SystemNamespace(name):
 		return []Fault{{path, "nothing is granted in system namespaces"}}
 	}
 	return nil

@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 	"github.com/lxp-dev/course-completion-operator/internal/order"
 )
 
@@ -254,9 +256,9 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 	}
 	spec.Causes = p.causes(policy, &spec, existing, candidates)
 	p.requires(policy, &spec, existing, candidates)
-	took, entitles := p.takes(policy, &spec, candidates), entitles(&spec, p.Now, every)
+	started, entitles := p.revokes(policy, &spec, candidates), entitles(&spec, p.Now, every)
 	// What entitles to nothing may still take something away.
-	if existing == nil && (!took || !entitles && spec.Revokes.Completion == "") {
+	if existing == nil && (!started || !entitles && spec.Revokes.Completion == "") {
 		return nil
 	}
 	if rendered := p.render(policy, &spec, existing, candidates); existing == nil && entitles && !rendered {
@@ -264,7 +266,7 @@ func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, 
 	}
 	p.ends(&spec, existing)
 	p.minimize(&spec, existing)
-	p.knowTakes(&spec.Revokes, existing)
+	p.noteRevocationKnown(&spec.Revokes, existing)
 	return &Planned{Name: name, Spec: spec, Existing: existing}
 }
 
@@ -305,7 +307,7 @@ func (p *planning) causes(
 		case removed && spec.OnPolicyRemoval == v1alpha1.RemovalDelete:
 			endNow(&cause, recorded, why, p.Now)
 		case !c.matched && ordered(recorded):
-			// Nothing but a policy that works and matches brings back what was taken away on order.
+			// Nothing but a policy that works and matches brings back what was revoked on order.
 			cause = *recorded
 		}
 		if p.expired(c.completion) {
@@ -357,7 +359,7 @@ func (p *planning) bounded(causes []v1alpha1.GrantCause, needed map[v1alpha1.Loc
 			}
 			return 1
 		}
-		return order.Compare(orderOf(b), orderOf(a))
+		return order.Compare(lifecycle.CauseKey(b), lifecycle.CauseKey(a))
 	})
 	causes = causes[:maxCauses]
 	slices.SortFunc(causes, byName)
@@ -434,5 +436,5 @@ func (p *planning) ends(spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant) {
 	if last.After(known) {
 		known = last.Time
 	}
-	spec.DataEndsAt = new(metav1.NewTime(after(known, days(spec.Lifetime.Grace()))))
+	spec.DataEndsAt = new(metav1.NewTime(moment.After(known, moment.Days(spec.Lifetime.Grace()))))
 }

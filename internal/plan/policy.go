@@ -36,7 +36,7 @@ type Policy struct {
 	match      *expression.Predicate
 	namespaces []namespaceTemplate
 	objects    []objectTemplate
-	taken      []nameTemplate
+	revoked    []nameTemplate
 }
 
 // Suspended reports whether the policy plans nothing for now.

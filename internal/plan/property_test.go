@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 // rules say by themselves, and far more simply than the planner, what everybody is entitled to: each policy has for
@@ -56,19 +58,19 @@ func (r *ruled) at(policy *v1alpha1.CompletionPolicySpec) time.Time {
 		if err != nil {
 			panic(err)
 		}
-		ends = append(ends, last.Add(day))
+		ends = append(ends, last.Add(moment.Day))
 	}
 	if until := policy.Lifetime.Until; until != "" {
 		last, err := time.Parse(time.DateOnly, until)
 		if err == nil {
-			last = last.Add(day)
+			last = last.Add(moment.Day)
 		} else if last, err = time.Parse(time.RFC3339, until); err != nil {
 			panic(err)
 		}
 		ends = append(ends, last)
 	}
 	if days := policy.Lifetime.MaxDays; days > 0 {
-		ends = append(ends, r.first.Add(time.Duration(days)*day))
+		ends = append(ends, r.first.Add(time.Duration(days)*moment.Day))
 	}
 	if len(ends) == 0 {
 		return time.Time{}
@@ -321,7 +323,7 @@ func (h *history) override() {
 	grant.Spec.Override = []v1alpha1.GrantOverride{
 		{},
 		{Revoked: new(true), Reason: "left"},
-		{Until: new(metav1.NewTime(h.w.now.Add(time.Duration(h.IntN(60)-20) * day))), Reason: "exam"},
+		{Until: new(metav1.NewTime(h.w.now.Add(time.Duration(h.IntN(60)-20) * moment.Day))), Reason: "exam"},
 	}[h.IntN(3)]
 	h.tell("override %s: %+v", grant.Name, grant.Spec.Override)
 }
@@ -346,7 +348,7 @@ func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 			r.plan(h.w)
 			got, want := map[string]bool{}, r.entitled(h.w)
 			for i := range h.w.grants {
-				if grant := &h.w.grants[i]; lettingGo(grant, h.w.now).Standing == Entitled {
+				if grant := &h.w.grants[i]; stateLettingGo(grant, h.w.now).Stage == lifecycle.Active {
 					got[grant.Name] = true
 					if len(grant.Spec.Namespaces) != 1 {
 						t.Fatalf("seed %d: grant %s entitles to nothing", seed, grant.Name)
@@ -394,7 +396,7 @@ func TestRandomDeliveriesInAnyOrder(t *testing.T) {
 			w.plan()
 			entitled := map[string]v1alpha1.GrantSpec{}
 			for i := range w.grants {
-				if lettingGo(&w.grants[i], w.now).Standing == Entitled {
+				if stateLettingGo(&w.grants[i], w.now).Stage == lifecycle.Active {
 					entitled[w.grants[i].Name] = w.grants[i].Spec
 				}
 			}

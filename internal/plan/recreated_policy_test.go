@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // grantPer is immutable, but a policy can be deleted and made again with another one. Its new Grants have other names,
@@ -20,28 +21,28 @@ func TestGrantOfAPolicyThatWasRecreatedWithAnotherGrantPerStillEnds(t *testing.T
 	for name, tc := range map[string]struct {
 		edit    []func(*v1alpha1.CompletionPolicySpec)
 		play    func(w *world)
-		want    Standing
+		want    lifecycle.Stage
 		wantEnd v1alpha1.CauseEnd
 		// wantNew is where the Grant of the policy as it is now stands.
-		wantNew Standing
+		wantNew lifecycle.Stage
 	}{
-		"nothing happened": {play: func(*world) {}, want: Entitled, wantNew: Entitled},
+		"nothing happened": {play: func(*world) {}, want: lifecycle.Active, wantNew: lifecycle.Active},
 		"a newer delivery is of an inactive enrollment": {
 			play: func(w *world) { w.deliver(delivered("2024-01-10 11:00:00", inactive)) },
-			want: AccessOver, wantEnd: v1alpha1.CauseEnrollmentInactive, wantNew: AccessOver,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseEnrollmentInactive, wantNew: lifecycle.AccessExpired,
 		},
 		"a newer delivery is of an enrollment that has expired": {
 			play: func(w *world) { w.deliver(delivered("2024-01-10 11:00:00", expires("2024-01-09"))) },
-			want: AccessOver, wantEnd: v1alpha1.CauseEnrollmentExpired, wantNew: AccessOver,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseEnrollmentExpired, wantNew: lifecycle.AccessExpired,
 		},
 		"the completion is withdrawn": {
 			play: func(w *world) { delete(w.completions, completion) },
-			want: AccessOver, wantEnd: v1alpha1.CauseWithdrawn, wantNew: AccessOver,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseWithdrawn, wantNew: lifecycle.AccessExpired,
 		},
 		"the policy takes away what it no longer gives": {
 			edit: []func(*v1alpha1.CompletionPolicySpec){removeWithPolicy},
 			play: func(*world) {},
-			want: AccessOver, wantEnd: v1alpha1.CauseNotMatched, wantNew: Entitled,
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CauseNotMatched, wantNew: lifecycle.Active,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,9 +57,9 @@ func TestGrantOfAPolicyThatWasRecreatedWithAnotherGrantPerStillEnds(t *testing.T
 			w.plan()
 			tc.play(w)
 			w.plan()
-			got := map[string]Standing{}
+			got := map[string]lifecycle.Stage{}
 			for i := range w.grants {
-				got[w.grants[i].Name] = lettingGo(&w.grants[i], w.now).Standing
+				got[w.grants[i].Name] = stateLettingGo(&w.grants[i], w.now).Stage
 				if w.grants[i].Name == old && w.grants[i].Spec.Causes[0].End != tc.wantEnd {
 					t.Errorf("end: got %q, want %q", w.grants[i].Spec.Causes[0].End, tc.wantEnd)
 				}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // The same delivery has another digest where the institution's privacy was changed meanwhile, or the sender put in
@@ -35,7 +36,7 @@ func TestRepetitionWithAnotherDigestBringsNothingBack(t *testing.T) {
 			less++
 		}
 		w.plan()
-		if end := lettingGo(&w.grants[0], w.now); end.Standing != AccessOver {
+		if end := stateLettingGo(&w.grants[0], w.now); end.Stage != lifecycle.AccessExpired {
 			t.Errorf("%d: what was withdrawn is back: %v", i, w.grants[0].Spec.Causes)
 		}
 		if got := w.grants[0].Spec.Causes[0].End; got != v1alpha1.CauseWithdrawn {

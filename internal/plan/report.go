@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
 )
 
 // maxRows is the greatest number of policies and of grants in the status of a completion; the schema has the same
@@ -37,7 +38,7 @@ type CompletionPlan struct {
 	// Grants are the names of the Grants that the completion is a cause of, ordered.
 	Grants []v1alpha1.LocalName
 	// Verdict sums it up.
-	Verdict Verdict
+	Verdict condition.Verdict
 	// Patience is for how long there is nothing to tell yet, because the Grants are not as they will be for now: writing
 	// the status before would mean writing it again. It is zero once they are, or say what people should know.
 	Patience time.Duration
@@ -55,7 +56,7 @@ func (c *CompletionPlan) Refuse(refused map[string]string) {
 	for _, name := range c.Grants {
 		if why, found := refused[string(name)]; found {
 			c.Patience = 0
-			c.Verdict = Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
+			c.Verdict = condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
 				Message: cut(fmt.Sprintf("grant %s cannot be written: %s", name, why))}
 		}
 	}
@@ -66,16 +67,6 @@ func (c *CompletionPlan) Refuse(refused map[string]string) {
 type PolicyFault struct {
 	Policy, Completion string
 	Err                error
-}
-
-// Verdict is the trio of conditions that kstatus reads.
-type Verdict struct {
-	Ready       bool
-	Reconciling bool
-	Stalled     bool
-	// Reason and Message are those of Ready.
-	Reason  string
-	Message string
 }
 
 // report adds a row for a policy to each completion that it concerns.
@@ -264,10 +255,10 @@ func (p *planning) completionPlans() []CompletionPlan {
 }
 
 // verdict sums up a completion: what failed for good first, then what is still on its way.
-func verdict(rows []v1alpha1.PolicyResult, causing []*Planned) Verdict {
+func verdict(rows []v1alpha1.PolicyResult, causing []*Planned) condition.Verdict {
 	for _, row := range rows {
 		if row.Outcome == v1alpha1.OutcomeFailed {
-			return Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
+			return condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
 				Message: cut(fmt.Sprintf("policy %s: %s", row.Policy, row.Message))}
 		}
 	}
@@ -276,10 +267,10 @@ func verdict(rows []v1alpha1.PolicyResult, causing []*Planned) Verdict {
 		ready := readyOf(planned)
 		switch {
 		case ready == nil:
-			return Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressing,
+			return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressing,
 				Message: fmt.Sprintf("grant %s is being put in place", planned.Name)}
 		case ready.Status != metav1.ConditionTrue:
-			return Verdict{Reconciling: true, Reason: v1alpha1.ReasonGrantNotReady,
+			return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonGrantNotReady,
 				Message: cut(fmt.Sprintf("grant %s: %s: %s", planned.Name, ready.Reason, ready.Message))}
 		case planned.Existing.Status.Phase == v1alpha1.GrantActive:
 			active++
@@ -289,17 +280,18 @@ func verdict(rows []v1alpha1.PolicyResult, causing []*Planned) Verdict {
 	}
 	switch {
 	case active > 0 && ended == 0:
-		return Verdict{Ready: true, Reason: v1alpha1.ReasonGranted, Message: fmt.Sprintf("grants in place: %d", active)}
+		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonGranted,
+			Message: fmt.Sprintf("grants in place: %d", active)}
 	case active > 0:
-		return Verdict{Ready: true, Reason: v1alpha1.ReasonGranted,
+		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonGranted,
 			Message: fmt.Sprintf("grants in place: %d; ended: %d", active, ended)}
 	case ended > 0:
-		return Verdict{Ready: true, Reason: v1alpha1.ReasonEnded, Message: "everything that was granted has ended"}
+		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonEnded, Message: "everything that was granted has ended"}
 	case slices.ContainsFunc(rows, func(r v1alpha1.PolicyResult) bool { return r.Outcome == v1alpha1.OutcomeNotGranted }):
-		return Verdict{Ready: true, Reason: v1alpha1.ReasonNothingGranted,
+		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonNothingGranted,
 			Message: "there is nothing to grant: see status.policies"}
 	default:
-		return Verdict{Ready: true, Reason: v1alpha1.ReasonNothingMatched,
+		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonNothingMatched,
 			Message: "no policy matches"}
 	}
 }

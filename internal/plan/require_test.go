@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // path makes a policy that grants once courses 7 and 8 are completed.
@@ -26,7 +27,7 @@ func courses(ids ...v1alpha1.PlatformID) func(*v1alpha1.CompletionPolicySpec) {
 }
 
 // took delivers the completion of a course in an enrollment, which expires on a date, if that is not empty.
-func (w *world) took(course, enrollment v1alpha1.PlatformID, sendAt, expiry string) {
+func (w *world) started(course, enrollment v1alpha1.PlatformID, sendAt, expiry string) {
 	w.deliver(delivered(sendAt, expires(expiry), func(s *v1alpha1.CourseCompletionSpec) {
 		s.Course.ID, s.Enrollment.ID, s.Enrollment.CourseID = course, enrollment, course
 	}))
@@ -39,9 +40,9 @@ func TestAllOfSeveralCourses(t *testing.T) {
 		return func(w *world) { w.policies["graduates"] = path(edit...); w.plan() }
 	}
 	both := func(w *world) {
-		w.took(7, 11, "2024-01-08 10:00:00", "2024-06-30")
+		w.started(7, 11, "2024-01-08 10:00:00", "2024-06-30")
 		w.plan()
-		w.took(8, 21, "2024-01-09 10:00:00", "2024-03-31")
+		w.started(8, 21, "2024-01-09 10:00:00", "2024-03-31")
 		w.plan()
 	}
 	for name, tc := range map[string]struct {
@@ -50,65 +51,65 @@ func TestAllOfSeveralCourses(t *testing.T) {
 		begin func(w *world)
 		play  func(w *world)
 		// want is where the grant stands; nil where there is none.
-		want *Standing
+		want *lifecycle.Stage
 		// wantEnds is when access ends, a day.
 		wantEnds string
 	}{
 		"one course grants nothing": {
-			begin: func(w *world) { w.took(7, 11, "2024-01-08 10:00:00", ""); w.plan() },
+			begin: func(w *world) { w.started(7, 11, "2024-01-08 10:00:00", ""); w.plan() },
 		},
 		"two enrollments of one course grant nothing": {
 			begin: func(w *world) {
-				w.took(7, 11, "2024-01-08 10:00:00", "")
-				w.took(7, 12, "2024-01-08 11:00:00", "")
+				w.started(7, 11, "2024-01-08 10:00:00", "")
+				w.started(7, 12, "2024-01-08 11:00:00", "")
 				w.plan()
 			},
 		},
 		"one course that has ended already grants nothing": {
 			begin: func(w *world) {
-				w.took(7, 11, "2024-01-08 10:00:00", "")
-				w.took(8, 21, "2024-01-08 11:00:00", "2024-01-09")
+				w.started(7, 11, "2024-01-08 10:00:00", "")
+				w.started(8, 21, "2024-01-08 11:00:00", "2024-01-09")
 				w.plan()
 			},
 		},
-		"it ends with the course that ends first": {want: new(Entitled), wantEnds: "2024-04-01"},
+		"it ends with the course that ends first": {want: new(lifecycle.Active), wantEnds: "2024-04-01"},
 		"of each course the enrollment counts that ends last": {
-			play: func(w *world) { w.took(8, 22, "2024-01-09 11:00:00", "2024-12-31"); w.plan() },
-			want: new(Entitled), wantEnds: "2024-07-01",
+			play: func(w *world) { w.started(8, 22, "2024-01-09 11:00:00", "2024-12-31"); w.plan() },
+			want: new(lifecycle.Active), wantEnds: "2024-07-01",
 		},
 		"a course without an end does not end it": {
-			play: func(w *world) { w.took(8, 22, "2024-01-09 11:00:00", ""); w.plan() },
-			want: new(Entitled), wantEnds: "2024-07-01",
+			play: func(w *world) { w.started(8, 22, "2024-01-09 11:00:00", ""); w.plan() },
+			want: new(lifecycle.Active), wantEnds: "2024-07-01",
 		},
 		"a newer delivery extends": {
-			play: func(w *world) { w.took(8, 21, "2024-01-10 11:00:00", "2024-05-31"); w.plan() },
-			want: new(Entitled), wantEnds: "2024-06-01",
+			play: func(w *world) { w.started(8, 21, "2024-01-10 11:00:00", "2024-05-31"); w.plan() },
+			want: new(lifecycle.Active), wantEnds: "2024-06-01",
 		},
 		"it has ended": {
 			play: func(w *world) { w.now = time.Date(2024, 4, 2, 0, 0, 0, 0, time.UTC); w.plan() },
-			want: new(AccessOver), wantEnds: "2024-04-01",
+			want: new(lifecycle.AccessExpired), wantEnds: "2024-04-01",
 		},
 		"it has ended, and a newer delivery brings it back": {
 			play: func(w *world) {
 				w.now = time.Date(2024, 4, 2, 0, 0, 0, 0, time.UTC)
 				w.plan()
-				w.took(8, 21, "2024-04-01 11:00:00", "2024-05-31")
+				w.started(8, 21, "2024-04-01 11:00:00", "2024-05-31")
 				w.plan()
 			},
-			want: new(Entitled), wantEnds: "2024-06-01",
+			want: new(lifecycle.Active), wantEnds: "2024-06-01",
 		},
 		"one course is withdrawn": {
 			play: func(w *world) { delete(w.completions, eight); w.plan() },
-			want: new(AccessOver), wantEnds: "2024-01-10",
+			want: new(lifecycle.AccessExpired), wantEnds: "2024-01-10",
 		},
 		"one enrollment of a course is withdrawn, and another one is there": {
 			play: func(w *world) {
-				w.took(7, 12, "2024-01-09 11:00:00", "2024-08-31")
+				w.started(7, 12, "2024-01-09 11:00:00", "2024-08-31")
 				w.plan()
 				delete(w.completions, seven)
 				w.plan()
 			},
-			want: new(Entitled), wantEnds: "2024-04-01",
+			want: new(lifecycle.Active), wantEnds: "2024-04-01",
 		},
 		"one course is archived": {
 			play: func(w *world) {
@@ -116,47 +117,47 @@ func TestAllOfSeveralCourses(t *testing.T) {
 				delete(w.completions, eight)
 				w.plan()
 			},
-			want: new(Entitled), wantEnds: "2024-04-01",
+			want: new(lifecycle.Active), wantEnds: "2024-04-01",
 		},
 		"the policy asks for a third course and retains": {
-			play: edited(courses(7, 8, 9)), want: new(Entitled), wantEnds: "2024-04-01",
+			play: edited(courses(7, 8, 9)), want: new(lifecycle.Active), wantEnds: "2024-04-01",
 		},
 		"the policy asks for a third course, and it ends with one of the two": {
 			play: func(w *world) { edited(courses(7, 8, 9))(w); delete(w.completions, eight); w.plan() },
-			want: new(AccessOver), wantEnds: "2024-01-10",
+			want: new(lifecycle.AccessExpired), wantEnds: "2024-01-10",
 		},
 		"the policy asks for a third course and takes back": {
 			policy: path(removeWithPolicy), play: edited(removeWithPolicy, courses(7, 8, 9)),
-			want: new(AccessOver), wantEnds: "2024-01-10",
+			want: new(lifecycle.AccessExpired), wantEnds: "2024-01-10",
 		},
 		"the policy asks for a third course and takes back, until it is completed": {
 			policy: path(removeWithPolicy),
 			play: func(w *world) {
 				edited(removeWithPolicy, courses(7, 8, 9))(w)
-				w.took(9, 31, "2024-01-10 11:00:00", "2024-02-29")
+				w.started(9, 31, "2024-01-10 11:00:00", "2024-02-29")
 				w.plan()
 			},
-			want: new(Entitled), wantEnds: "2024-03-01",
+			want: new(lifecycle.Active), wantEnds: "2024-03-01",
 		},
 		"the policy asks for a third course, which is completed": {
 			play: func(w *world) {
 				edited(courses(7, 8, 9))(w)
-				w.took(9, 31, "2024-01-10 11:00:00", "2024-02-29")
+				w.started(9, 31, "2024-01-10 11:00:00", "2024-02-29")
 				w.plan()
 			},
-			want: new(Entitled), wantEnds: "2024-03-01",
+			want: new(lifecycle.Active), wantEnds: "2024-03-01",
 		},
 		"the policy asks for one course only": {
-			play: edited(courses(7)), want: new(Entitled), wantEnds: "2024-07-01",
+			play: edited(courses(7)), want: new(lifecycle.Active), wantEnds: "2024-07-01",
 		},
 		"any course was enough before": {
 			policy: path(func(s *v1alpha1.CompletionPolicySpec) { s.Match.Require = v1alpha1.MatchAny }),
-			begin:  func(w *world) { w.took(7, 11, "2024-01-08 10:00:00", "2024-06-30"); w.plan() },
-			play:   edited(), want: new(Entitled), wantEnds: "2024-07-01",
+			begin:  func(w *world) { w.started(7, 11, "2024-01-08 10:00:00", "2024-06-30"); w.plan() },
+			play:   edited(), want: new(lifecycle.Active), wantEnds: "2024-07-01",
 		},
 		"any course is enough from now on": {
 			play: edited(func(s *v1alpha1.CompletionPolicySpec) { s.Match.Require = v1alpha1.MatchAny }),
-			want: new(Entitled), wantEnds: "2024-07-01",
+			want: new(lifecycle.Active), wantEnds: "2024-07-01",
 		},
 		"the policy breaks, and a course is withdrawn": {
 			play: func(w *world) {
@@ -165,7 +166,7 @@ func TestAllOfSeveralCourses(t *testing.T) {
 				delete(w.completions, seven)
 				w.plan()
 			},
-			want: new(AccessOver), wantEnds: "2024-01-10",
+			want: new(lifecycle.AccessExpired), wantEnds: "2024-01-10",
 		},
 		"the policy goes, and it ends with a course": {
 			play: func(w *world) {
@@ -174,7 +175,7 @@ func TestAllOfSeveralCourses(t *testing.T) {
 				w.now = time.Date(2024, 4, 2, 0, 0, 0, 0, time.UTC)
 				w.plan()
 			},
-			want: new(AccessOver), wantEnds: "2024-04-01",
+			want: new(lifecycle.AccessExpired), wantEnds: "2024-04-01",
 		},
 		"an expression leaves one course out": {policy: path(matching("enrollment.id != 21"))},
 	} {
@@ -210,7 +211,7 @@ func TestAllOfSeveralCourses(t *testing.T) {
 			if len(w.grants) != 1 {
 				t.Fatalf("got %d grants, want one", len(w.grants))
 			}
-			if got := lettingGo(&w.grants[0], w.now).Standing; got != *tc.want {
+			if got := stateLettingGo(&w.grants[0], w.now).Stage; got != *tc.want {
 				t.Errorf("standing: got %v, want %v; %+v", got, *tc.want, w.grants[0].Spec)
 			}
 			if got := w.grants[0].Spec.AccessEndsAt; got == nil || got.UTC().Format(time.DateOnly) != tc.wantEnds {
@@ -225,12 +226,12 @@ func TestAPathTakesOnceItIsCompleted(t *testing.T) {
 	w := newWorld(t, path(func(s *v1alpha1.CompletionPolicySpec) {
 		s.Revoke.Seats = []v1alpha1.RevokedSeat{{Pool: "desk"}}
 	}))
-	w.took(7, 11, "2024-01-08 10:00:00", "")
+	w.started(7, 11, "2024-01-08 10:00:00", "")
 	w.plan()
 	if len(w.grants) != 0 {
 		t.Fatal("it takes after the first course")
 	}
-	w.took(8, 21, "2024-01-09 10:00:00", "")
+	w.started(8, 21, "2024-01-09 10:00:00", "")
 	w.plan()
 	if got := w.grants[0].Spec.Revokes.Completion; got != "1-8-21-5" {
 		t.Errorf("it takes because of %q, want the course that came last", got)
@@ -245,9 +246,9 @@ func TestAPathTakesOnceItIsCompleted(t *testing.T) {
 func TestPlaceInTheQueueIsWhenThePathWasCompleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, path())
-	w.took(7, 11, "2024-01-01 10:00:00", "")
-	w.took(8, 21, "2024-01-05 10:00:00", "")
-	w.took(8, 22, "2024-01-09 10:00:00", "")
+	w.started(7, 11, "2024-01-01 10:00:00", "")
+	w.started(8, 21, "2024-01-05 10:00:00", "")
+	w.started(8, 22, "2024-01-09 10:00:00", "")
 	w.plan()
 	if got := claimed(&w.grants[0]).UTC().Format(time.DateTime); got != "2024-01-05 10:00:00" {
 		t.Errorf("got %s", got)

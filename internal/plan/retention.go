@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 // expires returns when retention deletes a completion; zero if never.
@@ -23,7 +25,7 @@ func Expires(completion *v1alpha1.CourseCompletion, retention time.Duration) tim
 	if retention == 0 {
 		return time.Time{}
 	}
-	return after(completion.CreationTimestamp.Time, retention)
+	return moment.After(completion.CreationTimestamp.Time, retention)
 }
 
 func (p *Person) expired(completion *v1alpha1.CourseCompletion) bool {
@@ -53,7 +55,7 @@ func (p *planning) retain(plan *Plan) {
 	}
 	for i := range plan.Grants {
 		planned := &plan.Grants[i]
-		if planned.Changed() || !finished(planned.Existing) || p.stillTakes(planned.Existing) {
+		if planned.Changed() || !finished(planned.Existing) || p.stillRevokes(planned.Existing) {
 			continue
 		}
 		at, historic := p.historyEnds(planned.Existing)
@@ -83,7 +85,7 @@ func (p *planning) noted(completion string) bool {
 }
 
 // finished reports whether a Grant has ended, or only took something away, and nothing of it is left in the cluster.
-// One whose everything was taken away has not ended: it would be given back.
+// One whose everything was revoked has not ended: it would be given back.
 func finished(grant *v1alpha1.Grant) bool {
 	phase := grant.Status.Phase
 	ready := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionReady)
@@ -93,23 +95,23 @@ func finished(grant *v1alpha1.Grant) bool {
 	grants := len(grant.Spec.Namespaces)+len(grant.Spec.Seats)+len(grant.Spec.Objects) > 0
 	return (over || grant.Revokes() && !grants) && grant.DeletionTimestamp.IsZero() &&
 		(len(left) == 0 || grant.Spec.OnRevoke == v1alpha1.RemovalRetain) && len(grant.Status.Seats) == 0 &&
-		grant.Status.ObservedGeneration == grant.Generation && hasTaken(grant)
+		grant.Status.ObservedGeneration == grant.Generation && hasRevoked(grant)
 }
 
-// hasTaken reports whether nothing that a Grant takes away is still to go: the namespaces that no Grant made too, and
+// hasTaken reports whether nothing that a Grant revokes is still to go: the namespaces that no Grant made too, and
 // those that wait for their grace days, for the brake or for people.
-func hasTaken(grant *v1alpha1.Grant) bool {
-	if len(grant.Spec.Revokes.Namespaces) == 0 || !Takes(grant) {
+func hasRevoked(grant *v1alpha1.Grant) bool {
+	if len(grant.Spec.Revokes.Namespaces) == 0 || !lifecycle.RevokesNow(grant) {
 		return true
 	}
-	taken := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
-	return taken != nil && taken.Status == metav1.ConditionTrue && taken.ObservedGeneration == grant.Generation
+	revoked := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
+	return revoked != nil && revoked.Status == metav1.ConditionTrue && revoked.ObservedGeneration == grant.Generation
 }
 
-// stillTakes reports whether a Grant takes something away from another one of the person, which would come back.
-func (p *planning) stillTakes(taker *v1alpha1.Grant) bool {
+// stillTakes reports whether a Grant revokes something from another one of the person, which would come back.
+func (p *planning) stillRevokes(revoker *v1alpha1.Grant) bool {
 	return slices.ContainsFunc(slices.Concat(p.Grants, p.Handmade), func(grant v1alpha1.Grant) bool {
-		return grant.Name != taker.Name && TakesFrom(taker, &grant, p.Now)
+		return grant.Name != revoker.Name && lifecycle.RevokesFrom(revoker, &grant, p.Now)
 	})
 }
 
@@ -133,5 +135,5 @@ func (p *planning) historyEnds(grant *v1alpha1.Grant) (time.Time, bool) {
 			last = left.Time
 		}
 	}
-	return after(last, p.Retention), len(grant.Spec.Causes) > 0
+	return moment.After(last, p.Retention), len(grant.Spec.Causes) > 0
 }

@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 // lineLength is how many of those who wait the status of a pool names.
@@ -29,8 +31,8 @@ type Pool struct {
 	Seats []v1alpha1.Seat
 	// Grants are those that ask for a seat of the pool.
 	Grants []v1alpha1.Grant
-	// Takers are the Grants that take seats of the pool away.
-	Takers []v1alpha1.Grant
+	// Revokers are the Grants that revoke seats of the pool.
+	Revokers []v1alpha1.Grant
 	// Gone holds the names of Grants that have a seat and that a live read did not find.
 	Gone map[string]bool
 	// Frozen holds the names of Grants whose institution is suspended or missing: they neither get nor lose a seat.
@@ -78,23 +80,23 @@ func seatsOf(pool Pool) (SeatPlan, []*v1alpha1.Grant) {
 	plan := SeatPlan{}
 	entitled := map[string]*v1alpha1.Grant{}
 	takers := map[v1alpha1.GrantHolder][]v1alpha1.Grant{}
-	for i := range pool.Takers {
-		holder := pool.Takers[i].Spec.Holder
-		takers[holder] = append(takers[holder], pool.Takers[i])
+	for i := range pool.Revokers {
+		holder := pool.Revokers[i].Spec.Holder
+		takers[holder] = append(takers[holder], pool.Revokers[i])
 	}
 	for i := range pool.Grants {
 		grant := &pool.Grants[i]
-		end := EndOf(grant, pool.Now)
-		if end.Standing != Entitled || !grant.DeletionTimestamp.IsZero() && !grant.Planned() {
+		end := lifecycle.StateOf(grant, pool.Now)
+		if end.Stage != lifecycle.Active || !grant.DeletionTimestamp.IsZero() && !grant.Planned() {
 			continue
 		}
-		taken := TakenFrom(grant, takers[grant.Spec.Holder], pool.Now)
-		if _, gone := taken.Seats[v1alpha1.LocalName(pool.Name)]; gone {
+		revoked := lifecycle.RevokedFrom(grant, takers[grant.Spec.Holder], pool.Now)
+		if _, gone := revoked.Seats[v1alpha1.LocalName(pool.Name)]; gone {
 			continue
 		}
 		entitled[grant.Name] = grant
 		plan.look(end.Next)
-		plan.look(taken.Next)
+		plan.look(revoked.Next)
 	}
 	numbers, seated := pool.keep(&plan, entitled)
 	line := pool.line(entitled, seated)
@@ -145,7 +147,7 @@ func (p *Pool) keep(
 func (p *Pool) line(entitled map[string]*v1alpha1.Grant, seated map[string]bool) []*v1alpha1.Grant {
 	var line []*v1alpha1.Grant
 	for name, grant := range entitled {
-		waits := !seated[name] && !p.Frozen[name] && !EndOf(grant, p.Now).Held
+		waits := !seated[name] && !p.Frozen[name] && !lifecycle.StateOf(grant, p.Now).Paused
 		if waits && grant.DeletionTimestamp.IsZero() && !stalled(grant) {
 			line = append(line, grant)
 		}
@@ -187,7 +189,7 @@ func claimed(grant *v1alpha1.Grant) time.Time {
 	}
 	var last time.Time
 	for _, id := range grant.Spec.RequiredCourseIDs {
-		last = later(last, firsts[id])
+		last = moment.Later(last, firsts[id])
 	}
 	return last
 }
@@ -199,13 +201,13 @@ func (p *Pool) give(plan *SeatPlan, line []*v1alpha1.Grant, numbers map[int32]bo
 		return line
 	}
 	// A seat that is to be taken back is taken until it has gone.
-	taken := len(numbers) + len(plan.Free)
+	revoked := len(numbers) + len(plan.Free)
 	freeing := map[int32]bool{}
 	for _, seat := range plan.Free {
 		freeing[*seat.Spec.Number] = true
 	}
 	capacity := *p.Pool.Spec.Capacity
-	for number := int32(0); number < capacity && len(line) > 0 && taken < int(capacity); number++ {
+	for number := int32(0); number < capacity && len(line) > 0 && revoked < int(capacity); number++ {
 		if len(plan.Give) == givenAtOnce || !p.Unplanned.IsZero() && !claimed(line[0]).Before(p.Unplanned) {
 			break
 		}
@@ -217,7 +219,7 @@ func (p *Pool) give(plan *SeatPlan, line []*v1alpha1.Grant, numbers map[int32]bo
 			PoolGeneration: p.Pool.Generation,
 		})
 		numbers[number] = true
-		taken++
+		revoked++
 		line = line[1:]
 	}
 	return line

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -43,7 +44,7 @@ func asking(name string, minutes int, edit ...func(*v1alpha1.Grant)) v1alpha1.Gr
 // endedBefore ends a Grant, which was known for long.
 func endedBefore(g *v1alpha1.Grant) {
 	g.Spec.AccessEndsAt = new(metav1.NewTime(noon.Add(-time.Second)))
-	g.Spec.EndKnownAt = new(metav1.NewMicroTime(noon.Add(-30 * day)))
+	g.Spec.EndKnownAt = new(metav1.NewMicroTime(noon.Add(-30 * moment.Day)))
 }
 
 // heldBack ends a Grant all of a sudden: its end waits for the brake.

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -41,7 +42,7 @@ type Change struct {
 	// Before and After are the Grant; Before is nil where there is none yet.
 	Before, After *v1alpha1.Grant
 	// Counts are the revocations of the Grant that the brake would count now.
-	Counts []plan.Revocation
+	Counts []lifecycle.Revocation
 	// CountsLater reports that the brake counts the end of the Grant when it falls due, within a day.
 	CountsLater bool
 }
@@ -87,14 +88,14 @@ func (p *Planner) compare(before, after *state) []Change {
 
 // gives reports whether a Grant entitles its holder, or only until the brake lets its end through.
 func (p *Planner) gives(grant *v1alpha1.Grant) bool {
-	end := plan.EndOf(grant, p.Now)
-	return end.Standing == plan.Entitled && !end.Held && grant.DeletionTimestamp.IsZero()
+	end := lifecycle.StateOf(grant, p.Now)
+	return end.Stage == lifecycle.Active && !end.Paused && grant.DeletionTimestamp.IsZero()
 }
 
 // granted describes a Grant that is new.
 func (p *Planner) granted(grant *v1alpha1.Grant) []string {
 	what := listed(grant)
-	if plan.EndOf(grant, p.Now).Standing == plan.Unapproved {
+	if lifecycle.StateOf(grant, p.Now).Stage == lifecycle.AwaitingApproval {
 		what = append(what, "waits for approval")
 	}
 	if at := grant.Spec.AccessEndsAt; at != nil {
@@ -156,7 +157,7 @@ func (p *Planner) changed(was, now *v1alpha1.Grant, before, after *state) *Chang
 	case !gave && gives:
 		change.Kind = Gains
 		change.What = append([]string{"entitles again"}, listed(now)...)
-		if plan.EndOf(was, p.Now).Standing == plan.Unapproved {
+		if lifecycle.StateOf(was, p.Now).Stage == lifecycle.AwaitingApproval {
 			change.What[0] = "takes effect without approval"
 		}
 		change.What = append(change.What, said...)
@@ -200,11 +201,12 @@ func (p *Planner) ending(grant *v1alpha1.Grant) []string {
 
 // lost returns what is taken from a Grant beside its end, and what comes back to it.
 func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, back []string) {
-	tookBefore, tookAfter := plan.TakenFrom(was, before.begun, p.Now), plan.TakenFrom(now, after.begun, p.Now)
+	revokedBefore := lifecycle.RevokedFrom(was, before.begun, p.Now)
+	revokedAfter := lifecycle.RevokedFrom(now, after.begun, p.Now)
 	gave, gives := p.gives(was), p.gives(now)
-	for _, pool := range slices.Sorted(maps.Keys(tookAfter.Seats)) {
-		_, already := tookBefore.Seats[pool]
-		said := fmt.Sprintf("a seat of %s is revoked by grant %s", pool, tookAfter.Seats[pool].Grant)
+	for _, pool := range slices.Sorted(maps.Keys(revokedAfter.Seats)) {
+		_, already := revokedBefore.Seats[pool]
+		said := fmt.Sprintf("a seat of %s is revoked by grant %s", pool, revokedAfter.Seats[pool].Grant)
 		switch {
 		case already || !gives:
 		case gave && holdsSeat(was, v1alpha1.GrantedSeat{Pool: pool}):
@@ -213,23 +215,24 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 			back = append(back, said)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(tookAfter.Namespaces)) {
-		_, already := tookBefore.Namespaces[name]
+	for _, name := range slices.Sorted(maps.Keys(revokedAfter.Namespaces)) {
+		_, already := revokedBefore.Namespaces[name]
 		if had := gave && namespaceOf(was, name) != nil || hasNamespace(was, name); had && !already {
-			taking := tookAfter.Namespaces[name]
+			taking := revokedAfter.Namespaces[name]
 			lost = append(lost, fmt.Sprintf("namespace %s is revoked by grant %s, its data goes %s", name, taking.Grant,
 				moment(new(metav1.NewTime(taking.DataEndsAt)))))
 		}
 	}
 	if gives {
-		back = append(back, givenBack(tookBefore, tookAfter)...)
+		back = append(back, givenBack(revokedBefore, revokedAfter)...)
 	}
 	for _, seat := range was.Spec.Seats {
 		if holdsSeat(was, seat) && !slices.Contains(now.Spec.Seats, seat) {
 			lost = append(lost, "its seat of "+string(seat.Pool))
 		}
 	}
-	over := plan.EndOf(was, p.Now).Standing == plan.AccessOver && plan.EndOf(now, p.Now).Standing == plan.DataOver
+	over := lifecycle.StateOf(was, p.Now).Stage == lifecycle.AccessExpired &&
+		lifecycle.StateOf(now, p.Now).Stage == lifecycle.DataExpired
 	if over && len(was.Status.Inventory) > 0 && now.Spec.OnRevoke == v1alpha1.RemovalDelete {
 		lost = append(lost, "its data goes now")
 	}
@@ -240,14 +243,14 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 }
 
 // givenBack returns what was revoked and is no more.
-func givenBack(tookBefore, tookAfter plan.Taken) (back []string) {
-	for _, pool := range slices.Sorted(maps.Keys(tookBefore.Seats)) {
-		if _, still := tookAfter.Seats[pool]; !still {
+func givenBack(revokedBefore, revokedAfter lifecycle.Revoked) (back []string) {
+	for _, pool := range slices.Sorted(maps.Keys(revokedBefore.Seats)) {
+		if _, still := revokedAfter.Seats[pool]; !still {
 			back = append(back, "a seat of "+string(pool)+" is revoked no more")
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(tookBefore.Namespaces)) {
-		if _, still := tookAfter.Namespaces[name]; !still {
+	for _, name := range slices.Sorted(maps.Keys(revokedBefore.Namespaces)) {
+		if _, still := revokedAfter.Namespaces[name]; !still {
 			back = append(back, "namespace "+name+" is revoked no more")
 		}
 	}
@@ -343,20 +346,21 @@ func moment(at *metav1.Time) string {
 
 // count adds what of a change the brake counts.
 func (p *Planner) count(change *Change, was, now *v1alpha1.Grant, before, after *state) {
-	heldBefore := func(at time.Time) bool { return was != nil && plan.EndOf(was, at).Held }
+	heldBefore := func(at time.Time) bool { return was != nil && lifecycle.StateOf(was, at).Paused }
 	if ends := now.Spec.AccessEndsAt; ends != nil && !p.Now.Before(ends.Time) {
-		if plan.EndOf(now, p.Now).Held && !heldBefore(p.Now) {
-			change.Counts = append(change.Counts, plan.EndRevocation(now))
+		if lifecycle.StateOf(now, p.Now).Paused && !heldBefore(p.Now) {
+			change.Counts = append(change.Counts, lifecycle.EndRevocation(now))
 		}
 	} else if ends != nil && was != nil {
 		soon := ends.Sub(p.Now) < 24*time.Hour
-		change.CountsLater = soon && plan.EndOf(now, ends.Time).Held && !heldBefore(ends.Time)
+		change.CountsLater = soon && lifecycle.StateOf(now, ends.Time).Paused && !heldBefore(ends.Time)
 	}
-	if was != nil && plan.ForwardWaits(now) && !plan.ForwardWaits(was) {
-		change.Counts = append(change.Counts, plan.ForwardRevocation(now))
+	if was != nil && lifecycle.ForwardWaits(now) && !lifecycle.ForwardWaits(was) {
+		change.Counts = append(change.Counts, lifecycle.ForwardRevocation(now))
 	}
-	if was != nil && now.Planned() && plan.EndOf(now, p.Now).Standing == plan.Entitled && len(losesAccess(was, now)) > 0 {
-		if access, err := plan.AccessChangeOf(now, p.Now); err == nil {
+	if was != nil && now.Planned() && lifecycle.StateOf(now, p.Now).Stage == lifecycle.Active &&
+		len(losesAccess(was, now)) > 0 {
+		if access, err := lifecycle.AccessChangeOf(now, p.Now); err == nil {
 			change.Counts = append(change.Counts, access.Revocation())
 		}
 	}
@@ -366,20 +370,20 @@ func (p *Planner) count(change *Change, was, now *v1alpha1.Grant, before, after 
 		loses = slices.DeleteFunc(loses, func(name string) bool { return slices.Contains(already, name) })
 	}
 	if len(loses) > 0 {
-		change.Counts = append(change.Counts, plan.TakesRevocation(now, loses, p.Now))
+		change.Counts = append(change.Counts, lifecycle.NamespacesRevocation(now, loses, p.Now))
 	}
-	slices.SortStableFunc(change.Counts, func(a, b plan.Revocation) int { return cmp.Compare(a.Type, b.Type) })
+	slices.SortStableFunc(change.Counts, func(a, b lifecycle.Revocation) int { return cmp.Compare(a.Type, b.Type) })
 }
 
 // losers returns the namespaces that somebody loses once a Grant begins to take them away.
 func (p *Planner) losers(taker *v1alpha1.Grant, s *state) []string {
-	if !plan.Takes(taker) {
+	if !lifecycle.RevokesNow(taker) {
 		return nil
 	}
 	var names []string
 	for _, ns := range taker.Spec.Revokes.Namespaces {
-		loss, _ := plan.LossOf(taker, s.grants, ns.Name, p.Now)
-		if loss == plan.Loses && !plan.Begun(taker, ns.Name) {
+		loss, _ := lifecycle.ImpactOf(taker, s.grants, ns.Name, p.Now)
+		if loss == lifecycle.Lost && !lifecycle.HasStarted(taker, ns.Name) {
 			names = append(names, ns.Name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -215,7 +216,7 @@ func releaseSeats(of *plan.Person, s *state, now time.Time) bool {
 	grants := slices.Clone(of.Grants)
 	for i := range grants {
 		planned, _ := s.find(grants[i].Name)
-		taken := plan.TakenFrom(planned, s.begun, now)
+		taken := lifecycle.RevokedFrom(planned, s.begun, now)
 		away := func(held v1alpha1.HeldSeat) bool { _, found := taken.Seats[held.Pool]; return found }
 		if slices.ContainsFunc(grants[i].Status.Seats, away) {
 			grants[i] = *grants[i].DeepCopy()
@@ -246,17 +247,17 @@ func (p *Planner) begin(grants []v1alpha1.Grant) []v1alpha1.Grant {
 	begun := slices.Clone(grants)
 	for i := range grants {
 		taker := &grants[i]
-		if !plan.Takes(taker) || len(taker.Spec.Revokes.Namespaces) == 0 {
+		if !lifecycle.RevokesNow(taker) || len(taker.Spec.Revokes.Namespaces) == 0 {
 			continue
 		}
 		var kept []string
 		for _, ns := range taker.Spec.Revokes.Namespaces {
-			if loss, _ := plan.LossOf(taker, grants, ns.Name, p.Now); loss == plan.Kept {
+			if loss, _ := lifecycle.ImpactOf(taker, grants, ns.Name, p.Now); loss == lifecycle.Retained {
 				kept = append(kept, ns.Name)
 			}
 		}
 		begun[i] = *taker.DeepCopy()
-		begun[i].Status.Revocations = plan.Took(taker, p.Now, kept...)
+		begun[i].Status.Revocations = lifecycle.Started(taker, p.Now, kept...)
 	}
 	return begun
 }

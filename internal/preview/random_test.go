@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -23,7 +24,9 @@ func happened(before, after *world) map[string]Kind {
 		for thing := range before.has[name] {
 			lost = lost || !after.has[name][thing]
 		}
-		entitled := func(w *world, grant *v1alpha1.Grant) bool { return plan.EndOf(grant, w.now).Standing == plan.Entitled }
+		entitled := func(w *world, grant *v1alpha1.Grant) bool {
+			return lifecycle.StateOf(grant, w.now).Stage == lifecycle.Active
+		}
 		for _, seat := range was.Spec.Seats {
 			back = back || after.has[name]["seat "+string(seat.Pool)] && !before.has[name]["seat "+string(seat.Pool)]
 		}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // first is how many Grants of a kind of change are listed.
@@ -93,14 +93,14 @@ type Summary struct {
 // braking is the brake of one institution while the persons go by. What counts is kept up to what trips it.
 type braking struct {
 	institution *v1alpha1.Institution
-	brake       plan.Brake
+	brake       lifecycle.Brake
 	asks        []ask
 	result      Brake
 }
 
 type ask struct {
 	grant      string
-	revocation plan.Revocation
+	revocation lifecycle.Revocation
 }
 
 // NewSummary returns an empty one.
@@ -111,7 +111,7 @@ func (s *Summary) braking(institution *v1alpha1.Institution) *braking {
 	if b == nil {
 		status := &institution.Status.Brake
 		b = &braking{institution: institution}
-		b.brake.BrakeState = plan.BrakeState{Trip: status.Trip, Released: status.ReleasedTrip}
+		b.brake.BrakeState = lifecycle.BrakeState{Trip: status.Trip, Released: status.ReleasedTrip}
 		if status.ReleasedAt != nil {
 			b.brake.ReleasedAt = status.ReleasedAt.Time
 		}
@@ -220,10 +220,10 @@ func (b *braking) ask(now time.Time) Brake {
 	result.Tripped = b.brake.Trip != ""
 	for _, ask := range b.asks {
 		switch b.brake.Ask(ask.grant, ask.revocation, result.Budget, now) {
-		case plan.Exhausted:
+		case lifecycle.Exhausted:
 			result.Trips = true
 			b.brake.Trips("preview", now)
-		case plan.Counted, plan.Free:
+		case lifecycle.Counted, lifecycle.Free:
 			result.Goes++
 		}
 	}

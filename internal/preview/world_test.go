@@ -17,6 +17,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/delivery"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -273,34 +274,34 @@ func (w *world) plan(user v1alpha1.PlatformID) {
 func (w *world) provide(user v1alpha1.PlatformID) {
 	for _, grant := range w.grantsOf(user) {
 		beside := w.grantsOf(user)
-		if plan.Takes(&grant) {
+		if lifecycle.RevokesNow(&grant) {
 			var kept []string
 			for _, ns := range grant.Spec.Revokes.Namespaces {
-				if loss, _ := plan.LossOf(&grant, beside, ns.Name, w.now); loss == plan.Kept {
+				if loss, _ := lifecycle.ImpactOf(&grant, beside, ns.Name, w.now); loss == lifecycle.Retained {
 					kept = append(kept, ns.Name)
 				}
 			}
-			grant.Status.Revocations = plan.Took(&grant, w.now, kept...)
+			grant.Status.Revocations = lifecycle.Started(&grant, w.now, kept...)
 			w.grants[grant.Name] = grant
 		}
 	}
 	for _, grant := range w.grantsOf(user) {
-		for plan.EndOf(&grant, w.now).Held {
-			plan.Admit(&grant, plan.EndRevocation(&grant), w.now, "")
+		for lifecycle.StateOf(&grant, w.now).Paused {
+			lifecycle.Admit(&grant, lifecycle.EndRevocation(&grant), w.now, "")
 		}
-		taken := plan.TakenFrom(&grant, w.grantsOf(user), w.now)
-		left, has := taken.Left(&grant), w.has[grant.Name]
-		switch plan.EndOf(&grant, w.now).Standing {
-		case plan.Unapproved:
-		case plan.Entitled:
+		taken := lifecycle.RevokedFrom(&grant, w.grantsOf(user), w.now)
+		left, has := taken.Remaining(&grant), w.has[grant.Name]
+		switch lifecycle.StateOf(&grant, w.now).Stage {
+		case lifecycle.AwaitingApproval:
+		case lifecycle.Active:
 			grant.Status.AccessEndedAt = nil
 			has = w.provided(left, has, taken)
-		case plan.AccessOver:
+		case lifecycle.AccessExpired:
 			has = dataOf(has, taken)
 			if grant.Status.AccessEndedAt == nil {
 				grant.Status.AccessEndedAt = new(metav1.NewTime(w.now))
 			}
-		case plan.DataOver:
+		case lifecycle.DataExpired:
 			has = nil
 			if grant.Status.AccessEndedAt == nil {
 				grant.Status.AccessEndedAt = new(metav1.NewTime(w.now))
@@ -333,7 +334,7 @@ func scan(text, format string, to ...any) bool {
 }
 
 // provided returns what a Grant gives that says what is left of it, and gave before.
-func (w *world) provided(left *v1alpha1.Grant, had map[string]bool, taken plan.Taken) map[string]bool {
+func (w *world) provided(left *v1alpha1.Grant, had map[string]bool, taken lifecycle.Revoked) map[string]bool {
 	has, said := map[string]bool{}, map[string]bool{}
 	for _, seat := range left.Spec.Seats {
 		has["seat "+string(seat.Pool)] = true
@@ -365,7 +366,7 @@ func (w *world) provided(left *v1alpha1.Grant, had map[string]bool, taken plan.T
 	return has
 }
 
-func dataOf(has map[string]bool, taken plan.Taken) map[string]bool {
+func dataOf(has map[string]bool, taken lifecycle.Revoked) map[string]bool {
 	data := map[string]bool{}
 	for thing := range has {
 		var name string

@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/preview"
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
@@ -133,7 +133,7 @@ func (s *school) snapshot() snapshot {
 
 // entitled reports whether a Grant gives what it says.
 func entitled(grant *v1alpha1.Grant) bool {
-	return grant.Name != "" && plan.EndOf(grant, time.Now()).Standing == plan.Entitled
+	return grant.Name != "" && lifecycle.StateOf(grant, time.Now()).Stage == lifecycle.Active
 }
 
 // happened returns what became of each Grant.

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // order is what somebody orders for Grants.
@@ -46,7 +46,7 @@ func (o order) decide(grant *v1alpha1.Grant, zone *time.Location, now time.Time)
 	if !grant.DeletionTimestamp.IsZero() {
 		return decision{}, concernsNot("is being deleted")
 	}
-	end := plan.EndOf(grant, now)
+	end := lifecycle.StateOf(grant, now)
 	switch o.verb {
 	case approve:
 		return o.approve(grant, end, zone)
@@ -58,7 +58,7 @@ func (o order) decide(grant *v1alpha1.Grant, zone *time.Location, now time.Time)
 	return o.restore(grant, zone, now)
 }
 
-func (o order) approve(grant *v1alpha1.Grant, end plan.End, zone *time.Location) (decision, error) {
+func (o order) approve(grant *v1alpha1.Grant, end lifecycle.State, zone *time.Location) (decision, error) {
 	override := grant.Spec.Override
 	switch {
 	case override.Approved != nil:
@@ -66,13 +66,13 @@ func (o order) approve(grant *v1alpha1.Grant, end plan.End, zone *time.Location)
 	case end.Revoked:
 		return decision{}, concernsNot("was revoked (%s), and awaits no approval: `kubectl course restore` gives it back",
 			override.Reason)
-	case end.Standing > plan.Entitled:
+	case end.Stage > lifecycle.Active:
 		return decision{}, concernsNot("ended %s, and awaits no approval: `kubectl course extend` prolongs it",
 			endOf(grant, zone))
 	case override.Until != nil:
 		return decision{}, concernsNot("awaits no approval: it was extended until %s, which approves it",
 			show(override.Until.Time, zone))
-	case end.Standing != plan.Unapproved:
+	case end.Stage != lifecycle.AwaitingApproval:
 		return decision{}, concernsNot("awaits no approval: its policy grants by itself")
 	}
 	return decision{
@@ -86,22 +86,26 @@ func (o order) approve(grant *v1alpha1.Grant, end plan.End, zone *time.Location)
 	}, nil
 }
 
-func (o order) revoke(grant *v1alpha1.Grant, end plan.End, zone *time.Location, now time.Time) (decision, error) {
+func (o order) revoke(
+	grant *v1alpha1.Grant, end lifecycle.State, zone *time.Location, now time.Time,
+) (decision, error) {
 	switch {
 	case end.Revoked:
 		return decision{done: true, effect: "is revoked already"}, nil
-	case end.Standing > plan.Entitled:
+	case end.Stage > lifecycle.Active:
 		return decision{}, concernsNot("ended %s: there is nothing to revoke", endOf(grant, zone))
 	}
 	effect := "loses " + holdings(grant) + " at once; " + dataGoes(grant, zone, now)
-	if end.Standing == plan.Unapproved {
+	if end.Stage == lifecycle.AwaitingApproval {
 		effect = "is refused: it awaits approval no longer, and user " + grant.Spec.Holder.UserID.String() + " gets nothing"
 	}
 	return decision{effect: effect + replaced(grant, zone),
 		override: &v1alpha1.GrantOverride{Revoked: new(true), Reason: o.reason}}, nil
 }
 
-func (o order) extend(grant *v1alpha1.Grant, end plan.End, zone *time.Location, now time.Time) (decision, error) {
+func (o order) extend(
+	grant *v1alpha1.Grant, end lifecycle.State, zone *time.Location, now time.Time,
+) (decision, error) {
 	to := o.until.in(zone)
 	override := grant.Spec.Override
 	switch {
@@ -120,7 +124,7 @@ func (o order) extend(grant *v1alpha1.Grant, end plan.End, zone *time.Location, 
 	}
 	effect := "ends " + show(to, zone)
 	switch until, known := currentEnd(grant); {
-	case end.Standing > plan.Entitled:
+	case end.Stage > lifecycle.Active:
 		effect = "ended " + endOf(grant, zone) + ", and gets it back until " + show(to, zone) + ": " + back(grant)
 	case !known && !o.shorten:
 		return decision{}, concernsNot("has no end, which %s would give it: --shorten if that is meant", show(to, zone))
@@ -134,7 +138,7 @@ func (o order) extend(grant *v1alpha1.Grant, end plan.End, zone *time.Location, 
 	default:
 		effect += " instead of " + show(until, zone)
 	}
-	if end.Standing == plan.Unapproved {
+	if end.Stage == lifecycle.AwaitingApproval {
 		effect += "; that approves it as well"
 	}
 	if override.Until == nil {
@@ -149,10 +153,10 @@ func (o order) restore(grant *v1alpha1.Grant, zone *time.Location, now time.Time
 	if grant.Spec.Override == (v1alpha1.GrantOverride{}) {
 		return decision{}, concernsNot("has no override: nobody approved, revoked or extended it")
 	}
-	before := plan.EndOf(grant, now)
+	before := lifecycle.StateOf(grant, now)
 	without := grant.DeepCopy()
 	without.Spec.Override = v1alpha1.GrantOverride{}
-	after := plan.EndOf(without, now)
+	after := lifecycle.StateOf(without, now)
 	what := "the revocation"
 	switch {
 	case grant.Spec.Override.Approved != nil:
@@ -161,17 +165,17 @@ func (o order) restore(grant *v1alpha1.Grant, zone *time.Location, now time.Time
 		what = "the end " + show(grant.Spec.Override.Until.Time, zone)
 	}
 	effect := "takes back " + what + " (" + grant.Spec.Override.Reason + "): "
-	had := before.Standing == plan.Entitled
+	had := before.Stage == lifecycle.Active
 	switch {
-	case after.Held:
+	case after.Paused:
 		effect += "it ended " + endOf(without, zone) + ", but keeps what it has until the brake lets it go"
-	case after.Standing == plan.Unapproved && had:
+	case after.Stage == lifecycle.AwaitingApproval && had:
 		effect += "it awaits approval again; access goes at once, the data stays"
-	case after.Standing == plan.Unapproved:
+	case after.Stage == lifecycle.AwaitingApproval:
 		effect += "it awaits approval"
-	case after.Standing == plan.Entitled && had:
+	case after.Stage == lifecycle.Active && had:
 		effect += "it " + ends(without, zone)
-	case after.Standing == plan.Entitled:
+	case after.Stage == lifecycle.Active:
 		effect += "gives " + holdings(grant) + " back, " + ends(without, zone) + ": " + back(grant)
 	case had:
 		effect += "it ended " + endOf(without, zone) + ", so it loses " + holdings(grant) + " at once; " +

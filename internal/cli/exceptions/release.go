@@ -21,7 +21,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // poll is how often something is looked at that is waited for.
@@ -183,7 +183,7 @@ func (o *releasing) show(
 
 // waits reports whether a Grant has something that the brake holds back.
 func waits(grant *v1alpha1.Grant, now time.Time) bool {
-	return plan.WaitsForBrake(grant, now) || grant.Status.AccessChangeDigest != ""
+	return lifecycle.WaitsForBrake(grant, now) || grant.Status.AccessChangeDigest != ""
 }
 
 // loses says what a Grant that waits for the brake loses once that is released.
@@ -204,10 +204,10 @@ func loses(grant *v1alpha1.Grant, zone *time.Location, now time.Time) string {
 	switch {
 	case !grant.DeletionTimestamp.IsZero():
 		parts = append(parts, "it was deleted: loses "+holdings(grant)+"; "+dataGoes(grant, zone, now))
-	case plan.EndOf(grant, now).Held:
+	case lifecycle.StateOf(grant, now).Paused:
 		parts = append(parts, "ended "+endOf(grant, zone)+whyEnded(grant)+": loses "+holdings(grant)+"; "+
 			dataGoes(grant, zone, now))
-	case plan.ForwardWaits(grant):
+	case lifecycle.ForwardWaits(grant):
 		parts = append(parts, "a delivery brought its end forward to "+endOf(grant, zone)+": loses "+holdings(grant)+" then")
 	}
 	if len(parts) == 0 {

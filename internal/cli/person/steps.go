@@ -24,7 +24,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 // pollInterval is how often it is looked how far something has come.
@@ -325,7 +325,7 @@ func (e *erasure) deleteGrants(ctx context.Context) (left bool, err error) {
 }
 
 func (e *erasure) tellWhen(grant *v1alpha1.Grant) {
-	end := plan.EndOf(grant, e.Now())
+	end := lifecycle.StateOf(grant, e.Now())
 	switch {
 	case grant.Spec.OnRevoke == v1alpha1.RemovalRetain:
 		fmt.Fprintf(e.Out, "Grant %s keeps its data for ever (onRevoke: Retain): run the same without --keep-grace.\n",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -25,13 +26,13 @@ func (r *reader) answerOf(g *v1alpha1.Grant, told *grant) string {
 	case accessPart:
 		return "has only a part of what grant " + g.Name + " gives: it " + waitsFor(told)
 	}
-	end := plan.EndOf(g, r.now)
+	end := lifecycle.StateOf(g, r.now)
 	switch {
-	case end.Standing == plan.Unapproved:
+	case end.Stage == lifecycle.AwaitingApproval:
 		return "has no access: grant " + g.Name + " awaits approval by a person"
 	case end.Revoked:
 		return "has no access: a person revoked grant " + g.Name + ": " + g.Spec.Override.Reason
-	case end.Standing != plan.Entitled:
+	case end.Stage != lifecycle.Active:
 		return "has no access: grant " + g.Name + " ended at " + text(told.End.At) + ": " + told.End.Message
 	case told.Reason == v1alpha1.ReasonRevokedByCompletion:
 		return "has no access: revoked of grant " + g.Name + ": " + strings.Join(told.Revoked, "; ")
@@ -48,7 +49,7 @@ func (r *reader) until(g *v1alpha1.Grant, told *grant) string {
 		suffix = "; the institution is suspended: nothing is given and nothing is taken"
 	}
 	switch {
-	case plan.EndOf(g, r.now).Held:
+	case lifecycle.StateOf(g, r.now).Paused:
 		return " still: the brake of the institution holds back its end, " + text(told.End.At) + suffix
 	case told.End.At.IsZero():
 		return ", which does not end by itself" + suffix

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -27,7 +28,7 @@ func (r *reader) grantStory(ctx context.Context, f *facts, g *v1alpha1.Grant) (g
 	if ready := meta.FindStatusCondition(g.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		told.Reason, told.Message = ready.Reason, ready.Message
 	}
-	taken := plan.TakenFrom(g, f.beside, r.now)
+	taken := lifecycle.RevokedFrom(g, f.beside, r.now)
 	for _, pool := range slices.Sorted(maps.Keys(taken.Seats)) {
 		told.Revoked = append(told.Revoked, fmt.Sprintf("the seat of pool %s, by completion %s (grant %s)", pool,
 			taken.Seats[pool].Completion, taken.Seats[pool].Grant))
@@ -41,16 +42,16 @@ func (r *reader) grantStory(ctx context.Context, f *facts, g *v1alpha1.Grant) (g
 	if err := r.seatsOfGrant(ctx, f, g, &taken, &told); err != nil {
 		return told, err
 	}
-	told.Access = accessOf(g, plan.EndOf(g, r.now))
+	told.Access = accessOf(g, lifecycle.StateOf(g, r.now))
 	told.Answer = r.answerOf(g, &told)
 	return told, nil
 }
 
 // accessOf says how much of a Grant its holder has.
-func accessOf(g *v1alpha1.Grant, end plan.End) access {
+func accessOf(g *v1alpha1.Grant, end lifecycle.State) access {
 	has := len(g.Status.Inventory)+len(g.Status.Seats) > 0
 	switch phase := g.Status.Phase; {
-	case end.Standing != plan.Entitled || phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked:
+	case end.Stage != lifecycle.Active || phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked:
 		return accessNone
 	case !has && plan.Blank(g):
 		return accessNone
@@ -58,7 +59,7 @@ func accessOf(g *v1alpha1.Grant, end plan.End) access {
 		return accessAll
 	case !has:
 		return accessNone
-	case end.Held, phase == v1alpha1.GrantSuspended:
+	case end.Paused, phase == v1alpha1.GrantSuspended:
 		return accessAll
 	}
 	return accessPart
@@ -66,9 +67,9 @@ func accessOf(g *v1alpha1.Grant, end plan.End) access {
 
 // seatsOfGrant says of each seat that a Grant asks for whether it has it, or where it waits.
 func (r *reader) seatsOfGrant(
-	ctx context.Context, f *facts, g *v1alpha1.Grant, taken *plan.Taken, told *grant,
+	ctx context.Context, f *facts, g *v1alpha1.Grant, taken *lifecycle.Revoked, told *grant,
 ) error {
-	entitled := plan.EndOf(g, r.now).Standing == plan.Entitled
+	entitled := lifecycle.StateOf(g, r.now).Stage == lifecycle.Active
 	for _, asked := range g.Spec.Seats {
 		held := slices.IndexFunc(g.Status.Seats, func(s v1alpha1.HeldSeat) bool { return s.Pool == asked.Pool })
 		_, revoked := taken.Seats[asked.Pool]
@@ -208,14 +209,14 @@ func (r *reader) givenBy(g *v1alpha1.Grant) []given {
 
 // heldBack says what the brake of the institution holds back of a Grant.
 func (f *facts) heldBack(g *v1alpha1.Grant, r *reader) []string {
-	if !plan.WaitsForBrake(g, r.now) {
+	if !lifecycle.WaitsForBrake(g, r.now) {
 		return nil
 	}
 	var held []string
-	if plan.EndOf(g, r.now).Held {
+	if lifecycle.StateOf(g, r.now).Paused {
 		held = append(held, "the end of access, "+text(f.in(g.Spec.AccessEndsAt.Time)))
 	}
-	if plan.ForwardWaits(g) {
+	if lifecycle.ForwardWaits(g) {
 		held = append(held, "that a delivery brought the end of access forward to "+text(f.in(g.Spec.AccessEndsAt.Time)))
 	}
 	if g.Status.AccessChangeDigest != "" {
@@ -233,7 +234,7 @@ func (f *facts) heldBack(g *v1alpha1.Grant, r *reader) []string {
 
 // revokedBy says what a Grant takes away from others of its holder.
 func revokedBy(g *v1alpha1.Grant) []string {
-	if !plan.Takes(g) {
+	if !lifecycle.RevokesNow(g) {
 		return nil
 	}
 	var revokes []string

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -107,13 +108,13 @@ func (r *reader) concerns(gathered *plan.Pool, grant *v1alpha1.Grant) {
 	}
 	slim(grant)
 	if takes {
-		gathered.Takers = append(gathered.Takers, *grant)
+		gathered.Revokers = append(gathered.Revokers, *grant)
 	}
 	if !asks {
 		return
 	}
 	_, problem, _ := r.institutionOf(grant.Spec.Holder.InstitutionID)
-	ordered := plan.EndOf(grant, gathered.Now).Revoked || !grant.DeletionTimestamp.IsZero() && !grant.Planned()
+	ordered := lifecycle.StateOf(grant, gathered.Now).Revoked || !grant.DeletionTimestamp.IsZero() && !grant.Planned()
 	if problem != "" && !ordered {
 		gathered.Frozen[grant.Name] = true
 	}
@@ -142,8 +143,8 @@ func frees(gathered *plan.Pool) time.Time {
 	var first time.Time
 	for i := range gathered.Grants {
 		grant := &gathered.Grants[i]
-		at := plan.EndOf(grant, gathered.Now)
-		if seated[grant.Name] && at.Standing == plan.Entitled && !at.Next.IsZero() &&
+		at := lifecycle.StateOf(grant, gathered.Now)
+		if seated[grant.Name] && at.Stage == lifecycle.Active && !at.Next.IsZero() &&
 			(first.IsZero() || at.Next.Before(first)) {
 			first = at.Next
 		}

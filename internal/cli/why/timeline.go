@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -173,22 +174,22 @@ func later(a, b time.Time) time.Time {
 
 // nextOf tells how a Grant goes on.
 func (r *reader) nextOf(f *facts, g *v1alpha1.Grant, t *timeline) {
-	now := plan.EndOf(g, r.now)
+	now := lifecycle.StateOf(g, r.now)
 	switch {
-	case now.Standing == plan.Entitled && !now.Next.IsZero():
+	case now.Stage == lifecycle.Active && !now.Next.IsZero():
 		t.note(now.Next, "access by grant %s ends: %s", g.Name, f.endOf(g).Message)
-		switch then := plan.EndOf(g, now.Next); {
-		case then.Held:
+		switch then := lifecycle.StateOf(g, now.Next); {
+		case then.Paused:
 			t.note(now.Next, "the brake holds that end back if more than %d grants are to be revoked within the hour", budget(f))
-		case then.Standing == plan.AccessOver && !then.Next.IsZero():
+		case then.Stage == lifecycle.AccessExpired && !then.Next.IsZero():
 			t.note(then.Next, "the data of grant %s %s, after %d grace days", g.Name, goes(g), g.Spec.Lifetime.Grace())
-		case then.Standing == plan.DataOver:
+		case then.Stage == lifecycle.DataExpired:
 			t.note(now.Next, "the data of grant %s %s together with the access", g.Name, goes(g))
 		}
-	case now.Standing == plan.AccessOver && !now.Next.IsZero():
+	case now.Stage == lifecycle.AccessExpired && !now.Next.IsZero():
 		t.note(now.Next, "the data of grant %s %s, after %d grace days", g.Name, goes(g), g.Spec.Lifetime.Grace())
 	}
-	taken := plan.TakenFrom(g, f.beside, r.now)
+	taken := lifecycle.RevokedFrom(g, f.beside, r.now)
 	if !taken.Next.IsZero() {
 		t.note(taken.Next, "what keeps things of grant %s from being revoked ends", g.Name)
 	}

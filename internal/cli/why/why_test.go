@@ -12,7 +12,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
 func TestParseTarget(t *testing.T) {
@@ -109,7 +109,7 @@ func TestAccessOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := accessOf(tc.grant, plan.EndOf(tc.grant, now)); got != tc.want {
+			if got := accessOf(tc.grant, lifecycle.StateOf(tc.grant, now)); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})

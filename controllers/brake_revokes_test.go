@@ -59,7 +59,7 @@ func TestBrakeHoldsNamespacesThatCompletionsTakeAway(t *testing.T) {
 	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(1))
-	c.create(c.institution, revocableLab(w).Obj(), taking(w).Obj())
+	c.create(c.institution, revocableLab(w).Obj(), revoking(w).Obj())
 	c.start()
 	labs := c.labs(4)
 	c.finish(1)
@@ -96,7 +96,7 @@ func TestBrakeHoldsAPolicyEditThatTakesNamespaces(t *testing.T) {
 	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(1))
-	policy := MakePolicy(w, "done").Courses(finishing).Takes(nil, v1alpha1.Template(w.prefix+"none-${user.id}")).Obj()
+	policy := MakePolicy(w, "done").Courses(finishing).Revokes(nil, v1alpha1.Template(w.prefix+"none-${user.id}")).Obj()
 	c.create(c.institution, revocableLab(w).Obj(), policy)
 	c.start()
 	c.labs(3)
@@ -123,8 +123,9 @@ func TestTakingSeatsOrNothingDoesNotCount(t *testing.T) {
 	w := makeLateWorld(t)
 	c := &crowd{world: w, institution: MakeInstitution(w).Obj()}
 	c.institution.Spec.RevocationBudget = new(int32(0))
-	seats := MakePolicy(w, "seats").Takes(room).Obj()
-	c.create(c.institution, MakePool(w, "room", 5).Obj(), MakePolicy(w, "lab").Seat("room").Obj(), seats, taking(w).Obj())
+	seats := MakePolicy(w, "seats").Revokes(room).Obj()
+	c.create(c.institution, MakePool(w, "room", 5).Obj(), MakePolicy(w, "lab").Seat("room").Obj(), seats,
+		revoking(w).Obj())
 	c.start()
 	labs := c.labs(3)
 	for user := range v1alpha1.PlatformID(3) {

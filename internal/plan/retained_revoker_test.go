@@ -14,7 +14,7 @@ import (
 // A Grant that is to take namespaces away is not forgotten before they have gone, whoever made them.
 func TestAGrantThatHasYetToTakeOutstaysItsHistory(t *testing.T) {
 	t.Parallel()
-	taken := func(status metav1.ConditionStatus, reason string, behind int64) func(*v1alpha1.Grant) {
+	revoked := func(status metav1.ConditionStatus, reason string, behind int64) func(*v1alpha1.Grant) {
 		return func(g *v1alpha1.Grant) {
 			g.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRevocationsComplete, Status: status,
 				Reason:             reason,
@@ -26,10 +26,10 @@ func TestAGrantThatHasYetToTakeOutstaysItsHistory(t *testing.T) {
 		want bool
 	}{
 		"nothing is said":        {func(*v1alpha1.Grant) {}, false},
-		"in its grace days":      {taken(metav1.ConditionFalse, v1alpha1.ReasonAccessEnded, 0), false},
-		"held by the brake":      {taken(metav1.ConditionFalse, v1alpha1.ReasonRevocationPaused, 0), false},
-		"gone":                   {taken(metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, 0), true},
-		"gone, by what it was":   {taken(metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, 1), false},
+		"in its grace days":      {revoked(metav1.ConditionFalse, v1alpha1.ReasonAccessEnded, 0), false},
+		"held by the brake":      {revoked(metav1.ConditionFalse, v1alpha1.ReasonRevocationPaused, 0), false},
+		"gone":                   {revoked(metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, 0), true},
+		"gone, by what it was":   {revoked(metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, 1), false},
 		"it waits for approval":  {func(g *v1alpha1.Grant) { g.Spec.Approval = v1alpha1.ApprovalManual }, true},
 		"it takes no namespaces": {func(g *v1alpha1.Grant) { g.Spec.Revokes.Namespaces = nil }, true},
 	} {

@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package lifecycle
 
 import (
 	"testing"
@@ -11,51 +11,6 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
-
-func TestDeliveryThatBringsTheEndForwardIsNoted(t *testing.T) {
-	until := func(text string) func(*v1alpha1.CourseCompletionSpec) { return expires(text) }
-	for _, tc := range []struct {
-		name string
-		// dates are the last days of one delivery after the other; empty for never.
-		dates []string
-		edit  func(*v1alpha1.CompletionPolicySpec)
-		// want is from when it was brought forward; "no" if it was not, "never" if there was no end before.
-		want string
-	}{
-		{"the first end", []string{"2025-06-30"}, nil, "no"},
-		{"a later end", []string{"2025-06-30", "2025-07-30"}, nil, "no"},
-		{"a sooner end", []string{"2025-06-30", "2025-05-30"}, nil, "2025-07-01"},
-		{"an end where there was none", []string{"", "2025-05-30"}, nil, "never"},
-		{"sooner, and then a little later", []string{"2025-06-30", "2025-05-29", "2025-05-30"}, nil, "2025-07-01"},
-		{"sooner and sooner", []string{"2025-06-30", "2025-05-30", "2025-04-30"}, nil, "2025-07-01"},
-		{"sooner, and back again", []string{"2025-06-30", "2025-05-30", "2025-06-30"}, nil, "no"},
-		{"an end where there was none, and none again", []string{"", "2025-05-30", ""}, nil, "no"},
-		{"by an edit of the policy", []string{"2025-06-30", "2025-06-30"},
-			func(s *v1alpha1.CompletionPolicySpec) { s.Lifetime.Until = "2025-01-31" }, "no"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			w := newWorld(t, namespacePolicy())
-			for i, date := range tc.dates {
-				sendAt := time.Date(2024, 1, 10, 10, 0, i, 0, time.UTC).Format(time.DateTime)
-				w.deliver(delivered(sendAt, until(date)))
-				if tc.edit != nil && i == len(tc.dates)-1 {
-					tc.edit(&w.policies["graduates"].Spec)
-				}
-				w.plan()
-			}
-			got := "no"
-			if forward := w.grants[0].Spec.EndBroughtForward; forward != nil {
-				got = "never"
-				if forward.From != nil {
-					got = forward.From.UTC().Format(time.DateOnly)
-				}
-			}
-			if got != tc.want {
-				t.Errorf("brought forward from %s, want %s", got, tc.want)
-			}
-		})
-	}
-}
 
 func forwarded(ends time.Duration) *v1alpha1.Grant {
 	return &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{
@@ -72,11 +27,11 @@ func TestEndThatWasBroughtForwardWaitsUntilItIsLetThrough(t *testing.T) {
 	if !ForwardWaits(grant) {
 		t.Error("it does not wait")
 	}
-	if end := EndOf(grant, due); !end.Held {
+	if end := StateOf(grant, due); !end.Paused {
 		t.Errorf("due, it is %+v: that it was known for two days lets it through", end)
 	}
 	Admit(grant, ForwardRevocation(grant), brakeNoon, "")
-	if end := EndOf(grant, due); ForwardWaits(grant) || end.Held || end.Standing == Entitled {
+	if end := StateOf(grant, due); ForwardWaits(grant) || end.Paused || end.Stage == Active {
 		t.Errorf("let through, it is %+v", end)
 	}
 	grant.Spec.AccessEndsAt = new(metav1.NewTime(brakeNoon.Add(47 * time.Hour)))

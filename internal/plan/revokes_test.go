@@ -14,7 +14,7 @@ import (
 )
 
 // takingPolicy takes a seat and the namespace of an enrollment away, and grants nothing.
-func takingPolicy(edit ...func(*v1alpha1.CompletionPolicySpec)) *v1alpha1.CompletionPolicy {
+func revokingPolicy(edit ...func(*v1alpha1.CompletionPolicySpec)) *v1alpha1.CompletionPolicy {
 	return namespacePolicy(append([]func(*v1alpha1.CompletionPolicySpec){func(s *v1alpha1.CompletionPolicySpec) {
 		s.Namespaces = nil
 		s.Revoke.Seats = []v1alpha1.RevokedSeat{{Pool: "lab"}}
@@ -32,18 +32,18 @@ func enrollment(id v1alpha1.PlatformID) func(*v1alpha1.CourseCompletionSpec) {
 }
 
 // showTakes shows what all the Grants take, in short.
-func showTakes(grants []v1alpha1.Grant) []string {
+func showRevocation(grants []v1alpha1.Grant) []string {
 	var shown []string
 	for i := range grants {
-		takes := &grants[i].Spec.Revokes
-		if takes.Completion == "" {
+		revokes := &grants[i].Spec.Revokes
+		if revokes.Completion == "" {
 			continue
 		}
-		parts := []string{string(takes.Completion), takes.SendAt}
-		for _, seat := range takes.Seats {
+		parts := []string{string(revokes.Completion), revokes.SendAt}
+		for _, seat := range revokes.Seats {
 			parts = append(parts, "seat "+string(seat.Pool))
 		}
-		for _, ns := range takes.Namespaces {
+		for _, ns := range revokes.Namespaces {
 			parts = append(parts, "namespace "+ns.Name)
 		}
 		shown = append(shown, strings.Join(parts, ", "))
@@ -51,7 +51,7 @@ func showTakes(grants []v1alpha1.Grant) []string {
 	return shown
 }
 
-func TestTakes(t *testing.T) {
+func TestRevokes(t *testing.T) {
 	t.Parallel()
 	const (
 		first, second   = "1-7-11-5", "1-7-12-5"
@@ -90,16 +90,16 @@ func TestTakes(t *testing.T) {
 			want: []string{first + ", " + tuesday + ", seat lab, namespace lab-11"},
 		},
 		"the newest of several takes": {
-			policy: takingPolicy(perUser), play: func(w *world) { w.deliver(delivered(tuesday, enrollment(12))); w.plan() },
+			policy: revokingPolicy(perUser), play: func(w *world) { w.deliver(delivered(tuesday, enrollment(12))); w.plan() },
 			want: []string{second + ", " + tuesday + together},
 		},
 		"an older one of several changes nothing": {
-			policy: takingPolicy(perUser), first: []func(*v1alpha1.CourseCompletionSpec){enrollment(12)},
+			policy: revokingPolicy(perUser), first: []func(*v1alpha1.CourseCompletionSpec){enrollment(12)},
 			play: func(w *world) { w.deliver(delivered("2024-01-07 10:00:00")); w.plan() },
 			want: []string{second + ", " + monday + together},
 		},
 		"where the newest is withdrawn, the one before takes": {
-			policy: takingPolicy(perUser), play: func(w *world) {
+			policy: revokingPolicy(perUser), play: func(w *world) {
 				w.deliver(delivered(tuesday, enrollment(12)))
 				w.plan()
 				delete(w.completions, second)
@@ -144,7 +144,7 @@ func TestTakes(t *testing.T) {
 			play: func(w *world) { clear(w.policies); w.plan() }, want: []string{all},
 		},
 		"a policy that deletes and is removed gives back": {
-			policy: takingPolicy(removeWithPolicy), play: func(w *world) { clear(w.policies); w.plan() },
+			policy: revokingPolicy(removeWithPolicy), play: func(w *world) { clear(w.policies); w.plan() },
 		},
 		"a policy that matches no longer leaves it": {
 			play: func(w *world) {
@@ -153,7 +153,7 @@ func TestTakes(t *testing.T) {
 			}, want: []string{all},
 		},
 		"a policy that deletes and matches no longer gives back": {
-			policy: takingPolicy(removeWithPolicy), play: func(w *world) {
+			policy: revokingPolicy(removeWithPolicy), play: func(w *world) {
 				edit(w, func(s *v1alpha1.CompletionPolicySpec) { s.Match.CourseIDs[0] = 8 })
 				w.plan()
 			},
@@ -165,13 +165,13 @@ func TestTakes(t *testing.T) {
 			}, want: []string{all},
 		},
 		"what cannot be rendered makes no grant": {
-			policy: takingPolicy(func(s *v1alpha1.CompletionPolicySpec) { s.Revoke.Namespaces[0].Name = "${event.slug}" }),
+			policy: revokingPolicy(func(s *v1alpha1.CompletionPolicySpec) { s.Revoke.Namespaces[0].Name = "${event.slug}" }),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if tc.policy == nil {
-				tc.policy = takingPolicy()
+				tc.policy = revokingPolicy()
 			}
 			w := newWorld(t, tc.policy)
 			w.deliver(delivered(monday, tc.first...))
@@ -179,7 +179,7 @@ func TestTakes(t *testing.T) {
 			if tc.play != nil {
 				tc.play(w)
 			}
-			if diff := cmp.Diff(tc.want, showTakes(w.grants)); diff != "" {
+			if diff := cmp.Diff(tc.want, showRevocation(w.grants)); diff != "" {
 				t.Errorf("what is taken differs (-want +got):\n%s", diff)
 			}
 		})
@@ -187,12 +187,12 @@ func TestTakes(t *testing.T) {
 }
 
 // Retention gives nothing back, and what was taken is known as long as it is taken from somebody.
-func TestTakesOutlastRetention(t *testing.T) {
+func TestRevocationsOutlastRetention(t *testing.T) {
 	t.Parallel()
 	const sent = "2024-01-10 10:00:00"
 	play := func(t *testing.T, handmade ...v1alpha1.Grant) *world {
 		t.Helper()
-		w := newWorld(t, takingPolicy())
+		w := newWorld(t, revokingPolicy())
 		w.handmade = handmade
 		w.deliver(delivered(sent))
 		stored := w.completions["1-7-11-5"]
@@ -217,7 +217,7 @@ func TestTakesOutlastRetention(t *testing.T) {
 		t.Parallel()
 		w := play(t, loses)
 		w.now = w.now.Add(retain)
-		want := showTakes(w.grants)
+		want := showRevocation(w.grants)
 		if got := w.retained(); len(got.Over) != 0 || len(want) != 1 {
 			t.Fatalf("got over %v, takes %v", got.Over, want)
 		}
@@ -245,7 +245,7 @@ func TestTakesOutlastRetention(t *testing.T) {
 	})
 }
 
-// One whose everything was taken away has not ended.
+// One whose everything was revoked has not ended.
 func TestATakenGrantIsNotOver(t *testing.T) {
 	t.Parallel()
 	grant := &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{Seats: []v1alpha1.GrantedSeat{{Pool: "lab"}}}}

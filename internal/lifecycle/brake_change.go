@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package lifecycle
 
 import (
 	"crypto/sha256"
@@ -10,42 +10,10 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
-
-// broughtForward notes that deliveries brought the end of a Grant forward, until it ends no sooner than it did before
-// that. A policy whose lifetime was edited, or which requires other courses, is no delivery.
-func (p *planning) broughtForward(
-	spec *v1alpha1.GrantSpec, last *metav1.Time, existing *v1alpha1.Grant,
-) *v1alpha1.EndBroughtForward {
-	if last == nil || existing == nil || len(existing.Spec.Causes) == 0 {
-		return nil
-	}
-	before := existing.Spec.EndBroughtForward
-	sooner := earlier(last, existing.Spec.AccessEndsAt)
-	edited := !equality.Semantic.DeepEqual(existing.Spec.Lifetime, spec.Lifetime) ||
-		!equality.Semantic.DeepEqual(existing.Spec.RequiredCourseIDs, spec.RequiredCourseIDs)
-	switch {
-	case before != nil && !earlier(last, before.From):
-		return nil
-	case before == nil && (!sooner || edited):
-		return nil
-	case !sooner || edited:
-		return before.DeepCopy()
-	}
-	forward := &v1alpha1.EndBroughtForward{
-		From: existing.Spec.AccessEndsAt.DeepCopy(), At: metav1.NewMicroTime(p.Now.UTC().Truncate(time.Microsecond))}
-	if before != nil {
-		forward.From = before.From.DeepCopy()
-	}
-	return forward
-}
-
-// earlier compares ends, of which nil is never.
-func earlier(a, b *metav1.Time) bool { return a != nil && (b == nil || a.Before(b)) }
 
 // ForwardRevocation returns the revocation that it is to bring the end of a Grant forward.
 func ForwardRevocation(grant *v1alpha1.Grant) Revocation {

@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package lifecycle
 
 import (
 	"slices"
@@ -10,19 +10,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 const (
 	// brakeWindow is the hour that the budget of revocations is about.
 	brakeWindow = time.Hour
 	// noticed is how long before it falls due an end has to be known in order not to count.
-	noticed = day
+	noticed = moment.Day
 )
 
-// Revocation is something to be taken away that nobody ordered for this very Grant, and that was not known for long:
+// Revocation is something to be revoked that nobody ordered for this very Grant, and that was not known for long:
 // it counts against the institution's budget.
 type Revocation struct {
-	// Type is what is taken away.
+	// Type is what is revoked.
 	Type v1alpha1.RevocationType
 	// Of tells it from another one of the same Grant.
 	Of string
@@ -49,7 +50,7 @@ func EndRevocation(grant *v1alpha1.Grant) Revocation {
 // recorded to be in place does not decide that: it is lost where a backup was restored, which is when the brake is
 // needed most.
 func gives(grant *v1alpha1.Grant) bool {
-	return HasAccess(grant) && entitledOr(grant) == Entitled
+	return HasAccess(grant) && activeOr(grant) == Active
 }
 
 // HasAccess reports whether there may be access of a Grant to be taken: it says or has something, and none was taken.
@@ -58,9 +59,9 @@ func HasAccess(grant *v1alpha1.Grant) bool {
 	return says > 0 && grant.Status.AccessEndedAt == nil
 }
 
-// held reports whether the end of a Grant's access, which has come, waits for the brake. What a person ordered in the
-// Grant does not: its override, and all of a Grant that was made by hand.
-func held(grant *v1alpha1.Grant) bool {
+// endWaitsForBrake reports whether the end of a Grant's access, which has come, waits for the brake. What a person
+// ordered in the Grant does not: its override, and all of a Grant that was made by hand.
+func endWaitsForBrake(grant *v1alpha1.Grant) bool {
 	ends, known := grant.Spec.AccessEndsAt, grant.Spec.EndKnownAt
 	ordered := !grant.Planned() || revoked(grant) || grant.Spec.Override.Until != nil
 	if ends == nil || ordered || !gives(grant) {
@@ -75,7 +76,7 @@ func held(grant *v1alpha1.Grant) bool {
 // WaitsForBrake reports whether a Grant waits for the brake, by what it records.
 func WaitsForBrake(grant *v1alpha1.Grant, now time.Time) bool {
 	told := func(c metav1.Condition) bool { return c.Reason == v1alpha1.ReasonRevocationPaused }
-	return EndOf(grant, now).Held || ForwardWaits(grant) || slices.ContainsFunc(grant.Status.Conditions, told)
+	return StateOf(grant, now).Paused || ForwardWaits(grant) || slices.ContainsFunc(grant.Status.Conditions, told)
 }
 
 // Admitted reports whether the brake has let a revocation through.
@@ -99,40 +100,6 @@ func Admit(grant *v1alpha1.Grant, r Revocation, at time.Time, releasedTrip strin
 		}
 	}
 	grant.Status.Admissions = append(grant.Status.Admissions, admission)
-}
-
-// knownSince returns since when an end of access is known: since now, unless the Grant records the same end already. If
-// it records no more than the end, it is from a version that noted nothing else, and as good as always knew.
-func (p *planning) knownSince(end *metav1.Time, existing *v1alpha1.Grant) *metav1.MicroTime {
-	known := p.Now
-	if existing != nil && existing.Spec.AccessEndsAt.Equal(end) {
-		if existing.Spec.EndKnownAt != nil {
-			return existing.Spec.EndKnownAt.DeepCopy()
-		}
-		if made := existing.CreationTimestamp; !made.IsZero() && made.Time.Before(known) {
-			known = made.Time
-		}
-	}
-	return new(metav1.NewMicroTime(known.UTC().Truncate(time.Microsecond)))
-}
-
-// knowTakes notes since when the namespaces that a Grant takes away are known: since now, unless it records already
-// that it takes them because of the same delivery.
-func (p *planning) knowTakes(takes *v1alpha1.GrantRevocation, existing *v1alpha1.Grant) {
-	takes.KnownAt = nil
-	if len(takes.Namespaces) == 0 {
-		return
-	}
-	takes.KnownAt = new(metav1.NewMicroTime(p.Now.UTC().Truncate(time.Microsecond)))
-	if existing == nil {
-		return
-	}
-	before := &existing.Spec.Revokes
-	unknown := func(ns v1alpha1.GrantRevokedNamespace) bool { return !slices.Contains(before.Namespaces, ns) }
-	if before.KnownAt != nil && before.Completion == takes.Completion && before.SendAt == takes.SendAt &&
-		!slices.ContainsFunc(takes.Namespaces, unknown) {
-		takes.KnownAt = before.KnownAt.DeepCopy()
-	}
 }
 
 // BrakeState is what has to outlast a restart, beside the admissions, which are in the Grants.

@@ -13,41 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-)
-
-func TestAfter(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		at   time.Time
-		by   time.Duration
-		want time.Time
-	}{
-		"within the calendar":   {noon, 30 * day, noon.Add(30 * day)},
-		"up to the last moment": {lastMoment.Add(-30 * day), 30 * day, lastMoment},
-		"beyond it":             {lastMoment.Add(-29 * day), 30 * day, lastMoment},
-		"from the last moment":  {lastMoment, 3650 * day, lastMoment},
-		"from beyond it":        {time.Date(10000, 1, 1, 3, 0, 0, 0, time.UTC), 0, lastMoment},
-		"in a zone that is behind": {
-			time.Date(9999, 12, 31, 20, 0, 0, 0, time.FixedZone("-03", -3*3600)), time.Hour, lastMoment},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := after(tc.at, tc.by); !got.Equal(tc.want) {
-				t.Errorf("got %s, want %s", got, tc.want)
-			}
-		})
-	}
-}
-
-// extremes are the days, and the moments, at which arithmetic goes wrong.
-var (
-	extremeDays = []string{"", "0001-01-01", "0001-12-31", "1600-02-29", "1969-12-31", "2018-11-03", "2024-02-29",
-		"2038-01-19",
-		"2262-04-12", "9998-12-31", "9999-11-30", "9999-12-01", "9999-12-02", "9999-12-30", "9999-12-31"}
-	extremeMoments = []string{"0001-01-02 00:00:00", "1582-10-15 12:00:00", "2018-11-04 00:30:00", "2024-02-29 23:59:59",
-		"2262-04-11 23:47:17", "9999-12-30 23:59:59"}
-	extremeZones = []string{"UTC", "America/Sao_Paulo", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu",
-		"Africa/Monrovia"}
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 // moments calls with each time in an object, as the API gets it.
@@ -103,9 +70,9 @@ func TestNoDateLeavesWhatTheAPIHolds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.now = []time.Time{at, time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), at.Add(40 * day)}[random.IntN(3)]
-		if w.now.After(lastMoment) {
-			w.now = lastMoment
+		w.now = []time.Time{at, time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), at.Add(40 * moment.Day)}[random.IntN(3)]
+		if w.now.After(moment.Last) {
+			w.now = moment.Last
 		}
 		for _, expiry := range []string{first, then} {
 			spec := delivered(sent, expires(expiry))
@@ -113,12 +80,12 @@ func TestNoDateLeavesWhatTheAPIHolds(t *testing.T) {
 			w.completions[spec.Name()] = v1alpha1.CourseCompletion{Spec: spec,
 				ObjectMeta: metav1.ObjectMeta{Name: spec.Name(), CreationTimestamp: metav1.NewTime(w.now)}}
 			person := w.person()
-			person.Zone, person.Retention = zone, 36500*day
+			person.Zone, person.Retention = zone, 36500*moment.Day
 			w.grants = adopt(For(person))
 			for i := range w.grants {
 				grant := &w.grants[i]
 				moments(t, grant.Spec, func(path, text string) {
-					if parsed, err := time.Parse(time.RFC3339, text); err != nil || parsed.Year() < 0 || parsed.After(lastMoment) {
+					if parsed, err := time.Parse(time.RFC3339, text); err != nil || parsed.Year() < 0 || parsed.After(moment.Last) {
 						t.Errorf("%s: %s is %s, which the API does not hold", what, path, text)
 					}
 				})
@@ -129,7 +96,7 @@ func TestNoDateLeavesWhatTheAPIHolds(t *testing.T) {
 				if expiry == "9999-12-31" && maxDays == 0 && ends != nil {
 					t.Errorf("%s: for ever ends at %s", what, ends)
 				}
-				EndOf(grant, lastMoment)
+				lifecycle.StateOf(grant, moment.Last)
 			}
 			person.Grants = w.grants
 			for _, again := range For(person).Grants {
@@ -139,7 +106,7 @@ func TestNoDateLeavesWhatTheAPIHolds(t *testing.T) {
 			}
 		}
 		// What is sent far ahead is not planned yet.
-		if first == "9999-12-31" && maxDays == 0 && len(w.grants) == 0 && w.now.After(at.Add(-day)) {
+		if first == "9999-12-31" && maxDays == 0 && len(w.grants) == 0 && w.now.After(at.Add(-moment.Day)) {
 			t.Errorf("%s: for ever grants nothing", what)
 		}
 		if t.Failed() {
@@ -172,3 +139,14 @@ func TestEndMovesWhereTheRenderingIsRefused(t *testing.T) {
 		t.Errorf("the completion is told %+v", told)
 	}
 }
+
+// extremes are the days, and the moments, at which arithmetic goes wrong.
+var (
+	extremeDays = []string{"", "0001-01-01", "0001-12-31", "1600-02-29", "1969-12-31", "2018-11-03", "2024-02-29",
+		"2038-01-19",
+		"2262-04-12", "9998-12-31", "9999-11-30", "9999-12-01", "9999-12-02", "9999-12-30", "9999-12-31"}
+	extremeMoments = []string{"0001-01-02 00:00:00", "1582-10-15 12:00:00", "2018-11-04 00:30:00", "2024-02-29 23:59:59",
+		"2262-04-11 23:47:17", "9999-12-30 23:59:59"}
+	extremeZones = []string{"UTC", "America/Sao_Paulo", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu",
+		"Africa/Monrovia"}
+)

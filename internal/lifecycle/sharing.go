@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package lifecycle
 
 import (
 	"cmp"
@@ -15,10 +15,10 @@ import (
 // Sharer is another Grant of the same holder and the same policy. What two of them name belongs to both: the last one
 // that entitles keeps it.
 type Sharer struct {
-	// Grant is what is left of it, without what completions have taken away.
+	// Grant is what is left of it, without what completions have revoked.
 	Grant *v1alpha1.Grant
-	// Entitled reports whether the holder is to have what it says.
-	Entitled bool
+	// Active reports whether the holder is to have what it says.
+	Active bool
 	// Before reports whether it comes before the Grant in question: what both name is as this one says.
 	Before bool
 }
@@ -35,10 +35,10 @@ func SharersOf(grant *v1alpha1.Grant, beside []v1alpha1.Grant, now time.Time) []
 		if !Alike(grant, other) || other.Name == grant.Name {
 			continue
 		}
-		entitled := other.DeletionTimestamp.IsZero() && EndOf(other, now).Standing == Entitled
-		taken := TakenFrom(other, beside, now)
+		entitled := other.DeletionTimestamp.IsZero() && StateOf(other, now).Stage == Active
+		revoked := RevokedFrom(other, beside, now)
 		sharers = append(sharers, Sharer{
-			Grant: taken.Left(other), Entitled: entitled, Before: entitled && newer(other, grant) > 0,
+			Grant: revoked.Remaining(other), Active: entitled, Before: entitled && newer(other, grant) > 0,
 		})
 	}
 	slices.SortFunc(sharers, func(a, b Sharer) int { return newer(b.Grant, a.Grant) })
@@ -59,18 +59,18 @@ func newer(a, b *v1alpha1.Grant) int {
 func newestOf(grant *v1alpha1.Grant) order.Key {
 	var newest order.Key
 	for i := range grant.Spec.Causes {
-		if key := orderOf(grant.Spec.Causes[i]); order.Compare(key, newest) > 0 {
+		if key := CauseKey(grant.Spec.Causes[i]); order.Compare(key, newest) > 0 {
 			newest = key
 		}
 	}
 	return newest
 }
 
-// KeptByAnother returns the Grant that keeps a namespace which is taken away from the Grant that has it: one of the
+// RetainedByAnother returns the Grant that keeps a namespace which is revoked from the Grant that has it: one of the
 // same holder and policy that entitles, names it, and from which it is not taken. It is nil where there is none.
-func KeptByAnother(grant *v1alpha1.Grant, beside []v1alpha1.Grant, name string, now time.Time) *v1alpha1.Grant {
+func RetainedByAnother(grant *v1alpha1.Grant, beside []v1alpha1.Grant, name string, now time.Time) *v1alpha1.Grant {
 	for _, sharer := range SharersOf(grant, beside, now) {
-		if sharer.Entitled && grantsNamespace(sharer.Grant, name) {
+		if sharer.Active && grantsNamespace(sharer.Grant, name) {
 			return sharer.Grant
 		}
 	}

@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package lifecycle
 
 import (
 	"strings"
@@ -13,27 +13,31 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
 // digestOf makes a digest whose order is that of the letter.
 func digestOf(letter string) string { return strings.Repeat(letter, 64) }
 
+// noon is the moment at which the tests look.
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 // takenAt is the moment of the completion that takes: noon, as its text says.
-const takenAt = "2026-03-01 12:00:00"
+const revokedAt = "2026-03-01 12:00:00"
 
 // taker is a Grant that takes the pool lab and the namespace lab-5, and has begun to a day ago.
-func taker(edit ...func(*v1alpha1.Grant)) v1alpha1.Grant {
+func revoker(edit ...func(*v1alpha1.Grant)) v1alpha1.Grant {
 	grant := v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Name: "done.c"}, Spec: v1alpha1.GrantSpec{
 		Policy: "done", Holder: v1alpha1.GrantHolder{InstitutionID: 1, UserID: 5},
 		Lifetime: v1alpha1.Lifetime{GraceDays: new(int32(30))},
 		Revokes: v1alpha1.GrantRevocation{
-			Completion: "c", SendAt: takenAt, SentAt: metav1.NewTime(noon), Digest: digestOf("m"),
+			Completion: "c", SendAt: revokedAt, SentAt: metav1.NewTime(noon), Digest: digestOf("m"),
 			Seats:      []v1alpha1.RevokedSeat{{Pool: "lab"}},
 			Namespaces: []v1alpha1.GrantRevokedNamespace{{Name: "lab-5"}},
 		},
 	}}
 	grant.Status.Revocations = []v1alpha1.NamespaceRevocation{
-		{Name: "lab-5", SendAt: takenAt, Digest: digestOf("m"), At: metav1.NewTime(noon.Add(-day))}}
+		{Name: "lab-5", SendAt: revokedAt, Digest: digestOf("m"), At: metav1.NewTime(noon.Add(-moment.Day))}}
 	for _, e := range edit {
 		e(&grant)
 	}
@@ -72,7 +76,7 @@ func causedAlso(sendAt, digest string, ends time.Duration) func(*v1alpha1.Grant)
 
 func made(at time.Duration) func(*v1alpha1.Grant) {
 	return func(g *v1alpha1.Grant) {
-		handMade(g)
+		g.Spec.Policy, g.Spec.Causes = "", nil
 		g.CreationTimestamp = metav1.NewTime(noon.Add(at))
 	}
 }
@@ -81,97 +85,97 @@ func manual(override v1alpha1.GrantOverride) func(*v1alpha1.Grant) {
 	return func(g *v1alpha1.Grant) { g.Spec.Approval, g.Spec.Override = v1alpha1.ApprovalManual, override }
 }
 
-func TestTakenFrom(t *testing.T) {
+func TestRevokedFrom(t *testing.T) {
 	t.Parallel()
 	const after = "2026-03-01 12:00:01"
-	due := noon.Add(29 * day)
+	due := noon.Add(29 * moment.Day)
 	for name, tc := range map[string]struct {
-		taker, grant v1alpha1.Grant
+		revoker, grant v1alpha1.Grant
 		// wantSeat and wantNamespace are the completions that take, empty for none.
 		wantSeat, wantNamespace string
 		wantDue, wantNext       time.Time
 	}{
 		"an older completion loses": {
-			taker: taker(), grant: losing(), wantSeat: "c", wantNamespace: "c", wantDue: due,
+			revoker: revoker(), grant: losing(), wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"somebody else loses nothing": {
-			taker: taker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Holder.UserID = 6 }),
+			revoker: revoker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Holder.UserID = 6 }),
 		},
 		"the same person at another institution loses nothing": {
-			taker: taker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Holder.InstitutionID = 2 }),
+			revoker: revoker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Holder.InstitutionID = 2 }),
 		},
 		"the same ids in another namespace lose nothing": {
-			taker: taker(), grant: losing(func(g *v1alpha1.Grant) { g.Namespace = "elsewhere" }),
+			revoker: revoker(), grant: losing(func(g *v1alpha1.Grant) { g.Namespace = "elsewhere" }),
 		},
-		"a later completion keeps": {taker: taker(), grant: losing(causedAlso(after, "a", 0))},
+		"a later completion keeps": {revoker: revoker(), grant: losing(causedAlso(after, "a", 0))},
 		"the time decides before the digest": {
-			taker: taker(), grant: losing(causedAlso("2026-03-01 11:59:59", "z", 0)),
+			revoker: revoker(), grant: losing(causedAlso("2026-03-01 11:59:59", "z", 0)),
 			wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
-		"at the same second the digest decides: later": {taker: taker(), grant: losing(causedAlso(takenAt, "n", 0))},
+		"at the same second the digest decides: later": {revoker: revoker(), grant: losing(causedAlso(revokedAt, "n", 0))},
 		"at the same second the digest decides: earlier": {
-			taker: taker(), grant: losing(causedAlso(takenAt, "l", 0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
+			revoker: revoker(), grant: losing(causedAlso(revokedAt, "l", 0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"what the same completion gave is taken": {
-			taker: taker(), grant: losing(causedAlso(takenAt, "m", 0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
+			revoker: revoker(), grant: losing(causedAlso(revokedAt, "m", 0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"a later completion keeps until it ends": {
-			taker: taker(), grant: losing(causedAlso(after, "a", time.Hour)), wantNext: noon.Add(time.Hour),
+			revoker: revoker(), grant: losing(causedAlso(after, "a", time.Hour)), wantNext: noon.Add(time.Hour),
 		},
 		"a later completion that has ended keeps nothing, and the grace days count from then": {
-			taker: taker(), grant: losing(causedAlso(after, "a", -time.Minute)),
-			wantSeat: "c", wantNamespace: "c", wantDue: noon.Add(90*day - time.Minute),
+			revoker: revoker(), grant: losing(causedAlso(after, "a", -time.Minute)),
+			wantSeat: "c", wantNamespace: "c", wantDue: noon.Add(90*moment.Day - time.Minute),
 		},
 		"a grant made by hand before loses": {
-			taker: taker(), grant: losing(made(-time.Hour)), wantSeat: "c", wantNamespace: "c", wantDue: due,
+			revoker: revoker(), grant: losing(made(-time.Hour)), wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"a grant made by hand in the same second loses": {
-			taker: taker(), grant: losing(made(0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
+			revoker: revoker(), grant: losing(made(0)), wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
-		"a grant made by hand later keeps": {taker: taker(), grant: losing(made(time.Second))},
+		"a grant made by hand later keeps": {revoker: revoker(), grant: losing(made(time.Second))},
 		"a namespace that does not say that it may be taken stays": {
-			taker: taker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Namespaces[0].Labels = nil }), wantSeat: "c",
+			revoker: revoker(), grant: losing(func(g *v1alpha1.Grant) { g.Spec.Namespaces[0].Labels = nil }), wantSeat: "c",
 		},
 		"a namespace for another institution to take stays": {
-			taker: taker(), wantSeat: "c",
+			revoker: revoker(), wantSeat: "c",
 			grant: losing(func(g *v1alpha1.Grant) { g.Spec.Namespaces[0].Labels[v1alpha1.LabelRevocable] = "2" }),
 		},
 		"a namespace stays until the status says that taking it has begun": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Status.Revocations = nil }), grant: losing(), wantSeat: "c",
+			revoker: revoker(func(g *v1alpha1.Grant) { g.Status.Revocations = nil }), grant: losing(), wantSeat: "c",
 		},
 		"what a status says and the spec no longer does is not taken": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Revokes.Namespaces = nil }), grant: losing(), wantSeat: "c",
+			revoker: revoker(func(g *v1alpha1.Grant) { g.Spec.Revokes.Namespaces = nil }), grant: losing(), wantSeat: "c",
 		},
 		"a later delivery has to begin first, and an earlier one goes on": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Revokes.SendAt = "2026-03-09 12:00:00" }), grant: losing(),
+			revoker: revoker(func(g *v1alpha1.Grant) { g.Spec.Revokes.SendAt = "2026-03-09 12:00:00" }), grant: losing(),
 			wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"a later delivery that has not begun takes nothing that came between": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Revokes.SendAt = "2026-03-09 12:00:00" }),
-			grant: losing(causedAlso(after, "a", 0)), wantSeat: "c",
+			revoker: revoker(func(g *v1alpha1.Grant) { g.Spec.Revokes.SendAt = "2026-03-09 12:00:00" }),
+			grant:   losing(causedAlso(after, "a", 0)), wantSeat: "c",
 		},
 		"a grant that waits for approval takes nothing": {
-			taker: taker(manual(v1alpha1.GrantOverride{})), grant: losing(),
+			revoker: revoker(manual(v1alpha1.GrantOverride{})), grant: losing(),
 		},
 		"an approved one takes": {
-			taker: taker(manual(v1alpha1.GrantOverride{Approved: new(true)})), grant: losing(),
+			revoker: revoker(manual(v1alpha1.GrantOverride{Approved: new(true)})), grant: losing(),
 			wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"one that a person revoked has taken all the same": {
-			taker: taker(func(g *v1alpha1.Grant) { g.Spec.Override.Revoked = new(true) }), grant: losing(),
+			revoker: revoker(func(g *v1alpha1.Grant) { g.Spec.Override.Revoked = new(true) }), grant: losing(),
 			wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"one that has ended has taken all the same": {
-			taker: taker(endedBefore), grant: losing(), wantSeat: "c", wantNamespace: "c", wantDue: due,
+			revoker: revoker(endedLongKnown), grant: losing(), wantSeat: "c", wantNamespace: "c", wantDue: due,
 		},
 		"an end that a person put off gives nothing back": {
-			taker: taker(), wantSeat: "c", wantNamespace: "c", wantDue: due,
+			revoker: revoker(), wantSeat: "c", wantNamespace: "c", wantDue: due,
 			grant: losing(func(g *v1alpha1.Grant) { g.Spec.Override.Until = new(metav1.NewTime(noon.Add(time.Hour))) }),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := TakenFrom(&tc.grant, []v1alpha1.Grant{tc.grant, tc.taker}, noon)
+			got := RevokedFrom(&tc.grant, []v1alpha1.Grant{tc.grant, tc.revoker}, noon)
 			for what, diff := range map[string]string{
 				"seat":      cmp.Diff(tc.wantSeat, string(got.Seats["lab"].Completion)),
 				"library":   cmp.Diff("", string(got.Seats["library"].Completion)),
@@ -188,16 +192,16 @@ func TestTakenFrom(t *testing.T) {
 }
 
 // Of two that take the same, the sooner end counts, whatever the order in which they are listed.
-func TestTakenFromByTwo(t *testing.T) {
+func TestRevokedFromByTwo(t *testing.T) {
 	t.Parallel()
-	second := taker(func(g *v1alpha1.Grant) {
+	second := revoker(func(g *v1alpha1.Grant) {
 		g.Name, g.Spec.Revokes.Completion = "also.c", "d"
-		g.Status.Revocations[0].At = metav1.NewTime(noon.Add(-2 * day))
+		g.Status.Revocations[0].At = metav1.NewTime(noon.Add(-2 * moment.Day))
 	})
 	grant := losing()
-	for _, beside := range [][]v1alpha1.Grant{{taker(), second}, {second, taker()}} {
-		got := TakenFrom(&grant, beside, noon)
-		want := Taking{Grant: "also.c", Completion: "d", DataEndsAt: noon.Add(28 * day)}
+	for _, beside := range [][]v1alpha1.Grant{{revoker(), second}, {second, revoker()}} {
+		got := RevokedFrom(&grant, beside, noon)
+		want := Revoker{Grant: "also.c", Completion: "d", DataEndsAt: noon.Add(28 * moment.Day)}
 		if diff := cmp.Diff(want, got.Namespaces["lab-5"]); diff != "" {
 			t.Errorf("namespace differs (-want +got):\n%s", diff)
 		}
@@ -207,9 +211,9 @@ func TestTakenFromByTwo(t *testing.T) {
 	}
 }
 
-func TestTook(t *testing.T) {
+func TestStarted(t *testing.T) {
 	t.Parallel()
-	begun := metav1.NewTime(noon.Add(-day))
+	begun := metav1.NewTime(noon.Add(-moment.Day))
 	for name, tc := range map[string]struct {
 		edit func(*v1alpha1.Grant)
 		want map[string]metav1.Time
@@ -234,11 +238,11 @@ func TestTook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			grant, got := taker(tc.edit), map[string]metav1.Time{}
-			for _, took := range Took(&grant, noon) {
-				got[took.Name] = took.At
-				if took.SendAt != grant.Spec.Revokes.SendAt || took.Digest != grant.Spec.Revokes.Digest {
-					t.Errorf("it names the delivery %s %s", took.SendAt, took.Digest)
+			grant, got := revoker(tc.edit), map[string]metav1.Time{}
+			for _, started := range Started(&grant, noon) {
+				got[started.Name] = started.At
+				if started.SendAt != grant.Spec.Revokes.SendAt || started.Digest != grant.Spec.Revokes.Digest {
+					t.Errorf("it names the delivery %s %s", started.SendAt, started.Digest)
 				}
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -249,7 +253,7 @@ func TestTook(t *testing.T) {
 }
 
 // What is left is without what is taken, and without the objects in it.
-func TestTakenLeavesTheRest(t *testing.T) {
+func TestRevokedLeavesTheRest(t *testing.T) {
 	t.Parallel()
 	object := func(name, namespace string) v1alpha1.GrantedObject {
 		return v1alpha1.GrantedObject{Name: v1alpha1.EntryName(name), Object: runtime.RawExtension{Raw: []byte(
@@ -261,8 +265,8 @@ func TestTakenLeavesTheRest(t *testing.T) {
 			object("inside", "lab-5"), object("outside", "home-5"), object("nowhere", "")}
 	})
 	before := grant.DeepCopy()
-	taken := TakenFrom(&grant, []v1alpha1.Grant{taker()}, noon)
-	left := taken.Left(&grant)
+	revoked := RevokedFrom(&grant, []v1alpha1.Grant{revoker()}, noon)
+	left := revoked.Remaining(&grant)
 	var got []string
 	for _, seat := range left.Spec.Seats {
 		got = append(got, string(seat.Pool))
@@ -281,50 +285,8 @@ func TestTakenLeavesTheRest(t *testing.T) {
 	}
 }
 
-// A pool frees a taken seat, gives it on, and looks again when what keeps one ends.
-func TestSeatsThatAreTakenAway(t *testing.T) {
-	t.Parallel()
-	after := "2026-03-01 12:00:01"
-	other := asking("other", 5)
-	other.Spec.Holder.UserID = 9
-	for name, tc := range map[string]struct {
-		grant     v1alpha1.Grant
-		seats     []v1alpha1.Seat
-		wantFree  []string
-		wantQueue []v1alpha1.LocalName
-		wantGive  string
-		wantNext  time.Time
-	}{
-		"a seat is freed": {
-			grant: losing(), seats: []v1alpha1.Seat{seatOf(0, "lab.e")},
-			wantFree: []string{"lab-0"}, wantQueue: []v1alpha1.LocalName{"other"},
-		},
-		"who has none stands in no line": {grant: losing(), wantGive: "other"},
-		"a kept seat stays until what keeps it ends": {
-			grant: losing(causedAlso(after, "a", time.Hour)), seats: []v1alpha1.Seat{seatOf(0, "lab.e")},
-			wantQueue: []v1alpha1.LocalName{"other"}, wantNext: noon.Add(time.Hour),
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := SeatsOf(Pool{Name: "lab", Pool: seatPoolOf(1), Seats: tc.seats,
-				Grants: []v1alpha1.Grant{tc.grant, other}, Takers: []v1alpha1.Grant{taker()}, Now: noon})
-			var freed []string
-			for _, seat := range got.Free {
-				freed = append(freed, seat.Name)
-			}
-			gave := ""
-			for _, seat := range got.Give {
-				gave = string(seat.Grant)
-			}
-			for what, diff := range map[string]string{
-				"free": cmp.Diff(tc.wantFree, freed), "line": cmp.Diff(tc.wantQueue, got.Queue),
-				"give": cmp.Diff(tc.wantGive, gave), "next": cmp.Diff(tc.wantNext, got.Next),
-			} {
-				if diff != "" {
-					t.Errorf("%s differs (-want +got):\n%s", what, diff)
-				}
-			}
-		})
-	}
+// endedLongKnown ends a Grant, which was known for long.
+func endedLongKnown(g *v1alpha1.Grant) {
+	g.Spec.AccessEndsAt = new(metav1.NewTime(noon.Add(-time.Second)))
+	g.Spec.EndKnownAt = new(metav1.NewMicroTime(noon.Add(-30 * moment.Day)))
 }

@@ -12,97 +12,98 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/expression"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/order"
 )
 
-// nameTemplate is the name of a namespace that a policy takes away.
+// nameTemplate is the name of a namespace that a policy revokes.
 type nameTemplate struct {
 	path string
 	name *expression.Template
 }
 
 const (
-	takesItsOwnSeat      = "the policy grants a seat of this pool itself: take away only what others grant"
-	takesItsOwnNamespace = "the policy grants this namespace itself: take away only what others grant"
+	revokesItsOwnSeat      = "the policy grants a seat of this pool itself: take away only what others grant"
+	revokesItsOwnNamespace = "the policy grants this namespace itself: take away only what others grant"
 )
 
-// revocation compiles what a policy takes away. What it grants itself is no such thing: who completes a course would
+// revocation compiles what a policy revokes. What it grants itself is no such thing: who completes a course would
 // get it and lose it.
 func (c *compilation) revocation() {
 	spec := &c.policy.Spec
 	for i, seat := range spec.Revoke.Seats {
 		if slices.Contains(spec.Seats, v1alpha1.SeatTemplate(seat)) {
-			c.fault(fmt.Sprintf("spec.revoke.seats[%d].pool", i), errors.New(takesItsOwnSeat))
+			c.fault(fmt.Sprintf("spec.revoke.seats[%d].pool", i), errors.New(revokesItsOwnSeat))
 		}
 	}
 	for i, ns := range spec.Revoke.Namespaces {
 		path := fmt.Sprintf("spec.revoke.namespaces[%d].name", i)
 		name := c.template(ns.Name, path, expression.UseMetadata)
 		if text, fixed := literal(name); fixed {
-			c.policy.Faults = append(c.policy.Faults, checkTaken(text, path)...)
+			c.policy.Faults = append(c.policy.Faults, checkRevoked(text, path)...)
 		}
 		if slices.ContainsFunc(spec.Namespaces, func(n v1alpha1.NamespaceTemplate) bool { return n.Name == ns.Name }) {
-			c.fault(path, errors.New(takesItsOwnNamespace))
+			c.fault(path, errors.New(revokesItsOwnNamespace))
 		}
-		c.policy.taken = append(c.policy.taken, nameTemplate{path, name})
+		c.policy.revoked = append(c.policy.revoked, nameTemplate{path, name})
 	}
 }
 
-// checkTaken returns what is wrong with the name of a namespace to take away. It need not start with the institution's
+// checkTaken returns what is wrong with the name of a namespace to revoke. It need not start with the institution's
 // prefix: the label of the namespace says whether the institution may take it.
-func checkTaken(name, path string) []Fault {
+func checkRevoked(name, path string) []Fault {
 	switch {
 	case len(content.IsDNS1123Label(name)) > 0:
 		return []Fault{{path, notANamespaceName}}
-	case SystemNamespace(name):
+	case lifecycle.SystemNamespace(name):
 		return []Fault{{path, "system namespaces are never taken away"}}
 	}
 	return nil
 }
 
-func checkTakes(takes *v1alpha1.GrantRevocation) []Fault {
+func checkRevocation(revokes *v1alpha1.GrantRevocation) []Fault {
 	var faults []Fault
-	for i, ns := range takes.Namespaces {
-		faults = append(faults, checkTaken(ns.Name, fmt.Sprintf("spec.revokes.namespaces[%d].name", i))...)
+	for i, ns := range revokes.Namespaces {
+		faults = append(faults, checkRevoked(ns.Name, fmt.Sprintf("spec.revokes.namespaces[%d].name", i))...)
 	}
 	return faults
 }
 
-// takes returns what a completion takes away by the policy.
-func (p *Policy) takes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantRevocation, error) {
+// takes returns what a completion revokes by the policy.
+func (p *Policy) revokes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantRevocation, error) {
 	key := order.Of(&completion.Spec)
-	takes := v1alpha1.GrantRevocation{
+	revokes := v1alpha1.GrantRevocation{
 		Completion: v1alpha1.LocalName(completion.Name), SendAt: key.SendAt, Digest: key.Digest,
 		SentAt: *completion.Spec.Event.SentAt.DeepCopy(), Seats: slices.Clone(p.Spec.Revoke.Seats),
 	}
-	takes.SentAt.Time = takes.SentAt.UTC()
+	revokes.SentAt.Time = revokes.SentAt.UTC()
 	r := renderer{values: metered(&completion.Spec)}
 	granted := map[string]bool{}
 	for i := range p.namespaces {
 		granted[r.text(p.namespaces[i].name, p.namespaces[i].path+".name")] = true
 	}
-	for _, t := range p.taken {
+	for _, t := range p.revoked {
 		name := v1alpha1.GrantRevokedNamespace{Name: r.text(t.name, t.path)}
 		switch {
 		case r.err != nil:
 		case granted[name.Name]:
-			r.err = Fault{t.path, takesItsOwnNamespace}
-		case slices.Contains(takes.Namespaces, name):
+			r.err = Fault{t.path, revokesItsOwnNamespace}
+		case slices.Contains(revokes.Namespaces, name):
 			r.err = Fault{t.path, "two namespaces that the policy takes away get the same name"}
 		default:
-			for _, fault := range checkTaken(name.Name, t.path) {
+			for _, fault := range checkRevoked(name.Name, t.path) {
 				r.err = fault
 			}
 		}
-		takes.Namespaces = append(takes.Namespaces, name)
+		revokes.Namespaces = append(revokes.Namespaces, name)
 	}
-	return takes, r.err
+	return revokes, r.err
 }
 
-// takes fills in what a Grant takes away: what the policy says, because of the newest completion that matches and that
+// takes fills in what a Grant revokes: what the policy says, because of the newest completion that matches and that
 // people let stand. It need not entitle to anything. Where nothing can be rendered anew, the Grant keeps what it has,
 // as far as the policy, if there is one that works, still says so. It reports whether rendering went well.
-func (p *planning) takes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) bool {
+func (p *planning) revokes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) bool {
 	recorded := spec.Revokes
 	if cause := causeNamed(spec, string(recorded.Completion)); cause == nil || ordered(cause) || !standing(spec) {
 		recorded = v1alpha1.GrantRevocation{}
@@ -111,25 +112,25 @@ func (p *planning) takes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []
 	if policy == nil || !policy.Ready() {
 		return true
 	}
-	newest := newestThatTakes(policy, spec, candidates)
+	newest := newestThatRevokes(policy, spec, candidates)
 	if !standing(spec) {
 		newest = nil
 	}
 	if newest == nil || string(recorded.Completion) != newest.completion.Name &&
-		order.Compare(keyOf(&recorded), order.Of(&newest.completion.Spec)) > 0 {
-		spec.Revokes = policy.stillTakes(recorded)
+		order.Compare(lifecycle.RevocationKey(&recorded), order.Of(&newest.completion.Spec)) > 0 {
+		spec.Revokes = policy.stillRevokes(recorded)
 		return true
 	}
-	takes, err := policy.takes(newest.completion)
+	revokes, err := policy.revokes(newest.completion)
 	if err != nil {
 		newest.err = err
 		return false
 	}
-	spec.Revokes = takes
+	spec.Revokes = revokes
 	return true
 }
 
-func newestThatTakes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) *candidate {
+func newestThatRevokes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []candidate) *candidate {
 	if len(policy.Spec.Revoke.Seats)+len(policy.Spec.Revoke.Namespaces) == 0 {
 		return nil
 	}
@@ -147,18 +148,8 @@ func newestThatTakes(policy *Policy, spec *v1alpha1.GrantSpec, candidates []cand
 	return newest
 }
 
-// TakesBecauseOf returns the name of the completion that a Grant takes something away because of, if it has to be there
-// for that: empty where the Grant takes nothing, and where retention has removed the completion.
-func TakesBecauseOf(grant *v1alpha1.Grant) string {
-	name := string(grant.Spec.Revokes.Completion)
-	if cause := causeNamed(&grant.Spec, name); cause == nil || cause.ArchivedAt != nil {
-		return ""
-	}
-	return name
-}
-
 // stillTakes returns what the policy still says of what was recorded because of a completion that is no longer there.
-func (p *Policy) stillTakes(recorded v1alpha1.GrantRevocation) v1alpha1.GrantRevocation {
+func (p *Policy) stillRevokes(recorded v1alpha1.GrantRevocation) v1alpha1.GrantRevocation {
 	recorded.Seats = slices.DeleteFunc(slices.Clone(recorded.Seats), func(seat v1alpha1.RevokedSeat) bool {
 		return !slices.Contains(p.Spec.Revoke.Seats, seat)
 	})

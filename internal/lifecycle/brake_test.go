@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package lifecycle
 
 import (
 	"testing"
@@ -11,16 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
-
-// lettingGo returns where a Grant stands once the brake has let its end through.
-func lettingGo(grant *v1alpha1.Grant, now time.Time) End {
-	grant = grant.DeepCopy()
-	if EndOf(grant, now).Held {
-		Admit(grant, EndRevocation(grant), now, "")
-	}
-	return EndOf(grant, now)
-}
 
 var brakeNoon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 
@@ -44,57 +36,59 @@ func TestWhichEndsWaitForTheBrake(t *testing.T) {
 	for name, tc := range map[string]struct {
 		grant *v1alpha1.Grant
 		at    time.Time
-		want  End
+		want  State
 	}{
-		"an end that was known when it fell due": {grant: ending(0), want: End{Standing: Entitled, Held: true}},
+		"an end that was known when it fell due": {grant: ending(0), want: State{Stage: Active, Paused: true}},
 		"an end that was known later still": {
-			grant: ending(-time.Hour), want: End{Standing: Entitled, Held: true}},
+			grant: ending(-time.Hour), want: State{Stage: Active, Paused: true}},
 		"an end that was known for a second less than a day": {
-			grant: ending(day - time.Second), want: End{Standing: Entitled, Held: true}},
+			grant: ending(moment.Day - time.Second), want: State{Stage: Active, Paused: true}},
 		"an end that was known for a day": {
-			grant: ending(day), want: End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+			grant: ending(moment.Day), want: State{Stage: AccessExpired, Next: brakeNoon.Add(30 * moment.Day)}},
 		"an end of which nobody knows since when it was known": {
-			grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.EndKnownAt = nil }), want: End{Standing: Entitled, Held: true}},
+			grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.EndKnownAt = nil }), want: State{Stage: Active, Paused: true}},
 		"an end that is yet to come": {grant: ending(0), at: brakeNoon.Add(-time.Second),
-			want: End{Standing: Entitled, Next: brakeNoon}},
-		"an end long ago": {grant: ending(0), at: brakeNoon.Add(1000 * day), want: End{Standing: Entitled, Held: true}},
+			want: State{Stage: Active, Next: brakeNoon}},
+		"an end long ago": {grant: ending(0), at: brakeNoon.Add(1000 * moment.Day), want: State{Stage: Active, Paused: true}},
 		"an end that was let through": {
 			grant: ending(0, func(g *v1alpha1.Grant) { Admit(g, EndRevocation(g), brakeNoon, "") }),
-			want:  End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+			want:  State{Stage: AccessExpired, Next: brakeNoon.Add(30 * moment.Day)}},
 		"another end than the one that was let through": {
 			grant: ending(0, func(g *v1alpha1.Grant) {
 				Admit(g, EndRevocation(g), brakeNoon, "")
 				g.Spec.AccessEndsAt = new(metav1.NewTime(brakeNoon.Add(-time.Second)))
 			}),
-			want: End{Standing: Entitled, Held: true}},
+			want: State{Stage: Active, Paused: true}},
 		"something else that was let through": {
 			grant: ending(0, func(g *v1alpha1.Grant) {
 				r := EndRevocation(g)
 				r.Type = v1alpha1.RevocationNamespaces
 				Admit(g, r, brakeNoon, "")
 			}),
-			want: End{Standing: Entitled, Held: true}},
+			want: State{Stage: Active, Paused: true}},
 		"a person revoked it": {grant: ending(0, override(v1alpha1.GrantOverride{Revoked: new(true)})),
-			want: End{Standing: AccessOver, Revoked: true, Next: brakeNoon.Add(30 * day)}},
+			want: State{Stage: AccessExpired, Revoked: true, Next: brakeNoon.Add(30 * moment.Day)}},
 		"a person said until when": {
 			grant: ending(0, override(v1alpha1.GrantOverride{Until: new(metav1.NewTime(brakeNoon))})),
-			want:  End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+			want:  State{Stage: AccessExpired, Next: brakeNoon.Add(30 * moment.Day)}},
 		"a person approved it, which is no order to end it": {
-			grant: ending(0, override(v1alpha1.GrantOverride{Approved: new(true)})), want: End{Standing: Entitled, Held: true}},
+			grant: ending(0, override(v1alpha1.GrantOverride{Approved: new(true)})), want: State{Stage: Active, Paused: true}},
 		"nobody has approved it": {
 			grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.Approval = v1alpha1.ApprovalManual }),
-			want:  End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+			want:  State{Stage: AccessExpired, Next: brakeNoon.Add(30 * moment.Day)}},
 		"it gives nothing, and only takes away": {grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.Seats = nil }),
-			want: End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+			want: State{Stage: AccessExpired, Next: brakeNoon.Add(30 * moment.Day)}},
 		"it says nothing any more, and still has something": {
 			grant: ending(0, func(g *v1alpha1.Grant) {
 				g.Spec.Seats, g.Status.Inventory = nil, []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "grad-5"}}
-			}), want: End{Standing: Entitled, Held: true}},
+			}), want: State{Stage: Active, Paused: true}},
 		"a person made it": {grant: ending(0, func(g *v1alpha1.Grant) { g.Spec.Policy = "" }),
-			want: End{Standing: AccessOver, Next: brakeNoon.Add(30 * day)}},
+			want: State{Stage: AccessExpired, Next: brakeNoon.Add(30 * moment.Day)}},
 		"its access was taken before, for another end": {
-			grant: ending(0, func(g *v1alpha1.Grant) { g.Status.AccessEndedAt = new(metav1.NewTime(brakeNoon.Add(-day))) }),
-			want:  End{Standing: AccessOver, Next: brakeNoon.Add(29 * day)}},
+			grant: ending(0, func(g *v1alpha1.Grant) {
+				g.Status.AccessEndedAt = new(metav1.NewTime(brakeNoon.Add(-moment.Day)))
+			}),
+			want: State{Stage: AccessExpired, Next: brakeNoon.Add(29 * moment.Day)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,49 +96,11 @@ func TestWhichEndsWaitForTheBrake(t *testing.T) {
 			if at.IsZero() {
 				at = brakeNoon
 			}
-			if diff := cmp.Diff(tc.want, EndOf(tc.grant, at)); diff != "" {
+			if diff := cmp.Diff(tc.want, StateOf(tc.grant, at)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
-}
-
-// The moment from which an end is known stays for as long as the end does, and no longer.
-func TestSinceWhenAnEndIsKnown(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, namespacePolicy())
-	known := func() time.Time {
-		t.Helper()
-		w.plan()
-		if w.grants[0].Spec.EndKnownAt == nil {
-			return time.Time{}
-		}
-		return w.grants[0].Spec.EndKnownAt.Time
-	}
-	expect := func(want time.Time) {
-		t.Helper()
-		if got := known(); !got.Equal(want) {
-			t.Errorf("known since %v, want %v", got, want)
-		}
-	}
-	w.deliver(delivered("2024-01-10 10:00:00"))
-	expect(time.Time{})
-	w.now = w.now.Add(time.Hour)
-	first := w.now
-	w.deliver(delivered("2024-01-10 11:00:00", expires("2024-06-30")))
-	expect(first)
-	w.now = w.now.Add(100 * day)
-	expect(first)
-	w.deliver(delivered("2024-01-10 12:00:00", expires("2024-07-31")))
-	expect(w.now)
-	w.now = w.now.Add(time.Minute)
-	w.policies["graduates"].Spec.Lifetime.MaxDays = 30
-	expect(w.now)
-	w.policies["graduates"].Spec.Lifetime.MaxDays = 0
-	w.now = w.now.Add(time.Minute)
-	expect(w.now)
-	w.deliver(delivered("2024-01-10 13:00:00"))
-	expect(time.Time{})
 }
 
 // asked is one revocation that is put to the brake, and what it answers.
@@ -266,25 +222,25 @@ func TestWhatBecomesOfATrip(t *testing.T) {
 	t.Parallel()
 	tripped := BrakeState{Trip: "two", TrippedAt: brakeNoon, Released: "one", ReleasedAt: brakeNoon.Add(-time.Hour)}
 	for name, tc := range map[string]struct {
-		state   BrakeState
-		held    int32
-		release string
-		want    BrakeState
-		change  BrakeChange
+		state            BrakeState
+		endWaitsForBrake int32
+		release          string
+		want             BrakeState
+		change           BrakeChange
 	}{
-		"nothing":                  {state: tripped, held: 3, want: tripped},
-		"another trip is released": {state: tripped, held: 3, release: "one", want: tripped},
-		"half a name":              {state: tripped, held: 3, release: "tw", want: tripped},
+		"nothing":                  {state: tripped, endWaitsForBrake: 3, want: tripped},
+		"another trip is released": {state: tripped, endWaitsForBrake: 3, release: "one", want: tripped},
+		"half a name":              {state: tripped, endWaitsForBrake: 3, release: "tw", want: tripped},
 		"nothing is held any more": {state: tripped, change: BrakeOver,
 			want: BrakeState{Released: "one", ReleasedAt: tripped.ReleasedAt}},
-		"it is released": {state: tripped, held: 3, release: "two", change: BrakeReleased,
+		"it is released": {state: tripped, endWaitsForBrake: 3, release: "two", change: BrakeReleased,
 			want: BrakeState{Released: "two", ReleasedAt: brakeNoon}},
 		"nothing holds":                {release: "two"},
 		"nothing holds and no release": {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, change := tc.state.Next(tc.held, tc.release, brakeNoon)
+			got, change := tc.state.Next(tc.endWaitsForBrake, tc.release, brakeNoon)
 			if got != tc.want || change != tc.change {
 				t.Errorf("got %+v (%v), want %+v (%v)", got, change, tc.want, tc.change)
 			}

@@ -1,59 +1,60 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package lifecycle
 
 import (
 	"time"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/moment"
 )
 
-// Standing is how far the end of a Grant has come.
-type Standing int
+// Stage is how far the end of a Grant has come.
+type Stage int
 
 const (
-	// Unapproved means that the holder is to have nothing until a person approves it.
-	Unapproved Standing = -1
-	// Entitled means that the holder is to have everything.
-	Entitled Standing = iota
-	// AccessOver means that access and seats are to go, and data is to stay.
-	AccessOver
-	// DataOver means that data is to go too.
-	DataOver
+	// AwaitingApproval means that the holder is to have nothing until a person approves it.
+	AwaitingApproval Stage = -1
+	// Active means that the holder is to have everything.
+	Active Stage = iota
+	// AccessExpired means that access and seats are to go, and data is to stay.
+	AccessExpired
+	// DataExpired means that data is to go too.
+	DataExpired
 )
 
-// End is where a Grant stands at a moment, and when that changes.
-type End struct {
-	Standing Standing
+// State is where a Grant stands at a moment, and when that changes.
+type State struct {
+	Stage Stage
 	// Revoked reports that a person's override has ended it.
 	Revoked bool
-	// Held reports that access is over but for the brake, which has to let it through first: the holder keeps what there
+	// Paused reports that access is over but for the brake, which has to let it through first: the holder keeps what there
 	// is and gets nothing new.
-	Held bool
+	Paused bool
 	// Next is when the standing changes by itself; zero if it does not.
 	Next time.Time
 }
 
-// EndOf works out where a Grant stands from what it records alone: it works when the policy is broken or gone. The
-// grace days count from when access was really taken away if that came late.
-func EndOf(grant *v1alpha1.Grant, now time.Time) End {
+// StateOf works out where a Grant stands from what it records alone: it works when the policy is broken or gone. The
+// grace days count from when access was really revoked if that came late.
+func StateOf(grant *v1alpha1.Grant, now time.Time) State {
 	accessEnds, known := accessEnd(grant, now)
 	if !known {
-		return End{Standing: entitledOr(grant)}
+		return State{Stage: activeOr(grant)}
 	}
 	if now.Before(accessEnds) {
-		return End{Standing: entitledOr(grant), Next: accessEnds}
+		return State{Stage: activeOr(grant), Next: accessEnds}
 	}
-	if held(grant) {
-		return End{Standing: Entitled, Held: true}
+	if endWaitsForBrake(grant) {
+		return State{Stage: Active, Paused: true}
 	}
-	end := End{Standing: AccessOver, Revoked: revoked(grant)}
-	taken := now
+	end := State{Stage: AccessExpired, Revoked: revoked(grant)}
+	endedAt := now
 	if grant.Status.AccessEndedAt != nil {
-		taken = grant.Status.AccessEndedAt.Time
+		endedAt = grant.Status.AccessEndedAt.Time
 	}
-	dataEnds := after(taken, days(grant.Spec.Lifetime.Grace()))
+	dataEnds := moment.After(endedAt, moment.Days(grant.Spec.Lifetime.Grace()))
 	planned := grant.Spec.DataEndsAt
 	if grant.Spec.Override.Until == nil && !end.Revoked && planned != nil && dataEnds.Before(planned.Time) {
 		dataEnds = planned.Time
@@ -62,16 +63,16 @@ func EndOf(grant *v1alpha1.Grant, now time.Time) End {
 		end.Next = dataEnds
 		return end
 	}
-	end.Standing = DataOver
+	end.Stage = DataExpired
 	return end
 }
 
-func entitledOr(grant *v1alpha1.Grant) Standing {
+func activeOr(grant *v1alpha1.Grant) Stage {
 	override := grant.Spec.Override
 	if grant.Spec.Approval == v1alpha1.ApprovalManual && override.Approved == nil && override.Until == nil {
-		return Unapproved
+		return AwaitingApproval
 	}
-	return Entitled
+	return Active
 }
 
 func revoked(grant *v1alpha1.Grant) bool {

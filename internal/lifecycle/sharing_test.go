@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package lifecycle
 
 import (
 	"testing"
@@ -88,7 +88,7 @@ func TestSharersOf(t *testing.T) {
 			found := SharersOf(&grant, []v1alpha1.Grant{grant, tc.other()}, noon)
 			got := want{found: len(found) > 0}
 			if got.found {
-				got.entitled, got.before = found[0].Entitled, found[0].Before
+				got.entitled, got.before = found[0].Active, found[0].Before
 			}
 			if got != tc.want {
 				t.Errorf("SharersOf: %+v, want %+v", got, tc.want)
