@@ -11,7 +11,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// labs makes users who have a lab that completions may take away, and returns what they have.
+// labs makes users who have a lab that completions may revoke, and returns what they have.
 func (c *crowd) labs(users int) []*v1alpha1.Grant {
 	c.t.Helper()
 	var grants []*v1alpha1.Grant
@@ -53,7 +53,7 @@ func (c *crowd) awaitLabs(there, paused int) {
 	c.consistently(look)
 }
 
-// Namespaces that completions take away count; beyond the budget they stay, with their access.
+// Namespaces that completions revoke count; beyond the budget they stay, with their access.
 func TestBrakeHoldsNamespacesThatCompletionsTakeAway(t *testing.T) {
 	t.Parallel()
 	w := makeLateWorld(t)

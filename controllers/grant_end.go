@@ -16,7 +16,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
-// endAccess takes away access at once, and returns how many seats are still to be freed by their pools.
+// endAccess revokes access at once, and returns how many seats are still to be freed by their pools.
 func (r *GrantReconciler) endAccess(ctx context.Context, grant *v1alpha1.Grant) (int, error) {
 	r.checks.forget(client.ObjectKeyFromObject(grant))
 	applier, err := r.applier(ctx, grant)

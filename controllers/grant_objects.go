@@ -117,7 +117,7 @@ func (r *GrantReconciler) recordInventory(
 
 func namespacesOf(grant *v1alpha1.Grant) string {
 	var uids []string
-	// What is taken away has no objects to look at, and is back with a look at all of them.
+	// What is revoked has no objects to look at, and is back with a look at all of them.
 	for i := range grant.Spec.Namespaces {
 		uids = append(uids, grant.Spec.Namespaces[i].Name)
 	}

@@ -122,7 +122,7 @@ func (r *GrantReconciler) heldUp(
 	return r.conclude(ctx, grant, before, result, err)
 }
 
-// revokeForGood takes away everything that a Grant provisioned, without grace days, and reports whether it has gone.
+// revokeForGood revokes everything that a Grant provisioned, without grace days, and reports whether it has gone.
 func (r *GrantReconciler) revokeForGood(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
 	seats, err := r.endAccess(ctx, grant)
 	if err != nil || seats > 0 {

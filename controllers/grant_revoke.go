@@ -28,7 +28,7 @@ const (
 	refusedJitter   = 0.2
 )
 
-// revokeNamespaces begins the revocation of the namespaces that a Grant's completion takes away, and deletes those that
+// revokeNamespaces begins the revocation of the namespaces that a Grant's completion revokes, and deletes those that
 // are due. How far that has come is in the condition RevocationsComplete. It returns when to look again.
 func (r *GrantReconciler) revokeNamespaces(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *tenant,

@@ -24,7 +24,7 @@ const (
 	// indexGrantHolder finds all the Grants of a person, those made by hand among them.
 	indexGrantHolder = "grantHolder"
 	// indexTakenPool finds the Grants that take seats of a pool away.
-	indexTakenPool = "takenPool"
+	indexRevokedPool = "takenPool"
 	// indexPolicy finds the Grants of a policy.
 	indexPolicy = "policy"
 	// indexOwnerDigest finds the Grant whose owner label an object carries.
@@ -85,7 +85,7 @@ func grantPools(o client.Object) []string {
 	return pools
 }
 
-func takenPools(o client.Object) []string {
+func revokedPools(o client.Object) []string {
 	var pools []string
 	for _, seat := range o.(*v1alpha1.Grant).Spec.Revokes.Seats {
 		pools = append(pools, string(seat.Pool))
@@ -133,7 +133,7 @@ func setupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.CourseCompletion{}, indexUnplanned, unplanned},
 		{&v1alpha1.CourseCompletion{}, indexCourse, completionCourse},
 		{&v1alpha1.Grant{}, indexGrantHolder, grantHolder},
-		{&v1alpha1.Grant{}, indexTakenPool, takenPools},
+		{&v1alpha1.Grant{}, indexRevokedPool, revokedPools},
 		{&v1alpha1.Grant{}, indexOwnerDigest, grantOwnerDigest},
 		{&v1alpha1.Grant{}, indexPolicy, grantPolicy},
 		{&v1alpha1.Grant{}, indexAdmitted, grantAdmitted},

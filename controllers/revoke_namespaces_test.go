@@ -18,7 +18,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// awaitRevocationReason waits until a Grant says how far the taking away of its namespaces has come.
+// awaitRevocationReason waits until a Grant says how far the revocation of its namespaces has come.
 func (w *world) awaitRevocationReason(grant *v1alpha1.Grant, reason string) string {
 	w.t.Helper()
 	var message string
@@ -32,7 +32,7 @@ func (w *world) awaitRevocationReason(grant *v1alpha1.Grant, reason string) stri
 	return message
 }
 
-// revocableLab makes a policy of labs that completions may take away.
+// revocableLab makes a policy of labs that completions may revoke.
 func revocableLab(w *world) *PolicyWrapper {
 	lab := MakeLab(w, "lab").Grace(90)
 	lab.Spec.Namespaces[0].Labels = map[string]v1alpha1.Template{v1alpha1.LabelRevocable: "${institution.id}"}
@@ -44,7 +44,7 @@ func revoking(w *world) *PolicyWrapper {
 	return MakePolicy(w, "done").Grace(30).Revokes(nil, v1alpha1.Template(w.prefix+"${user.id}"))
 }
 
-// labelled makes a namespace as people do, with a label that lets an institution take it away.
+// labelled makes a namespace as people do, with a label that lets an institution revoke it.
 func (w *world) labelled(name, institution string) *corev1.Namespace {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if institution != "" {

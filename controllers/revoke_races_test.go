@@ -175,7 +175,7 @@ func TestRevokedNamespaceOfAHandmadeGrant(t *testing.T) {
 	w.stays(namespace, namespace.UID)
 }
 
-// Objects in a namespace that is taken away are data: they stay with it, and go with it.
+// Objects in a namespace that is revoked are data: they stay with it, and go with it.
 func TestRevokedNamespaceTakesItsObjectsAlong(t *testing.T) {
 	t.Parallel()
 	w := newLateWorld(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// finishing is the course whose completion takes something away. Its completions lie in the real future, after
+// finishing is the course whose completion revokes something. Its completions lie in the real future, after
 // everything that a test makes.
 const (
 	finishing = v1alpha1.PlatformID(900)

@@ -45,7 +45,7 @@ func (r *SeatPoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.SeatPool{}).
 		Watches(&v1alpha1.Seat{}, poolsBy(seatPool)).
 		Watches(&v1alpha1.Grant{}, poolsBy(grantPools)).
-		Watches(&v1alpha1.Grant{}, poolsBy(takenPools)).
+		Watches(&v1alpha1.Grant{}, poolsBy(revokedPools)).
 		Watches(&v1alpha1.Institution{}, &fanOut[reconcile.Request]{requests: r.poolsBeside},
 			builder.WithPredicates(workChanged)).
 		WithOptions(fairly(mgr, sideWorkers, 1, namespaceOf)).
@@ -130,7 +130,7 @@ func (r *SeatPoolReconciler) gather(ctx context.Context, req reconcile.Request) 
 	}
 	var revokers v1alpha1.GrantList
 	err := r.Client.List(ctx, &revokers, client.InNamespace(req.Namespace),
-		client.MatchingFields{indexTakenPool: req.Name})
+		client.MatchingFields{indexRevokedPool: req.Name})
 	if err != nil {
 		return nil, fmt.Errorf("list grants that take seats away: %w", err)
 	}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what is generated or kept by a tool, changes nothing in the checkout, and names every fault at once:
 #   - generated files are what the generators would write now (written into a copy and compared),
-#   - Go files are formatted,
+#   - Go files are formatted, and their identifiers use the words of docs/glossary.md,
 #   - the go.mod and go.sum of each module are tidy,
 #   - each kustomization under config/ builds,
 #   - workflows are right as far as can be told without running them, begin without permissions, and pin actions.
@@ -44,6 +44,18 @@ verify_generated() {
     head -n 200 "$copy/diff"
     fault "generated files are stale: run make generate manifests docs-api docs-cli, and commit the result"
   fi
+}
+
+# Identifiers of the controllers and of what decides use the glossary's words. Comments and texts may say "takes".
+verify_words() {
+  echo "==> words of docs/glossary.md"
+  local file found
+  while IFS= read -r -d '' file; do
+    found=$(sed -E 's/"([^"\\]|\\.)*"//g; s/`[^`]*`//g; s,//.*$,,' "$file" |
+      grep -nowE '([a-z]\w*)?([Tt]akers?|[Tt]akes|[Tt]aking|[Tt]ook)([A-Z]\w*)?' || true)
+    [[ -z $found ]] || fault "$file: say revoke, not take (docs/glossary.md): ${found//$'\n'/ }"
+  done < <(sources 'controllers/*.go' 'internal/plan/*.go' 'internal/lifecycle/*.go' 'internal/preview/*.go' \
+    'internal/apply/*.go' ':!*_test.go')
 }
 
 verify_format() {
@@ -89,6 +101,7 @@ verify_workflows() {
 
 verify_generated
 verify_format
+verify_words
 verify_modules
 verify_kustomizations
 verify_workflows

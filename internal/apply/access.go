@@ -61,7 +61,7 @@ func (a *Applier) losing(ctx context.Context, grant *v1alpha1.Grant, read readin
 		if err != nil {
 			return nil, err
 		}
-		losing[identity(entry)] = have != nil && takes(want, have)
+		losing[identity(entry)] = have != nil && removesSubject(want, have)
 	}
 	inventory, err := a.inventory(ctx, grant, isAccess)
 	if err != nil {
@@ -87,8 +87,8 @@ func (a *Applier) losing(ctx context.Context, grant *v1alpha1.Grant, read readin
 	return losing, nil
 }
 
-// takes reports whether applying a RoleBinding anew would take a subject out of it that was applied before.
-func takes(want, have *rbacv1.RoleBinding) bool {
+// removesSubject reports whether applying a RoleBinding anew would take a subject out of it that was applied before.
+func removesSubject(want, have *rbacv1.RoleBinding) bool {
 	if have.Annotations[annotationApplied] == want.Annotations[annotationApplied] {
 		return false
 	}

@@ -162,8 +162,8 @@ func (r *rules) policy(w *world, name string, spec *v1alpha1.CompletionPolicySpe
 		if isNew && !entitle(causes, grant, required, spec, w.now) {
 			continue
 		}
-		takesBack := complete && spec.OnPolicyRemoval == v1alpha1.RemovalDelete
-		if works && (isNew || takesBack || entitle(matched, grant, required, spec, w.now)) {
+		withdraws := complete && spec.OnPolicyRemoval == v1alpha1.RemovalDelete
+		if works && (isNew || withdraws || entitle(matched, grant, required, spec, w.now)) {
 			r.requires[grant] = required
 		}
 		r.grants[grant] = name

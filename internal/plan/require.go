@@ -104,8 +104,8 @@ func (p *planning) requires(policy *Policy, spec *v1alpha1.GrantSpec, existing *
 			return c.matched && c.completion.Name == string(cause.Completion)
 		}) || cause.ArchivedAt != nil && policy.courses[courseOf(cause)]
 	}
-	takesBack := spec.OnPolicyRemoval == v1alpha1.RemovalDelete && policy.completed(existing, candidates)
-	if existing == nil || takesBack || entitles(&asked, p.Now, matched) {
+	withdraws := spec.OnPolicyRemoval == v1alpha1.RemovalDelete && policy.completed(existing, candidates)
+	if existing == nil || withdraws || entitles(&asked, p.Now, matched) {
 		spec.RequiredCourseIDs = asked.RequiredCourseIDs
 	}
 }

@@ -79,10 +79,10 @@ func QueueOf(pool Pool) (SeatPlan, []v1alpha1.LocalName) {
 func seatsOf(pool Pool) (SeatPlan, []*v1alpha1.Grant) {
 	plan := SeatPlan{}
 	entitled := map[string]*v1alpha1.Grant{}
-	takers := map[v1alpha1.GrantHolder][]v1alpha1.Grant{}
+	revokers := map[v1alpha1.GrantHolder][]v1alpha1.Grant{}
 	for i := range pool.Revokers {
 		holder := pool.Revokers[i].Spec.Holder
-		takers[holder] = append(takers[holder], pool.Revokers[i])
+		revokers[holder] = append(revokers[holder], pool.Revokers[i])
 	}
 	for i := range pool.Grants {
 		grant := &pool.Grants[i]
@@ -90,7 +90,7 @@ func seatsOf(pool Pool) (SeatPlan, []*v1alpha1.Grant) {
 		if end.Stage != lifecycle.Active || !grant.DeletionTimestamp.IsZero() && !grant.Planned() {
 			continue
 		}
-		revoked := lifecycle.RevokedFrom(grant, takers[grant.Spec.Holder], pool.Now)
+		revoked := lifecycle.RevokedFrom(grant, revokers[grant.Spec.Holder], pool.Now)
 		if _, gone := revoked.Seats[v1alpha1.LocalName(pool.Name)]; gone {
 			continue
 		}

@@ -29,7 +29,7 @@ const (
 	Gains Kind = "Gains"
 	// Changes means that the Grant says something else, and nobody loses anything now.
 	Changes Kind = "Changes"
-	// Loses means that access, a seat or a namespace is taken away.
+	// Loses means that access, a seat or a namespace is revoked.
 	Loses Kind = "Loses"
 )
 
@@ -218,9 +218,9 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 	for _, name := range slices.Sorted(maps.Keys(revokedAfter.Namespaces)) {
 		_, already := revokedBefore.Namespaces[name]
 		if had := gave && namespaceOf(was, name) != nil || hasNamespace(was, name); had && !already {
-			taking := revokedAfter.Namespaces[name]
-			lost = append(lost, fmt.Sprintf("namespace %s is revoked by grant %s, its data goes %s", name, taking.Grant,
-				moment(new(metav1.NewTime(taking.DataEndsAt)))))
+			by := revokedAfter.Namespaces[name]
+			lost = append(lost, fmt.Sprintf("namespace %s is revoked by grant %s, its data goes %s", name, by.Grant,
+				moment(new(metav1.NewTime(by.DataEndsAt)))))
 		}
 	}
 	if gives {
@@ -376,14 +376,14 @@ func (p *Planner) count(change *Change, was, now *v1alpha1.Grant, before, after 
 }
 
 // losers returns the namespaces that somebody loses once a Grant begins to take them away.
-func (p *Planner) losers(taker *v1alpha1.Grant, s *state) []string {
-	if !lifecycle.RevokesNow(taker) {
+func (p *Planner) losers(revoker *v1alpha1.Grant, s *state) []string {
+	if !lifecycle.RevokesNow(revoker) {
 		return nil
 	}
 	var names []string
-	for _, ns := range taker.Spec.Revokes.Namespaces {
-		loss, _ := lifecycle.ImpactOf(taker, s.grants, ns.Name, p.Now)
-		if loss == lifecycle.Lost && !lifecycle.HasStarted(taker, ns.Name) {
+	for _, ns := range revoker.Spec.Revokes.Namespaces {
+		loss, _ := lifecycle.ImpactOf(revoker, s.grants, ns.Name, p.Now)
+		if loss == lifecycle.Lost && !lifecycle.HasStarted(revoker, ns.Name) {
 			names = append(names, ns.Name)
 		}
 	}

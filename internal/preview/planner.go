@@ -141,7 +141,7 @@ type state struct {
 	plan plan.Plan
 	// grants are those that would be there, planned and made by hand.
 	grants []v1alpha1.Grant
-	// begun are the same, as if everything that is to be taken away were being taken.
+	// begun are the same, as if everything that is to be revoked were being taken.
 	begun []v1alpha1.Grant
 }
 
@@ -187,7 +187,7 @@ func (p *Planner) plan(person Person, after bool) *state {
 			func(cause v1alpha1.GrantCause) bool { return cause.End == v1alpha1.CausePolicyRemoved })
 	}
 	s := p.settle(of)
-	// A seat that is taken away is one that the Grant no longer has, of which the plan keeps no claim then.
+	// A seat that is revoked is one that the Grant no longer has, of which the plan keeps no claim then.
 	for range maxRounds {
 		if !releaseSeats(&of, s, p.Now) {
 			break
@@ -210,14 +210,14 @@ func (p *Planner) settle(of plan.Person) *state {
 	return s
 }
 
-// releaseSeats takes out of the statuses of Grants the seats that are taken away, and reports whether there are any.
+// releaseSeats takes out of the statuses of Grants the seats that are revoked, and reports whether there are any.
 func releaseSeats(of *plan.Person, s *state, now time.Time) bool {
 	released := false
 	grants := slices.Clone(of.Grants)
 	for i := range grants {
 		planned, _ := s.find(grants[i].Name)
-		taken := lifecycle.RevokedFrom(planned, s.begun, now)
-		away := func(held v1alpha1.HeldSeat) bool { _, found := taken.Seats[held.Pool]; return found }
+		revoked := lifecycle.RevokedFrom(planned, s.begun, now)
+		away := func(held v1alpha1.HeldSeat) bool { _, found := revoked.Seats[held.Pool]; return found }
 		if slices.ContainsFunc(grants[i].Status.Seats, away) {
 			grants[i] = *grants[i].DeepCopy()
 			grants[i].Status.Seats = slices.DeleteFunc(grants[i].Status.Seats, away)
@@ -242,22 +242,22 @@ func (p *Planner) written(planned *plan.Planned) *v1alpha1.Grant {
 	return grant
 }
 
-// begin returns Grants as if the taking away of every namespace that nothing keeps had begun.
+// begin returns Grants as if the revocation of every namespace that nothing keeps had begun.
 func (p *Planner) begin(grants []v1alpha1.Grant) []v1alpha1.Grant {
 	begun := slices.Clone(grants)
 	for i := range grants {
-		taker := &grants[i]
-		if !lifecycle.RevokesNow(taker) || len(taker.Spec.Revokes.Namespaces) == 0 {
+		revoker := &grants[i]
+		if !lifecycle.RevokesNow(revoker) || len(revoker.Spec.Revokes.Namespaces) == 0 {
 			continue
 		}
 		var kept []string
-		for _, ns := range taker.Spec.Revokes.Namespaces {
-			if loss, _ := lifecycle.ImpactOf(taker, grants, ns.Name, p.Now); loss == lifecycle.Retained {
+		for _, ns := range revoker.Spec.Revokes.Namespaces {
+			if loss, _ := lifecycle.ImpactOf(revoker, grants, ns.Name, p.Now); loss == lifecycle.Retained {
 				kept = append(kept, ns.Name)
 			}
 		}
-		begun[i] = *taker.DeepCopy()
-		begun[i].Status.Revocations = lifecycle.Started(taker, p.Now, kept...)
+		begun[i] = *revoker.DeepCopy()
+		begun[i].Status.Revocations = lifecycle.Started(revoker, p.Now, kept...)
 	}
 	return begun
 }

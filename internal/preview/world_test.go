@@ -289,15 +289,15 @@ func (w *world) provide(user v1alpha1.PlatformID) {
 		for lifecycle.StateOf(&grant, w.now).Paused {
 			lifecycle.Admit(&grant, lifecycle.EndRevocation(&grant), w.now, "")
 		}
-		taken := lifecycle.RevokedFrom(&grant, w.grantsOf(user), w.now)
-		left, has := taken.Remaining(&grant), w.has[grant.Name]
+		revoked := lifecycle.RevokedFrom(&grant, w.grantsOf(user), w.now)
+		left, has := revoked.Remaining(&grant), w.has[grant.Name]
 		switch lifecycle.StateOf(&grant, w.now).Stage {
 		case lifecycle.AwaitingApproval:
 		case lifecycle.Active:
 			grant.Status.AccessEndedAt = nil
-			has = w.provided(left, has, taken)
+			has = w.provided(left, has, revoked)
 		case lifecycle.AccessExpired:
-			has = dataOf(has, taken)
+			has = dataOf(has, revoked)
 			if grant.Status.AccessEndedAt == nil {
 				grant.Status.AccessEndedAt = new(metav1.NewTime(w.now))
 			}
@@ -334,7 +334,7 @@ func scan(text, format string, to ...any) bool {
 }
 
 // provided returns what a Grant gives that says what is left of it, and gave before.
-func (w *world) provided(left *v1alpha1.Grant, had map[string]bool, taken lifecycle.Revoked) map[string]bool {
+func (w *world) provided(left *v1alpha1.Grant, had map[string]bool, revoked lifecycle.Revoked) map[string]bool {
 	has, said := map[string]bool{}, map[string]bool{}
 	for _, seat := range left.Spec.Seats {
 		has["seat "+string(seat.Pool)] = true
@@ -352,10 +352,10 @@ func (w *world) provided(left *v1alpha1.Grant, had map[string]bool, taken lifecy
 		var name, rest string
 		switch {
 		case scan(thing, "namespace %s", &name):
-			_, away := taken.Namespaces[name]
+			_, away := revoked.Namespaces[name]
 			has[thing] = has[thing] || !away
 		case scan(thing, "access %s %s", &name, &rest):
-			_, away := taken.Namespaces[name]
+			_, away := revoked.Namespaces[name]
 			stays := !said[name] && !away && left.Spec.OnPolicyRemoval != v1alpha1.RemovalDelete
 			has[thing] = has[thing] || stays
 		}
@@ -366,12 +366,12 @@ func (w *world) provided(left *v1alpha1.Grant, had map[string]bool, taken lifecy
 	return has
 }
 
-func dataOf(has map[string]bool, taken lifecycle.Revoked) map[string]bool {
+func dataOf(has map[string]bool, revoked lifecycle.Revoked) map[string]bool {
 	data := map[string]bool{}
 	for thing := range has {
 		var name string
 		if scan(thing, "namespace %s", &name) {
-			if _, away := taken.Namespaces[name]; !away {
+			if _, away := revoked.Namespaces[name]; !away {
 				data[thing] = true
 			}
 		}

@@ -28,18 +28,18 @@ func (r *reader) grantStory(ctx context.Context, f *facts, g *v1alpha1.Grant) (g
 	if ready := meta.FindStatusCondition(g.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		told.Reason, told.Message = ready.Reason, ready.Message
 	}
-	taken := lifecycle.RevokedFrom(g, f.beside, r.now)
-	for _, pool := range slices.Sorted(maps.Keys(taken.Seats)) {
+	revoked := lifecycle.RevokedFrom(g, f.beside, r.now)
+	for _, pool := range slices.Sorted(maps.Keys(revoked.Seats)) {
 		told.Revoked = append(told.Revoked, fmt.Sprintf("the seat of pool %s, by completion %s (grant %s)", pool,
-			taken.Seats[pool].Completion, taken.Seats[pool].Grant))
+			revoked.Seats[pool].Completion, revoked.Seats[pool].Grant))
 	}
-	for _, name := range slices.Sorted(maps.Keys(taken.Namespaces)) {
-		taking := taken.Namespaces[name]
+	for _, name := range slices.Sorted(maps.Keys(revoked.Namespaces)) {
+		by := revoked.Namespaces[name]
 		told.Revoked = append(told.Revoked, fmt.Sprintf("namespace %s, by completion %s (grant %s); deleted at %s at the "+
-			"earliest", name, taking.Completion, taking.Grant, text(f.in(taking.DataEndsAt))))
+			"earliest", name, by.Completion, by.Grant, text(f.in(by.DataEndsAt))))
 	}
 	told.Revokes = revokedBy(g)
-	if err := r.seatsOfGrant(ctx, f, g, &taken, &told); err != nil {
+	if err := r.seatsOfGrant(ctx, f, g, &revoked, &told); err != nil {
 		return told, err
 	}
 	told.Access = accessOf(g, lifecycle.StateOf(g, r.now))
@@ -67,12 +67,12 @@ func accessOf(g *v1alpha1.Grant, end lifecycle.State) access {
 
 // seatsOfGrant says of each seat that a Grant asks for whether it has it, or where it waits.
 func (r *reader) seatsOfGrant(
-	ctx context.Context, f *facts, g *v1alpha1.Grant, taken *lifecycle.Revoked, told *grant,
+	ctx context.Context, f *facts, g *v1alpha1.Grant, revoked *lifecycle.Revoked, told *grant,
 ) error {
 	entitled := lifecycle.StateOf(g, r.now).Stage == lifecycle.Active
 	for _, asked := range g.Spec.Seats {
 		held := slices.IndexFunc(g.Status.Seats, func(s v1alpha1.HeldSeat) bool { return s.Pool == asked.Pool })
-		_, revoked := taken.Seats[asked.Pool]
+		_, lost := revoked.Seats[asked.Pool]
 		switch {
 		case held >= 0:
 			number := g.Status.Seats[held].Number
@@ -84,7 +84,7 @@ func (r *reader) seatsOfGrant(
 				one.Message += ", since " + text(f.in(there.CreationTimestamp.Time))
 			}
 			told.Seats = append(told.Seats, one)
-		case revoked:
+		case lost:
 			told.Seats = append(told.Seats, seat{Pool: string(asked.Pool), Message: "revoked by a completion"})
 		case entitled:
 			one, err := r.seatOf(ctx, g, asked.Pool)
@@ -232,7 +232,7 @@ func (f *facts) heldBack(g *v1alpha1.Grant, r *reader) []string {
 	return held
 }
 
-// revokedBy says what a Grant takes away from others of its holder.
+// revokedBy says what a Grant revokes from others of its holder.
 func revokedBy(g *v1alpha1.Grant) []string {
 	if !lifecycle.RevokesNow(g) {
 		return nil

@@ -102,12 +102,12 @@ func (r *reader) pool(ctx context.Context, name v1alpha1.LocalName) (*poolFacts,
 func (r *reader) concerns(gathered *plan.Pool, grant *v1alpha1.Grant) {
 	name := v1alpha1.LocalName(gathered.Name)
 	asks := slices.Contains(grant.Spec.Seats, v1alpha1.GrantedSeat{Pool: name})
-	takes := slices.Contains(grant.Spec.Revokes.Seats, v1alpha1.RevokedSeat{Pool: name})
-	if !asks && !takes {
+	revokes := slices.Contains(grant.Spec.Revokes.Seats, v1alpha1.RevokedSeat{Pool: name})
+	if !asks && !revokes {
 		return
 	}
 	slim(grant)
-	if takes {
+	if revokes {
 		gathered.Revokers = append(gathered.Revokers, *grant)
 	}
 	if !asks {

@@ -189,14 +189,14 @@ func (r *reader) nextOf(f *facts, g *v1alpha1.Grant, t *timeline) {
 	case now.Stage == lifecycle.AccessExpired && !now.Next.IsZero():
 		t.note(now.Next, "the data of grant %s %s, after %d grace days", g.Name, goes(g), g.Spec.Lifetime.Grace())
 	}
-	taken := lifecycle.RevokedFrom(g, f.beside, r.now)
-	if !taken.Next.IsZero() {
-		t.note(taken.Next, "what keeps things of grant %s from being revoked ends", g.Name)
+	revoked := lifecycle.RevokedFrom(g, f.beside, r.now)
+	if !revoked.Next.IsZero() {
+		t.note(revoked.Next, "what keeps things of grant %s from being revoked ends", g.Name)
 	}
-	for name, taking := range taken.Namespaces {
-		if taking.DataEndsAt.After(r.now) {
-			t.note(taking.DataEndsAt, "namespace %s is deleted at the earliest, which completion %s revoked", name,
-				taking.Completion)
+	for name, by := range revoked.Namespaces {
+		if by.DataEndsAt.After(r.now) {
+			t.note(by.DataEndsAt, "namespace %s is deleted at the earliest, which completion %s revoked", name,
+				by.Completion)
 		}
 	}
 }
