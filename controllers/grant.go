@@ -8,7 +8,6 @@ import (
 	"errors"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
@@ -36,8 +36,8 @@ type GrantReconciler struct {
 	Clock    clock.PassiveClock
 	Accounts *apply.Accounts
 	Label    *apply.OwnerLabel
-	// DefaultQuota is the installation's.
-	DefaultQuota corev1.ResourceList
+	// Namespaces is what the installation puts into every granted namespace.
+	Namespaces installation.Namespaces
 
 	plans  *plans
 	counts *namespaceCounts

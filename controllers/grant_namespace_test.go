@@ -60,6 +60,7 @@ func TestGrantedNamespaceHasExactlyWhatIsGranted(t *testing.T) {
 	wantLabels := map[string]string{
 		"course": "c-123456", v1alpha1.LabelGrant: owner,
 		v1alpha1.LabelInstitutionID: w.id.String(), v1alpha1.LabelUserID: "7",
+		v1alpha1.LabelPolicy: "lab", v1alpha1.LabelCourseID: "123456",
 		"kubernetes.io/metadata.name":        namespace.Name,
 		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted",
 	}
@@ -110,20 +111,29 @@ func wantLimits() corev1.LimitRangeItem {
 
 func wantIsolation() networkingv1.NetworkPolicySpec {
 	own := networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{}}
-	dns := networkingv1.NetworkPolicyPeer{
-		NamespaceSelector: &metav1.LabelSelector{
-			MatchLabels: map[string]string{"kubernetes.io/metadata.name": "kube-system"}},
-		PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"k8s-app": "kube-dns"}},
+	pods := func(namespace, key, value string) networkingv1.NetworkPolicyPeer {
+		return networkingv1.NetworkPolicyPeer{
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": namespace}},
+			PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{key: value}},
+		}
+	}
+	names := func(to networkingv1.NetworkPolicyPeer, port int32) networkingv1.NetworkPolicyEgressRule {
+		return networkingv1.NetworkPolicyEgressRule{To: []networkingv1.NetworkPolicyPeer{to},
+			Ports: []networkingv1.NetworkPolicyPort{
+				{Protocol: new(corev1.ProtocolUDP), Port: new(intstr.FromInt32(port))},
+				{Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromInt32(port))},
+			}}
 	}
 	return networkingv1.NetworkPolicySpec{
 		PolicyTypes: []networkingv1.PolicyType{"Ingress", "Egress"},
 		Ingress:     []networkingv1.NetworkPolicyIngressRule{{From: []networkingv1.NetworkPolicyPeer{own}}},
 		Egress: []networkingv1.NetworkPolicyEgressRule{
 			{To: []networkingv1.NetworkPolicyPeer{own}},
-			{To: []networkingv1.NetworkPolicyPeer{dns}, Ports: []networkingv1.NetworkPolicyPort{
-				{Protocol: new(corev1.ProtocolUDP), Port: new(intstr.FromInt32(53))},
-				{Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromInt32(53))},
-			}},
+			names(networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "169.254.169.254/32"}}, 53),
+			names(networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "169.254.20.10/32"}}, 53),
+			names(pods("kube-system", "k8s-app", "kube-dns"), 53),
+			names(pods("kube-system", "k8s-app", "node-local-dns"), 53),
+			names(pods("openshift-dns", "dns.operator.openshift.io/daemonset-dns", "default"), 5353),
 		},
 	}
 }

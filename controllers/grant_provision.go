@@ -167,7 +167,7 @@ func (r *GrantReconciler) applier(ctx context.Context, grant *v1alpha1.Grant) (*
 		return nil, err
 	}
 	return &apply.Applier{
-		Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label, DefaultQuota: r.DefaultQuota,
+		Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label, Namespaces: r.Namespaces,
 		Sharers: lifecycle.SharersOf(grant, beside, r.Clock.Now()),
 	}, nil
 }

@@ -32,6 +32,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 	"github.com/lxp-dev/course-completion-operator/test/latewatch"
@@ -138,6 +139,8 @@ type world struct {
 	clock     *stepClock
 	logs      *logs
 	limits    plan.Limits
+	// settings bound nothing unless a test is about them, and let through what they do by default.
+	settings installation.Namespaces
 	// patience is hardly any unless a test is about it.
 	patience controllers.Patience
 	// beside are further namespaces that the manager sees.
@@ -181,7 +184,8 @@ func makeWorld(t *testing.T) *world {
 			NamespaceLabelDomains: []string{"example.org"},
 			ObjectKinds:           []schema.GroupKind{{Group: fmt.Sprintf("world-%d.example.org", n), Kind: "Badge"}},
 		},
-		stop: func() {},
+		settings: settings(t, "{quota: {}, limits: []}"),
+		stop:     func() {},
 		patience: controllers.Patience{
 			Absent: time.Millisecond, Replaced: time.Millisecond, Restored: time.Millisecond},
 	}
@@ -258,7 +262,8 @@ func (w *world) start() {
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	g.Expect(controllers.Setup(ctx, mgr, controllers.Options{
-		Limits: w.limits, Clock: w.clock, Workers: 4, Patience: w.patience, Compile: w.compile})).To(Succeed())
+		Limits: w.limits, Clock: w.clock, Workers: 4, Patience: w.patience, Compile: w.compile,
+		Namespaces: w.settings})).To(Succeed())
 	w.cached = mgr.GetClient()
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()

@@ -12,7 +12,6 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/otel/trace"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -30,8 +30,8 @@ import (
 type Options struct {
 	// Limits hold for policies and Grants.
 	Limits plan.Limits
-	// DefaultQuota holds in every granted namespace for what its policy does not bound.
-	DefaultQuota corev1.ResourceList
+	// Namespaces is put into every granted namespace, for what its policy says nothing of.
+	Namespaces installation.Namespaces
 	// Clock tells the time to every decision.
 	Clock clock.PassiveClock
 	// Patience is how long what is absent is waited for.
@@ -144,7 +144,7 @@ func loopsOf(
 		{"grant", func() error {
 			grants := &GrantReconciler{
 				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
-				Accounts: accounts, Label: label, DefaultQuota: options.DefaultQuota,
+				Accounts: accounts, Label: label, Namespaces: options.Namespaces,
 				plans: noted, counts: counts, brakes: braking, witness: seen, patienceWith: patience}
 			return grants.SetupWithManager(mgr, options.Workers)
 		}},

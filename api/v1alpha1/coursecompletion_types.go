@@ -5,6 +5,7 @@ package v1alpha1
 
 import (
 	"strconv"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -293,6 +294,16 @@ type CourseCompletionSpec struct {
 func (s *CourseCompletionSpec) Name() string {
 	return s.Institution.ID.String() + "-" + s.Course.ID.String() + "-" +
 		s.Enrollment.ID.String() + "-" + s.User.ID.String()
+}
+
+// CourseOfCompletion returns the course that is in the name of a CourseCompletion, and whether there is one.
+func CourseOfCompletion(name LocalName) (PlatformID, bool) {
+	parts := strings.Split(string(name), "-")
+	if len(parts) != 4 {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(parts[1], 10, 64)
+	return PlatformID(id), err == nil && id > 0
 }
 
 // PolicyOutcome is what came of a policy for one completion.

@@ -5,13 +5,14 @@ package v1alpha1
 
 const (
 	// LabelInstitutionID, LabelCourseID, LabelEnrollmentID and LabelUserID carry the platform's numbers, for people
-	// who select with kubectl. Programs use the selectable fields. Labels never carry personal data.
+	// who select with kubectl, and on granted namespaces for what adds up their costs. Programs use the selectable fields.
+	// Labels never carry personal data.
 	LabelInstitutionID = GroupName + "/institution-id"
 	LabelCourseID      = GroupName + "/course-id"
 	LabelEnrollmentID  = GroupName + "/enrollment-id"
 	LabelUserID        = GroupName + "/user-id"
 
-	// LabelPolicy names the CompletionPolicy that a Grant comes from.
+	// LabelPolicy names the CompletionPolicy that a Grant, or a granted namespace, comes from.
 	LabelPolicy = GroupName + "/policy"
 
 	// LabelGrant is the owner label, on everything that a Grant provisioned with the operator's own rights: its value is
@@ -96,9 +97,10 @@ type NetworkIsolation string
 const (
 	// NetworkIsolationNone makes no NetworkPolicy.
 	NetworkIsolationNone NetworkIsolation = "None"
-	// NetworkIsolationIngress lets pods be reached from their own namespace only.
+	// NetworkIsolationIngress lets pods be reached from their own namespace, and by what the installation names.
 	NetworkIsolationIngress NetworkIsolation = "Ingress"
-	// NetworkIsolationIngressAndEgress also lets pods reach only their own namespace and the cluster's DNS.
+	// NetworkIsolationIngressAndEgress also lets pods reach only their own namespace, the cluster's DNS, and what the
+	// installation names.
 	NetworkIsolationIngressAndEgress NetworkIsolation = "IngressAndEgress"
 )
 

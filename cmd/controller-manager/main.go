@@ -28,9 +28,9 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/lxp-dev/course-completion-operator/controllers"
-	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
+	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/limits"
 	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/internal/tracing"
@@ -55,10 +55,10 @@ type options struct {
 	leaderElect             bool
 	leaderElectionNamespace string
 
-	workers      int
-	limits       limits.Flags
-	defaultQuota string
-	otlpEndpoint string
+	workers       int
+	limits        limits.Flags
+	configuration string
+	otlpEndpoint  string
 
 	log zap.Options
 }
@@ -76,10 +76,9 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.IntVar(&o.workers, "workers", 8,
 		"How many persons, and how many grants, are worked on at the same time (1 to 64).")
 	o.limits.Bind(flags)
-	flags.StringVar(&o.defaultQuota, "default-quota", apply.DefaultQuota,
-		"The quota of granted namespaces for every resource that a policy does not bound, so that nobody fills the "+
-			"cluster's "+
-			"store; empty for none.")
+	flags.StringVar(&o.configuration, "config", "",
+		"The file that says what every granted namespace gets: quota and limits where a policy says nothing, and what its "+
+			"network policy lets in and out. It is read at the start. Empty: the defaults.")
 	flags.StringVar(&o.otlpEndpoint, "otlp-endpoint", "",
 		"The URL of a collector that takes traces as OTLP over gRPC, such as http://collector:4317. Empty: no tracing.")
 	o.log.BindFlags(flags)
@@ -96,9 +95,6 @@ func (o *options) validate() error {
 	if !isLoopback(o.pprofAddress) {
 		return fmt.Errorf("--pprof-address is %q: profiles show what is in memory, use a loopback address such as "+
 			"127.0.0.1:6060, or 0 for none", o.pprofAddress)
-	}
-	if _, err := apply.ParseQuota(o.defaultQuota); err != nil {
-		return fmt.Errorf("--default-quota: %w", err)
 	}
 	if o.workers < 1 || o.workers > 64 {
 		return fmt.Errorf("--workers is %d: use 1 to 64", o.workers)
@@ -139,6 +135,10 @@ func run(ctx context.Context, o options) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
+	namespaces, err := installation.Load(o.configuration)
+	if err != nil {
+		return fmt.Errorf("read the file of --config: %w", err)
+	}
 	provider, stopTracing, err := tracing.Start(ctrl.LoggerInto(ctx, ctrl.Log), o.otlpEndpoint,
 		tracing.Program{Name: "completion-controller-manager", Version: version})
 	if err != nil {
@@ -171,16 +171,12 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	defaultQuota, err := apply.ParseQuota(o.defaultQuota)
-	if err != nil {
-		return err
-	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
-		Limits:       o.limits.Limits(),
-		DefaultQuota: defaultQuota,
-		Clock:        machineclock.New(),
-		Workers:      o.workers,
-		Tracing:      provider,
+		Limits:     o.limits.Limits(),
+		Namespaces: namespaces,
+		Clock:      machineclock.New(),
+		Workers:    o.workers,
+		Tracing:    provider,
 	})
 	if err != nil {
 		return err
@@ -188,7 +184,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err := o.serveDiagnostics(ctx, mgr, keeper); err != nil {
 		return err
 	}
-	ctrl.Log.Info("Starting the controller-manager", "version", version)
+	ctrl.Log.Info("Starting the controller-manager", "version", version, "configuration", o.configuration)
 	return mgr.Start(ctx)
 }
 

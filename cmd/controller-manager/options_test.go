@@ -5,9 +5,35 @@ package main
 
 import (
 	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
+
+// A mistake in the configuration is told before anything is asked of a cluster.
+func TestConfigurationWithAMistakeKeepsTheProgramFromStarting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "configuration.yaml")
+	if err := os.WriteFile(path, []byte("apiVersion: config.completions.lxp.dev/v1alpha1\n"+
+		"kind: ControllerManagerConfiguration\ngrantedNamespaces: {network: {dns: [{}]}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var o options
+	flags := flag.NewFlagSet("controller-manager", flag.ContinueOnError)
+	o.bind(flags)
+	if err := flags.Parse([]string{"--config=" + path}); err != nil {
+		t.Fatal(err)
+	}
+	err := run(t.Context(), o)
+	if err == nil {
+		t.Fatal("it has started")
+	}
+	for _, want := range []string{"--config", path, "grantedNamespaces.network.dns[0]"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("want %s in the error, got %v", want, err)
+		}
+	}
+}
 
 func TestFlagsThatAreRefused(t *testing.T) {
 	for _, tc := range []struct {
@@ -37,9 +63,6 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"--pprof-address=[::]:6060", "--pprof-address"},
 		{"--pprof-address=10.0.0.1:6060", "--pprof-address"},
 		{"--pprof-address=6060", "--pprof-address"},
-		{"--default-quota=", ""},
-		{"--default-quota=count/pods=5,requests.storage=1Gi", ""},
-		{"--default-quota=pots=5", "--default-quota"},
 		{"--workers=0", "--workers"},
 		{"--workers=65", "--workers"},
 	} {

@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -24,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
@@ -97,8 +97,8 @@ type Applier struct {
 	Accounts *Accounts
 	// Label knows whether the owner label can be believed.
 	Label *OwnerLabel
-	// DefaultQuota holds in every granted namespace for what the Grant does not bound.
-	DefaultQuota corev1.ResourceList
+	// Namespaces is what the installation puts into every granted namespace.
+	Namespaces installation.Namespaces
 	// Sharers are the other Grants of the same holder and policy.
 	Sharers []lifecycle.Sharer
 	// Held are RoleBindings that stay as they are for now.
@@ -145,7 +145,7 @@ func (a *Applier) objectsOf(ctx context.Context, grant *v1alpha1.Grant) ([]owned
 	var objects []owned
 	s := a.shared()
 	for i := range grant.Spec.Namespaces {
-		for _, object := range objectsOf(grant, &grant.Spec.Namespaces[i], a.DefaultQuota) {
+		for _, object := range objectsOf(grant, &grant.Spec.Namespaces[i], &a.Namespaces) {
 			entry := entryOf(object.group, object.kind, object.want, "")
 			if a.Held[identity(entry)] {
 				continue

@@ -29,14 +29,8 @@ func TryBounds(ctx context.Context, c client.Client, namespace string, ns *v1alp
 			Spec: corev1.ResourceQuotaSpec{Hard: resources(ns.Quota)}})
 	}
 	if len(ns.Limits) > 0 {
-		limits := &corev1.LimitRange{ObjectMeta: metadata}
-		for _, limit := range ns.Limits {
-			limits.Spec.Limits = append(limits.Spec.Limits, corev1.LimitRangeItem{
-				Type: corev1.LimitType(limit.Type), Default: resources(limit.Default),
-				DefaultRequest: resources(limit.DefaultRequest), Max: resources(limit.Max), Min: resources(limit.Min),
-			})
-		}
-		tried = append(tried, limits)
+		tried = append(tried, &corev1.LimitRange{ObjectMeta: metadata,
+			Spec: corev1.LimitRangeSpec{Limits: limitItems(ns.Limits)}})
 	}
 	for _, object := range tried {
 		err := c.Create(ctx, object, client.DryRunAll, FieldOwner)

@@ -15,14 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
-	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/installation"
 )
 
 // Names of what a granted namespace holds.
@@ -137,16 +135,18 @@ func within(want, have map[string]string) bool {
 }
 
 // objectsOf returns what a Grant provisions for a namespace, the namespace first.
-func objectsOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace, defaults corev1.ResourceList) []owned {
+func objectsOf(
+	grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace, settings *installation.Namespaces,
+) []owned {
 	objects := []owned{namespaceOf(grant, ns)}
-	if hard := withDefaults(resources(ns.Quota), defaults); len(hard) > 0 {
+	if hard := settings.WithQuota(resources(ns.Quota)); len(hard) > 0 {
 		objects = append(objects, quotaOf(grant, ns.Name, hard))
 	}
-	if len(ns.Limits) > 0 {
-		objects = append(objects, limitsOf(grant, ns))
+	if limits := settings.WithLimits(limitItems(ns.Limits)); len(limits) > 0 {
+		objects = append(objects, limitsOf(grant, ns.Name, limits))
 	}
 	if ns.NetworkIsolation != v1alpha1.NetworkIsolationNone {
-		objects = append(objects, isolationOf(grant, ns))
+		objects = append(objects, isolationOf(grant, ns, &settings.Network))
 	}
 	for i := range ns.Access {
 		objects = append(objects, bindingOf(grant, ns.Name, &ns.Access[i]))
@@ -160,13 +160,41 @@ func namespaceOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
 			WithLabels(ns.Labels).
 			WithAnnotations(ns.Annotations).
 			WithLabels(map[string]string{
-				podSecurityEnforce:          string(ns.PodSecurity),
-				podSecurityWarn:             string(ns.PodSecurity),
-				v1alpha1.LabelInstitutionID: grant.Spec.Holder.InstitutionID.String(),
-				v1alpha1.LabelUserID:        grant.Spec.Holder.UserID.String(),
-			})
+				podSecurityEnforce: string(ns.PodSecurity),
+				podSecurityWarn:    string(ns.PodSecurity),
+			}).
+			WithLabels(accountOf(grant))
 	}
 	return own(grant, "", "Namespace", build, func(_, _ *corev1.Namespace) bool { return true })
+}
+
+// accountOf returns the labels by which people find a namespace, and put its costs to somebody's account.
+func accountOf(grant *v1alpha1.Grant) map[string]string {
+	labels := map[string]string{
+		v1alpha1.LabelInstitutionID: grant.Spec.Holder.InstitutionID.String(),
+		v1alpha1.LabelUserID:        grant.Spec.Holder.UserID.String(),
+	}
+	if grant.Planned() {
+		labels[v1alpha1.LabelPolicy] = string(grant.Spec.Policy)
+	}
+	if course, one := courseOf(grant); one {
+		labels[v1alpha1.LabelCourseID] = course.String()
+	}
+	return labels
+}
+
+// courseOf returns the course that a Grant was earned by, where that is one: a sum over courses must not depend on
+// which of several was completed first.
+func courseOf(grant *v1alpha1.Grant) (v1alpha1.PlatformID, bool) {
+	var course v1alpha1.PlatformID
+	for i := range grant.Spec.Causes {
+		id, ok := v1alpha1.CourseOfCompletion(grant.Spec.Causes[i].Completion)
+		if !ok || course != 0 && id != course {
+			return 0, false
+		}
+		course = id
+	}
+	return course, course != 0
 }
 
 func quotaOf(grant *v1alpha1.Grant, namespace string, hard corev1.ResourceList) owned {
@@ -199,27 +227,39 @@ func resourcesWithin(want, have corev1.ResourceList) bool {
 	return true
 }
 
-func limitsOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
+func limitsOf(grant *v1alpha1.Grant, namespace string, limits []corev1.LimitRangeItem) owned {
 	build := func() *corev1ac.LimitRangeApplyConfiguration {
 		spec := corev1ac.LimitRangeSpec()
-		for _, limit := range ns.Limits {
-			item := corev1ac.LimitRangeItem().WithType(corev1.LimitType(limit.Type))
+		for _, limit := range limits {
+			item := corev1ac.LimitRangeItem().WithType(limit.Type)
 			for _, part := range []struct {
-				values map[string]v1alpha1.Quantity
+				values corev1.ResourceList
 				set    func(corev1.ResourceList) *corev1ac.LimitRangeItemApplyConfiguration
 			}{
 				{limit.Default, item.WithDefault}, {limit.DefaultRequest, item.WithDefaultRequest},
 				{limit.Max, item.WithMax}, {limit.Min, item.WithMin},
 			} {
 				if len(part.values) > 0 {
-					part.set(resources(part.values))
+					part.set(part.values)
 				}
 			}
 			spec.WithLimits(item)
 		}
-		return corev1ac.LimitRange(LimitsName, ns.Name).WithSpec(spec)
+		return corev1ac.LimitRange(LimitsName, namespace).WithSpec(spec)
 	}
 	return own(grant, "", "LimitRange", build, sameLimits)
+}
+
+// limitItems returns limits as a LimitRange has them.
+func limitItems(limits []v1alpha1.GrantedLimit) []corev1.LimitRangeItem {
+	var items []corev1.LimitRangeItem
+	for _, limit := range limits {
+		items = append(items, corev1.LimitRangeItem{
+			Type: corev1.LimitType(limit.Type), Default: resources(limit.Default),
+			DefaultRequest: resources(limit.DefaultRequest), Max: resources(limit.Max), Min: resources(limit.Min),
+		})
+	}
+	return items
 }
 
 // sameLimits compares what is wanted only: the API server fills in defaults of its own.
@@ -229,36 +269,6 @@ func sameLimits(want, have *corev1.LimitRange) bool {
 			resourcesWithin(w.DefaultRequest, h.DefaultRequest) &&
 			resourcesWithin(w.Max, h.Max) && resourcesWithin(w.Min, h.Min)
 	})
-}
-
-func isolationOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
-	build := func() *networkingv1ac.NetworkPolicyApplyConfiguration {
-		own := networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector())
-		spec := networkingv1ac.NetworkPolicySpec().
-			WithPodSelector(metav1ac.LabelSelector()).
-			WithPolicyTypes(networkingv1.PolicyTypeIngress).
-			WithIngress(networkingv1ac.NetworkPolicyIngressRule().WithFrom(own))
-		if ns.NetworkIsolation == v1alpha1.NetworkIsolationIngressAndEgress {
-			spec.WithPolicyTypes(networkingv1.PolicyTypeEgress).
-				WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithTo(own), clusterDNS())
-		}
-		return networkingv1ac.NetworkPolicy(IsolationName, ns.Name).WithSpec(spec)
-	}
-	return own(grant, networkingv1.GroupName, "NetworkPolicy", build, func(want, have *networkingv1.NetworkPolicy) bool {
-		return digest(want.Spec) == digest(have.Spec)
-	})
-}
-
-// clusterDNS lets pods resolve names: by the label that every distribution's DNS carries, in the system's namespace.
-func clusterDNS() *networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
-	rule := networkingv1ac.NetworkPolicyEgressRule().WithTo(networkingv1ac.NetworkPolicyPeer().
-		WithNamespaceSelector(metav1ac.LabelSelector().
-			WithMatchLabels(map[string]string{namespaceNameLabel: "kube-system"})).
-		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(map[string]string{"k8s-app": "kube-dns"})))
-	for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
-		rule.WithPorts(networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt32(53)))
-	}
-	return rule
 }
 
 func bindingOf(grant *v1alpha1.Grant, namespace string, access *v1alpha1.GrantedAccess) owned {

@@ -59,7 +59,7 @@ func (a *Applier) shared() shared {
 func (a *Applier) identities(grant *v1alpha1.Grant) []string {
 	var ids []string
 	for i := range grant.Spec.Namespaces {
-		objects := objectsOf(grant, &grant.Spec.Namespaces[i], a.DefaultQuota)
+		objects := objectsOf(grant, &grant.Spec.Namespaces[i], &a.Namespaces)
 		for j := range objects {
 			ids = append(ids, identity(entryOf(objects[j].group, objects[j].kind, objects[j].want, "")))
 		}

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/installation"
 )
 
 // quantities makes a map of one resource.
@@ -51,14 +51,17 @@ func TestGrantedNamespaceHasAllThatThePolicyGrants(t *testing.T) {
 		HaveKeyWithValue("purpose", "graduate-lab"),
 		HaveKeyWithValue("pod-security.kubernetes.io/enforce", "restricted"),
 		HaveKeyWithValue(v1alpha1.LabelGrant, owner),
+		HaveKeyWithValue(v1alpha1.LabelPolicy, "lab"),
+		HaveKeyWithValue(v1alpha1.LabelCourseID, "123456"),
 	))
 	g.Expect(namespace.OwnerReferences).To(BeEmpty())
 
 	var quotas corev1.ResourceQuotaList
 	quota := only(t, u.namespace, &quotas, func() []corev1.ResourceQuota { return quotas.Items })
 	// What the policy does not bound is bound by the installation.
-	wantHard, err := apply.ParseQuota(apply.DefaultQuota)
+	standard, err := installation.Load("")
 	g.Expect(err).NotTo(HaveOccurred())
+	wantHard := standard.Quota
 	wantHard["count/pods"] = resource.MustParse("10")
 	if diff := cmp.Diff(wantHard, quota.Spec.Hard); diff != "" {
 		t.Errorf("quota (-want +got):\n%s", diff)
@@ -67,9 +70,11 @@ func TestGrantedNamespaceHasAllThatThePolicyGrants(t *testing.T) {
 	var ranges corev1.LimitRangeList
 	limits := only(t, u.namespace, &ranges, func() []corev1.LimitRange { return ranges.Items })
 	wantLimits := []corev1.LimitRangeItem{{
-		Type:           corev1.LimitTypeContainer,
-		Default:        corev1.ResourceList{"memory": resource.MustParse("512Mi")},
-		DefaultRequest: corev1.ResourceList{"memory": resource.MustParse("128Mi")},
+		Type: corev1.LimitTypeContainer,
+		Default: corev1.ResourceList{
+			"cpu": resource.MustParse("1"), "memory": resource.MustParse("512Mi")},
+		DefaultRequest: corev1.ResourceList{
+			"cpu": resource.MustParse("50m"), "memory": resource.MustParse("128Mi")},
 	}}
 	if diff := cmp.Diff(wantLimits, limits.Spec.Limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
