@@ -101,6 +101,10 @@ func Install(ctx context.Context, c *cluster.Cluster) error {
 
 func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {
 	o.Replicas = max(o.Replicas, 1)
+	root, err := cluster.RepositoryRoot()
+	if err != nil {
+		return nil, err
+	}
 	addresses, err := freeAddresses(3*o.Replicas + 2)
 	if err != nil {
 		return nil, err
@@ -129,7 +133,8 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 	s.ControllerManagerMetrics = "https://" + managerMetrics + "/metrics"
 	s.ControllerManager = newProgram(o, ControllerManager, 0, managerHealth,
 		"--health-address="+managerHealth, "--metrics-address="+managerMetrics,
-		"--leader-elect", "--leader-election-namespace="+Namespace)
+		"--leader-elect", "--leader-election-namespace="+Namespace,
+		"--config="+filepath.Join(root, "config", "manager", "configuration.yaml"))
 	for _, program := range s.Programs() {
 		if err := c.ServiceAccountKubeconfig(ctx, Namespace, program.account, program.kubeconfig); err != nil {
 			return nil, err
