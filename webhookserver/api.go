@@ -44,10 +44,11 @@ func newAPIConnection(config *rest.Config) (*apiConnection, error) {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("registering the API types: %w", err)
 	}
-	// The two kinds are known, so nothing has to be discovered.
+	// The kinds are known, so nothing has to be discovered.
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
 	mapper.Add(v1alpha1.GroupVersion.WithKind("Institution"), meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("CourseCompletion"), meta.RESTScopeNamespace)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("ErasureRegister"), meta.RESTScopeNamespace)
 	return &apiConnection{config: config, http: httpClient, scheme: scheme, mapper: mapper}, nil
 }
 
@@ -66,25 +67,31 @@ func (c *apiConnection) completions() (client.Client, error) {
 	return client.WithFieldOwner(client.WithFieldValidation(direct, metav1.FieldValidationStrict), fieldOwner), nil
 }
 
-// institutions returns a cache of Institutions and its informer, which the keeper keeps.
-func (c *apiConnection) institutions(
-	ctx context.Context, keeper *informers.Keeper,
-) (cache.Cache, cache.Informer, error) {
-	institutions, err := cache.New(c.config, keeper.Options(cache.Options{
+// watched are the informers of a cache.
+type watched struct{ institutions, erasures cache.Informer }
+
+// watch returns a cache of Institutions and ErasureRegisters and its informers, which the keeper keeps.
+func (c *apiConnection) watch(ctx context.Context, keeper *informers.Keeper) (cache.Cache, watched, error) {
+	var made watched
+	cached, err := cache.New(c.config, keeper.Options(cache.Options{
 		HTTPClient:       c.http,
 		Scheme:           c.scheme,
 		Mapper:           c.mapper,
 		DefaultTransform: cache.TransformStripManagedFields(),
 	}))
 	if err != nil {
-		return nil, nil, fmt.Errorf("preparing the cache of institutions: %w", err)
+		return nil, made, fmt.Errorf("preparing the cache of institutions: %w", err)
 	}
-	if err := institutions.IndexField(ctx, &v1alpha1.Institution{}, indexAcceptedDigest, acceptedDigests); err != nil {
-		return nil, nil, fmt.Errorf("indexing the institutions: %w", err)
+	if err := cached.IndexField(ctx, &v1alpha1.Institution{}, indexAcceptedDigest, acceptedDigests); err != nil {
+		return nil, made, fmt.Errorf("indexing the institutions: %w", err)
 	}
-	informer, err := institutions.GetInformer(ctx, &v1alpha1.Institution{}, cache.BlockUntilSynced(false))
+	made.institutions, err = cached.GetInformer(ctx, &v1alpha1.Institution{}, cache.BlockUntilSynced(false))
 	if err != nil {
-		return nil, nil, fmt.Errorf("preparing the informer of institutions: %w", err)
+		return nil, made, fmt.Errorf("preparing the informer of institutions: %w", err)
 	}
-	return institutions, informer, nil
+	made.erasures, err = cached.GetInformer(ctx, &v1alpha1.ErasureRegister{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, made, fmt.Errorf("preparing the informer of the registers of erasures: %w", err)
+	}
+	return cached, made, nil
 }

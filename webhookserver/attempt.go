@@ -40,6 +40,9 @@ func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass, giv
 	out, refused := d.record(ctx, completion, leave)
 	giveBack()
 	switch {
+	case refused == nil && out == outcomeErased:
+		d.erased(record)
+		d.discard(record)
 	case refused == nil:
 		d.log.Info("Delivery from the inbox is stored", "record", record.Seq, "deliveryID", record.DeliveryID,
 			"completion", keyOf(record), "outcome", string(out),
@@ -130,6 +133,16 @@ func (d *drainer) succeeded(record *inbox.Record) {
 	defer d.mu.Unlock()
 	d.trying--
 	d.waits.succeeded(record.Seq, record.Namespace)
+	d.done = append(d.done, record.ID())
+	d.signal()
+}
+
+// discard removes a record that the API was not asked for, which says nothing about its namespace.
+func (d *drainer) discard(record *inbox.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trying--
+	d.waits.gone(record.Seq, record.Namespace, d.clock.Now())
 	d.done = append(d.done, record.ID())
 	d.signal()
 }

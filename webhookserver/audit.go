@@ -29,7 +29,7 @@ type call struct {
 	bodyRead bool
 	// event is the slug of an event that is ignored.
 	event string
-	// spec and completion are those of a delivery that was found to be one.
+	// spec and completion are those of a delivery that was found to be one, and is not about what was erased.
 	spec       *v1alpha1.CourseCompletionSpec
 	completion types.NamespacedName
 	// span is nil where the call is not traced.
@@ -47,7 +47,7 @@ type auditRecord struct {
 	RemoteAddress string `json:"remoteAddress"`
 	PeerAddress   string `json:"peerAddress,omitempty"`
 	// Ids are absent where they are not known to be true: the institution's before the token was found good, the others
-	// before the body was found to be a delivery.
+	// before the body was found to be a delivery, or where it is about what was erased.
 	InstitutionID   v1alpha1.PlatformID `json:"institutionID,omitempty"`
 	Namespace       string              `json:"namespace,omitempty"`
 	CourseID        v1alpha1.PlatformID `json:"courseID,omitempty"`

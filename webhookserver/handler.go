@@ -196,7 +196,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit
 	}
 	if c.event = doc.OtherEvent(); c.event != "" {
 		h.instruments.ignoredEvents.WithLabelValues(h.events.label(c.event, c.institution.UID)).Inc()
-		return ignored()
+		return acknowledged(outcomeIgnored, "other-event")
 	}
 	spec, faults, err := delivery.Read(doc, c.institution, c.received)
 	if err != nil {
@@ -220,6 +220,10 @@ func (h *handler) save(ctx context.Context, c *call, spec v1alpha1.CourseComplet
 	switch r := h.store.take(ctx, completion, c.received); r.outcome {
 	case outcomeUnavailable:
 		return unavailable(r.reason)
+	case outcomeErased:
+		// The audit log says no more of a person who was erased.
+		c.spec, c.completion = nil, types.NamespacedName{}
+		return acknowledged(r.outcome, r.reason)
 	default:
 		return accepted(r, c.completion, spec.Delivery.Warnings)
 	}
@@ -243,18 +247,18 @@ func accepted(r result, completion types.NamespacedName, warnings []v1alpha1.Del
 	}
 }
 
-// ignored answers an event that is not about a completed course.
-func ignored() *answer {
+// acknowledged answers what nothing is stored of: an event that is not about a completed course, or what was erased.
+func acknowledged(out outcome, reason string) *answer {
 	return &answer{
 		status:      http.StatusOK,
 		contentType: mediaType,
-		outcome:     outcomeIgnored,
-		reason:      "other-event",
+		outcome:     out,
+		reason:      reason,
 		body: func(deliveryID string) any {
 			return struct {
 				DeliveryID string  `json:"deliveryID"`
 				Outcome    outcome `json:"outcome"`
-			}{deliveryID, outcomeIgnored}
+			}{deliveryID, out}
 		},
 	}
 }

@@ -25,8 +25,8 @@ func newInboxInstruments(registry prometheus.Registerer, stats func() inbox.Stat
 	}
 	m := &inboxInstruments{drained: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "completion_inbox_drained_total",
-		Help: "Attempts to store what the inbox has, by what came of them: created, updated, duplicate, stale, held, " +
-			"retried.",
+		Help: "Attempts to store what the inbox has, by what came of them: created, updated, duplicate, stale, erased, " +
+			"held, retried.",
 	}, []string{"outcome"}), administered: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "completion_inbox_administered_total",
 		Help: "Records that a person decided about, by the decision: retried, dropped.",

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
@@ -76,9 +75,11 @@ func (i *intake) prepare(options *Options, completions client.Client) error {
 	i.store = &store{
 		log: options.Log, clock: options.Clock, inbox: i.inbox,
 		recorder: recorder{client: completions, timeout: options.APITimeout},
+		erasures: newErasures(completions),
 		slots:    newSlots(options.APIConcurrency),
 		circuit:  newCircuit(options.Clock),
 	}
+	i.store.recorder.erasures = i.store.erasures
 	i.drainer = newDrainer(i.store, measured)
 	if i.socket, err = listenSocket(i.path); err != nil {
 		return err
@@ -87,10 +88,10 @@ func (i *intake) prepare(options *Options, completions client.Client) error {
 	return nil
 }
 
-// follow prepares what knows the Institutions.
-func (i *intake) follow(options *Options, reader client.Reader, informer cache.Informer) (*directory, error) {
+// follow prepares what knows the Institutions, and what was erased.
+func (i *intake) follow(options *Options, reader client.Reader, informed watched) (*directory, error) {
 	i.directory = &directory{
-		Reader: reader, live: i.store.recorder.client, synced: informer.HasSynced,
+		Reader: reader, live: i.store.recorder.client, synced: informed.institutions.HasSynced,
 		log: options.Log, clock: i.store.clock, inbox: i.inbox,
 		patience: options.APITimeout, maxAge: options.SnapshotMaxAge, away: func() bool {
 			away, _ := i.store.circuit.away()
@@ -103,13 +104,15 @@ func (i *intake) follow(options *Options, reader client.Reader, informer cache.I
 	if err := i.directory.load(); err != nil {
 		return nil, err
 	}
-	return i.directory, i.directory.observe(informer)
+	return i.directory, errors.Join(
+		i.directory.observe(informed.institutions), i.store.erasures.observe(informed.erasures))
 }
 
 // start drains, keeps the snapshot and serves the administration until ctx ends and the socket is closed.
 func (i *intake) start(ctx context.Context, running *sync.WaitGroup, failed chan<- error) {
 	running.Go(func() { i.drainer.run(ctx) })
 	running.Go(func() { i.drainer.expire(ctx, i.retention) })
+	running.Go(func() { i.drainer.forget(ctx) })
 	running.Go(func() { i.directory.run(ctx) })
 	running.Go(func() {
 		if err := i.admin.Serve(i.socket); !errors.Is(err, http.ErrServerClosed) {

@@ -20,6 +20,8 @@ const (
 	outcomeQueued outcome = "queued"
 	// outcomeHeld: on the disk among the dead letters, since the API refuses it for good.
 	outcomeHeld outcome = "held"
+	// outcomeErased: about a person whose data was erased; nothing is stored of it.
+	outcomeErased outcome = "erased"
 	// outcomeIgnored: an event that is not about a completed course; nothing is stored of it.
 	outcomeIgnored outcome = "ignored"
 	// outcomeChecked: no delivery, but a check of the URL.

@@ -62,7 +62,7 @@ func (o *Offline) Drain(ctx context.Context, config *rest.Config, timeout time.D
 	if err != nil {
 		return err
 	}
-	o.drainer.recorder = recorder{client: completions, timeout: timeout}
+	o.drainer.recorder = recorder{client: completions, timeout: timeout, erasures: newErasures(completions)}
 	o.drainer.slots = newSlots(concurrency)
 	o.drainer.run(ctx)
 	return nil

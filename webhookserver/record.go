@@ -54,13 +54,21 @@ type recorder struct {
 	client client.Client
 	// timeout bounds all requests for one delivery together.
 	timeout time.Duration
+	// erasures may be nil.
+	erasures *erasures
 }
 
 // record stores a completion unless what is stored is as new, and says which of them was the case. What is stored then
-// still learns that the completion was sent earlier. Every error means that the delivery is not known to be stored.
+// still learns that the completion was sent earlier. What was erased is not stored. Every error means that the delivery
+// is not known to be stored.
 func (r *recorder) record(ctx context.Context, completion *v1alpha1.CourseCompletion) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
+	if erased, err := r.erasures.ask(ctx, completion); err != nil {
+		return "", err
+	} else if erased {
+		return outcomeErased, nil
+	}
 	for range maxAttempts {
 		created := completion.DeepCopy()
 		setLabels(created)

@@ -48,6 +48,8 @@ func refusalOf(err error) refusal {
 	switch {
 	case errors.Is(err, errContended):
 		r.reason, r.scope = "api-contended", scopeCompletion
+	case errors.Is(err, errErasuresUnreadable):
+		r.reason = "erasures-unreadable"
 	case errors.Is(err, errTerminating):
 		r.reason, r.scope = "completion-terminating", scopeCompletion
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):

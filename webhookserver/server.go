@@ -44,8 +44,8 @@ type Registry interface {
 
 // Options are what a Server needs. Every field must be set but Exposure and Tracing.
 type Options struct {
-	// Config is how to reach the API, with rights to get, list and watch Institutions and to create, get and update
-	// CourseCompletions.
+	// Config is how to reach the API, with rights to list and watch Institutions, to get, list and watch ErasureRegisters,
+	// and to create, get and update CourseCompletions.
 	Config *rest.Config
 	// UserAgent is what the API server's logs call this program.
 	UserAgent string
@@ -112,7 +112,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 
 func (s *Server) prepare(ctx context.Context) error {
 	options := s.options
-	completions, informer, err := s.connect(ctx)
+	completions, watched, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *Server) prepare(ctx context.Context) error {
 	if s.intake, err = openIntake(&options, completions); err != nil {
 		return err
 	}
-	institutions, err := s.intake.follow(&options, s.cache, informer)
+	institutions, err := s.intake.follow(&options, s.cache, watched)
 	if err != nil {
 		return err
 	}
@@ -157,25 +157,25 @@ func newDeliveryID() string {
 	return uuid.Must(uuid.NewV7()).String()
 }
 
-// connect prepares the cache of Institutions and returns the client for CourseCompletions.
-func (s *Server) connect(ctx context.Context) (client.Client, cache.Informer, error) {
+// connect prepares the cache and returns the client for CourseCompletions.
+func (s *Server) connect(ctx context.Context) (client.Client, watched, error) {
+	var informed watched
 	config := rest.CopyConfig(s.options.Config)
 	config.UserAgent = s.options.UserAgent
 	api, err := newAPIConnection(config)
 	if err != nil {
-		return nil, nil, err
+		return nil, informed, err
 	}
 	completions, err := api.completions()
 	if err != nil {
-		return nil, nil, err
+		return nil, informed, err
 	}
-	var informer cache.Informer
 	keeper := informers.New(api.config, api.scheme, s.options.Log)
 	if err := keeper.Register(s.options.Registry); err != nil {
-		return nil, nil, fmt.Errorf("registering the metrics of the informers: %w", err)
+		return nil, informed, fmt.Errorf("registering the metrics of the informers: %w", err)
 	}
-	s.cache, informer, err = api.institutions(ctx, keeper)
-	return completions, informer, err
+	s.cache, informed, err = api.watch(ctx, keeper)
+	return completions, informed, err
 }
 
 // listen opens the sockets.

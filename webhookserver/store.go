@@ -39,11 +39,16 @@ const (
 	reasonAPIBusy = "api-busy"
 )
 
+// reasonErased is why a delivery is not stored that is about what was erased.
+const reasonErased = "erased"
+
 // store puts deliveries where they are safe: into the API, and where it does not take them now into the inbox.
 type store struct {
 	log      logr.Logger
 	clock    clock.WithTicker
 	recorder recorder
+	// erasures may be nil.
+	erasures *erasures
 	slots    *slots
 	circuit  *circuit
 	inbox    *inbox.Inbox
@@ -60,12 +65,15 @@ type result struct {
 }
 
 // take makes a delivery safe. The result is never better than what has happened: where it says so, the API has it, or
-// the disk.
+// the disk. What was erased is kept by neither.
 func (s *store) take(ctx context.Context, completion *v1alpha1.CourseCompletion, received time.Time) result {
+	if erased, _ := s.erasures.known(completion); erased {
+		return result{outcome: outcomeErased, reason: reasonErased}
+	}
 	s.unkept.saw(completion.Namespace)
 	out, refused := s.tryAPI(ctx, completion)
 	if refused == nil {
-		return result{outcome: out}
+		return resultOf(out)
 	}
 	kept, err := s.keep(ctx, completion, received, *refused)
 	if err != nil {
@@ -78,6 +86,14 @@ func (s *store) take(ctx context.Context, completion *v1alpha1.CourseCompletion,
 	}
 	s.unkept.forget()
 	return result{outcome: kept, reason: refused.reason}
+}
+
+// resultOf is what came of a delivery that the inbox need not keep.
+func resultOf(out outcome) result {
+	if out == outcomeErased {
+		return result{outcome: out, reason: reasonErased}
+	}
+	return result{outcome: out}
 }
 
 // needsInbox tells whether deliveries cannot do without the inbox: the API is away, or refuses those of everybody, as
@@ -165,7 +181,7 @@ func (s *store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletio
 	}
 	defer s.slots.release()
 	out, refused := s.record(ctx, completion, leave)
-	if refused == nil && s.took != nil {
+	if refused == nil && out != outcomeErased && s.took != nil {
 		s.took(completion.Namespace)
 	}
 	return out, refused
@@ -176,10 +192,19 @@ func (s *store) record(ctx context.Context, completion *v1alpha1.CourseCompletio
 	answered := false
 	defer func() {
 		if !answered {
-			// After a panic. A probe that is never given back would be the last one.
+			// The API was not asked, or after a panic. A probe that is never given back would be the last one.
 			s.circuit.abandon(leave)
 		}
 	}()
+	// A register may have come since the delivery was taken, or kept.
+	if erased, err := s.erasures.known(completion); err != nil {
+		refused := refusalOf(err)
+		s.log.Info("Delivery has to wait", "deliveryID", completion.Spec.Delivery.ID,
+			"namespace", completion.Namespace, "reason", refused.reason)
+		return "", &refused
+	} else if erased {
+		return outcomeErased, nil
+	}
 	out, err := s.recorder.record(ctx, completion)
 	answered = true
 	if err == nil {

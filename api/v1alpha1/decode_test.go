@@ -196,6 +196,8 @@ func nameOf(plural string, made object) string {
 	switch plural {
 	case "coursecompletions":
 		return fmt.Sprintf("%s-%s-%s-%s", s.Institution.ID, s.Course.ID, s.Enrollment.ID, s.User.ID)
+	case "erasureregisters":
+		return v1alpha1.ErasureRegisterName
 	case "seats":
 		return strings.Trim(string(s.Pool), `"`) + "-" + string(s.Number)
 	}

@@ -3,7 +3,8 @@
 
 // Package v1alpha1 holds the kinds of the group completions.lxp.dev: what a learning platform reports
 // (CourseCompletion), who may report it (Institution), what follows from it (CompletionPolicy), what somebody has
-// because of it (Grant), and the numbered places that are handed out (SeatPool, Seat).
+// because of it (Grant), the numbered places that are handed out (SeatPool, Seat), and of whom nothing is to be kept
+// (ErasureRegister).
 //
 // +kubebuilder:object:generate=true
 // +groupName=completions.lxp.dev
@@ -40,6 +41,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&Grant{}, &GrantList{},
 		&SeatPool{}, &SeatPoolList{},
 		&Seat{}, &SeatList{},
+		&ErasureRegister{}, &ErasureRegisterList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

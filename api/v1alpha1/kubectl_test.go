@@ -52,9 +52,14 @@ func TestCategoryAndShortNames(t *testing.T) {
 		"Institution": store(t, institution("listed")).GetName(), "CourseCompletion": store(t, completion(1, 2, 3, 4)).GetName(),
 		"CompletionPolicy": store(t, policy("listed")).GetName(), "Grant": store(t, grant("listed")).GetName(),
 		"SeatPool": store(t, pool("listed")).GetName(), "Seat": store(t, seat("room", 3)).GetName(),
+		"ErasureRegister": store(t, register()).GetName(),
 	}
 	all := kubectl(t, "get", "completions", "-o", "name")
 	for _, kind := range kinds() {
+		if !kind.listed() {
+			g.Expect(all).NotTo(ContainSubstring(strings.ToLower(kind.name)), "kubectl get completions")
+			continue
+		}
 		name := strings.ToLower(kind.name) + ".completions.lxp.dev/" + made[kind.name]
 		g.Expect(all).To(ContainSubstring(name+"\n"), "kubectl get completions")
 		if kind.short != "" {

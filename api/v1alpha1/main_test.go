@@ -64,8 +64,12 @@ func kinds() []kind {
 		{"Grant", "grants", ""},
 		{"SeatPool", "seatpools", "spool"},
 		{"Seat", "seats", ""},
+		{"ErasureRegister", "erasureregisters", ""},
 	}
 }
+
+// listed reports whether `kubectl get completions` lists a kind: all but what is not for the same readers.
+func (k kind) listed() bool { return k.name != "ErasureRegister" }
 
 // object is an object as a person writes it: only what is given is in it.
 type object = map[string]any

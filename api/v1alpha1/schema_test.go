@@ -121,7 +121,7 @@ func TestEveryKindIsDefined(t *testing.T) {
 	for _, kind := range kinds() {
 		crd := read[kind.plural].Spec
 		g.Expect(crd.Names.Kind).To(Equal(kind.name))
-		g.Expect(crd.Names.Categories).To(ConsistOf("completions"), kind.name)
+		g.Expect(slices.Contains(crd.Names.Categories, "completions")).To(Equal(kind.listed()), kind.name)
 		g.Expect(crd.Scope).To(Equal("Namespaced"), kind.name)
 		g.Expect(strings.Join(crd.Names.ShortNames, " ")).To(Equal(kind.short), kind.name)
 	}

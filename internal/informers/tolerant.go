@@ -38,7 +38,8 @@ func WhyUndecodable(object metav1.Object) string {
 func ours(gvk schema.GroupVersionKind) bool { return gvk.GroupVersion() == v1alpha1.GroupVersion }
 
 // tolerant returns what lists and watches a kind of ours, and leaves out what does not decode. Of that, what is known
-// from before stays as it was. A policy is never left out, since one that is absent ends Grants: it is suspended.
+// from before stays as it was. Never left out are a policy, since one that is absent ends Grants: it is suspended; and
+// a register of erasures, without which it would seem that nobody was erased: it has no key.
 func (k *Keeper) tolerant(
 	gvk schema.GroupVersionKind, known func(key string) (runtime.Object, bool),
 ) (toolscache.ListerWatcherWithContext, error) {
@@ -166,8 +167,11 @@ func (d *decoder) standIn(data []byte, why error) (runtime.Object, error) {
 	}
 	d.keeper.odd(d.kind, odd, why)
 	object, found := d.known(strings.TrimPrefix(odd.Namespace+"/"+odd.Name, "/"))
-	if d.kind == "CompletionPolicy" {
+	switch d.kind {
+	case "CompletionPolicy":
 		object, found = &v1alpha1.CompletionPolicy{Spec: v1alpha1.CompletionPolicySpec{Suspend: new(true)}}, true
+	case "ErasureRegister":
+		object, found = &v1alpha1.ErasureRegister{}, true
 	}
 	if !found {
 		return odd, nil
@@ -205,6 +209,8 @@ func setMetadata(object runtime.Object, metadata metav1.ObjectMeta) {
 	case *v1alpha1.SeatPool:
 		o.ObjectMeta = metadata
 	case *v1alpha1.Seat:
+		o.ObjectMeta = metadata
+	case *v1alpha1.ErasureRegister:
 		o.ObjectMeta = metadata
 	}
 }

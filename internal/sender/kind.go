@@ -76,8 +76,12 @@ const (
 	VerdictUnexpected Verdict = "unexpected"
 )
 
-// outcomeIgnored is what the server says of an event that is of no concern to it.
-const outcomeIgnored = "ignored"
+// What the server says of an event that is of no concern to it, and of a person whose data was erased, which nobody is
+// whom the sender makes up.
+const (
+	outcomeIgnored = "ignored"
+	outcomeErased  = "erased"
+)
 
 // judge says what an answer means for a delivery of a kind.
 func judge(kind Kind, a Answer) Verdict {
@@ -92,7 +96,7 @@ func judge(kind Kind, a Answer) Verdict {
 	switch {
 	case taken && kind == KindOtherEvent && a.Outcome == outcomeIgnored:
 		return VerdictIgnored
-	case taken && kind != KindOtherEvent && a.Outcome != outcomeIgnored:
+	case taken && kind != KindOtherEvent && a.Outcome != outcomeIgnored && a.Outcome != outcomeErased:
 		return VerdictAcknowledged
 	case slices.Contains(refused, a.Status):
 		return VerdictRejected

@@ -54,6 +54,7 @@ func TestJudge(t *testing.T) {
 		{KindNew, 202, "queued", VerdictUnexpected},
 		{KindNew, 204, "", VerdictUnexpected},
 		{KindNew, 200, "ignored", VerdictUnexpected},
+		{KindRepeat, 200, "erased", VerdictUnexpected},
 		{KindNewer, 503, "unavailable", VerdictPutOff},
 		{KindTie, 429, "refused", VerdictPutOff},
 		{KindNew, 422, "refused", VerdictUnexpected},

@@ -53,7 +53,7 @@ func TestDoctor(t *testing.T) {
 	for _, check := range []string{
 		"CRD coursecompletions.completions.lxp.dev", "CRD institutions.completions.lxp.dev",
 		"CRD grants.completions.lxp.dev", "CRD completionpolicies.completions.lxp.dev",
-		"CRD seatpools.completions.lxp.dev", "CRD seats.completions.lxp.dev",
+		"CRD seatpools.completions.lxp.dev", "CRD seats.completions.lxp.dev", "CRD erasureregisters.completions.lxp.dev",
 		"leader of completion-controller-manager", "clocks",
 		"rights of ServiceAccount completion-controller-manager by completion-controller-manager",
 		"rights of ServiceAccount completion-controller-manager by completion-leader-election",

@@ -4,28 +4,21 @@
 package cli
 
 import (
-	"bytes"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
 
 // marked is a user whose personal values are unlike any other text.
@@ -47,13 +40,35 @@ func (s *school) marked(id int64) *marked {
 	return m
 }
 
-// complete delivers a completion of the user.
-func (m *marked) complete() {
+// complete delivers a completion of the user, with other values where there are any, and returns what came of it.
+func (m *marked) complete(values ...map[string]any) (outcome string) {
 	m.t.Helper()
-	m.deliver(m.id, map[string]any{
+	personal := map[string]any{
 		"user.name": m.markers[0], "user.email": m.markers[1] + "@example.edu", "user.nickname": m.markers[2],
 		"user.uuid": m.markers[3],
-	})
+	}
+	return m.answer(m.id, append([]map[string]any{personal}, values...)...).Outcome
+}
+
+// awaitErased waits until the webhook server knows that the user was erased, and has what it stored before that erased.
+func (m *marked) awaitErased(values ...map[string]any) {
+	m.t.Helper()
+	stored := false
+	NewWithT(m.t).Eventually(func() string {
+		outcome := m.complete(values...)
+		stored = stored || outcome != "erased"
+		return outcome
+	}, soon, often).Should(Equal("erased"))
+	if stored {
+		administrator(m.t).does("erase", "-n", m.Namespace, "--user", fmt.Sprint(m.id), "--yes")
+	}
+}
+
+// anew are the values of another completion, which is sent later than all that was before now.
+func anew(enrollment int64) map[string]any {
+	return map[string]any{
+		"enrollment.id": enrollment, "event.send_at": time.Now().UTC().Add(time.Hour).Format(time.DateTime),
+	}
 }
 
 // awaitLab waits until the user has everything.
@@ -156,6 +171,7 @@ func TestErase(t *testing.T) {
 	g.Expect(said.code).To(Equal(0), said.String())
 	g.Expect(said.out).To(And(ContainSubstring("Erased: 1 completions, 1 Grants, 1 namespaces and 0 other objects."),
 		ContainSubstring("Not reached from here:"), ContainSubstring("A late repetition")))
+	user.awaitErased()
 	for _, marker := range user.markers {
 		g.Expect(said.out + said.err + shown).NotTo(ContainSubstring(marker))
 	}
@@ -169,13 +185,152 @@ func TestErase(t *testing.T) {
 		HaveField("Regarding.Kind", "Institution"),
 		HaveField("Note", "erased one person (request 4711): 1 completions, 1 grants, 1 namespaces, 0 other objects"))))
 
+	g.Expect(all.does(append(args, "--yes")...)).To(And(HavePrefix("Nothing is stored about user 7 in institution"),
+		MatchRegexp(`what was sent until 20\d\d-\S+Z is not stored`)))
+
+	// What the platform repeats does not come back, with a new date neither; what it sent before that was on its way too.
+	before := map[string]any{"enrollment.id": int64(2), "event.send_at": "2026-09-01 12:00:00"}
+	for _, values := range []map[string]any{{}, {"event.send_at": anew(0)["event.send_at"]}, before} {
+		g.Expect(user.complete(values)).To(Equal("erased"), "%v", values)
+	}
+	user.expectNothing()
 	inEtcd(t, user.markers, false)
 	inEtcd(t, other.markers, true)
-	g.Expect(all.does(append(args, "--yes")...)).To(HavePrefix("Nothing is stored about user 7 in institution"))
+	inFiles(t, user.markers)
+}
 
-	// As it says: what the platform repeats is new.
-	user.complete()
+// The register keeps out what was erased, and nobody and nothing else.
+func TestErasedAndBack(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	school, elsewhere := openSchool(t), openSchool(t)
+	school.apply(school.labPolicy())
+	user := school.marked(7)
+	user.awaitLab()
+	all := administrator(t)
+	args := []string{"erase", "-n", school.Namespace, "--user", "7"}
+	all.does(append(args, "--yes")...)
+	user.awaitErased()
+	g.Expect(elsewhere.answer(7).Outcome).To(Equal("created"), "another institution")
+	g.Expect(school.answer(8).Outcome).To(Equal("created"), "another user")
+
+	// Who may, is told; and no id stands in the register.
+	runs := school.with("completion-institution-admin")
+	g.Expect(runs.does("why", "7")).To(ContainSubstring("the data of the user is erased"))
+	exported := runs.does("export", "--user", "7")
+	g.Expect(exported).To(And(ContainSubstring(`"erasedAt": "20`), ContainSubstring("ErasureRegisters in namespace")))
+	viewer := school.with("completion-viewer")
+	g.Expect(viewer.does("export", "--user", "7")).To(And(
+		ContainSubstring("the registers of erasures"), Not(ContainSubstring("erasedAt"))))
+	g.Expect(viewer.does("why", "7")).NotTo(ContainSubstring("erased"))
+	var register v1alpha1.ErasureRegister
+	key := client.ObjectKey{Namespace: school.Namespace, Name: v1alpha1.ErasureRegisterName}
+	g.Expect(admin.Get(t.Context(), key, &register)).To(Succeed())
+	g.Expect(register.Spec.People).To(ConsistOf(HaveField("Enrollments", HaveLen(1))))
+
+	// An export of the platform has them all.
+	file, url := school.write(importHeader + strings.Replace(importRow(7), "7,Ana Souza", "7,"+user.markers[0], 1) +
+		importRow(9))
+	g.Expect(all.does("import", "-f", file, "--url-file", url, "--yes")).To(And(
+		HavePrefix("2 rows: 1 taken, 0 refused\n         1  created\n         1  erased\n"),
+		ContainSubstring("1 rows are about people who were erased")))
+
+	// Who completes something new is back, and is erased as anybody.
+	g.Expect(user.complete(anew(3))).To(Equal("created"))
 	school.awaitGrant(user.grant, v1alpha1.GrantActive)
+	g.Expect(all.does(append(args, "--yes")...)).To(ContainSubstring("Erased: 1 completions, 1 Grants"))
+	user.awaitErased(anew(3))
+
+	// By mistake, or since the person asks for it.
+	g.Expect(school.withLess("completion-institution-admin", "update", "erasureregisters").
+		fails(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("cannot update resource \"erasureregisters\""))
+	g.Expect(all.does(append(args, "--allow-again", "--dry-run")...)).To(ContainSubstring("knows that user 7 was erased"))
+	g.Expect(user.complete()).To(Equal("erased"))
+	g.Expect(runs.does(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("Forgotten."))
+	g.Eventually(func() string { return user.complete() }, soon, often).Should(Equal("created"))
+	school.awaitGrant(user.grant, v1alpha1.GrantActive)
+	g.Expect(runs.does(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("does not know that user 7"))
+
+	g.Expect(all.fails("erase", "-n", school.Namespace, "--restored", "--user", "7")).To(ContainSubstring("leave --user"))
+	g.Expect(all.fails("erase", "-n", school.Namespace, "--allow-again", "--before", "soon")).To(
+		ContainSubstring("--before is a day"))
+}
+
+// Of whom nothing is stored, something may be on its way all the same.
+func TestEraseBeforeAnythingComes(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	school := openSchool(t)
+	user := school.marked(7)
+	g.Expect(school.withLess("completion-institution-admin", "create", "erasureregisters").
+		fails("erase", "--user", "7", "--yes")).To(And(ContainSubstring("you may not create erasureregisters"),
+		ContainSubstring("completion-institution-admin")))
+	runs := school.with("completion-institution-admin")
+	g.Expect(runs.does("erase", "--user", "7", "--dry-run")).To(HavePrefix("Nothing is stored about user 7"))
+	g.Expect(user.complete()).To(Equal("created"))
+	g.Expect(admin.DeleteAllOf(t.Context(), &v1alpha1.CourseCompletion{},
+		client.InNamespace(school.Namespace))).To(Succeed())
+	g.Expect(runs.course("erase", "--user", "7", "--yes").out).To(And(HavePrefix("Nothing is stored about user 7"),
+		ContainSubstring("Erased: 0 completions")))
+	user.awaitErased()
+	g.Expect(runs.does("erase", "--allow-again", "--before", "2026-01-01", "--yes")).To(ContainSubstring("does not know"))
+	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
+	g.Expect(runs.does("erase", "--allow-again", "--before", tomorrow, "--yes")).To(ContainSubstring("Forgotten."))
+}
+
+// What a backup brings back is found by the register, also where only the Grant came.
+func TestEraseWhatABackupBroughtBack(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	school := openSchool(t)
+	school.apply(school.labPolicy())
+	user, returned, granted, other := school.marked(7), school.marked(8), school.marked(9), school.marked(10)
+	var backup []client.Object
+	for _, m := range []*marked{user, returned, granted, other} {
+		m.awaitLab()
+	}
+	all := administrator(t)
+	erase := []string{"erase", "-n", school.Namespace}
+	g.Expect(all.fails(append(erase, "--restored", "--yes")...)).To(ContainSubstring("has no register of erasures"))
+	for _, completion := range school.stored(g) {
+		switch completion.Spec.User.ID {
+		case 7, 8:
+			backup = append(backup, &v1alpha1.CourseCompletion{
+				ObjectMeta: metav1.ObjectMeta{Namespace: completion.Namespace, Name: completion.Name, Labels: completion.Labels},
+				Spec:       completion.Spec,
+			})
+		}
+	}
+	var grant v1alpha1.Grant
+	key := client.ObjectKey{Namespace: school.Namespace, Name: granted.grant}
+	g.Expect(admin.Get(t.Context(), key, &grant)).To(Succeed())
+	backup = append(backup, &v1alpha1.Grant{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: grant.Namespace, Name: grant.Name, Labels: grant.Labels, Finalizers: grant.Finalizers,
+		},
+		Spec: grant.Spec,
+	})
+	for _, m := range []*marked{user, returned, granted} {
+		all.does(append(erase, "--user", fmt.Sprint(m.id), "--yes")...)
+	}
+	g.Expect(all.does(append(erase, "--restored", "--yes")...)).To(HavePrefix("Nobody is stored"))
+	for _, object := range backup {
+		g.Expect(admin.Create(t.Context(), object)).To(Succeed())
+	}
+	g.Expect(returned.complete(anew(5))).To(Equal("created"))
+	school.awaitGrant(user.grant, v1alpha1.GrantActive)
+
+	shown := all.does(append(erase, "--restored", "--dry-run")...)
+	g.Expect(shown).To(And(
+		ContainSubstring("User 8 was erased, and is stored with what was erased and with what is newer"),
+		ContainSubstring("User 7 has in institution"), ContainSubstring("User 9 has in institution"),
+		Not(ContainSubstring("User 10"))))
+	said := all.course(append(erase, "--restored", "--yes")...)
+	g.Expect(said.code).To(Equal(0), said.String())
+	user.expectNothing()
+	granted.expectNothing()
+	g.Expect(school.stored(g)).To(ContainElement(HaveField("Spec.User.ID", v1alpha1.PlatformID(8))))
+	school.awaitGrant(other.grant, v1alpha1.GrantActive)
 }
 
 // With grace days the operator deletes the data, and whoever runs the institution needs no right to do it.
@@ -245,77 +400,9 @@ func TestEraseInterrupted(t *testing.T) {
 		g.Eventually(func(g Gomega) { when(g, user) }, soon, "10ms").Should(Succeed())
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		// The erasure is noted before anything is changed.
+		user.awaitErased()
 		all.does(args...)
 		user.expectNothing()
-	}
-}
-
-// inEtcd compacts and defragments the data of etcd, and looks for texts in its file: old revisions are in there too,
-// until they are compacted.
-func inEtcd(t *testing.T, texts []string, want bool) {
-	t.Helper()
-	g := NewWithT(t)
-	etcd := newEtcd(t)
-	var state struct{ Header struct{ Revision string } }
-	etcd.call("/v3/kv/range", map[string]any{"key": base64.StdEncoding.EncodeToString([]byte("x"))}, &state)
-	etcd.call("/v3/kv/compaction", map[string]any{"revision": state.Header.Revision, "physical": true}, nil)
-	etcd.call("/v3/maintenance/defragment", map[string]any{}, nil)
-	content, err := os.ReadFile(filepath.Join(plane.StateDir(), "etcd", "member", "snap", "db"))
-	g.Expect(err).NotTo(HaveOccurred())
-	for _, text := range texts {
-		g.Expect(bytes.Contains(content, []byte(text))).To(Equal(want), "a personal value in the file of etcd")
-	}
-}
-
-// etcd is the store of the control plane under test, by its JSON gateway.
-type etcd struct {
-	t      *testing.T
-	server string
-	client *http.Client
-}
-
-func newEtcd(t *testing.T) *etcd {
-	t.Helper()
-	g := NewWithT(t)
-	pid, err := plane.PID(t.Context(), cluster.APIServer)
-	g.Expect(err).NotTo(HaveOccurred())
-	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	g.Expect(err).NotTo(HaveOccurred())
-	_, rest, found := strings.Cut(string(arguments), "--etcd-servers=")
-	g.Expect(found).To(BeTrue())
-	server, _, _ := strings.Cut(rest, "\x00")
-	pki := func(name string) string { return filepath.Join(plane.StateDir(), "pki", name) }
-	authority, err := os.ReadFile(pki("etcd-ca.crt"))
-	g.Expect(err).NotTo(HaveOccurred())
-	certificate, err := tls.LoadX509KeyPair(pki("etcd-client.crt"), pki("etcd-client.key"))
-	g.Expect(err).NotTo(HaveOccurred())
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(authority)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{
-		RootCAs: roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
-	}}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &etcd{t, server, &http.Client{Transport: transport}}
-}
-
-func (e *etcd) call(path string, request any, answer any) {
-	e.t.Helper()
-	g := NewWithT(e.t)
-	body, err := json.Marshal(request)
-	g.Expect(err).NotTo(HaveOccurred())
-	post, err := http.NewRequestWithContext(e.t.Context(), http.MethodPost, e.server+path, bytes.NewReader(body))
-	g.Expect(err).NotTo(HaveOccurred())
-	response, err := e.client.Do(post)
-	g.Expect(err).NotTo(HaveOccurred())
-	defer response.Body.Close()
-	said, err := io.ReadAll(response.Body)
-	g.Expect(err).NotTo(HaveOccurred())
-	if strings.Contains(string(said), "has been compacted") {
-		// Nothing was written since the last time.
-		return
-	}
-	g.Expect(response.StatusCode).To(Equal(http.StatusOK), string(said))
-	if answer != nil {
-		g.Expect(json.Unmarshal(said, answer)).To(Succeed())
 	}
 }

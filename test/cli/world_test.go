@@ -83,6 +83,12 @@ func (s *school) apply(policy *v1alpha1.CompletionPolicy) {
 // returns its name.
 func (s *school) deliver(user int64, values ...map[string]any) string {
 	s.t.Helper()
+	return path.Base(s.answer(user, values...).Completion)
+}
+
+// answer is what such a delivery is answered, which is 200.
+func (s *school) answer(user int64, values ...map[string]any) system.Answer {
+	s.t.Helper()
 	g := NewWithT(s.t)
 	all := map[string]any{
 		"institution.id": int64(s.ID), "user.id": user, "enrollment.id": user + 1000,
@@ -97,7 +103,7 @@ func (s *school) deliver(user int64, values ...map[string]any) string {
 	answer, err := system.Deliver(s.t.Context(), s.URLs[0], body)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(answer.Status).To(Equal(200), answer.String())
-	return path.Base(answer.Completion)
+	return answer
 }
 
 // awaitGrant waits until a Grant is in a phase.

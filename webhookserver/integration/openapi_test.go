@@ -134,6 +134,11 @@ func TestTheDocumentAndTheAnswersAgree(t *testing.T) {
 		r.call(200, "POST", server, i.token, edited(t, oldNew...), plain)
 	}
 	r.call(200, "POST", server, i.token, `{"event":{"slug":"member.updated"},"data":{}}`, plain)
+	forgets := newInstitution(t)
+	forgets.erase(t)
+	g.Eventually(func() string { return post(t, server.knows(t, forgets), example).outcome() }, patience).Should(
+		Equal("erased"))
+	r.call(200, "POST", server, forgets.token, example, plain)
 	r.call(400, "POST", server, i.token, "{", plain)
 	r.call(413, "POST", server, i.token, edited(t, "Student", strings.Repeat("x", 70_000)), plain)
 	r.call(415, "POST", server, i.token, example, "text/plain")

@@ -74,7 +74,7 @@ func TestSingleRights(t *testing.T) {
 func TestManifests(t *testing.T) {
 	g := NewWithT(t)
 	for want, files := range map[int]func(func([]byte) error) error{
-		6:  func(each func([]byte) error) error { return documents(config.CRDs, each) },
+		7:  func(each func([]byte) error) error { return documents(config.CRDs, each) },
 		12: func(each func([]byte) error) error { return documents(config.Admission, each) },
 	} {
 		n := 0

@@ -5,6 +5,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
@@ -67,32 +67,14 @@ func (e *examination) institutions(ctx context.Context) error {
 // clock compares the clock of the API server with the one here.
 func (e *examination) clock(ctx context.Context) error {
 	const check = "clocks"
-	config, err := e.Flags.ToRESTConfig()
-	if err != nil {
-		return err
-	}
-	connection, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return err
-	}
-	server, _, err := rest.DefaultServerUrlFor(config)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.JoinPath("version").String(), http.NoBody)
-	if err != nil {
-		return err
-	}
 	before := e.Now()
-	response, err := connection.Do(request)
-	if err != nil {
-		return fmt.Errorf("%s: %w", check, err)
-	}
-	defer response.Body.Close()
-	at, err := http.ParseTime(response.Header.Get("Date"))
-	if err != nil {
+	at, err := cmdutil.ServerTime(ctx, e.Factory)
+	if errors.Is(err, cmdutil.ErrNoTime) {
 		e.warning(check, "", "the API server does not say what time it is")
 		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", check, err)
 	}
 	e.compareClocks(at, before, e.Now())
 	return nil

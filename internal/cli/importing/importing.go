@@ -57,8 +57,10 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 			To go on after an interruption run the same again: rows that arrived are answered duplicate and change
 			nothing. There is no file in which it is kept how far an import came, since that could differ from what the
-			cluster has; --from-line leaves out what is known to have arrived. Do not import again what was erased
-			meanwhile: it would be stored again.
+			cluster has; --from-line leaves out what is known to have arrived.
+
+			Rows about people who were erased, and that were sent before that, are not stored; the summary counts them.
+			Whoever was erased by an earlier release than that which remembers erasures is not known: leave such rows out.
 
 			The exit code is 1 when rows were refused or when not all rows were delivered.`),
 		Example: templates.Examples(`
@@ -187,9 +189,14 @@ func (o *options) ask(ctx context.Context, institution v1alpha1.PlatformID) (int
 
 // finish says what came of it.
 func (o *options) finish(w *work, repeated int, err error) error {
-	fmt.Fprintf(o.Out, "%d rows: %d taken, %d refused\n", w.done, w.done-w.refused, w.refused)
+	erased := w.outcomes[outcomeErased]
+	fmt.Fprintf(o.Out, "%d rows: %d taken, %d refused\n", w.done, w.done-w.refused-erased, w.refused)
 	for _, outcome := range sortedKeys(w.outcomes) {
 		fmt.Fprintf(o.Out, "  %8d  %s\n", w.outcomes[outcome], outcome)
+	}
+	if erased > 0 {
+		fmt.Fprintf(o.Out, "%d rows are about people who were erased, and were not stored: see `kubectl course erase --help`\n",
+			erased)
 	}
 	if repeated > 0 {
 		fmt.Fprintf(o.Out, "%d times the server did not answer or asked to wait, and the row was posted again\n", repeated)

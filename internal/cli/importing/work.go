@@ -21,8 +21,11 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
 )
 
-// outcomeIgnored is what the server makes of other events.
-const outcomeIgnored = "ignored"
+// What the server makes of other events, and of deliveries about people whose data was erased.
+const (
+	outcomeIgnored = "ignored"
+	outcomeErased  = "erased"
+)
 
 // work goes through a file once.
 type work struct {

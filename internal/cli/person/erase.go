@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/kubectl/pkg/util/templates"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -26,7 +27,34 @@ type eraseOptions struct {
 	reason      string
 	keepGrace   bool
 	timeout     time.Duration
+	dryRun      bool
+	// restored and allowAgain are what else the command can do; before is a day, for allowAgain.
+	restored   bool
+	allowAgain bool
+	before     string
+	day        time.Time
 }
+
+const eraseLong = `
+	Remove everything that is stored about one person in an institution: access and seats, granted namespaces with
+	all that is in them, completions and Grants. It shows what there is and asks. Then, in this order, it notes the
+	erasure, revokes the Grants, deletes the completions, has the data go, and deletes the Grants when nothing of theirs
+	is left. It can be interrupted and run again at any time.
+
+	The data goes at once, for which you need the right to delete the granted namespaces. With --keep-grace the
+	operator deletes it after the grace days, and needs no right of yours: run the command again after the day that
+	it names, for the Grants.
+
+	The ErasureRegister of the namespace remembers the erasure by keyed digests. What was erased is not stored again
+	when it is delivered again, by the platform or by an import, nor is whatever else was sent about the person until the
+	erasure; what waits in the inboxes is dropped. Who comes back and completes a course is stored as anybody.
+	--allow-again takes an erasure out of the register; nothing comes back by that alone.
+
+	A backup brings back who was erased after it was made: --restored finds them and erases them again, as long as the
+	register is there.
+
+	An event of the Institution records the act, with the reason and without saying who was erased. What cannot be
+	reached from here is named at the end.`
 
 // NewEraseCommand returns `kubectl course erase`.
 func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
@@ -34,19 +62,7 @@ func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "erase --user ID",
 		Short: "Remove everything that is stored about one person in an institution",
-		Long: templates.LongDesc(`
-			Remove everything that is stored about one person in an institution: access and seats, granted namespaces with
-			all that is in them, completions and Grants. It shows what there is and asks. Then, in this order, it revokes
-			the Grants, deletes the completions, has the data go, and deletes the Grants when nothing of theirs is left.
-			It can be interrupted and run again at any time.
-
-			The data goes at once, for which you need the right to delete the granted namespaces. With --keep-grace the
-			operator deletes it after the grace days, and needs no right of yours: run the command again after the day that
-			it names, for the Grants.
-
-			An event of the Institution records the act, with the reason and without saying who was erased. What cannot be
-			reached from here is named at the end. Stop the platform first: a late repetition of an old delivery is a new one
-			once the Grants have gone, is stored again, and grants anew.`),
+		Long:  templates.LongDesc(eraseLong),
 		Example: templates.Examples(`
 			# What there is, without erasing anything
 			kubectl course erase -n institution-12345 --user 987654321 --dry-run
@@ -54,9 +70,16 @@ func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
 			# Erase it
 			kubectl course erase -n institution-12345 --user 987654321 --reason "request 4711"
 
+			# Have deliveries about the person stored again
+			kubectl course erase -n institution-12345 --user 987654321 --allow-again
+
+			# Erase again who came back with a backup
+			kubectl course erase -n institution-12345 --restored
+
 			# Leave the data its grace days
 			kubectl course erase -n institution-12345 --user 987654321 --keep-grace`),
 		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.user, "user", "", "The platform's `id` of the person.")
@@ -64,9 +87,13 @@ func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.reason, "reason", "erasure", "Why, for the record: no personal data.")
 	flags.BoolVar(&o.keepGrace, "keep-grace", false, "Leave it to the operator to delete the data after the grace days.")
 	flags.DurationVar(&o.timeout, "timeout", 15*time.Minute, "How long to wait for each step.")
-	dryRun := flags.Bool("dry-run", false, "Show what there is, and change nothing.")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "Show what there is, and change nothing.")
+	flags.BoolVar(&o.restored, "restored", false, "Erase everybody again who was erased and is stored all the same.")
+	flags.BoolVar(&o.allowAgain, "allow-again", false,
+		"Forget that the person was erased, so that what is delivered again is stored again.")
+	flags.StringVar(&o.before, "before", "",
+		"With --allow-again and without --user, everybody who was erased before this `day` (2021-01-31, in UTC).")
 	o.confirm.AddFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), *dryRun) }
 	return cmd
 }
 
@@ -77,52 +104,55 @@ type erasure struct {
 	institution *v1alpha1.Institution
 	user        v1alpha1.PlatformID
 	found       *stored
+	// register is the one of the namespace, nil where there is none, or where it may not be read.
+	register *v1alpha1.ErasureRegister
 	// removed counts what has gone, for the record.
 	completions, grants, namespaces, objects int
 }
 
-func (o *eraseOptions) run(ctx context.Context, dryRun bool) error {
+func (o *eraseOptions) run(ctx context.Context) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
 	e := &erasure{eraseOptions: o}
 	if err := e.prepare(ctx); err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 	}
-	if e.found.empty() {
-		fmt.Fprintf(o.Out, "Nothing is stored about user %d in institution %d.\n", e.user, e.institution.Spec.ID)
-		e.printElsewhere()
+	switch {
+	case o.allowAgain:
+		return cmdutil.Explain(e.allow(ctx), cmdutil.RoleInstitutionAdmin)
+	case o.restored:
+		return e.again(ctx)
+	}
+	return e.person(ctx)
+}
+
+func (o *eraseOptions) validate() error {
+	switch {
+	case o.reason == "" || len(o.reason) > 200:
+		return cmdutil.Usagef("--reason has to have 1 to 200 characters")
+	case o.restored && (o.user != "" || o.allowAgain):
+		return cmdutil.Usagef("--restored is for everybody who was erased: leave --user and --allow-again out")
+	case o.before != "" && (o.user != "" || !o.allowAgain):
+		return cmdutil.Usagef("--before is for --allow-again without --user")
+	case o.user == "" && !o.restored && o.before == "":
+		return cmdutil.Usagef("no person: give the platform's id with --user")
+	case o.before == "":
 		return nil
 	}
-	e.show()
-	if dryRun {
-		return nil
+	var err error
+	if o.day, err = time.Parse(time.DateOnly, o.before); err != nil {
+		return cmdutil.Usagef("--before is a day, such as 2021-01-31: %q is none", o.before)
 	}
-	if err := e.allowed(ctx); err != nil {
-		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
-	}
-	if err := o.confirm.Ask(o.Factory, fmt.Sprintf("Erase all of it, of user %d in institution %d? It cannot be undone.",
-		e.user, e.institution.Spec.ID)); err != nil {
-		return err
-	}
-	left, err := e.erase(ctx)
-	if err != nil {
-		return fmt.Errorf("%w\nRun the same again to go on", cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin))
-	}
-	e.record(ctx)
-	if left {
-		return nil
-	}
-	fmt.Fprintf(o.Out, "Erased: %d completions, %d Grants, %d namespaces and %d other objects.\n",
-		e.completions, e.grants, e.namespaces, e.objects)
-	e.printElsewhere()
 	return nil
 }
 
 func (e *erasure) prepare(ctx context.Context) error {
 	var err error
-	if e.user, err = userOf(e.eraseOptions.user); err != nil {
-		return err
-	}
-	if e.reason == "" || len(e.reason) > 200 {
-		return cmdutil.Usagef("--reason has to have 1 to 200 characters")
+	if e.eraseOptions.user != "" {
+		if e.user, err = userOf(e.eraseOptions.user); err != nil {
+			return err
+		}
 	}
 	if e.c, err = e.Client(); err != nil {
 		return err
@@ -134,7 +164,65 @@ func (e *erasure) prepare(ctx context.Context) error {
 	if e.institution, err = cmdutil.Institution(ctx, e.c, namespace, e.eraseOptions.institution); err != nil {
 		return err
 	}
-	return e.look(ctx)
+	if e.register, err = registerOf(ctx, e.c, namespace); apierrors.IsForbidden(err) && !e.restored && !e.allowAgain {
+		// Whoever may not read it can look what there is.
+		err = nil
+	}
+	return err
+}
+
+// person erases one person.
+func (e *erasure) person(ctx context.Context) error {
+	if err := e.look(ctx); err != nil {
+		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
+	}
+	at, erased, err := e.erasedAt()
+	if err != nil {
+		return err
+	}
+	e.show()
+	if e.found.empty() && erased {
+		fmt.Fprintf(e.Out, "The data was erased, and what was sent until %s is not stored.\n", at.UTC().Format(time.RFC3339))
+		e.printElsewhere()
+		return nil
+	}
+	if e.dryRun {
+		return nil
+	}
+	if err := e.allowed(ctx); err != nil {
+		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
+	}
+	question := fmt.Sprintf("Erase all of it, of user %d in institution %d? It cannot be undone.", e.user,
+		e.institution.Spec.ID)
+	if e.found.empty() {
+		question = fmt.Sprintf("Note the erasure all the same, so that nothing is stored that was sent about user %d until "+
+			"now?", e.user)
+	}
+	if err := e.confirm.Ask(e.Factory, question); err != nil {
+		return err
+	}
+	if left, err := e.all(ctx); left || err != nil {
+		return err
+	}
+	e.printElsewhere()
+	return nil
+}
+
+// all does it all, and says what came of it. It reports whether something is left to the operator.
+func (e *erasure) all(ctx context.Context) (left bool, err error) {
+	// First of all, so that nothing comes back meanwhile.
+	if err = e.remember(ctx); err == nil && !e.found.empty() {
+		left, err = e.erase(ctx)
+	}
+	if err != nil {
+		return left, fmt.Errorf("%w\nRun the same again to go on", cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin))
+	}
+	e.record(ctx)
+	if !left {
+		fmt.Fprintf(e.Out, "Erased: %d completions, %d Grants, %d namespaces and %d other objects.\n",
+			e.completions, e.grants, e.namespaces, e.objects)
+	}
+	return left, nil
 }
 
 // look reads what there is now.
@@ -145,6 +233,10 @@ func (e *erasure) look(ctx context.Context) (err error) {
 
 // show prints what there is, by ids and names.
 func (e *erasure) show() {
+	if e.found.empty() {
+		fmt.Fprintf(e.Out, "Nothing is stored about user %d in institution %d.\n", e.user, e.institution.Spec.ID)
+		return
+	}
 	fmt.Fprintf(e.Out, "User %d has in institution %d:\n", e.user, e.institution.Spec.ID)
 	for i := range e.found.Completions {
 		spec := &e.found.Completions[i].Spec
@@ -186,8 +278,7 @@ func (e *erasure) printElsewhere() {
 	for _, place := range elsewhere {
 		fmt.Fprintf(e.Out, "  %s: %s\n    %s\n", place.Place, place.What, place.How)
 	}
-	fmt.Fprintln(e.Out, "A late repetition of an old delivery is stored again and grants anew: have the platform forget "+
-		"the person too.")
+	fmt.Fprintln(e.Out, "A late repetition of a delivery about what was erased is acknowledged, and not stored.")
 }
 
 // suspended says which suspension keeps Grants from ending or from going.

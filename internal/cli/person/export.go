@@ -7,9 +7,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -30,7 +33,8 @@ func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
 		Short: "Show all that is stored about one person, for that person",
 		Long: templates.LongDesc(`
 			Print all that is stored about one person in the cluster, as JSON, for the person who asks (LGPD, article 18):
-			completions, Grants, Seats, places in lines, and the names of granted namespaces. What is in these
+			completions, Grants, Seats, places in lines, the names of granted namespaces, and when the person was erased
+			before, where you may read that. What is in these
 			namespaces is the person's own, and is not read. The answer names the places that were looked at, and those
 			that cannot be looked at from here.
 
@@ -55,6 +59,7 @@ type answer struct {
 	User        v1alpha1.PlatformID `json:"user"`
 	Time        time.Time           `json:"time"`
 	Stored      *stored             `json:"stored"`
+	Erasures    []erased            `json:"erasures"`
 	LookedAt    []string            `json:"lookedAt"`
 	NotLookedAt []place             `json:"notLookedAt"`
 }
@@ -76,6 +81,20 @@ func (o *exportOptions) run(ctx context.Context) error {
 	if err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleViewer)
 	}
+	said := answer{
+		User: user, Time: o.Now().UTC().Truncate(time.Second), Stored: found, Erasures: []erased{},
+		NotLookedAt: slices.Clone(elsewhere),
+	}
+	if said.Erasures, err = erasuresOf(ctx, c, namespace, user); apierrors.IsForbidden(err) || meta.IsNoMatchError(err) {
+		said.NotLookedAt = append(said.NotLookedAt, place{
+			"the registers of erasures", "whether and when the person was erased before, by keyed digests",
+			"whoever has the ClusterRole " + cmdutil.RoleInstitutionAdmin,
+		})
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
 	where := "namespace " + namespace
 	if o.scope.All {
 		where = "all namespaces"
@@ -83,13 +102,14 @@ func (o *exportOptions) run(ctx context.Context) error {
 	encoder := json.NewEncoder(o.Out)
 	encoder.SetIndent("", "    ")
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(answer{
-		User: user, Time: o.Now().UTC().Truncate(time.Second), Stored: found, NotLookedAt: elsewhere,
-		LookedAt: []string{"CourseCompletions, Grants, Seats and the queues of SeatPools in " + where},
-	}); err != nil {
+	said.LookedAt = []string{"CourseCompletions, Grants, Seats and the queues of SeatPools in " + where}
+	if len(said.NotLookedAt) == len(elsewhere) {
+		said.LookedAt = append(said.LookedAt, "ErasureRegisters in "+where)
+	}
+	if err := encoder.Encode(said); err != nil {
 		return err
 	}
-	if found.empty() {
+	if found.empty() && len(said.Erasures) == 0 {
 		fmt.Fprintf(o.ErrOut, "Nothing is stored about user %d in %s.\n", user, where)
 	}
 	return nil

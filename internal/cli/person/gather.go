@@ -174,7 +174,8 @@ type place struct {
 var elsewhere = []place{
 	{
 		"the inboxes of the webhook servers",
-		"deliveries that wait to be stored, and dead letters, as they were to be stored",
+		"deliveries that wait to be stored, and dead letters, as they were to be stored; of a person who is erased each " +
+			"running server drops them, and an inbox that no server has open keeps them",
 		"kubectl course inbox list -n NAMESPACE --user ID, and inbox drop with the same and --state all",
 	},
 	{

@@ -5,6 +5,7 @@ package why
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/erasure"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -47,6 +49,8 @@ type facts struct {
 	beside []v1alpha1.Grant
 	// seats are those that the person has, by name.
 	seats map[string]*v1alpha1.Seat
+	// erasedAt is when the person was erased last, as far as that may be read; zero without an erasure.
+	erasedAt time.Time
 }
 
 // compiledPolicy is a policy, and what it says.
@@ -122,7 +126,25 @@ func (r *reader) gather(ctx context.Context, who *focus) (*facts, error) {
 		return nil, err
 	}
 	r.compile(f)
-	return f, r.seatsOf(ctx, f)
+	return f, errors.Join(r.erasureOf(ctx, f), r.seatsOf(ctx, f))
+}
+
+// erasureOf looks whether the person was erased, where that may be looked at.
+func (r *reader) erasureOf(ctx context.Context, f *facts) error {
+	found := &v1alpha1.ErasureRegister{}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: v1alpha1.ErasureRegisterName}, found)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || meta.IsNoMatchError(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	register, err := erasure.Read(&found.Spec)
+	if err != nil {
+		return err
+	}
+	f.erasedAt, _ = register.ErasedAt(erasure.Person{Institution: f.holder.InstitutionID, User: f.holder.UserID})
+	return nil
 }
 
 // compile compiles the policies with the privacy of the institution. What the installation does not allow is not known

@@ -51,6 +51,9 @@ func (t *timeline) sorted() []event {
 // history tells what has happened.
 func (r *reader) history(f *facts) []event {
 	t := &timeline{zone: f.zone}
+	if !f.erasedAt.IsZero() {
+		t.note(f.erasedAt, "the data of the user is erased: what was sent until then is not stored any more")
+	}
 	for i := range f.completions {
 		if c := &f.completions[i]; f.tells(c.Name) {
 			t.completion(c)

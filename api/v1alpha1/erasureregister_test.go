@@ -1,0 +1,67 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1_test
+
+import (
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+func register() *unstructured.Unstructured {
+	return written("ErasureRegister", v1alpha1.ErasureRegisterName, object{
+		"key": strings.Repeat("k", 43), "people": []any{erasedPerson(0)},
+	})
+}
+
+func erasedPerson(int) any {
+	return object{
+		"user": strings.Repeat("u", 22), "erasedAt": "2026-08-01T12:00:00Z", "enrollments": []any{strings.Repeat("e", 22)},
+	}
+}
+
+func TestErasureRegisterRules(t *testing.T) {
+	people := func(field string, value any) []edit {
+		person := erasedPerson(0).(object)
+		if person[field] = value; value == nil {
+			delete(person, field)
+		}
+		return []edit{{"spec.people", []any{person}}}
+	}
+	digest := func(int) string { return strings.Repeat("e", 22) }
+	checkCreates(t, register(), []rule{
+		{"as it is", nil, nil},
+		{"nobody", []edit{{"spec.people", nil}}, nil},
+		{"another name", []edit{{"metadata.name", "others"}}, []string{"metadata.name must be erasures"}},
+		{"no key", []edit{{"spec.key", nil}}, []string{"spec.key", "Required"}},
+		{"a short key", []edit{{"spec.key", "k"}}, []string{"spec.key", "at least 43"}},
+		{"a key that is no base64url", []edit{{"spec.key", strings.Repeat("+", 43)}}, []string{"spec.key", "should match"}},
+		{"a user id", people("user", "987654321"), []string{"spec.people[0].user", "at least 22"}},
+		{"no user", people("user", nil), []string{"spec.people[0].user", "Required"}},
+		{"no time", people("erasedAt", nil), []string{"spec.people[0].erasedAt", "Required"}},
+		{"no enrollments", people("enrollments", nil), nil},
+		{"as many enrollments as it takes", people("enrollments", list(v1alpha1.MaxErasedEnrollments, digest)), nil},
+		{"more enrollments", people("enrollments", list(v1alpha1.MaxErasedEnrollments+1, digest)),
+			[]string{"spec.people[0].enrollments", "at most 1000"}},
+		{"as many people as it takes", []edit{{"spec.people", list(v1alpha1.MaxErasedPeople, erasedPerson)}}, nil},
+		{"more people", []edit{{"spec.people", list(v1alpha1.MaxErasedPeople+1, erasedPerson)}},
+			[]string{"spec.people", "at most 5000"}},
+	})
+	checkUpdates(t, register(), []rule{
+		{"others", people("user", strings.Repeat("v", 22)), nil},
+		{"another key", []edit{{"spec.key", strings.Repeat("l", 43)}}, []string{"key is immutable"}},
+	})
+}
+
+// Nobody is told on a screen what the key is.
+func TestColumnsOfAnErasureRegister(t *testing.T) {
+	g := NewWithT(t)
+	store(t, register())
+	wide := kubectl(t, "get", "erasureregisters", "-o", "wide")
+	g.Expect(strings.Fields(strings.Split(wide, "\n")[0])).To(Equal([]string{"NAME", "AGE"}))
+}

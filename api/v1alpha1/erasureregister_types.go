@@ -1,0 +1,100 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// ErasureRegisterName is the name of every ErasureRegister, so that a namespace has one at most.
+	ErasureRegisterName = "erasures"
+
+	// MaxErasedPeople is how many people a register takes, and MaxErasedEnrollments how many enrollments of each.
+	MaxErasedPeople      = 5000
+	MaxErasedEnrollments = 1000
+)
+
+// ErasureDigest stands for an id of the platform: the first 16 bytes of an HMAC-SHA256 by the key of the register, in
+// base64url without padding.
+//
+// +kubebuilder:validation:MinLength=22
+// +kubebuilder:validation:MaxLength=22
+// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{22}$`
+type ErasureDigest string
+
+// ErasedPerson is one person whose data was erased.
+type ErasedPerson struct {
+	// user is the digest of the institution and the user.
+	//
+	// +required
+	User ErasureDigest `json:"user,omitempty"`
+
+	// erasedAt is when the erasure began. What was sent until then is not stored.
+	//
+	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
+	// +required
+	ErasedAt metav1.Time `json:"erasedAt,omitzero"`
+
+	// enrollments are the digests of the enrollments that were erased, each with its institution and user. A delivery about
+	// one of them is not stored, whenever it was sent: platforms send the same completion again with a new date.
+	//
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +optional
+	Enrollments []ErasureDigest `json:"enrollments,omitempty"`
+}
+
+// ErasureRegisterSpec says who was erased, to those who have the key.
+//
+// +kubebuilder:validation:XValidation:rule="self.key == oldSelf.key",message="key is immutable: the digests are made with it"
+type ErasureRegisterSpec struct {
+	// key makes the digests: 32 random bytes, in base64url without padding. Whoever has it can find out by trying whether
+	// a user was erased, since ids are small numbers.
+	//
+	// +kubebuilder:validation:MinLength=43
+	// +kubebuilder:validation:MaxLength=43
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{43}$`
+	// +required
+	Key string `json:"key,omitempty"`
+
+	// people are those who were erased. The lists are atomic, since the API server remembers who set each item of others.
+	//
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5000
+	// +optional
+	People []ErasedPerson `json:"people,omitempty"`
+}
+
+// ErasureRegister remembers of whom the institutions of a namespace were told to keep nothing, so that a late
+// repetition of an old delivery does not bring the data back. The webhook server acknowledges such a delivery and does
+// not store it. `kubectl course erase` writes the register.
+//
+// It is in no category: `kubectl get completions` is for those who may not read it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'erasures'",message="metadata.name must be erasures"
+type ErasureRegister struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says who was erased.
+	//
+	// +required
+	Spec ErasureRegisterSpec `json:"spec,omitzero"`
+}
+
+// ErasureRegisterList is a list of ErasureRegisters.
+//
+// +kubebuilder:object:root=true
+type ErasureRegisterList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []ErasureRegister `json:"items"`
+}
