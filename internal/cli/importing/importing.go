@@ -195,7 +195,8 @@ func (o *options) finish(w *work, repeated int, err error) error {
 		fmt.Fprintf(o.Out, "  %8d  %s\n", w.outcomes[outcome], outcome)
 	}
 	if erased > 0 {
-		fmt.Fprintf(o.Out, "%d rows are about people who were erased, and were not stored: see `kubectl course erase --help`\n",
+		fmt.Fprintf(o.Out,
+			"%d rows are about people who were erased, and were not stored: see `kubectl course erase --help`\n",
 			erased)
 	}
 	if repeated > 0 {
