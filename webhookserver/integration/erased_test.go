@@ -4,12 +4,18 @@
 package integration
 
 import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -120,6 +126,47 @@ func TestWhatWasErasedLeavesTheInbox(t *testing.T) {
 			allow()
 		})
 	}
+}
+
+// Whoever empties an inbox that was left behind stores nothing that was erased since.
+func TestWhatWasErasedIsNotStoredFromAnInboxThatWasLeftBehind(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	i, server := newInstitution(t), start(t, keptIn(dir))
+	url := server.knows(t, i)
+	allow := refuseUnless(t, i, "false", metav1.StatusReasonForbidden)
+	g.Eventually(func() string {
+		return post(t, url, edited(t, `"id": 987654321`, anotherUser)).outcome()
+	}, patience).Should(Equal("queued"))
+	g.Expect(post(t, url, example).outcome()).To(Equal("queued"))
+	server.awaitEnd(t)
+	allow()
+	i.erase(t)
+	config, err := controlPlane.ServiceAccountConfig(t.Context(), systemNamespace, serviceAccount)
+	g.Expect(err).NotTo(HaveOccurred())
+	left, err := webhookserver.OpenOffline(filepath.Join(dir, "inbox.db"), logr.Discard())
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, stop := context.WithCancel(t.Context())
+	var draining sync.WaitGroup
+	draining.Go(func() {
+		if err := left.Drain(ctx, config, patience, 4); err != nil {
+			t.Error(err)
+		}
+	})
+	g.Eventually(func() int {
+		answer := httptest.NewRecorder()
+		left.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/status", http.NoBody))
+		var status webhookserver.InboxStatus
+		g.Expect(json.Unmarshal(answer.Body.Bytes(), &status)).To(Succeed())
+		return status.Records
+	}, patience).Should(BeZero())
+	stop()
+	draining.Wait()
+	g.Expect(left.Close()).To(Succeed())
+	var stored v1alpha1.CourseCompletionList
+	g.Expect(admin.List(t.Context(), &stored, client.InNamespace(i.namespace))).To(Succeed())
+	g.Expect(stored.Items).To(HaveEach(HaveField("Spec.User.ID", v1alpha1.PlatformID(987654322))))
+	g.Expect(stored.Items).NotTo(BeEmpty())
 }
 
 // A server that cannot find out who was erased keeps deliveries in the inbox until it can, and then stores all but
