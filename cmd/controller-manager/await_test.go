@@ -22,7 +22,7 @@ import (
 // An API server that has just started answers before it serves every kind, and it may have the CRDs of another
 // version.
 func TestTheAPIIsThereOnceItServesEveryKind(t *testing.T) {
-	every := []string{"CompletionPolicy", "CourseCompletion", "Grant", "Institution", "Seat", "SeatPool"}
+	every := []string{"CompletionPolicy", "CourseCompletion", "ErasureRegister", "Grant", "Institution", "Seat", "SeatPool"}
 	for _, tc := range []struct {
 		name   string
 		status int
@@ -31,7 +31,7 @@ func TestTheAPIIsThereOnceItServesEveryKind(t *testing.T) {
 	}{
 		{"every kind", 200, every, ""},
 		{"more than ours", 200, append(slices.Clone(every), "Later"), ""},
-		{"all but two", 200, every[1:5], "serves no CompletionPolicy, SeatPool of completions.lxp.dev/v1alpha1"},
+		{"all but two", 200, every[1:6], "serves no CompletionPolicy, SeatPool of completions.lxp.dev/v1alpha1"},
 		{"none", 404, nil, "ask the API server for completions.lxp.dev/v1alpha1"},
 		{"not serving", 503, nil, "ask the API server for completions.lxp.dev/v1alpha1"},
 	} {
