@@ -22,7 +22,9 @@ import (
 // An API server that has just started answers before it serves every kind, and it may have the CRDs of another
 // version.
 func TestTheAPIIsThereOnceItServesEveryKind(t *testing.T) {
-	every := []string{"CompletionPolicy", "CourseCompletion", "ErasureRegister", "Grant", "Institution", "Seat", "SeatPool"}
+	every := []string{
+		"CompletionPolicy", "CourseCompletion", "ErasureRegister", "Grant", "Institution", "Seat", "SeatPool",
+	}
 	for _, tc := range []struct {
 		name   string
 		status int
