@@ -284,6 +284,10 @@ func (e *examples) open() {
 	g.Expect(admin.Get(e.t.Context(), key, secret)).To(Succeed())
 	url := operator.WebhookURL(12345, string(secret.Data[v1alpha1.SecretKeyToken]))
 	g.Expect(os.WriteFile(filepath.Join(e.dir, "webhook-url"), []byte(url+"\n"), 0o600)).To(Succeed())
+	// Many of those whom the examples post are approved too, and must not take the sample user's seat.
+	pool := &v1alpha1.SeatPool{ObjectMeta: metav1.ObjectMeta{Namespace: sampleNamespace, Name: "tutors"}}
+	more := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"capacity":5000}}`))
+	g.Expect(client.IgnoreNotFound(admin.Patch(e.t.Context(), pool, more))).To(Succeed())
 	e.policy("grad-lab", 123456, v1alpha1.ApprovalManual)
 	e.policy("auto", 777777, v1alpha1.ApprovalAutomatic)
 }
