@@ -45,7 +45,7 @@ func owned(edit ...func(*NamespaceFacts)) *NamespaceFacts {
 	}}, edit...)...)
 }
 
-// sharing makes another Grant of the same holder and policy as the owner's, which keeps the namespace.
+// keeping adds a Grant of the same holder and policy as the owner's, which keeps the namespace.
 func keeping(n *NamespaceFacts) {
 	other := losing(causedAlso("2026-03-01 12:00:01", "a", 0), func(g *v1alpha1.Grant) {
 		g.Name, g.Namespace, g.UID = "lab.f", "school", "lab.f"

@@ -26,7 +26,7 @@ type Revoked struct {
 	Next time.Time
 }
 
-// Revoker is who takes one thing away from a Grant.
+// Revoker is who revokes one thing from a Grant.
 type Revoker struct {
 	// Grant is the name of the Grant that takes, and Completion the one that it takes because of.
 	Grant      string
