@@ -4,6 +4,7 @@
 package webhookserver
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 // call is what is known of one call while it is handled, and what its audit record says. It holds no token and nothing
@@ -19,7 +22,7 @@ import (
 type call struct {
 	id       string
 	received time.Time
-	origin   origin
+	origin   throttle.Origin
 	// rejected is why the call was not let in, empty where it was.
 	rejected rejection
 	// institution is the one that the call proved to speak for; nil before that.
@@ -55,7 +58,7 @@ type auditRecord struct {
 	UserID          v1alpha1.PlatformID `json:"userID,omitempty"`
 	Completion      string              `json:"completion,omitempty"`
 	Event           string              `json:"event,omitempty"`
-	Outcome         outcome             `json:"outcome"`
+	Outcome         store.Outcome       `json:"outcome"`
 	Reason          string              `json:"reason"`
 	Rejection       rejection           `json:"rejection,omitempty"`
 	Status          int                 `json:"status"`
@@ -69,7 +72,7 @@ func newAuditRecord(r *http.Request, c *call, a *answer, duration time.Duration)
 		DeliveryID:      c.id,
 		Method:          knownMethod(r.Method),
 		Path:            redactPath(r.URL.EscapedPath()),
-		RemoteAddress:   addressText(c.origin.client),
+		RemoteAddress:   throttle.AddressText(c.origin.Client),
 		Outcome:         a.outcome,
 		Reason:          a.reason,
 		Rejection:       c.rejected,
@@ -77,8 +80,8 @@ func newAuditRecord(r *http.Request, c *call, a *answer, duration time.Duration)
 		Bytes:           c.bytes,
 		DurationSeconds: duration.Seconds(),
 	}
-	if c.origin.peer != c.origin.client {
-		record.PeerAddress = addressText(c.origin.peer)
+	if c.origin.Peer != c.origin.Client {
+		record.PeerAddress = throttle.AddressText(c.origin.Peer)
 	}
 	if c.institution != nil {
 		record.InstitutionID, record.Namespace = c.institution.Spec.ID, c.institution.Namespace
@@ -106,6 +109,25 @@ func (h *handler) audit(record any) {
 		h.log.Error(err, "Audit log does not take records; they are logged here instead")
 	}
 	h.log.Info("Audit record", "record", record)
+}
+
+// summaryInterval is how often the audit log tells how many calls it has no record of.
+const summaryInterval = time.Minute
+
+// summarise writes the summaries until ctx ends, and then those that are left.
+func (h *handler) summarise(ctx context.Context) {
+	tick := h.clock.NewTicker(summaryInterval)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-tick.C():
+		case <-ctx.Done():
+			ended = true
+		}
+		for _, summary := range h.auditLimit.Next() {
+			h.audit(summary)
+		}
+	}
 }
 
 // redacted stands for what may be a token.

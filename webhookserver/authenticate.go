@@ -58,14 +58,14 @@ const (
 type credentials struct {
 	// institution is 0 where the path has no number of one.
 	institution v1alpha1.PlatformID
-	// token is empty where flaw is set.
-	token string
-	flaw  rejection
+	// token is empty where invalid is set, which says why it is.
+	token   string
+	invalid rejection
 }
 
-// present reads what a call presents, or reports false where its path is not that of the webhook. The token may stand
-// in the path or in the header, or the same in both.
-func present(u *url.URL, header http.Header) (credentials, bool) {
+// parseCredentials reads what a call presents, or reports false where its path is not that of the webhook. The token
+// may stand in the path or in the header, or the same in both.
+func parseCredentials(u *url.URL, header http.Header) (credentials, bool) {
 	c, ok := parsePath(u)
 	if !ok {
 		return credentials{}, false
@@ -74,18 +74,18 @@ func present(u *url.URL, header http.Header) (credentials, bool) {
 	switch {
 	case len(values) == 0:
 		if c.token == "" {
-			c.flaw = rejectedMissing
+			c.invalid = rejectedMissing
 		}
 		return c, true
 	case len(values) > 1:
-		return credentials{institution: c.institution, flaw: rejectedMalformed}, true
+		return credentials{institution: c.institution, invalid: rejectedMalformed}, true
 	}
 	token, ok := parseAuthorization(values[0])
 	switch {
 	case !ok:
-		return credentials{institution: c.institution, flaw: rejectedMalformed}, true
+		return credentials{institution: c.institution, invalid: rejectedMalformed}, true
 	case c.token != "" && subtle.ConstantTimeCompare([]byte(c.token), []byte(token)) != 1:
-		return credentials{institution: c.institution, flaw: rejectedDiffering}, true
+		return credentials{institution: c.institution, invalid: rejectedDiffering}, true
 	}
 	c.token = token
 	return c, true
@@ -153,7 +153,7 @@ type authenticator struct {
 // still to be read.
 func (a *authenticator) undecided(c credentials) bool {
 	sum := sha256.Sum256([]byte(c.token))
-	return a.unsettled.covers(c.institution, hex.EncodeToString(sum[:])) && c.flaw == ""
+	return a.unsettled.covers(c.institution, hex.EncodeToString(sum[:])) && c.invalid == ""
 }
 
 // authenticate returns the Institution, or nil where the institution is unknown or the token wrong. An Institution that
@@ -173,7 +173,7 @@ func (a *authenticator) authenticate(ctx context.Context, c credentials) (*v1alp
 	if err != nil {
 		return nil, fmt.Errorf("looking for the institution of a token: %w", err)
 	}
-	if len(found.Items) != 1 || c.flaw != "" {
+	if len(found.Items) != 1 || c.invalid != "" {
 		return nil, nil
 	}
 	institution := &found.Items[0]

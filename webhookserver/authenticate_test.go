@@ -15,7 +15,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-func TestPresent(t *testing.T) {
+func TestParseCredentials(t *testing.T) {
 	basic := func(text string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(text)) }
 	for _, tc := range []struct {
 		path   string
@@ -72,7 +72,7 @@ func TestPresent(t *testing.T) {
 			for _, value := range tc.header {
 				header.Add("Authorization", value)
 			}
-			got, ok := present(u, header)
+			got, ok := parseCredentials(u, header)
 			if ok != tc.wantOK || !cmp.Equal(tc.want, got, cmp.AllowUnexported(credentials{})) {
 				t.Errorf("got %+v, %t, want %+v, %t", got, ok, tc.want, tc.wantOK)
 			}

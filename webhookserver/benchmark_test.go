@@ -4,6 +4,7 @@
 package webhookserver
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -13,15 +14,19 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 // BenchmarkQueuedDelivery is what a delivery costs the server that goes to the disk, the network left out.
@@ -51,8 +56,26 @@ func BenchmarkQueuedDelivery(b *testing.B) {
 	}
 }
 
-// newQueueing returns the handler of a server that knows an institution by its snapshot and that the API is away.
+// unreachable is an API that nobody reaches.
+type unreachable struct{ client.Client }
+
+func (unreachable) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return syscall.ECONNREFUSED
+}
+
+func (unreachable) Create(context.Context, client.Object, ...client.CreateOption) error {
+	return syscall.ECONNREFUSED
+}
+
+// newQueueing returns the handler of a server that knows an institution by its snapshot, and whose API is away.
 func newQueueing(b testing.TB) *handler {
+	b.Helper()
+	h, _ := newQueueingInto(b)
+	return h
+}
+
+// newQueueingInto returns its inbox too.
+func newQueueingInto(b testing.TB) (*handler, *inbox.Inbox) {
 	b.Helper()
 	registry := prometheus.NewRegistry()
 	measured, err := newInstruments(registry)
@@ -84,15 +107,19 @@ func newQueueing(b testing.TB) *handler {
 	}
 	institutions.fallback.Store(true)
 	machine := clock.RealClock{}
-	away := newCircuit(machine)
-	away.settle(pass{}, true, time.Hour)
+	queueing, err := store.New(store.Options{
+		Log: logr.Discard(), Clock: machine, Inbox: kept, Completions: unreachable{},
+		APITimeout: time.Minute, APIConcurrency: 1, Registry: registry,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 	return &handler{
 		log: logr.Discard(), clock: machine, newDeliveryID: newDeliveryID, synced: institutions.known,
-		authenticator: authenticator{institutions: institutions}, gate: newGate(0, 0), instruments: measured,
-		store: &store{
-			log: logr.Discard(), clock: machine, slots: newSlots(1), circuit: away, inbox: kept,
-		},
-		auditLog: NewAuditLog(io.Discard), bodies: newBodies(64 << 10),
-		events: &eventLabels{}, strangers: newStrangers(0),
-	}
+		authenticator: authenticator{institutions: institutions}, rates: throttle.NewRates(0),
+		concurrency: throttle.NewConcurrency(0), instruments: measured,
+		store:    queueing,
+		auditLog: NewAuditLog(io.Discard), bodies: throttle.NewBodyBudget(64 << 10),
+		events: &eventLabels{}, auditLimit: throttle.NewAuditLimit(0),
+	}, kept
 }

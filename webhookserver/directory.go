@@ -22,6 +22,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
 )
 
 const (
@@ -268,7 +269,7 @@ func (d *directory) save(ctx context.Context) error {
 		}
 		taken = now
 	}
-	ctx, cancel := context.WithTimeout(ctx, diskTimeout)
+	ctx, cancel := context.WithTimeout(ctx, store.DiskTimeout)
 	defer cancel()
 	if err := d.inbox.SaveSnapshot(ctx, inbox.Snapshot{Taken: taken, Entries: entries}); err != nil {
 		return err
@@ -285,7 +286,7 @@ func (d *directory) confirmed(ctx context.Context, digest [sha256.Size]byte) boo
 	defer cancel()
 	entries, err := entriesOf(ctx, d.live)
 	if err != nil {
-		d.log.Info("API does not confirm the institutions, whose snapshot gets older", "reason", refusalOf(err).reason)
+		d.log.Info("API does not confirm the institutions, whose snapshot gets older", "reason", store.ReasonOf(err))
 		return false
 	}
 	if digestOf(entries) != digest {

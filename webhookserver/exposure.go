@@ -15,12 +15,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 // Exposure is how the webhook faces whoever can reach it.
 type Exposure struct {
 	// TrustedProxies are whose X-Forwarded-For is believed.
-	TrustedProxies TrustedProxies
+	TrustedProxies throttle.TrustedProxies
 	// FailedAuthenticationsPerMinute is how many of them an address may have; more get 429. 0 is any number.
 	FailedAuthenticationsPerMinute int
 	// StrangerRecordsPerMinute is how many calls of an address that have no good token get an audit record of their own in
@@ -75,8 +76,8 @@ func (t Timeouts) applyTo(server *http.Server, apiTimeout time.Duration) {
 	}
 }
 
-// share is how many deliveries of one institution are read at a time.
-func (e *Exposure) share() int {
+// concurrency is how many deliveries of one institution are read at a time; 0 is any number.
+func (e *Exposure) concurrency() int {
 	if e.MaxConnections == 0 {
 		return 0
 	}

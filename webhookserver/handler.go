@@ -21,6 +21,8 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/delivery"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 // DeliveryIDHeader is the header that every answer carries: the id under which the logs, the audit record and the
@@ -38,16 +40,17 @@ type handler struct {
 	newDeliveryID func() string
 	// synced reports whether the Institutions are known.
 	synced        func() bool
-	proxies       TrustedProxies
-	gate          *gate
+	proxies       throttle.TrustedProxies
+	rates         *throttle.Rates
+	concurrency   *throttle.Concurrency
+	bodies        *throttle.BodyBudget
 	authenticator authenticator
-	store         *store
+	store         *store.Store
 	instruments   *instruments
 	auditLog      *AuditLog
-	strangers     *strangers
+	auditLimit    *throttle.AuditLimit
 	// tracer is nil where nothing is traced.
 	tracer trace.Tracer
-	bodies *bodies
 	events *eventLabels
 }
 
@@ -56,7 +59,7 @@ type answer struct {
 	status      int
 	contentType string
 	header      http.Header
-	outcome     outcome
+	outcome     store.Outcome
 	reason      string
 	body        func(deliveryID string) any
 	// hangUp has the connection closed after the answer.
@@ -65,13 +68,14 @@ type answer struct {
 
 // ServeHTTP handles one call from its header to its audit record.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{id: h.newDeliveryID(), received: h.clock.Now(), origin: h.proxies.originOf(r)}
+	c := &call{id: h.newDeliveryID(), received: h.clock.Now(), origin: h.proxies.OriginOf(r)}
 	a := h.handleSafely(w, r, c)
 	duration := h.clock.Since(c.received)
 	c.endSpan(a)
 	h.instruments.observe(a, duration)
 	// Before the answer: what a sender knows to be done is on record.
-	if h.strangers.record(c, a) {
+	if c.institution != nil ||
+		h.auditLimit.Record(c.origin.LimitedBy(), c.received, a.reason, a.reason == ProblemTooManyFailures) {
 		h.audit(newAuditRecord(r, c, a, duration))
 	}
 	if a.hangUp || !c.bodyRead && r.ContentLength != 0 {
@@ -110,7 +114,7 @@ func (h *handler) handleSafely(w http.ResponseWriter, r *http.Request, c *call) 
 
 // handle is the way of a call: path, method, authentication, and then what the method asks for.
 func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answer {
-	credentials, ok := present(r.URL, r.Header)
+	credentials, ok := parseCredentials(r.URL, r.Header)
 	if !ok {
 		return notFound()
 	}
@@ -121,34 +125,34 @@ func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answe
 	if !h.synced() {
 		return unavailable("institutions-unknown")
 	}
-	if refused := h.admit(r.Context(), c, credentials); refused != nil {
+	if refused := h.authenticate(r.Context(), c, credentials); refused != nil {
 		return refused
 	}
 	h.startSpan(r, c)
 	if check {
 		return checked(c.institution)
 	}
-	if wait := h.gate.delivery(c.institution, c.received); wait > 0 {
+	if wait := h.rates.Delivery(c.institution, c.received); wait > 0 {
 		h.instruments.throttled.WithLabelValues("institution-rate").Inc()
 		return rateLimited(wait)
 	}
-	visit, ok := h.gate.enter(c.institution)
+	permit, ok := h.concurrency.Acquire(c.institution.UID)
 	if !ok {
 		h.instruments.throttled.WithLabelValues("institution-places").Inc()
 		return hangUp(rateLimited(time.Second))
 	}
-	defer visit.leave()
-	a := h.deliver(w, r, c, &visit)
-	if visit.crowded {
+	defer permit.Release()
+	a := h.deliver(w, r, c, permit)
+	if permit.OverLimit {
 		// Its connections make room for those of others.
 		return hangUp(a)
 	}
 	return a
 }
 
-// admit finds the institution that a call speaks for, or refuses the call. The credentials come first: whoever has good
-// ones is let in, however many others fail from the same address.
-func (h *handler) admit(ctx context.Context, c *call, presented credentials) *answer {
+// authenticate finds the institution that a call speaks for, or refuses the call. The credentials come first: whoever
+// has good ones is let in, however many others fail from the same address.
+func (h *handler) authenticate(ctx context.Context, c *call, presented credentials) *answer {
 	institution, err := h.authenticator.authenticate(ctx, presented)
 	switch {
 	case err != nil:
@@ -157,16 +161,16 @@ func (h *handler) admit(ctx context.Context, c *call, presented credentials) *an
 	case institution == nil && h.authenticator.undecided(presented):
 		return unavailable("institution-unread")
 	case institution == nil:
-		c.rejected = cmp.Or(presented.flaw, rejectedWrong)
+		c.rejected = cmp.Or(presented.invalid, rejectedWrong)
 		h.instruments.rejected.WithLabelValues(string(c.rejected)).Inc()
-		if wait := h.gate.failed(c.origin.limitedBy(), c.received); wait > 0 {
+		if wait := h.rates.AuthenticationFailed(c.origin.LimitedBy(), c.received); wait > 0 {
 			h.instruments.throttled.WithLabelValues("address-failures").Inc()
 			return tooManyFailures(wait)
 		}
 		return unauthorized()
 	}
 	c.institution = institution
-	if !allowedFrom(institution, c.origin.client) {
+	if !throttle.AllowedFrom(institution, c.origin.Client) {
 		c.rejected = rejectedAddress
 		h.instruments.rejected.WithLabelValues(string(c.rejected)).Inc()
 		return addressNotAllowed()
@@ -175,20 +179,20 @@ func (h *handler) admit(ctx context.Context, c *call, presented credentials) *an
 }
 
 // deliver takes the delivery of an authenticated sender.
-func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit *visit) *answer {
+func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, permit *throttle.RequestPermit) *answer {
 	if refused := checkMediaType(r.Header); refused != nil {
 		return refused
 	}
-	room, refused := h.bodies.reserve(r, c.institution.UID)
-	if refused != nil {
-		return refused
+	memory, err := h.bodies.Reserve(r, c.institution.UID)
+	if err != nil {
+		return bodyNotTaken(err, h.bodies.Limit())
 	}
-	defer room.free()
-	body, refused := room.read(w, r)
-	visit.read()
-	c.bytes, c.bodyRead = len(body), refused == nil
-	if refused != nil {
-		return refused
+	defer memory.Release()
+	body, err := memory.Read(w, r)
+	permit.BodyRead()
+	c.bytes, c.bodyRead = len(body), err == nil
+	if err != nil {
+		return bodyNotTaken(err, h.bodies.Limit())
 	}
 	doc, fault := delivery.Decode(body)
 	if fault != nil {
@@ -196,7 +200,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit
 	}
 	if c.event = doc.OtherEvent(); c.event != "" {
 		h.instruments.ignoredEvents.WithLabelValues(h.events.label(c.event, c.institution.UID)).Inc()
-		return acknowledged(outcomeIgnored, "other-event")
+		return acknowledged(store.Ignored, "other-event")
 	}
 	spec, faults, err := delivery.Read(doc, c.institution, c.received)
 	if err != nil {
@@ -215,40 +219,40 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, visit
 
 // save makes a valid delivery safe.
 func (h *handler) save(ctx context.Context, c *call, spec v1alpha1.CourseCompletionSpec) *answer {
-	completion := newCompletion(c.institution.Namespace, spec)
+	completion := store.NewCompletion(c.institution.Namespace, spec)
 	c.spec, c.completion = &completion.Spec, client.ObjectKeyFromObject(completion)
-	switch r := h.store.take(ctx, completion, c.received); r.outcome {
-	case outcomeUnavailable:
-		return unavailable(r.reason)
-	case outcomeErased:
+	switch r := h.store.Put(ctx, completion, c.received); r.Outcome {
+	case store.Unavailable:
+		return unavailable(r.Reason)
+	case store.Erased:
 		// The audit log says no more of a person who was erased.
 		c.spec, c.completion = nil, types.NamespacedName{}
-		return acknowledged(r.outcome, r.reason)
+		return acknowledged(r.Outcome, r.Reason)
 	default:
 		return accepted(r, c.completion, spec.Delivery.Warnings)
 	}
 }
 
 // accepted answers a delivery that is safe. Why the API has not taken it yet is none of the sender's business.
-func accepted(r result, completion types.NamespacedName, warnings []v1alpha1.DeliveryWarning) *answer {
+func accepted(r store.Result, completion types.NamespacedName, warnings []v1alpha1.DeliveryWarning) *answer {
 	return &answer{
 		status:      http.StatusOK,
 		contentType: mediaType,
-		outcome:     r.outcome,
-		reason:      cmp.Or(r.reason, "stored"),
+		outcome:     r.Outcome,
+		reason:      cmp.Or(r.Reason, "stored"),
 		body: func(deliveryID string) any {
 			return struct {
 				DeliveryID string                     `json:"deliveryID"`
-				Outcome    outcome                    `json:"outcome"`
+				Outcome    store.Outcome              `json:"outcome"`
 				Completion string                     `json:"completion"`
 				Warnings   []v1alpha1.DeliveryWarning `json:"warnings,omitempty"`
-			}{deliveryID, r.outcome, completion.String(), warnings}
+			}{deliveryID, r.Outcome, completion.String(), warnings}
 		},
 	}
 }
 
 // acknowledged answers what nothing is stored of: an event that is not about a completed course, or what was erased.
-func acknowledged(out outcome, reason string) *answer {
+func acknowledged(out store.Outcome, reason string) *answer {
 	return &answer{
 		status:      http.StatusOK,
 		contentType: mediaType,
@@ -256,8 +260,8 @@ func acknowledged(out outcome, reason string) *answer {
 		reason:      reason,
 		body: func(deliveryID string) any {
 			return struct {
-				DeliveryID string  `json:"deliveryID"`
-				Outcome    outcome `json:"outcome"`
+				DeliveryID string        `json:"deliveryID"`
+				Outcome    store.Outcome `json:"outcome"`
 			}{deliveryID, out}
 		},
 	}
@@ -268,7 +272,7 @@ func checked(institution *v1alpha1.Institution) *answer {
 	return &answer{
 		status:      http.StatusOK,
 		contentType: mediaType,
-		outcome:     outcomeChecked,
+		outcome:     store.Checked,
 		reason:      "checked",
 		body: func(deliveryID string) any {
 			return struct {
@@ -278,7 +282,7 @@ func checked(institution *v1alpha1.Institution) *answer {
 				Event       string              `json:"event"`
 				Method      string              `json:"method"`
 				ContentType string              `json:"contentType"`
-			}{deliveryID, string(outcomeChecked), institution.Spec.ID, v1alpha1.EventSlug, http.MethodPost, mediaType}
+			}{deliveryID, string(store.Checked), institution.Spec.ID, v1alpha1.EventSlug, http.MethodPost, mediaType}
 		},
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 // defective is a reader with a defect. What it panics with may be anybody's data.
@@ -69,11 +71,11 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 				newDeliveryID: func() string { return id },
 				synced:        func() bool { return tc.synced },
 				authenticator: authenticator{institutions: defective{}},
-				gate:          newGate(0, 0),
-				auditLog:      NewAuditLog(&log),
-				strangers:     newStrangers(0),
-				instruments:   measured,
-				bodies:        newBodies(1),
+				rates:         throttle.NewRates(0), concurrency: throttle.NewConcurrency(0),
+				auditLog:    NewAuditLog(&log),
+				auditLimit:  throttle.NewAuditLimit(0),
+				instruments: measured,
+				bodies:      throttle.NewBodyBudget(1),
 			}
 			recorded := httptest.NewRecorder()
 			h.ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), tc.method, tc.path, strings.NewReader(planted)))
@@ -124,10 +126,10 @@ func TestRecordsGoToTheLogWhileTheAuditLogFails(t *testing.T) {
 		log:           funcr.NewJSON(func(line string) { log.WriteString(line + "\n") }, funcr.Options{}),
 		clock:         testingclock.NewFakeClock(time.Unix(1_700_000_000, 0)),
 		newDeliveryID: func() string { return "id" },
-		gate:          newGate(0, 0),
-		instruments:   measured,
-		auditLog:      NewAuditLog(disk),
-		strangers:     newStrangers(0),
+		rates:         throttle.NewRates(0), concurrency: throttle.NewConcurrency(0),
+		instruments: measured,
+		auditLog:    NewAuditLog(disk),
+		auditLimit:  throttle.NewAuditLimit(0),
 	}
 	call := func() {
 		recorded := httptest.NewRecorder()

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
 )
 
 // Storage is where deliveries go.
@@ -37,82 +38,69 @@ type Storage struct {
 	InboxSocket string
 }
 
-// intake is everything behind the handler: the store, the inbox and what keeps it.
+// intake is everything behind the handler: what knows the Institutions, and what puts deliveries where they are safe.
 type intake struct {
-	store     *store
-	drainer   *drainer
+	store     *store.Store
 	directory *directory
 	inbox     *inbox.Inbox
 	socket    net.Listener
 	admin     *http.Server
 	path      string
-	retention time.Duration
 }
 
 // lockTimeout is how long a new process waits for the one that it replaces.
 const lockTimeout = 10 * time.Second
 
 // openIntake opens the inbox. Nothing runs yet.
-func openIntake(options *Options, completions client.Client) (*intake, error) {
-	kept, err := inbox.Open(options.InboxFile, inbox.Options{
+func openIntake(options *Options, completions client.Client, reader client.Reader, informed watched) (*intake, error) {
+	opened, err := inbox.Open(options.InboxFile, inbox.Options{
 		MaxBytes: options.InboxMaxBytes, LockTimeout: lockTimeout, Clock: options.Clock,
 	})
 	if err != nil {
 		return nil, err
 	}
-	i := &intake{inbox: kept, path: options.InboxSocket, retention: options.DeadLetterRetention}
-	if err := i.prepare(options, completions); err != nil {
-		return nil, errors.Join(err, kept.Close())
+	i := &intake{inbox: opened, path: options.InboxSocket}
+	if err := i.prepare(options, completions, reader, informed); err != nil {
+		return nil, errors.Join(err, opened.Close())
 	}
 	return i, nil
 }
 
-func (i *intake) prepare(options *Options, completions client.Client) error {
-	measured, err := newInboxInstruments(options.Registry, i.inbox.Stats)
+func (i *intake) prepare(options *Options, completions client.Client, reader client.Reader, informed watched) error {
+	var err error
+	i.store, err = store.New(store.Options{
+		Log: options.Log, Clock: options.Clock, Inbox: i.inbox, Completions: completions,
+		APITimeout: options.APITimeout, APIConcurrency: options.APIConcurrency,
+		DeadLetterRetention: options.DeadLetterRetention, Registry: options.Registry,
+	})
 	if err != nil {
 		return err
 	}
-	i.store = &store{
+	i.directory = &directory{
+		Reader: reader, live: completions, synced: informed.institutions.HasSynced,
 		log: options.Log, clock: options.Clock, inbox: i.inbox,
-		recorder: recorder{client: completions, timeout: options.APITimeout},
-		erasures: newErasures(completions),
-		slots:    newSlots(options.APIConcurrency),
-		circuit:  newCircuit(options.Clock),
+		patience: options.APITimeout, maxAge: options.SnapshotMaxAge, away: i.store.APIAway,
 	}
-	i.store.recorder.erasures = i.store.erasures
-	i.drainer = newDrainer(i.store, measured)
+	if err := observeSnapshot(options.Registry, &i.directory.taken); err != nil {
+		return err
+	}
+	if err := i.directory.load(); err != nil {
+		return err
+	}
+	err = errors.Join(i.directory.observe(informed.institutions), i.store.FollowErasures(informed.erasures))
+	if err != nil {
+		return err
+	}
 	if i.socket, err = listenSocket(i.path); err != nil {
 		return err
 	}
-	i.admin = &http.Server{Handler: (&admin{inbox: i.inbox, drainer: i.drainer}).handler(), ReadTimeout: readTimeout}
+	i.admin = &http.Server{Handler: i.store.Administration(), ReadTimeout: readTimeout}
 	return nil
-}
-
-// follow prepares what knows the Institutions, and what was erased.
-func (i *intake) follow(options *Options, reader client.Reader, informed watched) (*directory, error) {
-	i.directory = &directory{
-		Reader: reader, live: i.store.recorder.client, synced: informed.institutions.HasSynced,
-		log: options.Log, clock: i.store.clock, inbox: i.inbox,
-		patience: options.APITimeout, maxAge: options.SnapshotMaxAge, away: func() bool {
-			away, _ := i.store.circuit.away()
-			return away
-		},
-	}
-	if err := observeSnapshot(options.Registry, &i.directory.taken); err != nil {
-		return nil, err
-	}
-	if err := i.directory.load(); err != nil {
-		return nil, err
-	}
-	return i.directory, errors.Join(
-		i.directory.observe(informed.institutions), i.store.erasures.observe(informed.erasures))
 }
 
 // start drains, keeps the snapshot and serves the administration until ctx ends and the socket is closed.
 func (i *intake) start(ctx context.Context, running *sync.WaitGroup, failed chan<- error) {
-	running.Go(func() { i.drainer.run(ctx) })
-	running.Go(func() { i.drainer.expire(ctx, i.retention) })
-	running.Go(func() { i.drainer.forget(ctx) })
+	running.Go(func() { i.store.Run(ctx) })
 	running.Go(func() { i.directory.run(ctx) })
 	running.Go(func() {
 		if err := i.admin.Serve(i.socket); !errors.Is(err, http.ErrServerClosed) {
@@ -124,7 +112,7 @@ func (i *intake) start(ctx context.Context, running *sync.WaitGroup, failed chan
 // ready tells whether deliveries can be authenticated, and then kept by the disk or the API.
 func (i *intake) ready() bool {
 	stats := i.inbox.Stats()
-	return i.directory.known() && (stats.Failure == nil && !stats.Full() || !i.store.needsInbox())
+	return i.directory.known() && (stats.Failure == nil && !stats.Full() || !i.store.NeedsInbox())
 }
 
 // closeSocket ends the administration. Closing what is closed already does nothing.

@@ -5,33 +5,10 @@ package webhookserver
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-)
-
-// outcome is what came of a call, in a word.
-type outcome string
-
-const (
-	// outcomeCreated: stored as a new completion.
-	outcomeCreated outcome = "created"
-	// outcomeQueued: on the disk, since the API does not take it now.
-	outcomeQueued outcome = "queued"
-	// outcomeHeld: on the disk among the dead letters, since the API refuses it for good.
-	outcomeHeld outcome = "held"
-	// outcomeErased: about a person whose data was erased; nothing is stored of it.
-	outcomeErased outcome = "erased"
-	// outcomeIgnored: an event that is not about a completed course; nothing is stored of it.
-	outcomeIgnored outcome = "ignored"
-	// outcomeChecked: no delivery, but a check of the URL.
-	outcomeChecked outcome = "checked"
-	// outcomeRefused: the sender has to change something.
-	outcomeRefused outcome = "refused"
-	// outcomeUnavailable: not stored now; the sender has to send it again.
-	outcomeUnavailable outcome = "unavailable"
-	// outcomeFailed: a defect of the server.
-	outcomeFailed outcome = "failed"
 )
 
 // instruments count what came of the calls. Their labels are fixed words; of what a sender chooses, only the slugs of
@@ -95,6 +72,14 @@ func observeConnections(registry prometheus.Registerer, open func() int) error {
 		Name: "completion_connections",
 		Help: "Open connections of the webhook; --max-connections bounds them.",
 	}, func() float64 { return float64(open()) }))
+}
+
+// observeSnapshot measures the age of the snapshot of the Institutions.
+func observeSnapshot(registry prometheus.Registerer, taken *atomic.Int64) error {
+	return registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "completion_snapshot_timestamp_seconds",
+		Help: "When the API last confirmed the institutions that the inbox has, in seconds since 1970; 0 without any.",
+	}, func() float64 { return float64(taken.Load()) / 1e9 }))
 }
 
 func (m *instruments) observe(a *answer, duration time.Duration) {

@@ -65,7 +65,7 @@ func TestOtherEventsAreAcknowledgedAndNotKept(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var audit strings.Builder
-			h := newQueueing(t)
+			h, queue := newQueueingInto(t)
 			h.auditLog = NewAuditLog(&audit)
 			got := deliver(t, h, tc.body)
 
@@ -81,7 +81,7 @@ func TestOtherEventsAreAcknowledgedAndNotKept(t *testing.T) {
 			if got.Code != wantStatus || got.Header().Get(OutcomeHeader) != tc.want {
 				t.Errorf("%d %s, want %d %s: %s", got.Code, got.Header().Get(OutcomeHeader), wantStatus, tc.want, got.Body)
 			}
-			if kept := h.store.inbox.Stats().Records; kept != wantKept {
+			if kept := queue.Stats().Records; kept != wantKept {
 				t.Errorf("%d records are kept, want %d", kept, wantKept)
 			}
 			var record struct{ Outcome, Event string }

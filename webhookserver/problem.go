@@ -4,11 +4,14 @@
 package webhookserver
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/lxp-dev/course-completion-operator/internal/delivery"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 // problemTypeBase starts the type URI of every problem; the token of the type ends it. The URIs are stable, so that a
@@ -65,7 +68,7 @@ func refuse(problemType string, status int, title, detail string, faults ...deli
 		status:      status,
 		contentType: "application/problem+json",
 		header:      http.Header{},
-		outcome:     outcomeRefused,
+		outcome:     store.Refused,
 		reason:      problemType,
 		body: func(deliveryID string) any {
 			return problem{
@@ -140,6 +143,17 @@ func bodyIncomplete() *answer {
 		"The body did not arrive whole and in time.")
 }
 
+// bodyNotTaken answers what package throttle says of a body.
+func bodyNotTaken(err error, limit int64) *answer {
+	switch {
+	case errors.Is(err, throttle.ErrBodyTooLarge):
+		return bodyTooLarge(limit)
+	case errors.Is(err, throttle.ErrBodyMemory):
+		return unavailable("bodies-in-memory")
+	}
+	return bodyIncomplete()
+}
+
 func malformedJSON(fault delivery.Fault) *answer {
 	return refuse(ProblemMalformedJSON, http.StatusBadRequest, "Malformed JSON",
 		"The body must be one JSON object in UTF-8 whose member names are unique.", fault)
@@ -156,13 +170,13 @@ func unavailable(reason string) *answer {
 	a := refuse(ProblemUnavailable, http.StatusServiceUnavailable, "Unavailable",
 		"The delivery was not stored. Send it again later.")
 	retryLater(a, retryAfter)
-	a.outcome, a.reason = outcomeUnavailable, reason
+	a.outcome, a.reason = store.Unavailable, reason
 	return a
 }
 
 func internalError() *answer {
 	a := refuse(ProblemInternalError, http.StatusInternalServerError, "Internal error",
 		"The server has a defect. The delivery is not known to be stored; send it again later.")
-	a.outcome = outcomeFailed
+	a.outcome = store.Failed
 	return a
 }

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package webhookserver takes the deliveries of the learning platform and stores them as CourseCompletions. The files
-// follow one delivery from the socket to the API: server, handler, authenticate, limits, payload, validate, warnings,
-// privacy, store, record; then problem, audit and metrics, which say what came of it. What the API does not take goes
-// by way of the inbox and the drainer.
+// follow one delivery from the socket on: server, handler, authenticate; then problem, audit and metrics, which say
+// what came of it. Package throttle bounds what senders may do, internal/delivery decodes and validates, and package
+// store puts a delivery into the API or, by way of the inbox, there later.
 package webhookserver
 
 import (
@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
 	// Zones of institutions must be known in an image without a zone database.
 	_ "time/tzdata"
 
@@ -34,6 +35,8 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 // Registry takes the server's metrics and hands out what is in it.
@@ -120,26 +123,24 @@ func (s *Server) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.intake, err = openIntake(&options, completions); err != nil {
+	if s.intake, err = openIntake(&options, completions, s.cache, watched); err != nil {
 		return err
 	}
-	institutions, err := s.intake.follow(&options, s.cache, watched)
-	if err != nil {
-		return err
-	}
+	institutions := s.intake.directory
 	s.handler = &handler{
 		log:           options.Log,
 		clock:         options.Clock,
 		newDeliveryID: newDeliveryID,
 		synced:        institutions.known,
 		proxies:       options.TrustedProxies,
-		gate:          newGate(options.FailedAuthenticationsPerMinute, options.share()),
+		rates:         throttle.NewRates(options.FailedAuthenticationsPerMinute),
+		concurrency:   throttle.NewConcurrency(options.concurrency()),
 		authenticator: authenticator{institutions: institutions, unsettled: institutions.unsettled},
 		store:         s.intake.store,
 		instruments:   measured,
 		auditLog:      options.Audit,
-		strangers:     newStrangers(options.StrangerRecordsPerMinute),
-		bodies:        newBodies(options.MaxBodyBytes),
+		auditLimit:    throttle.NewAuditLimit(options.StrangerRecordsPerMinute),
+		bodies:        throttle.NewBodyBudget(options.MaxBodyBytes),
 		events:        &eventLabels{},
 	}
 	if options.Tracing != nil {
@@ -162,19 +163,19 @@ func (s *Server) connect(ctx context.Context) (client.Client, watched, error) {
 	var informed watched
 	config := rest.CopyConfig(s.options.Config)
 	config.UserAgent = s.options.UserAgent
-	api, err := newAPIConnection(config)
+	api, err := store.Connect(config)
 	if err != nil {
 		return nil, informed, err
 	}
-	completions, err := api.completions()
+	completions, err := api.Completions()
 	if err != nil {
 		return nil, informed, err
 	}
-	keeper := informers.New(api.config, api.scheme, s.options.Log)
+	keeper := informers.New(api.Config, api.Scheme, s.options.Log)
 	if err := keeper.Register(s.options.Registry); err != nil {
 		return nil, informed, fmt.Errorf("registering the metrics of the informers: %w", err)
 	}
-	s.cache, informed, err = api.watch(ctx, keeper)
+	s.cache, informed, err = watch(ctx, api, keeper)
 	return completions, informed, err
 }
 
@@ -296,7 +297,7 @@ func (s *Server) end(running *sync.WaitGroup) error {
 		running.Wait()
 	}()
 	// As long as the last request to the API, and putting on the disk what came of it, may take.
-	limit := s.options.APITimeout + 2*diskTimeout
+	limit := s.options.APITimeout + 2*store.DiskTimeout
 	timer := s.options.Clock.NewTimer(limit)
 	defer timer.Stop()
 	select {
@@ -313,7 +314,7 @@ func (s *Server) drain(ctx context.Context) error {
 	finished := s.finish(ctx, limit)
 	ctx, cancel := context.WithTimeout(ctx, max(limit-s.options.Clock.Since(began), limit/3))
 	defer cancel()
-	s.intake.drainer.empty(ctx)
+	s.intake.store.Empty(ctx)
 	return finished
 }
 

@@ -7,13 +7,14 @@ import (
 	"flag"
 
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 // bindExposure declares the flags about who can reach the webhook and how.
 func bindExposure(flags *flag.FlagSet, e *webhookserver.Exposure) {
 	flags.Func("trusted-proxies", "The addresses or CIDRs, separated by commas, of proxies whose X-Forwarded-For is "+
 		"believed. (default none)", func(text string) (err error) {
-		e.TrustedProxies, err = webhookserver.ParseTrustedProxies(text)
+		e.TrustedProxies, err = throttle.ParseTrustedProxies(text)
 		return err
 	})
 	flags.IntVar(&e.FailedAuthenticationsPerMinute, "failed-authentications-per-minute", 60,

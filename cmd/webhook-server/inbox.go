@@ -16,7 +16,7 @@ import (
 
 	"k8s.io/utils/clock"
 
-	"github.com/lxp-dev/course-completion-operator/webhookserver"
+	"github.com/lxp-dev/course-completion-operator/internal/inboxapi"
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
 )
 
@@ -169,7 +169,7 @@ func (c *inboxCommand) run(ctx context.Context, command string, args []string) e
 }
 
 func (c *inboxCommand) status(ctx context.Context, _ []uint64) error {
-	var s webhookserver.InboxStatus
+	var s inboxapi.Status
 	path := "/status"
 	if c.json {
 		path += "?namespaces=true"
@@ -218,7 +218,7 @@ func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
 	}
 	tick := c.clock.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	var s webhookserver.InboxStatus
+	var s inboxapi.Status
 	for {
 		if err := c.client.get(ctx, "/status", &s); err != nil && ctx.Err() == nil {
 			return err
@@ -248,7 +248,7 @@ func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
 }
 
 // drained prints what drain has left.
-func (c *inboxCommand) drained(left *webhookserver.InboxStatus) error {
+func (c *inboxCommand) drained(left *inboxapi.Status) error {
 	if c.json {
 		return json.NewEncoder(c.out).Encode(left)
 	}

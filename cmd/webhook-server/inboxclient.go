@@ -21,7 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
-	"github.com/lxp-dev/course-completion-operator/webhookserver"
+	"github.com/lxp-dev/course-completion-operator/internal/inboxapi"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
 )
 
 // requestTimeout bounds one request to a server, which may have to wait for its disk.
@@ -52,7 +53,7 @@ func (c *inboxCommand) connect(ctx context.Context, drain bool) (stop func() err
 		// Whoever finds out why a Job leaves something has nothing but its log.
 		log = zap.New(zap.WriteTo(c.errOut))
 	}
-	offline, err := webhookserver.OpenOffline(c.file, log)
+	offline, err := store.OpenOffline(c.file, log)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (c *inboxCommand) connect(ctx context.Context, drain bool) (stop func() err
 
 // serve has this program administer the file in the way of a server.
 func (c *inboxCommand) serve(
-	ctx context.Context, offline *webhookserver.Offline, drain bool,
+	ctx context.Context, offline *store.Offline, drain bool,
 ) (stop func() error, err error) {
 	listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: offline.Handler(), ReadHeaderTimeout: c.timeout}
@@ -132,10 +133,10 @@ func (c *inboxClient) do(ctx context.Context, method, path string, into any) err
 
 // pages calls do for the records of a state, a page at a time, oldest first, for as long as it wants more.
 func (c *inboxClient) pages(
-	ctx context.Context, state string, do func([]webhookserver.InboxRecord) (more bool, err error),
+	ctx context.Context, state string, do func([]inboxapi.Record) (more bool, err error),
 ) error {
 	for after := uint64(0); ; {
-		var page webhookserver.InboxPage
+		var page inboxapi.Page
 		if err := c.get(ctx, fmt.Sprintf("/records?state=%s&after=%d", state, after), &page); err != nil {
 			return err
 		}

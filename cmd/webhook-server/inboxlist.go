@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lxp-dev/course-completion-operator/webhookserver"
+	"github.com/lxp-dev/course-completion-operator/internal/inboxapi"
 )
 
 // list shows records as they come, a page at a time: an inbox may have a million, and its pod half a gigabyte.
@@ -31,7 +31,7 @@ func (c *inboxCommand) list(ctx context.Context, _ []uint64) error {
 	show := c.printer()
 	shown, cut := 0, false
 	for _, state := range states {
-		err := c.client.pages(ctx, state, func(page []webhookserver.InboxRecord) (bool, error) {
+		err := c.client.pages(ctx, state, func(page []inboxapi.Record) (bool, error) {
 			if c.limit > 0 && shown+len(page) > c.limit {
 				page, cut = page[:c.limit-shown], true
 			}
@@ -56,10 +56,10 @@ func (c *inboxCommand) list(ctx context.Context, _ []uint64) error {
 }
 
 // printer returns what prints a page of records.
-func (c *inboxCommand) printer() func([]webhookserver.InboxRecord) error {
+func (c *inboxCommand) printer() func([]inboxapi.Record) error {
 	if c.json {
 		encoder := json.NewEncoder(c.out)
-		return func(page []webhookserver.InboxRecord) error {
+		return func(page []inboxapi.Record) error {
 			for _, r := range page {
 				if err := encoder.Encode(r); err != nil {
 					return err
@@ -69,7 +69,7 @@ func (c *inboxCommand) printer() func([]webhookserver.InboxRecord) error {
 		}
 	}
 	t := newTable(c.out)
-	return func(page []webhookserver.InboxRecord) error {
+	return func(page []inboxapi.Record) error {
 		for _, r := range page {
 			t.add(strconv.FormatUint(r.Record, 10), r.State, r.Received.Format(time.RFC3339), r.Reason,
 				strconv.FormatUint(uint64(r.Attempts), 10), r.Completion, r.DeliveryID)

@@ -11,41 +11,25 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/lxp-dev/course-completion-operator/webhookserver"
+	"github.com/lxp-dev/course-completion-operator/internal/inboxapi"
 )
-
-// Outcomes of what was asked for one record, as --json says them.
-const (
-	outcomeRetried = "retried"
-	outcomeDropped = "dropped"
-	// outcomeGone: there is no such record, or for retry no such dead letter.
-	outcomeGone = "gone"
-	// outcomeBusy: it is being tried now, and can be dropped in a moment.
-	outcomeBusy = "busy"
-)
-
-// recordOutcome is what came of one record.
-type recordOutcome struct {
-	Record  uint64 `json:"record"`
-	Outcome string `json:"outcome"`
-}
 
 // outcomeOf tells what an error says about one record. It is empty where the error concerns more than that.
-func outcomeOf(err error) string {
+func outcomeOf(err error) inboxapi.Outcome {
 	refused, ok := errors.AsType[*refusedError](err)
 	switch {
 	case !ok:
 		return ""
 	case refused.status == http.StatusNotFound:
-		return outcomeGone
+		return inboxapi.Gone
 	case refused.status == http.StatusConflict:
-		return outcomeBusy
+		return inboxapi.Busy
 	}
 	return ""
 }
 
 // each does something to every record, and goes on with the others where it cannot be done to one.
-func (c *inboxCommand) each(records []uint64, done string, do func(record uint64) error) error {
+func (c *inboxCommand) each(records []uint64, done inboxapi.Outcome, do func(record uint64) error) error {
 	encoder, left := json.NewEncoder(c.out), 0
 	for _, record := range records {
 		err := do(record)
@@ -59,9 +43,9 @@ func (c *inboxCommand) each(records []uint64, done string, do func(record uint64
 		}
 		switch {
 		case c.json && outcome != "":
-			err = encoder.Encode(recordOutcome{record, outcome})
+			err = encoder.Encode(inboxapi.Record{Record: record, Outcome: outcome})
 		case c.json && done != "":
-			err = encoder.Encode(recordOutcome{record, done})
+			err = encoder.Encode(inboxapi.Record{Record: record, Outcome: done})
 		default:
 			err = nil
 		}
@@ -85,7 +69,7 @@ func (c *inboxCommand) show(ctx context.Context, records []uint64) error {
 	}
 	shown := 0
 	return c.each(records, "", func(record uint64) error {
-		var r webhookserver.InboxRecord
+		var r inboxapi.Record
 		if err := c.client.get(ctx, fmt.Sprintf("/records/%d%s", record, query), &r); err != nil {
 			return err
 		}
@@ -101,7 +85,7 @@ func (c *inboxCommand) show(ctx context.Context, records []uint64) error {
 }
 
 // describe prints a record for people.
-func (c *inboxCommand) describe(r *webhookserver.InboxRecord) {
+func (c *inboxCommand) describe(r *inboxapi.Record) {
 	fmt.Fprintf(c.out, "record:      %d\nstate:       %s\nreceived:    %s\nreason:      %s\nattempts:    %d\n"+
 		"completion:  %s\ndelivery:    %s\n", r.Record, r.State, r.Received.Format(time.RFC3339Nano), r.Reason,
 		r.Attempts, r.Completion, r.DeliveryID)
@@ -115,7 +99,7 @@ func (c *inboxCommand) retry(ctx context.Context, records []uint64) error {
 		return fmt.Errorf("%w: name the records to retry, or use --all", errUsage)
 	}
 	if c.all {
-		err := c.client.pages(ctx, "dead", func(page []webhookserver.InboxRecord) (bool, error) {
+		err := c.client.pages(ctx, "dead", func(page []inboxapi.Record) (bool, error) {
 			for _, r := range page {
 				records = append(records, r.Record)
 			}
@@ -125,7 +109,7 @@ func (c *inboxCommand) retry(ctx context.Context, records []uint64) error {
 			return err
 		}
 	}
-	return c.each(records, outcomeRetried, func(record uint64) error {
+	return c.each(records, inboxapi.Retried, func(record uint64) error {
 		return c.change(ctx, record, http.MethodPost, "/retry", "waits again")
 	})
 }
@@ -134,7 +118,7 @@ func (c *inboxCommand) drop(ctx context.Context, records []uint64) error {
 	if len(records) == 0 {
 		return fmt.Errorf("%w: name the records to drop", errUsage)
 	}
-	return c.each(records, outcomeDropped, func(record uint64) error {
+	return c.each(records, inboxapi.Dropped, func(record uint64) error {
 		return c.change(ctx, record, http.MethodDelete, "", "is removed")
 	})
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
 func basic(user, password string) string {
@@ -84,7 +85,7 @@ func TestOnlyAllowedNetworksMayDeliver(t *testing.T) {
 	i := newInstitution(t, func(i *v1alpha1.Institution) {
 		i.Spec.Authentication.AllowedCIDRs = []v1alpha1.CIDR{"203.0.113.0/24", "2001:db8::/32"}
 	})
-	proxies, err := webhookserver.ParseTrustedProxies("127.0.0.0/8, 10.0.0.0/8")
+	proxies, err := throttle.ParseTrustedProxies("127.0.0.0/8, 10.0.0.0/8")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	direct := start(t)
 	behind := start(t, func(o *webhookserver.Options) { o.TrustedProxies = proxies })

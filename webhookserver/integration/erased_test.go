@@ -24,7 +24,9 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/erasure"
+	"github.com/lxp-dev/course-completion-operator/internal/inboxapi"
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
 )
 
 // erasedAt is between the contract's example and what is sent after it.
@@ -144,7 +146,7 @@ func TestWhatWasErasedIsNotStoredFromAnInboxThatWasLeftBehind(t *testing.T) {
 	i.erase(t)
 	config, err := controlPlane.ServiceAccountConfig(t.Context(), systemNamespace, serviceAccount)
 	g.Expect(err).NotTo(HaveOccurred())
-	left, err := webhookserver.OpenOffline(filepath.Join(dir, "inbox.db"), logr.Discard())
+	left, err := store.OpenOffline(filepath.Join(dir, "inbox.db"), logr.Discard())
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, stop := context.WithCancel(t.Context())
 	var draining sync.WaitGroup
@@ -156,7 +158,7 @@ func TestWhatWasErasedIsNotStoredFromAnInboxThatWasLeftBehind(t *testing.T) {
 	g.Eventually(func() int {
 		answer := httptest.NewRecorder()
 		left.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/status", http.NoBody))
-		var status webhookserver.InboxStatus
+		var status inboxapi.Status
 		g.Expect(json.Unmarshal(answer.Body.Bytes(), &status)).To(Succeed())
 		return status.Records
 	}, patience).Should(BeZero())

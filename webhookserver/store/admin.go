@@ -1,0 +1,166 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/lxp-dev/course-completion-operator/internal/inboxapi"
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+// maxListed is how many records a page of the administration has.
+const maxListed = 500
+
+// admin answers those who may use the socket, which are the user of the program and root.
+type admin struct {
+	inbox   *inbox.Inbox
+	drainer *drainer
+}
+
+func (a *admin) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", a.status)
+	mux.HandleFunc("GET /records", a.list)
+	mux.HandleFunc("GET /records/{record}", a.show)
+	mux.HandleFunc("POST /records/{record}/retry", a.change("retried", func(ctx context.Context, seq uint64) error {
+		return a.inbox.Retry(ctx, seq)
+	}))
+	mux.HandleFunc("DELETE /records/{record}", a.change("dropped", a.drainer.drop))
+	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
+		a.drainer.wake()
+		w.WriteHeader(http.StatusAccepted)
+	})
+	return mux
+}
+
+func (a *admin) status(w http.ResponseWriter, r *http.Request) {
+	stats := a.inbox.Stats()
+	away, _ := a.drainer.circuit.away()
+	status := inboxapi.Status{
+		Records: stats.Records, DeadLetters: stats.DeadLetters, Bytes: stats.Bytes, MaxBytes: stats.MaxBytes,
+		APIAway: away,
+	}
+	if !stats.Oldest.IsZero() {
+		status.Oldest = &stats.Oldest
+	}
+	if stats.Failure != nil {
+		status.Failure = stats.Failure.Error()
+	}
+	if r.FormValue("namespaces") == "true" {
+		status.Namespaces = make(map[string]inboxapi.Count)
+		for namespace, count := range a.inbox.Namespaces() {
+			counted := inboxapi.Count{Records: count.Records, DeadLetters: count.DeadLetters}
+			if !count.Oldest.IsZero() {
+				counted.Oldest = &count.Oldest
+			}
+			status.Namespaces[namespace] = counted
+		}
+	}
+	respond(w, status)
+}
+
+func (a *admin) list(w http.ResponseWriter, r *http.Request) {
+	place := inbox.Place(r.FormValue("state"))
+	if place != inbox.Waiting && place != inbox.Dead {
+		http.Error(w, "the state is waiting or dead", http.StatusBadRequest)
+		return
+	}
+	after, err := strconv.ParseUint(r.FormValue("after"), 10, 64)
+	if err != nil {
+		http.Error(w, "after is the number of a record", http.StatusBadRequest)
+		return
+	}
+	page, err := a.inbox.Read(place, after, maxListed)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	answer := inboxapi.Page{Records: []inboxapi.Record{}}
+	for _, record := range page.Records {
+		answer.Records = append(answer.Records, a.shown(record, place, false))
+	}
+	if page.More {
+		answer.Next = page.Last
+	}
+	respond(w, answer)
+}
+
+func (a *admin) show(w http.ResponseWriter, r *http.Request) {
+	seq, err := strconv.ParseUint(r.PathValue("record"), 10, 64)
+	if err != nil {
+		http.Error(w, "a record has a number", http.StatusBadRequest)
+		return
+	}
+	record, place, err := a.inbox.Get(seq)
+	if err != nil {
+		http.Error(w, err.Error(), statusOf(err))
+		return
+	}
+	respond(w, a.shown(record, place, r.FormValue("data") == "true"))
+}
+
+// change answers a request that changes one record, and puts on record what became of it.
+func (a *admin) change(action string, do func(ctx context.Context, seq uint64) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		seq, err := strconv.ParseUint(r.PathValue("record"), 10, 64)
+		if err != nil {
+			http.Error(w, "a record has a number", http.StatusBadRequest)
+			return
+		}
+		record, place, err := a.inbox.Get(seq)
+		if err != nil {
+			http.Error(w, err.Error(), statusOf(err))
+			return
+		}
+		// Who asked may go, and what is done is known all the same.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), DiskTimeout)
+		defer cancel()
+		if err := do(ctx, seq); err != nil {
+			http.Error(w, err.Error(), statusOf(err))
+			return
+		}
+		a.drainer.measured.administered.WithLabelValues(action).Inc()
+		a.drainer.log.Info("Record was "+action+" by hand", "record", seq, "state", string(place),
+			"deliveryID", record.DeliveryID, "completion", keyOf(record), "reason", record.Reason)
+		// What was retried has its old place, which the drainer has passed.
+		a.drainer.wake()
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, inbox.ErrNoRecord):
+		return http.StatusNotFound
+	case errors.Is(err, errBeingTried):
+		return http.StatusConflict
+	}
+	return http.StatusInternalServerError
+}
+
+func (a *admin) shown(record *inbox.Record, place inbox.Place, data bool) inboxapi.Record {
+	if place == inbox.Waiting {
+		// The file has what was the matter when it came.
+		a.drainer.update(record)
+	}
+	s := inboxapi.Record{
+		Record: record.Seq, State: string(place), Received: record.Received, DeliveryID: record.DeliveryID,
+		Completion: record.Namespace + "/" + record.Name, Reason: record.Reason, Attempts: record.Attempts,
+	}
+	if data {
+		s.Data = record.Data
+	}
+	return s
+}
+
+func respond(w http.ResponseWriter, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	// Whoever asked has gone, or gets less than promised and sees it.
+	_ = json.NewEncoder(w).Encode(body)
+}

@@ -1,0 +1,57 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
+)
+
+// expireInterval is how often dead letters are looked at whose time may be over.
+const expireInterval = time.Hour
+
+// expire drops dead letters that are older than the retention, until ctx ends: they hold personal data, and nobody has
+// decided about them. A retention of zero keeps them for ever.
+func (d *drainer) expire(ctx context.Context, retention time.Duration) {
+	if retention <= 0 {
+		return
+	}
+	look := d.clock.NewTicker(expireInterval)
+	defer look.Stop()
+	for {
+		if err := d.expireOnce(ctx, d.clock.Now().Add(-retention)); err != nil && ctx.Err() == nil {
+			d.log.Error(err, "Old dead letters cannot be dropped")
+		}
+		select {
+		case <-look.C():
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// expireOnce drops the dead letters that were received before a time.
+func (d *drainer) expireOnce(ctx context.Context, before time.Time) error {
+	for page := (inbox.Page{More: true}); page.More && ctx.Err() == nil; {
+		var err error
+		if page, err = d.inbox.Read(inbox.Dead, page.Last, drainPage); err != nil {
+			return err
+		}
+		for _, record := range page.Records {
+			if !record.Received.Before(before) {
+				continue
+			}
+			if err := d.inbox.Drop(ctx, record.Seq); err != nil {
+				return err
+			}
+			d.measured.expired.Inc()
+			d.log.Info("Dead letter is dropped: nobody decided about it within the retention", "record", record.Seq,
+				"deliveryID", record.DeliveryID, "completion", keyOf(record), "reason", record.Reason,
+				"received", record.Received.Format(time.RFC3339))
+		}
+	}
+	return nil
+}
