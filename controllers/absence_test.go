@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/transport"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/memory"
 )
 
 // patientLab is a world with the patience of an installation, and a person with a lab that nothing but patience keeps
@@ -19,7 +19,7 @@ import (
 func patientLab(t *testing.T, wrap ...transport.WrapperFunc) (*world, *v1alpha1.CourseCompletion, *v1alpha1.Grant) {
 	t.Helper()
 	w := makeWorld(t)
-	w.patience = controllers.Patience{}
+	w.patience = memory.Patience{}
 	for _, one := range wrap {
 		w.wrap = one
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/kube"
 )
 
 // admissionInterval is how often the leader looks whether the admission policies are in place: nothing else tells when
@@ -30,7 +31,7 @@ type admissionPolicies struct {
 func newAdmissionPolicies(
 	registry prometheus.Registerer, label *apply.OwnerLabel, log logr.Logger,
 ) (*admissionPolicies, error) {
-	gauge, err := registeredGauge(registry, "completion_admission_policy_in_place",
+	gauge, err := kube.RegisterGauge(registry, "completion_admission_policy_in_place",
 		"1 while an admission policy of the installation refuses what it is there for, otherwise 0.", "policy")
 	if err != nil {
 		return nil, err

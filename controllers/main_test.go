@@ -32,7 +32,9 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/controllers/compiler"
 	"github.com/lxp-dev/course-completion-operator/internal/installation"
+	"github.com/lxp-dev/course-completion-operator/internal/memory"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 	"github.com/lxp-dev/course-completion-operator/test/latewatch"
@@ -142,7 +144,7 @@ type world struct {
 	// settings bound nothing unless a test is about them, and let through what they do by default.
 	settings installation.Namespaces
 	// patience is hardly any unless a test is about it.
-	patience controllers.Patience
+	patience memory.Patience
 	// beside are further namespaces that the manager sees.
 	beside []string
 	// foreign is the namespace of another institution.
@@ -152,7 +154,7 @@ type world struct {
 	// cached reads what the manager has seen.
 	cached client.Reader
 	// compile, where it is set, compiles the policies.
-	compile controllers.CompilePolicy
+	compile compiler.Func
 	// timeout, where it is set, bounds one look at anything.
 	timeout time.Duration
 	// wrap, where it is set, comes between the manager and the API server.
@@ -186,7 +188,7 @@ func makeWorld(t *testing.T) *world {
 		},
 		settings: settings(t, "{quota: {}, limits: []}"),
 		stop:     func() {},
-		patience: controllers.Patience{
+		patience: memory.Patience{
 			Absent: time.Millisecond, Replaced: time.Millisecond, Restored: time.Millisecond},
 	}
 	w.create(

@@ -31,7 +31,7 @@ func TestPolicyIsToldBeforehandWhatCannotBeGranted(t *testing.T) {
 		"a part of a pod": {MakePolicy(w, "part").Namespace(w.name("c-${user.id}")).Quota("pods", "1.5"),
 			v1alpha1.ReasonRefused, []string{"spec.namespaces[0]", "pods", "integer"}},
 		"a least value over the greatest": {MakePolicy(w, "order").Namespace(w.name("d-${user.id}")).
-			Limit(v1alpha1.LimitTemplate{Type: "Container", Min: memory("2Gi"), Max: memory("1Gi")}),
+			Limit(v1alpha1.LimitTemplate{Type: "Container", Min: memoryQuota("2Gi"), Max: memoryQuota("1Gi")}),
 			v1alpha1.ReasonRefused, []string{"spec.namespaces[0]", "min", "memory"}},
 		"nothing": {MakePolicy(w, "nothing").Namespace(w.name("e-${user.id}")).Quota("requests.memory", "8589934592"),
 			v1alpha1.ReasonReady, []string{"nothing stands in the way"}},
@@ -48,7 +48,7 @@ func TestPolicyIsToldBeforehandWhatCannotBeGranted(t *testing.T) {
 	}
 }
 
-func memory(value v1alpha1.QuantityTemplate) map[string]v1alpha1.QuantityTemplate {
+func memoryQuota(value v1alpha1.QuantityTemplate) map[string]v1alpha1.QuantityTemplate {
 	return map[string]v1alpha1.QuantityTemplate{"memory": value}
 }
 

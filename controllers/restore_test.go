@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/memory"
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
@@ -104,7 +104,7 @@ type school struct {
 func newSchool(t *testing.T) *school {
 	t.Helper()
 	w := makeLateWorld(t)
-	w.patience = controllers.Patience{}
+	w.patience = memory.Patience{}
 	s := &school{world: w, labs: map[v1alpha1.PlatformID]types.UID{}}
 	institution := MakeInstitution(w).Obj()
 	w.create(institution)

@@ -1,10 +1,11 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controllers holds the loops of the operator, one file each: institution (tokens to digests), policycompiler
-// (compiles policies, for the others), completionpolicy (what came of that), planner (what a person has), grant (into
-// effect and out of it) and seatpool (who sits where). What to do is decided by package plan; the loops gather, call
-// it, and write. Each divides its workers fairly between the institutions.
+// Package controllers puts the loops of the operator together, one package each: institution (tokens to digests),
+// compiler (compiles policies, for the others), policy (what came of that), planner (what a person has), grant (into
+// effect and out of it) and seatpool (who sits where). What to do is decided by the pure packages in internal; the
+// loops gather, ask them, and write. Each divides its workers fairly between the institutions. What they have to know
+// of one another beside what the API server records is in package memory, and in package budget.
 package controllers
 
 import (
@@ -21,8 +22,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/controllers/compiler"
+	"github.com/lxp-dev/course-completion-operator/controllers/grant"
+	"github.com/lxp-dev/course-completion-operator/controllers/institution"
+	"github.com/lxp-dev/course-completion-operator/controllers/planner"
+	"github.com/lxp-dev/course-completion-operator/controllers/policy"
+	"github.com/lxp-dev/course-completion-operator/controllers/seatpool"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/budget"
+	"github.com/lxp-dev/course-completion-operator/internal/index"
 	"github.com/lxp-dev/course-completion-operator/internal/installation"
+	"github.com/lxp-dev/course-completion-operator/internal/kube"
+	"github.com/lxp-dev/course-completion-operator/internal/memory"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
@@ -35,11 +46,11 @@ type Options struct {
 	// Clock tells the time to every decision.
 	Clock clock.PassiveClock
 	// Patience is how long what is absent is waited for.
-	Patience Patience
+	Patience memory.Patience
 	// Workers is how many persons, and how many Grants, are worked on at the same time.
 	Workers int
 	// Compile compiles policies; nil is plan.Compile with the limits.
-	Compile CompilePolicy
+	Compile compiler.Func
 	// Tracing makes the spans; nil is no tracing.
 	Tracing trace.TracerProvider
 }
@@ -52,40 +63,40 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-func (o *Options) compile() CompilePolicy {
+func (o *Options) compile() compiler.Func {
 	if o.Compile != nil {
 		return o.Compile
 	}
-	return func(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
-		return plan.Compile(policy, privacy, o.Limits)
+	return func(source *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
+		return plan.Compile(source, privacy, o.Limits)
 	}
 }
 
 // Setup registers every loop with the manager, whose cache has been made with CacheOptions.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
-	if err := setupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := index.Setup(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	if err := fillCaches(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
-	seen := newWitness(options.Clock)
-	if err := seen.watch(ctx, mgr.GetCache()); err != nil {
+	seen := memory.NewWitness(options.Clock)
+	if err := seen.Watch(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
-	gauges, err := newBrakeGauges(metrics.Registry)
+	gauges, err := institution.NewBrakeGauges(metrics.Registry)
 	if err != nil {
 		return err
 	}
-	namespaces, err := newNamespaceCache(ctx, mgr)
+	namespaces, err := institution.NewNamespaceCache(ctx, mgr)
 	if err != nil {
 		return err
 	}
 	if err := mgr.Add(namespaces); err != nil {
 		return fmt.Errorf("add the cache of namespaces: %w", err)
 	}
-	counts := newNamespaceCounts(options.Clock)
-	if err := counts.watch(ctx, mgr.GetCache()); err != nil {
+	counts := memory.NewNamespaceCounts(options.Clock)
+	if err := counts.Watch(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
 	label := apply.NewOwnerLabel(mgr.GetAPIReader(), options.Clock)
@@ -96,63 +107,58 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := mgr.Add(admission); err != nil {
 		return fmt.Errorf("add the look at the admission policies: %w", err)
 	}
-	for _, loop := range loopsOf(mgr, &options, seen, namespaces, counts, gauges, label) {
-		if err := loop.setup(); err != nil {
+	for _, loop := range loopsOf(mgr, &options, &shared{seen, counts, namespaces, gauges, label}) {
+		if err := loop.setup(mgr); err != nil {
 			return fmt.Errorf("set up the %s loop: %w", loop.name, err)
 		}
 	}
 	return nil
 }
 
+// shared is what several loops need, and what they know of one another.
+type shared struct {
+	seen       *memory.Witness
+	counts     *memory.NamespaceCounts
+	namespaces *institution.NamespaceCache
+	gauges     *institution.BrakeGauges
+	label      *apply.OwnerLabel
+}
+
 // loop is one of the loops, by its name.
 type loop struct {
 	name  string
-	setup func() error
+	setup func(ctrl.Manager) error
 }
 
 // loopsOf returns the loops with what they share.
-func loopsOf(
-	mgr ctrl.Manager, options *Options, seen *witness, namespaces *namespaceCache, counts *namespaceCounts,
-	gauges *brakeGauges, label *apply.OwnerLabel,
-) []loop {
-	c, live := mgr.GetClient(), mgr.GetAPIReader()
-	recorder := printableEvents{mgr.GetEventRecorder("completion-controller-manager")}
-	compiler := NewPolicyCompiler(c, options.compile())
-	noted, behind, patience := &plans{}, &backlog{}, options.Patience.orDefault()
-	braking := newBrakes(c, live, options.Clock)
+func loopsOf(mgr ctrl.Manager, options *Options, shared *shared) []loop {
+	c, live, now := mgr.GetClient(), mgr.GetAPIReader(), options.Clock
+	recorder := kube.PrintableEvents{EventRecorder: mgr.GetEventRecorder("completion-controller-manager")}
+	plans, backlog, patience := &memory.Plans{}, &memory.Backlog{}, options.Patience.OrDefault()
+	brakes := budget.New(c, live, now)
 	accounts := apply.NewAccounts(mgr.GetConfig(), mgr.GetRESTMapper(), c, live)
+	compiles := compiler.New(c, options.compile())
+	institutions := &institution.Reconciler{
+		Client: c, Live: live, Namespaces: shared.namespaces, Recorder: recorder, Clock: now,
+		Counts: shared.counts, Brakes: brakes, Gauges: shared.gauges, Patience: patience}
+	policies := &policy.Reconciler{
+		Client: c, Compiler: compiles, Recorder: recorder, Clock: now, Accounts: accounts}
+	plansOf := &planner.Reconciler{
+		Client: c, Live: live, Compiler: compiles, Recorder: recorder, Clock: now,
+		Plans: plans, Witness: shared.seen, Backlog: backlog, Patience: patience, Tracing: options.Tracing}
+	grants := &grant.Reconciler{
+		Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: now,
+		Accounts: accounts, Label: shared.label, Namespaces: options.Namespaces,
+		Plans: plans, Counts: shared.counts, Brakes: brakes, Witness: shared.seen, Patience: patience}
+	pools := &seatpool.Reconciler{
+		Client: c, Live: live, Clock: now, Witness: shared.seen, Backlog: backlog, Patience: patience}
 	return []loop{
-		{"institution", func() error {
-			institutions := &InstitutionReconciler{
-				Client: c, Live: live, Namespaces: namespaces, Recorder: recorder, Clock: options.Clock,
-				counts: counts, brakes: braking, gauges: gauges, refused: newRefusals(),
-				holders: newTokenHolders(options.Clock), patience: patience}
-			return institutions.SetupWithManager(mgr)
-		}},
-		{"policycompiler", func() error { return compiler.SetupWithManager(mgr) }},
-		{"completionpolicy", func() error {
-			return (&CompletionPolicyReconciler{
-				Client: c, Compiler: compiler, Recorder: recorder, Clock: options.Clock, Accounts: accounts,
-			}).SetupWithManager(mgr)
-		}},
-		{"planner", func() error {
-			planner := &PlannerReconciler{
-				Client: c, Live: live, Compiler: compiler, Recorder: recorder, Clock: options.Clock,
-				plans: noted, witness: seen, backlog: behind, patience: patience, tracing: options.Tracing}
-			return planner.SetupWithManager(mgr, options.Workers)
-		}},
-		{"grant", func() error {
-			grants := &GrantReconciler{
-				Client: c, Live: live, Limits: options.Limits, Recorder: recorder, Clock: options.Clock,
-				Accounts: accounts, Label: label, Namespaces: options.Namespaces,
-				plans: noted, counts: counts, brakes: braking, witness: seen, patienceWith: patience}
-			return grants.SetupWithManager(mgr, options.Workers)
-		}},
-		{"seatpool", func() error {
-			pools := &SeatPoolReconciler{
-				Client: c, Live: live, Clock: options.Clock, witness: seen, backlog: behind, patience: patience}
-			return pools.SetupWithManager(mgr)
-		}},
+		{"institution", institutions.SetupWithManager},
+		{"policycompiler", compiles.SetupWithManager},
+		{"completionpolicy", policies.SetupWithManager},
+		{"planner", func(mgr ctrl.Manager) error { return plansOf.SetupWithManager(mgr, options.Workers) }},
+		{"grant", func(mgr ctrl.Manager) error { return grants.SetupWithManager(mgr, options.Workers) }},
+		{"seatpool", pools.SetupWithManager},
 	}
 }
 

@@ -54,8 +54,8 @@ verify_words() {
     found=$(sed -E 's/"([^"\\]|\\.)*"//g; s/`[^`]*`//g; s,//.*$,,' "$file" |
       grep -nowE '([a-z]\w*)?([Tt]akers?|[Tt]akes|[Tt]aking|[Tt]ook)([A-Z]\w*)?' || true)
     [[ -z $found ]] || fault "$file: say revoke, not take (docs/glossary.md): ${found//$'\n'/ }"
-  done < <(sources 'controllers/*.go' 'internal/plan/*.go' 'internal/lifecycle/*.go' 'internal/preview/*.go' \
-    'internal/apply/*.go' ':!*_test.go')
+  done < <(sources 'controllers/*.go' 'internal/budget/*.go' 'internal/kube/*.go' 'internal/memory/*.go' \
+    'internal/plan/*.go' 'internal/lifecycle/*.go' 'internal/preview/*.go' 'internal/apply/*.go' ':!*_test.go')
 }
 
 verify_format() {

@@ -46,6 +46,10 @@ func TryBounds(ctx context.Context, c client.Client, namespace string, ns *v1alp
 	return nil
 }
 
+// MayNotBind says what to do about a ClusterRole that may not be bound.
+const MayNotBind = "add the name of the ClusterRole to the rule with the verb bind of the ClusterRole " +
+	"completion-controller-manager (see docs/security.md)"
+
 // MayBind reports whether the operator may give people a ClusterRole.
 func MayBind(ctx context.Context, c client.Client, role string) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{

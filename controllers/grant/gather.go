@@ -1,0 +1,175 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/index"
+	"github.com/lxp-dev/course-completion-operator/internal/kube"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/memory"
+)
+
+// institution returns what is known of the Grant's institution, and the Institution itself where it can be worked with.
+func (r *Reconciler) institution(
+	ctx context.Context, grant *v1alpha1.Grant,
+) (lifecycle.Institution, *kube.Tenant, error) {
+	tenant, err := kube.InstitutionOf(ctx, r.Client, grant.Namespace, grant.Spec.Holder.InstitutionID)
+	if problem, ok := errors.AsType[*kube.InstitutionProblem](err); ok {
+		return lifecycle.Institution{Unknown: errors.Is(err, kube.ErrNotLookedAt),
+			Reason: problem.Reason, Message: problem.Message}, nil, nil
+	}
+	if err != nil {
+		return lifecycle.Institution{}, nil, err
+	}
+	return lifecycle.Institution{Suspended: tenant.Suspended()}, tenant, nil
+}
+
+// grantsBesideOf returns the Grants of the same holder, the Grant itself among them, as the cache has them. They must
+// not be changed.
+func (r *Reconciler) grantsBesideOf(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.Grant, error) {
+	var grants v1alpha1.GrantList
+	err := r.Client.List(ctx, &grants, client.UnsafeDisableDeepCopy, client.InNamespace(grant.Namespace),
+		client.MatchingFields{index.GrantHolder: index.HolderKey(grant.Spec.Holder.InstitutionID, grant.Spec.Holder.UserID)})
+	if err != nil {
+		return nil, fmt.Errorf("list the grants of the holder: %w", err)
+	}
+	return grants.Items, nil
+}
+
+// seatsOf returns the seats that a Grant has, by pool.
+func (r *Reconciler) seatsOf(
+	ctx context.Context, grant *v1alpha1.Grant,
+) (map[v1alpha1.LocalName]*v1alpha1.Seat, error) {
+	var seats v1alpha1.SeatList
+	err := r.Client.List(ctx, &seats, client.InNamespace(grant.Namespace),
+		client.MatchingFields{index.SeatGrant: grant.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list seats: %w", err)
+	}
+	held := map[v1alpha1.LocalName]*v1alpha1.Seat{}
+	for i := range seats.Items {
+		held[seats.Items[i].Spec.Pool] = &seats.Items[i]
+	}
+	return held, nil
+}
+
+// namespace reads a namespace that a Grant revokes, live, and whose it is.
+func (r *Reconciler) namespace(
+	ctx context.Context, grant *v1alpha1.Grant, name string,
+) (lifecycle.NamespaceFacts, error) {
+	facts := lifecycle.NamespaceFacts{Name: name}
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Live.Get(ctx, client.ObjectKey{Name: name}, object)
+	if apierrors.IsNotFound(err) {
+		return facts, nil
+	}
+	if err != nil {
+		return facts, fmt.Errorf("look at namespace %s: %w", name, err)
+	}
+	facts.Object = object
+	if lifecycle.UntouchableByMetadata(grant, facts) {
+		return facts, nil
+	}
+	var inside v1alpha1.InstitutionList
+	if err := r.Live.List(ctx, &inside, client.InNamespace(name), client.Limit(1)); err != nil {
+		return facts, fmt.Errorf("look for institutions in namespace %s: %w", name, err)
+	}
+	if facts.HoldsInstitution = len(inside.Items) > 0; facts.HoldsInstitution || !object.DeletionTimestamp.IsZero() {
+		return facts, nil
+	}
+	if owner := object.Labels[v1alpha1.LabelGrant]; owner != "" {
+		err = r.ownerOf(ctx, owner, &facts)
+	} else {
+		facts.Contested, err = r.contested(ctx, grant)
+	}
+	return facts, err
+}
+
+// ownerOf finds the Grant that an owner label names, and those beside it. The Grant itself is read live.
+func (r *Reconciler) ownerOf(ctx context.Context, label string, facts *lifecycle.NamespaceFacts) error {
+	found := r.requests(ctx, client.MatchingFields{index.OwnerDigest: label})
+	if len(found) == 0 {
+		return nil
+	}
+	owner := &v1alpha1.Grant{}
+	if err := r.Live.Get(ctx, found[0].NamespacedName, owner); err != nil {
+		return fmt.Errorf("look at grant %s: %w", found[0].Name, err)
+	}
+	beside, err := r.grantsBesideOf(ctx, owner)
+	facts.Owner, facts.BesideOwner = owner, beside
+	return err
+}
+
+// contested reports whether an Institution in another namespace is allowed to have the same id. Anybody who makes
+// Institutions can claim one, but only the cluster's own people allow it.
+func (r *Reconciler) contested(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
+	id := grant.Spec.Holder.InstitutionID.String()
+	var claimants v1alpha1.InstitutionList
+	if err := r.Live.List(ctx, &claimants, client.MatchingFields{"spec.id": id}); err != nil {
+		return false, fmt.Errorf("look who else has the institution id %s: %w", id, err)
+	}
+	for i := range claimants.Items {
+		if claimants.Items[i].Namespace != grant.Namespace && kube.IsAllowed(&claimants.Items[i]) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// confirm reads everything that may bring a planned Grant back, right before its data is deleted, in the order that
+// Confirmation demands.
+func (r *Reconciler) confirm(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant,
+) (*lifecycle.Confirmation, error) {
+	policy := &v1alpha1.CompletionPolicy{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(grant.Spec.Policy)}, policy)
+	if apierrors.IsNotFound(err) {
+		policy = nil
+	} else if err != nil {
+		return nil, fmt.Errorf("look at the policy: %w", err)
+	}
+	key := client.ObjectKeyFromObject(grant)
+	read := &lifecycle.Confirmation{Planned: r.Plans.Current(key, memory.BasisOf(tenant.Institution, policy))}
+	if !read.Planned {
+		return read, nil
+	}
+	holder := grant.Spec.Holder
+	var completions v1alpha1.CourseCompletionList
+	err = r.Live.List(ctx, &completions, client.InNamespace(grant.Namespace), client.MatchingFields{
+		"spec.institution.id": holder.InstitutionID.String(), "spec.user.id": holder.UserID.String()})
+	if err != nil {
+		return nil, fmt.Errorf("look at the completions: %w", err)
+	}
+	read.Completions = completions.Items
+	current := &v1alpha1.Grant{}
+	switch err := r.Live.Get(ctx, key, current); {
+	case err == nil:
+		read.Current = current
+	case !apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("look at the grant: %w", err)
+	}
+	if read.Known, err = r.grantsBesideOf(ctx, grant); err != nil {
+		return nil, err
+	}
+	var alike v1alpha1.GrantList
+	err = r.Live.List(ctx, &alike, client.InNamespace(grant.Namespace), client.MatchingFields{
+		"spec.policy":               string(grant.Spec.Policy),
+		"spec.holder.institutionID": holder.InstitutionID.String(), "spec.holder.userID": holder.UserID.String()})
+	if err != nil {
+		return nil, fmt.Errorf("look at the grants of the same holder and policy: %w", err)
+	}
+	read.Alike = alike.Items
+	return read, nil
+}

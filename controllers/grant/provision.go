@@ -1,0 +1,241 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grant
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
+	"github.com/lxp-dev/course-completion-operator/internal/kube"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+func (r *Reconciler) provision(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant,
+) (outcome, error) {
+	beside, err := r.grantsBesideOf(ctx, grant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	revoked := lifecycle.RevokedFrom(grant, beside, r.Clock.Now())
+	if faults := r.Limits.CheckGrant(&grant.Spec, site(tenant)); len(faults) > 0 {
+		// What it had before it was refused stays, but for what is revoked.
+		_, err := r.endRevoked(ctx, grant, revoked)
+		return outcome{v1alpha1.GrantPending, condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
+			Message: faults[0].Error()}, 0}, err
+	}
+	return r.provisionRemaining(ctx, grant, tenant, revoked)
+}
+
+func site(tenant *kube.Tenant) plan.Site {
+	return plan.Site{Namespace: tenant.Namespace, Prefix: tenant.Spec.NamespacePrefix}
+}
+
+// provisionRemaining puts into the cluster what no completion has revoked of a Grant, and ends what one has: access and
+// seats at once. The namespaces are deleted by the Grant that revokes them.
+func (r *Reconciler) provisionRemaining(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, revoked lifecycle.Revoked,
+) (outcome, error) {
+	remaining := revoked.Remaining(grant)
+	result, err := r.endRevoked(ctx, remaining, revoked)
+	if err == nil && result.phase == "" {
+		result, err = r.putInPlace(ctx, remaining, tenant)
+		if result.verdict.Reason == v1alpha1.ReasonActive && !revoked.Empty() {
+			result = tellRevoked(result, remaining, revoked)
+		}
+	}
+	grant.Status, grant.ResourceVersion = remaining.Status, remaining.ResourceVersion
+	if !revoked.Next.IsZero() {
+		result.after = kube.Sooner(result.after, r.until(revoked.Next))
+	}
+	return result, err
+}
+
+// endRevoked takes the access and the seats that were revoked. Its outcome has a phase where there is something to wait
+// for.
+func (r *Reconciler) endRevoked(
+	ctx context.Context, remaining *v1alpha1.Grant, revoked lifecycle.Revoked,
+) (outcome, error) {
+	if len(revoked.Namespaces) > 0 {
+		applier, err := r.applier(ctx, remaining)
+		if err != nil {
+			return r.pending(remaining, err)
+		}
+		inventory, err := applier.RevokeAccess(ctx, remaining, slices.Sorted(maps.Keys(revoked.Namespaces)))
+		remaining.Status.Inventory = inventory
+		if err != nil {
+			return r.waiting(remaining, err)
+		}
+	}
+	if len(revoked.Seats) == 0 {
+		return outcome{}, nil
+	}
+	held, err := r.seatsOf(ctx, remaining)
+	if err != nil {
+		return r.pending(remaining, err)
+	}
+	for _, pool := range slices.Sorted(maps.Keys(revoked.Seats)) {
+		if _, still := held[pool]; still {
+			return outcome{lifecycle.PhaseOrPending(remaining), condition.Verdict{Reconciling: true,
+				Reason:  v1alpha1.ReasonTerminating,
+				Message: fmt.Sprintf("the seat of SeatPool %s, which %s took away, is being freed", pool, by(revoked.Seats[pool]))},
+				r.patience(remaining)}, nil
+		}
+	}
+	return outcome{}, nil
+}
+
+func by(revoker lifecycle.Revoker) string { return "completion " + string(revoker.Completion) }
+
+// tellRevoked says what was revoked of a Grant of which the rest is in place. Where nothing remains, it has ended.
+func tellRevoked(result outcome, remaining *v1alpha1.Grant, revoked lifecycle.Revoked) outcome {
+	var parts []string
+	for _, pool := range slices.Sorted(maps.Keys(revoked.Seats)) {
+		parts = append(parts, fmt.Sprintf("%s took away the seat of SeatPool %s", by(revoked.Seats[pool]), pool))
+	}
+	for _, name := range slices.Sorted(maps.Keys(revoked.Namespaces)) {
+		part := fmt.Sprintf("%s took away namespace %s", by(revoked.Namespaces[name]), name)
+		if slices.ContainsFunc(remaining.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.Name == name }) {
+			part += ", whose data stays until " + revoked.Namespaces[name].DataEndsAt.UTC().Format(time.RFC3339)
+		}
+		parts = append(parts, part)
+	}
+	if len(remaining.Spec.Namespaces)+len(remaining.Spec.Seats)+len(remaining.Spec.Objects) == 0 {
+		result.phase, result.verdict.Reason = v1alpha1.GrantEnded, v1alpha1.ReasonRevokedByCompletion
+		result.verdict.Message = strings.Join(parts, "; ")
+		return result
+	}
+	result.verdict.Message = "what is left is in place: " + strings.Join(parts, "; ")
+	return result
+}
+
+// putInPlace puts everything that the Grant says into the cluster.
+func (r *Reconciler) putInPlace(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant,
+) (outcome, error) {
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	if err := r.holdAccess(ctx, grant, tenant, applier); err != nil {
+		return r.waiting(grant, err)
+	}
+	within, full := r.withinCount(grant, tenant, applier.SharedNamespaces(grant))
+	inventory, err := applier.Provision(ctx, within)
+	grant.Status.Inventory = inventory
+	if err != nil {
+		return r.waiting(grant, err)
+	}
+	if full != "" {
+		return outcome{v1alpha1.GrantWaiting, condition.Verdict{
+			Reconciling: true, Reason: v1alpha1.ReasonNamespaceLimit, Message: full}, r.patience(grant)}, nil
+	}
+	missing, err := r.seats(ctx, grant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	after, err := r.objects(ctx, grant)
+	if err != nil {
+		return r.waiting(grant, err)
+	}
+	if len(applier.Held) > 0 {
+		return outcome{lifecycle.PhaseOrPending(grant), lifecycle.PausedVerdict(
+			"who has access to the namespaces stays as it is, and a change waits"), after}, nil
+	}
+	if len(missing) > 0 {
+		verdict, err := r.waitingForSeat(ctx, grant, missing[0])
+		return outcome{v1alpha1.GrantWaiting, verdict, after}, err
+	}
+	return outcome{v1alpha1.GrantActive, condition.Verdict{Ready: true, Reason: v1alpha1.ReasonActive,
+		Message: "everything is in place" + inPlaceOf(applier.SharedNamespaces(grant))}, after}, nil
+}
+
+func (r *Reconciler) applier(ctx context.Context, grant *v1alpha1.Grant) (*apply.Applier, error) {
+	beside, err := r.grantsBesideOf(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	return &apply.Applier{
+		Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label, Namespaces: r.Namespaces,
+		Sharers: lifecycle.SharersOf(grant, beside, r.Clock.Now()),
+	}, nil
+}
+
+// inPlaceOf says which namespaces are those of other Grants.
+func inPlaceOf(shared map[string]string) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(shared)) {
+		parts = append(parts, fmt.Sprintf("; namespace %s is shared with grant %s, which has it", name, shared[name]))
+	}
+	return strings.Join(parts, "")
+}
+
+// seats notes the seats that the Grant has, and returns the pools of those that it lacks.
+func (r *Reconciler) seats(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.LocalName, error) {
+	held, err := r.seatsOf(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	grant.Status.Seats = nil
+	var missing []v1alpha1.LocalName
+	for _, wanted := range grant.Spec.Seats {
+		seat, found := held[wanted.Pool]
+		if !found {
+			missing = append(missing, wanted.Pool)
+			continue
+		}
+		grant.Status.Seats = append(grant.Status.Seats, v1alpha1.HeldSeat{Pool: wanted.Pool, Number: new(*seat.Spec.Number)})
+	}
+	return missing, nil
+}
+
+func (r *Reconciler) waitingForSeat(
+	ctx context.Context, grant *v1alpha1.Grant, pool v1alpha1.LocalName,
+) (condition.Verdict, error) {
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(pool)}, &v1alpha1.SeatPool{})
+	if apierrors.IsNotFound(err) {
+		return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonPoolMissing,
+			Message: fmt.Sprintf("SeatPool %s does not exist", pool)}, nil
+	}
+	return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonWaitingForSeat,
+		Message: fmt.Sprintf("waiting for a seat of SeatPool %s; its status shows how many wait and who is next", pool)}, err
+}
+
+// withinCount returns the Grant as if it said only the namespaces that the institution may have, and what is to be told
+// of the others; nothing where there are none. What is there already stays, also where the number was lowered.
+func (r *Reconciler) withinCount(
+	grant *v1alpha1.Grant, tenant *kube.Tenant, shared map[string]string,
+) (within *v1alpha1.Grant, told string) {
+	has := map[string]bool{}
+	for _, entry := range grant.Status.Inventory {
+		has[entry.Name] = has[entry.Name] || entry.Kind == "Namespace" && *entry.Group == ""
+	}
+	var over []string
+	for i := range grant.Spec.Namespaces {
+		name := grant.Spec.Namespaces[i].Name
+		if !has[name] && shared[name] == "" && !r.Counts.Reserve(tenant.Institution, name) {
+			over = append(over, name)
+		}
+	}
+	if len(over) == 0 {
+		return grant, ""
+	}
+	within = grant.DeepCopy()
+	within.Spec.Namespaces = slices.DeleteFunc(within.Spec.Namespaces, func(ns v1alpha1.GrantedNamespace) bool {
+		return slices.Contains(over, ns.Name)
+	})
+	return within, fmt.Sprintf("namespace %s is not made: the institution has as many granted namespaces as it may have "+
+		"(%d, spec.maxNamespaces of Institution %s)", over[0], tenant.Spec.NamespacesAtMost(), tenant.Name)
+}

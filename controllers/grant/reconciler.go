@@ -1,0 +1,190 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package grant is the loop of Grants: it puts what a Grant says into the cluster, takes it out again, and deletes what
+// a completion revokes. It reads in this order: reconciler.go gathers (gather.go), has package lifecycle decide, and
+// acts (provision.go, end.go, revoke.go; release.go for a Grant that is being deleted), and status.go writes what came
+// of it.
+package grant
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/budget"
+	"github.com/lxp-dev/course-completion-operator/internal/installation"
+	"github.com/lxp-dev/course-completion-operator/internal/kube"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/memory"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
+)
+
+// Reconciler puts a Grant into effect and takes it out of effect. It decides nothing: what the holder is to have
+// is in the Grant, and what is to become of that, and of what it revokes, is for package lifecycle.
+type Reconciler struct {
+	Client   client.Client
+	Live     client.Reader
+	Limits   plan.Limits
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	Accounts *apply.Accounts
+	Label    *apply.OwnerLabel
+	// Namespaces is what the installation puts into every granted namespace.
+	Namespaces installation.Namespaces
+
+	Plans  *memory.Plans
+	Counts *memory.NamespaceCounts
+	Brakes *budget.Brakes
+	// Witness and Patience tell what was restored from a backup, and how long the rest of it is waited for.
+	Witness  *memory.Witness
+	Patience memory.Patience
+
+	ownMemory
+}
+
+// SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is
+// corrected at once, and after a start also what happened before.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("grant").
+		For(&v1alpha1.Grant{}).
+		// What one Grant revokes, another one of the same holder loses.
+		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(r.grantsOfHolder),
+			builder.WithPredicates(stageChanged())).
+		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
+		Watches(&v1alpha1.Institution{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsBeside},
+			builder.WithPredicates(kube.WorkChanged)).
+		Watches(&v1alpha1.Institution{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsThatWait},
+			builder.WithPredicates(brakeChanged)).
+		Watches(&v1alpha1.CourseCompletion{}, handler.EnqueueRequestsFromMapFunc(r.restoredFrom),
+			builder.WithPredicates(created)).
+		Watches(&v1alpha1.CompletionPolicy{}, &kube.FanOut[reconcile.Request]{Requests: r.restoredFrom},
+			builder.WithPredicates(created)).
+		// Whether a pool is there is what those who wait for it are told.
+		Watches(&v1alpha1.SeatPool{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsOfPool},
+			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
+		WithOptions(kube.Fairly(mgr, workers, kube.ShareOf(workers), kube.NamespaceOf))
+	for _, kind := range apply.Kinds() {
+		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
+	}
+	return b.Complete(kube.Redact(r))
+}
+
+// Reconcile brings the cluster to where the Grant stands, and writes down what is there.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	grant := &v1alpha1.Grant{}
+	if err := r.Client.Get(ctx, req.NamespacedName, grant); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req.NamespacedName)
+		}
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.written.Behind(grant) {
+		return reconcile.Result{RequeueAfter: kube.StaleInterval}, nil
+	}
+	if !grant.DeletionTimestamp.IsZero() {
+		return r.release(ctx, grant)
+	}
+	foreign := r.Witness.Foreign(grant)
+	if err := r.adopt(ctx, grant); err != nil {
+		return reconcile.Result{}, err
+	}
+	before := grant.DeepCopy()
+	after, failed := r.restored(ctx, grant, foreign)
+	result, err := r.act(ctx, grant)
+	result.after, err = kube.Sooner(result.after, after), errors.Join(err, failed)
+	return r.conclude(ctx, grant, before, result, err)
+}
+
+// act does what the Grant's stage asks for, and has it looked at again when that changes by itself, whatever came of
+// it. Along with an error it returns what to tell meanwhile.
+func (r *Reconciler) act(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
+	institution, tenant, err := r.institution(ctx, grant)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	facts := lifecycle.Facts{Grant: grant, Institution: institution,
+		Admitted: map[v1alpha1.RevocationType]bool{}, Now: r.Clock.Now()}
+	next := lifecycle.StateOf(grant, facts.Now).Next
+	var after time.Duration
+	var failed error
+	if institution.Usable() {
+		after, failed = r.revokeNamespaces(ctx, grant, tenant)
+	}
+	result, err := r.actOn(ctx, grant, tenant, &facts)
+	result.after = kube.Sooner(result.after, after)
+	if !next.IsZero() {
+		result.after = kube.Sooner(result.after, r.until(next))
+	}
+	return result, errors.Join(err, failed)
+}
+
+// actOn decides what is to become of the Grant, and does it.
+func (r *Reconciler) actOn(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, facts *lifecycle.Facts,
+) (outcome, error) {
+	decision, err := r.decide(ctx, tenant, facts)
+	if err != nil {
+		return r.pending(grant, err)
+	}
+	if decision.ResetEnd {
+		grant.Status.AccessEndedAt = nil
+	}
+	switch decision.Action {
+	case lifecycle.Provide:
+		return r.provide(ctx, grant, tenant, decision)
+	case lifecycle.EndAccess:
+		return r.end(ctx, grant, tenant, decision)
+	case lifecycle.WaitUntold:
+		return outcome{}, kube.ErrNotLookedAt
+	}
+	return outcome{decision.Phase, decision.Verdict, 0}, nil
+}
+
+// decide decides, and asks the brake where that is needed. It is asked once about each type of revocation.
+func (r *Reconciler) decide(
+	ctx context.Context, tenant *kube.Tenant, facts *lifecycle.Facts,
+) (lifecycle.Decision, error) {
+	for {
+		decision := lifecycle.Decide(*facts)
+		for _, kind := range decision.Passed {
+			r.passed(tenant, facts.Grant, kind)
+		}
+		if decision.Action != lifecycle.AskBrake {
+			return decision, nil
+		}
+		admitted, err := r.admit(ctx, facts.Grant, tenant, decision.Revocation)
+		if err != nil {
+			return decision, err
+		}
+		facts.Admitted[decision.Revocation.Type] = admitted
+	}
+}
+
+// provide puts in place what the Grant says. What waits for the brake is told rather than what came of that.
+func (r *Reconciler) provide(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, decision lifecycle.Decision,
+) (outcome, error) {
+	result, err := r.provision(ctx, grant, tenant)
+	switch {
+	case err == nil && decision.Verdict.Reason != "":
+		result.verdict = decision.Verdict
+	case result.verdict.Ready:
+		result.verdict.Message += decision.Note
+	}
+	return result, err
+}

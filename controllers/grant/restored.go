@@ -1,0 +1,121 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grant
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/index"
+)
+
+// adopt writes what every Grant carries to one that a person made; the planner's have it from the start. Since when it
+// was asked for stands in the spec, because a backup does not keep when an object was created.
+func (r *Reconciler) adopt(ctx context.Context, grant *v1alpha1.Grant) error {
+	read := grant.DeepCopy()
+	changed := controllerutil.AddFinalizer(grant, v1alpha1.FinalizerGrant)
+	if changed && !grant.Planned() {
+		r.Witness.AdoptGrant(read)
+	}
+	if !grant.Planned() && grant.Spec.RequestedAt == nil {
+		grant.Spec.RequestedAt, changed = grant.CreationTimestamp.DeepCopy(), true
+	}
+	if !changed {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(read, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, grant, patch, apply.FieldOwner); err != nil {
+		return fmt.Errorf("add the finalizer: %w", err)
+	}
+	return nil
+}
+
+// restored notes that a Grant came from a backup, and takes that back once everything that it comes from is there too.
+// It returns when to look again; zero if a watch will tell.
+func (r *Reconciler) restored(ctx context.Context, grant *v1alpha1.Grant, foreign bool) (time.Duration, error) {
+	status, now := &grant.Status, r.Clock.Now()
+	if status.RestoredAt == nil && !foreign {
+		return 0, nil
+	}
+	if status.RestoredAt == nil {
+		status.RestoredAt = new(metav1.NewTime(now.UTC().Truncate(time.Second)))
+	}
+	if left := status.RestoredAt.Add(r.Patience.Restored).Sub(now); left > 0 {
+		return left, nil
+	}
+	whole, err := r.whole(ctx, grant)
+	if whole {
+		status.RestoredAt = nil
+	}
+	return 0, err
+}
+
+// whole reports whether everything is there whose absence would end a Grant, and whether the status records again what
+// was applied for it.
+func (r *Reconciler) whole(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
+	there := func(name v1alpha1.LocalName, object client.Object) (bool, error) {
+		err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(name)}, object)
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("look for what the grant comes from: %w", err)
+		}
+		return true, nil
+	}
+	applier, err := r.applier(ctx, grant)
+	if err != nil || grant.Status.AccessEndedAt == nil && !applier.Recorded(grant) {
+		return false, err
+	}
+	if grant.Planned() && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete {
+		if found, err := there(grant.Spec.Policy, &v1alpha1.CompletionPolicy{}); err != nil || !found {
+			return false, err
+		}
+	}
+	for _, cause := range grant.Spec.Causes {
+		if cause.End == v1alpha1.CauseWithdrawn || cause.ArchivedAt != nil {
+			continue
+		}
+		if found, err := there(cause.Completion, &v1alpha1.CourseCompletion{}); err != nil || !found {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// created passes what has just come, and not what was there at the start.
+var created = predicate.Funcs{
+	CreateFunc:  func(e event.CreateEvent) bool { return !e.IsInInitialList },
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
+	DeleteFunc:  func(event.DeleteEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
+}
+
+// restoredFrom returns the restored Grants that a completion or a policy may be the last missing part of.
+func (r *Reconciler) restoredFrom(ctx context.Context, object client.Object) []reconcile.Request {
+	var of client.MatchingFields
+	switch o := object.(type) {
+	case *v1alpha1.CourseCompletion:
+		of = client.MatchingFields{index.GrantHolder: index.HolderOf(o)[0]}
+	case *v1alpha1.CompletionPolicy:
+		of = client.MatchingFields{index.Policy: o.Name}
+	default:
+		ctrl.LoggerFrom(ctx).Error(nil, "No grant comes from this kind", "type", fmt.Sprintf("%T", object))
+		return nil
+	}
+	return r.requestsOf(ctx, func(grant *v1alpha1.Grant) bool { return grant.Status.RestoredAt != nil },
+		client.InNamespace(object.GetNamespace()), of)
+}
