@@ -10,6 +10,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/otel/trace"
@@ -30,6 +31,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/controllers/seatpool"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/budget"
+	"github.com/lxp-dev/course-completion-operator/internal/flow"
 	"github.com/lxp-dev/course-completion-operator/internal/index"
 	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
@@ -94,6 +96,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := mgr.Add(namespaces); err != nil {
 		return fmt.Errorf("add the cache of namespaces: %w", err)
+	}
+	graduates := flow.New(options.Clock)
+	if err := errors.Join(graduates.Register(metrics.Registry), graduates.Watch(ctx, mgr.GetCache())); err != nil {
+		return fmt.Errorf("count the flow of graduates: %w", err)
 	}
 	counts := memory.NewNamespaceCounts(options.Clock)
 	if err := counts.Watch(ctx, mgr.GetCache()); err != nil {
