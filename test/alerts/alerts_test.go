@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage"
 )
 
 // What the tests put into the database: a sample a minute, as most scrape.
@@ -168,21 +169,59 @@ var alertTests = []alertTest{
 		[]string{"Grant"}},
 	{"objects that all decode", "CompletionObjectsUndecodable",
 		`completion_undecodable_objects{namespace="completion-system",pod="a",kind="Grant"} 0x60`, 30 * time.Minute, nil},
+
+	{"a fiftieth later than a second", "CompletionAcknowledgedLate", acknowledged("98", `le="1"`), 2 * time.Hour, here},
+	{"all in time, as Prometheus 3 writes it", "CompletionAcknowledgedLate", acknowledged("100", `le="1.0"`), 7 * time.Hour, nil},
+	{"one of two hundred", "CompletionAcknowledgedLate", acknowledged("99.5", `le="1"`), 7 * time.Hour, nil},
+	{"one of a hundred, for hours", "CompletionAcknowledgedLate", acknowledged("99", `le="1"`), 7 * time.Hour, here},
+	{"all in time", "CompletionAcknowledgedLate", acknowledged("100", `le="1"`), 7 * time.Hour, nil},
+	{"none at all", "CompletionAcknowledgedLate",
+		`completion_delivery_duration_seconds_count{` + counted + `,outcome="failed"} 0+10x500
+		 completion_delivery_duration_seconds_bucket{` + counted + `,outcome="failed",le="1"} 0+10x500`, 2 * time.Hour, here},
+	{"what does not count", "CompletionAcknowledgedLate",
+		`completion_delivery_duration_seconds_count{` + counted + `,outcome="refused"} 0+10x500
+		 completion_delivery_duration_seconds_bucket{` + counted + `,outcome="refused",le="1"} 0x500`, 7 * time.Hour, nil},
+	{"few at night", "CompletionAcknowledgedLate",
+		`completion_delivery_duration_seconds_count{` + counted + `,outcome="created"} 0x115 0+1x8 8x500
+		 completion_delivery_duration_seconds_bucket{` + counted + `,outcome="created",le="1"} 0x500`, 2 * time.Hour, nil},
+	{"long over", "CompletionAcknowledgedLate",
+		`completion_delivery_duration_seconds_count{` + counted + `,outcome="created"} 0+100x60 6000+100x500
+		 completion_delivery_duration_seconds_bucket{` + counted + `,outcome="created",le="1"} 0+98x60 5880+100x500`,
+		100 * time.Minute, nil},
+	{"a fifth later than five seconds", "CompletionGrantedLate",
+		`completion_grant_duration_seconds_count{` + counted + `} 0+10x500
+		 completion_grant_duration_seconds_bucket{` + counted + `,le="5"} 0+8x500`, 2 * time.Hour, here},
+	{"a twentieth", "CompletionGrantedLate",
+		`completion_grant_duration_seconds_count{` + counted + `} 0+10x500
+		 completion_grant_duration_seconds_bucket{` + counted + `,le="5.0"} 0+9.5x500`, 2 * time.Hour, nil},
+}
+
+// here is where the installation of the tests is.
+var here = []string{"completion-system"}
+
+// acknowledged are a hundred deliveries a minute, of which so many are acknowledged within the bound.
+func acknowledged(inTime, bound string) string {
+	series := counted + `,outcome="created"`
+	return `completion_delivery_duration_seconds_count{` + series + `} 0+100x500
+		completion_delivery_duration_seconds_bucket{` + series + `,` + bound + `} 0+` + inTime + `x500`
 }
 
 func TestAlerts(t *testing.T) {
-	shipped := shippedRules(t)
+	shipped, recording := shippedRules(t)
 	for _, tc := range alertTests {
 		t.Run(tc.alert+"/"+tc.name, func(t *testing.T) {
 			rule, ok := shipped[tc.alert]
 			if !ok {
 				t.Fatal("there is no such alert")
 			}
-			storage := promqltest.LoadedStorage(t, "load 1m\n"+strings.TrimSpace(tc.series))
-			query := rules.EngineQueryFunc(promqltest.NewTestEngine(t, false, 0, 100_000), storage)
+			loaded := promqltest.LoadedStorage(t, "load 1m\n"+strings.TrimSpace(tc.series))
+			query := rules.EngineQueryFunc(promqltest.NewTestEngine(t, false, 0, 100_000), loaded)
 			start := time.Unix(0, 0).UTC()
 			// The hour before it is looked is longer than any of them has to last before it fires.
 			for at := max(0, tc.at-time.Hour); at <= tc.at; at += interval {
+				if strings.HasSuffix(tc.alert, "Late") {
+					record(t, recording, loaded, query, start.Add(at))
+				}
 				if _, err := rule.Eval(t.Context(), 0, start.Add(at), query, nil, 0); err != nil {
 					t.Fatal(err)
 				}
@@ -194,13 +233,36 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
+// record evaluates what is recorded, each rule with what those before it have recorded.
+func record(
+	t *testing.T, recording []*rules.RecordingRule, to storage.Storage, query rules.QueryFunc, at time.Time,
+) {
+	t.Helper()
+	for _, rule := range recording {
+		recorded, err := rule.Eval(t.Context(), 0, at, query, nil, 0)
+		if err != nil {
+			t.Fatalf("%s: %v", rule.Name(), err)
+		}
+		appender := to.Appender(t.Context())
+		for _, sample := range recorded {
+			if _, err := appender.Append(0, sample.Metric, at.UnixMilli(), sample.F); err != nil {
+				t.Fatalf("%s: %v", rule.Name(), err)
+			}
+		}
+		if err := appender.Commit(); err != nil {
+			t.Fatalf("%s: %v", rule.Name(), err)
+		}
+	}
+}
+
 // Each alert that is shipped has a test in which it fires.
 func TestEachAlertIsTested(t *testing.T) {
 	fires := make(map[string]bool)
 	for _, tc := range alertTests {
 		fires[tc.alert] = fires[tc.alert] || len(tc.want) > 0
 	}
-	for _, name := range slices.Sorted(maps.Keys(shippedRules(t))) {
+	shipped, _ := shippedRules(t)
+	for _, name := range slices.Sorted(maps.Keys(shipped)) {
 		if !fires[name] {
 			t.Errorf("%s fires in no test", name)
 		}
@@ -222,6 +284,7 @@ func firing(t *testing.T, rule *rules.AlertingRule) []string {
 		})
 		for _, label := range []string{
 			"limit", "reason", "persistentvolumeclaim", "statefulset", "institution", "pod", "job", "kind", "policy",
+			"namespace",
 		} {
 			if value := alert.Labels.Get(label); value != "" {
 				found = append(found, value)

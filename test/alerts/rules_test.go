@@ -7,6 +7,7 @@ package alerts
 
 import (
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,7 +28,7 @@ const (
 	component = root + "/config/components/prometheus"
 )
 
-// definitions returns the alerts as they are shipped.
+// definitions returns the rules as they are shipped, those that record and those that raise alerts, in their order.
 func definitions(t *testing.T) []rulefmt.Rule {
 	t.Helper()
 	var kustomization struct{ Resources []string }
@@ -65,33 +66,47 @@ func readYAML(t *testing.T, file string, into any) {
 	}
 }
 
-// shippedRules returns the alerts by their names, ready to be evaluated.
-func shippedRules(t *testing.T) map[string]*rules.AlertingRule {
+// shippedRules returns the alerts by their names, and what is recorded for them, ready to be evaluated.
+func shippedRules(t *testing.T) (map[string]*rules.AlertingRule, []*rules.RecordingRule) {
 	t.Helper()
 	shipped := make(map[string]*rules.AlertingRule)
+	var recording []*rules.RecordingRule
 	for _, d := range definitions(t) {
 		expr, err := parser.NewParser(parser.Options{}).ParseExpr(d.Expr)
 		if err != nil {
-			t.Fatalf("%s: %v", d.Alert, err)
+			t.Fatalf("%s%s: %v", d.Alert, d.Record, err)
+		}
+		if d.Record != "" {
+			recording = append(recording, rules.NewRecordingRule(d.Record, expr, labels.FromMap(d.Labels)))
+			continue
 		}
 		shipped[d.Alert] = rules.NewAlertingRule(d.Alert, expr, time.Duration(d.For), time.Duration(d.KeepFiringFor),
 			labels.FromMap(d.Labels), labels.FromMap(d.Annotations), labels.EmptyLabels(), "", true,
 			slog.New(slog.DiscardHandler))
 	}
-	return shipped
+	return shipped, recording
 }
 
-// Whoever is woken by an alert looks for its name in the page that it points to.
+// runbook is the page that the annotations runbook_url of the alerts lead to.
+const runbook = "https://github.com/lxp-dev/course-completion-operator/blob/main/docs/alerts.md#"
+
+// Whoever is woken by an alert follows its link.
 func TestEachAlertIsExplained(t *testing.T) {
-	page, err := os.ReadFile(root + "/docs/operations.md")
+	page, err := os.ReadFile(root + "/docs/alerts.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	explained := map[string]string{}
+	for _, section := range strings.Split(string(page), "\n### ")[1:] {
+		name, text, _ := strings.Cut(section, "\n")
+		explained[name] = text
+	}
 	for _, d := range definitions(t) {
-		if !strings.Contains(string(page), "\n**`"+d.Alert+"`**") {
-			t.Errorf("docs/operations.md has no paragraph about %s", d.Alert)
+		if d.Alert == "" {
+			continue
 		}
-		if severity := d.Labels["severity"]; severity != "warning" && severity != "critical" {
+		severity := d.Labels["severity"]
+		if severity != "warning" && severity != "critical" {
 			t.Errorf("%s has the severity %q", d.Alert, severity)
 		}
 		for _, annotation := range []string{"summary", "description"} {
@@ -99,6 +114,25 @@ func TestEachAlertIsExplained(t *testing.T) {
 				t.Errorf("%s has no %s", d.Alert, annotation)
 			}
 		}
+		if got, want := d.Annotations["runbook_url"], runbook+strings.ToLower(d.Alert); got != want {
+			t.Errorf("%s has the runbook_url %q, want %q", d.Alert, got, want)
+		}
+		text, ok := explained[d.Alert]
+		if !ok {
+			t.Errorf("docs/alerts.md has no section %s", d.Alert)
+		}
+		delete(explained, d.Alert)
+		if said := strings.ToLower(strings.TrimSpace(text)); !strings.HasPrefix(said, severity) {
+			t.Errorf("docs/alerts.md does not begin what it says of %s with its severity, %s", d.Alert, severity)
+		}
+		for _, part := range []string{"**Meaning.**", "**Impact.**", "**Look at**", "**Do.**"} {
+			if !strings.Contains(text, "\n"+part) {
+				t.Errorf("docs/alerts.md says nothing of %s under %s", d.Alert, part)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(explained)) {
+		t.Errorf("docs/alerts.md explains %s, which is no alert", name)
 	}
 }
 
@@ -106,7 +140,8 @@ func TestEachAlertIsExplained(t *testing.T) {
 func TestAlertsAreAboutMetricsThatThereAre(t *testing.T) {
 	var source strings.Builder
 	for _, pattern := range []string{
-		"webhookserver/*.go", "webhookserver/store/*.go", "controllers/*.go", "internal/informers/*.go",
+		"webhookserver/*.go", "webhookserver/*/*.go", "controllers/*.go", "controllers/*/*.go",
+		"internal/informers/*.go", "internal/flow/*.go",
 	} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
@@ -126,8 +161,9 @@ func TestAlertsAreAboutMetricsThatThereAre(t *testing.T) {
 	metric := regexp.MustCompile(`\bcompletion_[a-z_]+`)
 	for _, d := range definitions(t) {
 		for _, name := range metric.FindAllString(d.Expr, -1) {
-			if !strings.Contains(source.String(), `"`+name+`"`) {
-				t.Errorf("%s is about %s, which no program has", d.Alert, name)
+			name = strings.TrimSuffix(strings.TrimSuffix(name, "_seconds_count"), "_seconds_bucket")
+			if !strings.Contains(source.String(), `"`+name) {
+				t.Errorf("%s%s is about %s, which no program has", d.Alert, d.Record, name)
 			}
 		}
 	}
