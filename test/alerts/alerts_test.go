@@ -171,7 +171,8 @@ var alertTests = []alertTest{
 		`completion_undecodable_objects{namespace="completion-system",pod="a",kind="Grant"} 0x60`, 30 * time.Minute, nil},
 
 	{"a fiftieth later than a second", "CompletionAcknowledgedLate", acknowledged("98", `le="1"`), 2 * time.Hour, here},
-	{"all in time, as Prometheus 3 writes it", "CompletionAcknowledgedLate", acknowledged("100", `le="1.0"`), 7 * time.Hour, nil},
+	{"all in time, as Prometheus 3 writes it", "CompletionAcknowledgedLate",
+		acknowledged("100", `le="1.0"`), 7 * time.Hour, nil},
 	{"one of two hundred", "CompletionAcknowledgedLate", acknowledged("99.5", `le="1"`), 7 * time.Hour, nil},
 	{"one of a hundred, for hours", "CompletionAcknowledgedLate", acknowledged("99", `le="1"`), 7 * time.Hour, here},
 	{"all in time", "CompletionAcknowledgedLate", acknowledged("100", `le="1"`), 7 * time.Hour, nil},
