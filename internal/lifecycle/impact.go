@@ -46,9 +46,7 @@ func ImpactOf(grant *v1alpha1.Grant, beside []v1alpha1.Grant, name string, now t
 		if other.Namespace != grant.Namespace || other.Spec.Holder != grant.Spec.Holder || !grantsNamespace(other, name) {
 			continue
 		}
-		has := slices.ContainsFunc(other.Status.Inventory, func(e v1alpha1.InventoryEntry) bool {
-			return e.Kind == "Namespace" && e.Name == name
-		})
+		has := hasNamespace(other, name)
 		by, until := NamespaceRevoker(other, revoker, name, now)
 		already, _ := NamespaceRevoker(other, grant, name, now)
 		switch {

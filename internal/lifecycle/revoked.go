@@ -31,7 +31,8 @@ type Revoker struct {
 	// Grant is the name of the Grant that takes, and Completion the one that it takes because of.
 	Grant      string
 	Completion v1alpha1.LocalName
-	// DataEndsAt is when a namespace is deleted, at the earliest; zero for a seat.
+	// DataEndsAt is when a namespace is deleted, at the earliest; zero for a seat, and for a namespace that another Grant
+	// has by now.
 	DataEndsAt time.Time
 }
 
@@ -44,7 +45,7 @@ func RevokedFrom(grant *v1alpha1.Grant, beside []v1alpha1.Grant, now time.Time) 
 	for i := range beside {
 		if revoker := &beside[i]; revoker.Revokes() {
 			revoked.seats(grant, revoker, now)
-			revoked.namespaces(grant, revoker, now)
+			revoked.namespaces(grant, revoker, beside, now)
 		}
 	}
 	return revoked
@@ -63,11 +64,14 @@ func (t *Revoked) seats(grant, revoker *v1alpha1.Grant, now time.Time) {
 	}
 }
 
-func (t *Revoked) namespaces(grant, revoker *v1alpha1.Grant, now time.Time) {
+func (t *Revoked) namespaces(grant, revoker *v1alpha1.Grant, beside []v1alpha1.Grant, now time.Time) {
 	for i := range grant.Spec.Namespaces {
 		name := grant.Spec.Namespaces[i].Name
 		by, until := NamespaceRevoker(grant, revoker, name, now)
 		t.sooner(until)
+		if by == nil {
+			by = passedOn(grant, revoker, beside, name, now)
+		}
 		other, found := t.Namespaces[name]
 		if by != nil && (!found || cmp.Or(by.DataEndsAt.Compare(other.DataEndsAt),
 			cmp.Compare(by.Grant, other.Grant)) < 0) {
@@ -116,6 +120,33 @@ func NamespaceRevoker(grant, revoker *v1alpha1.Grant, name string, now time.Time
 		}
 	}
 	return &Revoker{Grant: revoker.Name, Completion: revokes.Completion, DataEndsAt: ends}, verdict.until
+}
+
+// passedOn returns the revoker of a namespace that a Grant does not have any more, and that another Grant of the holder
+// has by now and keeps, such as one of a new enrollment. As long as that one keeps it, nothing has begun: so it would
+// seem that the first Grant is to have it again, and waits for it. Grants of one policy share it instead.
+func passedOn(grant, revoker *v1alpha1.Grant, beside []v1alpha1.Grant, name string, now time.Time) *Revoker {
+	revokes := &revoker.Spec.Revokes
+	key := RevocationKey(revokes)
+	if !slices.Contains(revokes.Namespaces, v1alpha1.GrantRevokedNamespace{Name: name}) || !Revocable(grant, name) ||
+		hasNamespace(grant, name) || !judge(grant, revoker, key, now).revokes {
+		return nil
+	}
+	for i := range beside {
+		other := &beside[i]
+		if other.Name != grant.Name && other.Spec.Holder == grant.Spec.Holder && other.Namespace == grant.Namespace &&
+			!Alike(grant, other) && hasNamespace(other, name) && !judge(other, revoker, key, now).revokes {
+			return &Revoker{Grant: revoker.Name, Completion: revokes.Completion}
+		}
+	}
+	return nil
+}
+
+// hasNamespace reports whether a namespace is in the inventory of a Grant.
+func hasNamespace(grant *v1alpha1.Grant, name string) bool {
+	return slices.ContainsFunc(grant.Status.Inventory, func(e v1alpha1.InventoryEntry) bool {
+		return e.Kind == "Namespace" && e.Name == name
+	})
 }
 
 func graceOf(grant *v1alpha1.Grant) time.Duration {

@@ -192,6 +192,53 @@ func TestRevokedFrom(t *testing.T) {
 }
 
 // Of two that take the same, the sooner end counts, whatever the order in which they are listed.
+// A namespace that was revoked is not wanted again while another Grant of the holder has it, which keeps it.
+func TestRevokedFromAndGivenToAnother(t *testing.T) {
+	t.Parallel()
+	has := func(g *v1alpha1.Grant) {
+		g.Status.Inventory = []v1alpha1.InventoryEntry{{Group: new(""), Kind: "Namespace", Name: "lab-5"}}
+	}
+	notBegun := func(g *v1alpha1.Grant) { g.Status.Revocations = nil }
+	again := func(g *v1alpha1.Grant) { g.Name = "again" }
+	planned := func(g *v1alpha1.Grant) {
+		g.Name, g.Spec.Policy = "again.e", "other"
+		causedAlso("2026-03-02 12:00:00", "z", 0)(g)
+	}
+	for name, tc := range map[string]struct {
+		grant, other v1alpha1.Grant
+		revoked      bool
+	}{
+		"by hand":                {losing(made(-time.Hour)), losing(made(time.Hour), again, has), true},
+		"by another policy":      {losing(), losing(planned, has), true},
+		"not in place yet":       {losing(made(-time.Hour)), losing(made(time.Hour), again), false},
+		"has it still":           {losing(made(-time.Hour), has), losing(made(time.Hour), again, has), false},
+		"is later itself":        {losing(made(time.Hour)), losing(made(time.Hour), again, has), false},
+		"would lose it too":      {losing(made(-time.Hour)), losing(made(-time.Hour), again, has), false},
+		"shared within a policy": {losing(), losing(planned, has, func(g *v1alpha1.Grant) { g.Spec.Policy = "lab" }), false},
+		"not said to be revocable": {losing(made(-time.Hour), func(g *v1alpha1.Grant) { g.Spec.Namespaces[0].Labels = nil }),
+			losing(made(time.Hour), again, has), false},
+		"somebody else's": {losing(made(-time.Hour)),
+			losing(made(time.Hour), again, has, func(g *v1alpha1.Grant) { g.Spec.Holder.UserID = 6 }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := RevokedFrom(&tc.grant, []v1alpha1.Grant{revoker(notBegun), tc.grant, tc.other}, noon)
+			want := map[string]Revoker{}
+			if tc.revoked {
+				want["lab-5"] = Revoker{Grant: "done.c", Completion: "c"}
+			}
+			if diff := cmp.Diff(want, got.Namespaces); diff != "" {
+				t.Errorf("namespaces differ (-want +got):\n%s", diff)
+			}
+			// Nothing is taken from the one that keeps it.
+			if other := RevokedFrom(&tc.other, []v1alpha1.Grant{revoker(notBegun), tc.grant, tc.other}, noon); tc.revoked &&
+				len(other.Namespaces) > 0 {
+				t.Errorf("revoked from the other: %v", other.Namespaces)
+			}
+		})
+	}
+}
+
 func TestRevokedFromByTwo(t *testing.T) {
 	t.Parallel()
 	second := revoker(func(g *v1alpha1.Grant) {

@@ -216,9 +216,8 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(revokedAfter.Namespaces)) {
-		_, already := revokedBefore.Namespaces[name]
-		if had := gave && namespaceOf(was, name) != nil || hasNamespace(was, name); had && !already {
-			by := revokedAfter.Namespaces[name]
+		by, anew := revokedAnew(revokedBefore, revokedAfter, name)
+		if had := gave && namespaceOf(was, name) != nil || hasNamespace(was, name); had && anew {
 			lost = append(lost, fmt.Sprintf("namespace %s is revoked by grant %s, its data goes %s", name, by.Grant,
 				moment(new(metav1.NewTime(by.DataEndsAt)))))
 		}
@@ -240,6 +239,14 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 		return lost, back
 	}
 	return append(lost, losesAccess(was, now)...), back
+}
+
+// revokedAnew returns who revokes a namespace, and whether nobody did before. One without an end is another Grant's by
+// now.
+func revokedAnew(before, after lifecycle.Revoked, name string) (lifecycle.Revoker, bool) {
+	_, already := before.Namespaces[name]
+	by := after.Namespaces[name]
+	return by, !already && !by.DataEndsAt.IsZero()
 }
 
 // givenBack returns what was revoked and is no more.

@@ -35,8 +35,11 @@ func (r *reader) grantStory(ctx context.Context, f *facts, g *v1alpha1.Grant) (g
 	}
 	for _, name := range slices.Sorted(maps.Keys(revoked.Namespaces)) {
 		by := revoked.Namespaces[name]
-		told.Revoked = append(told.Revoked, fmt.Sprintf("namespace %s, by completion %s (grant %s); deleted at %s at the "+
-			"earliest", name, by.Completion, by.Grant, text(f.in(by.DataEndsAt))))
+		what := fmt.Sprintf("namespace %s, by completion %s (grant %s)", name, by.Completion, by.Grant)
+		if !by.DataEndsAt.IsZero() {
+			what += "; deleted at " + text(f.in(by.DataEndsAt)) + " at the earliest"
+		}
+		told.Revoked = append(told.Revoked, what)
 	}
 	told.Revokes = revokedBy(g)
 	if err := r.seatsOfGrant(ctx, f, g, &revoked, &told); err != nil {
