@@ -69,9 +69,9 @@ func (d *drainer) isErased(record *inbox.Record) bool {
 	return erased && err == nil
 }
 
-// erased puts on record that a record was dropped, and says nothing of whom it was about.
+// erased puts on record that a record was dropped, and says nothing of whom it was about: by the delivery id, the audit
+// record of the same delivery would say it, and by the number, what was logged when the record was retried.
 func (d *drainer) erased(record *inbox.Record) {
 	d.measured.drained.WithLabelValues(string(Erased)).Inc()
-	d.log.Info("Delivery in the inbox is dropped: the data of the person was erased", "record", record.Seq,
-		"deliveryID", record.DeliveryID, "namespace", record.Namespace)
+	d.log.Info("Delivery in the inbox is dropped: the data of the person was erased", "namespace", record.Namespace)
 }
