@@ -27,6 +27,8 @@ type call struct {
 	rejected rejection
 	// institution is the one that the call proved to speak for; nil before that.
 	institution *v1alpha1.Institution
+	// tokenSecret is the name of the Secret that has the token which proved it.
+	tokenSecret string
 	// bytes is the length of the body, as far as it was read, and bodyRead whether that is all of it.
 	bytes    int
 	bodyRead bool
@@ -51,8 +53,10 @@ type auditRecord struct {
 	PeerAddress   string `json:"peerAddress,omitempty"`
 	// Ids are absent where they are not known to be true: the institution's before the token was found good, the others
 	// before the body was found to be a delivery, or where it is about what was erased.
-	InstitutionID   v1alpha1.PlatformID `json:"institutionID,omitempty"`
-	Namespace       string              `json:"namespace,omitempty"`
+	InstitutionID v1alpha1.PlatformID `json:"institutionID,omitempty"`
+	Namespace     string              `json:"namespace,omitempty"`
+	// TokenSecret is the name of the Secret that has the token, so that it is known which of several is in use.
+	TokenSecret     string              `json:"tokenSecret,omitempty"`
 	CourseID        v1alpha1.PlatformID `json:"courseID,omitempty"`
 	EnrollmentID    v1alpha1.PlatformID `json:"enrollmentID,omitempty"`
 	UserID          v1alpha1.PlatformID `json:"userID,omitempty"`
@@ -85,6 +89,7 @@ func newAuditRecord(r *http.Request, c *call, a *answer, duration time.Duration)
 	}
 	if c.institution != nil {
 		record.InstitutionID, record.Namespace = c.institution.Spec.ID, c.institution.Namespace
+		record.TokenSecret = c.tokenSecret
 	}
 	record.Event = c.event
 	if c.spec != nil {

@@ -156,38 +156,47 @@ func (a *authenticator) undecided(c credentials) bool {
 	return a.unsettled.covers(c.institution, hex.EncodeToString(sum[:])) && c.invalid == ""
 }
 
-// authenticate returns the Institution, or nil where the institution is unknown or the token wrong. An Institution that
-// is being deleted still takes deliveries until it has gone. It is shared with other calls: nobody may change it.
+// authenticate returns the Institution and the name of the Secret that has the token, or nil where the institution is
+// unknown or the token wrong. An Institution that is being deleted still takes deliveries until it has gone. It is
+// shared with other calls: nobody may change it.
 //
 // The work does not depend on whether the institution exists: one digest of what was presented, one look-up by that
 // digest, which an unknown institution and a wrong token both miss. How far a digest agrees with another says nothing
 // of the token behind it. A token that more than one Institution accepts is accepted for none of them, even if the
 // status that should have said so is behind.
-func (a *authenticator) authenticate(ctx context.Context, c credentials) (*v1alpha1.Institution, error) {
+func (a *authenticator) authenticate(
+	ctx context.Context, c credentials,
+) (institution *v1alpha1.Institution, secret string, err error) {
 	sum := sha256.Sum256([]byte(c.token))
 	digest := hex.EncodeToString(sum[:])
 	var found v1alpha1.InstitutionList
 	// Each call reads the Institution and none changes it, so that all can share it.
-	err := a.institutions.List(ctx, &found, client.MatchingFields{indexAcceptedDigest: digest},
+	err = a.institutions.List(ctx, &found, client.MatchingFields{indexAcceptedDigest: digest},
 		client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return nil, fmt.Errorf("looking for the institution of a token: %w", err)
+		return nil, "", fmt.Errorf("looking for the institution of a token: %w", err)
 	}
 	if len(found.Items) != 1 || c.invalid != "" {
-		return nil, nil
+		return nil, "", nil
 	}
-	institution := &found.Items[0]
-	if institution.Spec.ID != c.institution || !accepts(institution, digest) {
-		return nil, nil
+	institution = &found.Items[0]
+	secret, accepted := acceptedFrom(institution, digest)
+	if institution.Spec.ID != c.institution || !accepted {
+		return nil, "", nil
 	}
-	return institution, nil
+	return institution, secret, nil
 }
 
-// accepts compares with every accepted digest in constant time.
-func accepts(institution *v1alpha1.Institution, digest string) bool {
-	equal := 0
-	for _, accepted := range acceptedDigests(institution) {
-		equal |= subtle.ConstantTimeCompare([]byte(accepted), []byte(digest))
+// acceptedFrom compares with every accepted digest in constant time, and returns the name of the Secret that has the
+// token.
+func acceptedFrom(institution *v1alpha1.Institution, digest string) (secret string, ok bool) {
+	for _, token := range institution.Status.Tokens {
+		if token.State != v1alpha1.TokenAccepted || token.SHA256 == "" {
+			continue
+		}
+		if subtle.ConstantTimeCompare([]byte(token.SHA256), []byte(digest)) == 1 {
+			secret, ok = string(token.SecretName), true
+		}
 	}
-	return equal == 1
+	return secret, ok
 }

@@ -91,9 +91,9 @@ func TestOnlyAcceptedDigestsCount(t *testing.T) {
 	if diff := cmp.Diff([]string{"aa", "cc"}, acceptedDigests(institution)); diff != "" {
 		t.Errorf("digests (-want +got):\n%s", diff)
 	}
-	for digest, want := range map[string]bool{"aa": true, "cc": true, "bb": false, "ee": false, "": false, "a": false} {
-		if got := accepts(institution, digest); got != want {
-			t.Errorf("accepts %q: %t, want %t", digest, got, want)
+	for digest, want := range map[string]string{"aa": "a", "cc": "c", "bb": "", "ee": "", "": "", "a": ""} {
+		if got, ok := acceptedFrom(institution, digest); got != want || ok != (want != "") {
+			t.Errorf("accepts %q: %t, from %q, want %q", digest, ok, got, want)
 		}
 	}
 }

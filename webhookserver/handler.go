@@ -153,7 +153,7 @@ func (h *handler) handle(w http.ResponseWriter, r *http.Request, c *call) *answe
 // authenticate finds the institution that a call speaks for, or refuses the call. The credentials come first: whoever
 // has good ones is let in, however many others fail from the same address.
 func (h *handler) authenticate(ctx context.Context, c *call, presented credentials) *answer {
-	institution, err := h.authenticator.authenticate(ctx, presented)
+	institution, secret, err := h.authenticator.authenticate(ctx, presented)
 	switch {
 	case err != nil:
 		h.log.Error(err, "Authenticating failed", "deliveryID", c.id)
@@ -169,7 +169,7 @@ func (h *handler) authenticate(ctx context.Context, c *call, presented credentia
 		}
 		return unauthorized()
 	}
-	c.institution = institution
+	c.institution, c.tokenSecret = institution, secret
 	if !throttle.AllowedFrom(institution, c.origin.Client) {
 		c.rejected = rejectedAddress
 		h.instruments.rejected.WithLabelValues(string(c.rejected)).Inc()

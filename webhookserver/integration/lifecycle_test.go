@@ -149,7 +149,8 @@ func TestAuditAndMetrics(t *testing.T) {
 	for key, want := range map[string]any{
 		"method": "POST", "path": "/webhooks/12345/***", "remoteAddress": "127.0.0.1", "outcome": "created",
 		"reason": "stored", "status": 200.0, "institutionID": 12345.0, "namespace": i.namespace, "completion": exampleName,
-		"bytes": float64(len(example) + len(`"x":"Unknown-Value","y":2,`)),
+		"tokenSecret": "webhook-token",
+		"bytes":       float64(len(example) + len(`"x":"Unknown-Value","y":2,`)),
 	} {
 		g.Expect(record).To(HaveKeyWithValue(key, want))
 	}

@@ -95,7 +95,7 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pods = o.readable(pods)
+	pods = readable(pods, func(why string) { fmt.Fprintln(o.ErrOut, why) })
 	if o.follow {
 		return o.followAll(ctx, c, pods)
 	}
@@ -147,14 +147,14 @@ func moment(text, flag string, now time.Time) (time.Time, error) {
 }
 
 // readable leaves out the pods whose audit log is elsewhere, or that have not started yet, and says so.
-func (o *options) readable(pods []corev1.Pod) []corev1.Pod {
+func readable(pods []corev1.Pod, say func(string)) []corev1.Pod {
 	return slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
 		if file := elsewhere(&pod); file != "" && file != "-" {
-			fmt.Fprintf(o.ErrOut, "pod %s writes its audit log to the file %s: its records are not here\n", pod.Name, file)
+			say(fmt.Sprintf("pod %s writes its audit log to the file %s: its records are not in its log", pod.Name, file))
 			return true
 		}
 		if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodPending {
-			fmt.Fprintf(o.ErrOut, "pod %s has not started: it has no records\n", pod.Name)
+			say(fmt.Sprintf("pod %s has not started: it has no records", pod.Name))
 			return true
 		}
 		return false

@@ -95,6 +95,7 @@ func (s source) scan(ctx context.Context, log io.Reader, records chan<- *record)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	for lines.Scan() {
 		if r, ok := parse(lines.Bytes()); ok {
+			r.pod = s.pod
 			select {
 			case records <- r:
 			case <-ctx.Done():

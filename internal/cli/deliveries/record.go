@@ -17,6 +17,8 @@ type record struct {
 	DeliveryID    string    `json:"deliveryID"`
 	Path          string    `json:"path"`
 	InstitutionID int64     `json:"institutionID"`
+	Namespace     string    `json:"namespace"`
+	TokenSecret   string    `json:"tokenSecret"`
 	CourseID      int64     `json:"courseID"`
 	EnrollmentID  int64     `json:"enrollmentID"`
 	UserID        int64     `json:"userID"`
@@ -25,7 +27,11 @@ type record struct {
 	Outcome       string    `json:"outcome"`
 	Reason        string    `json:"reason"`
 	Status        int       `json:"status"`
+	RemoteAddress string    `json:"remoteAddress"`
+	PeerAddress   string    `json:"peerAddress"`
 
+	// pod is whose log has it.
+	pod string
 	// line is the record as it was logged.
 	line []byte
 }

@@ -30,6 +30,8 @@ type options struct {
 	name, host string
 	timeout    time.Duration
 	force      bool
+	// evenIfUsed removes also what the platform uses still.
+	evenIfUsed bool
 	// rotates says how the old tokens are removed.
 	rotates bool
 }
@@ -143,6 +145,11 @@ func newRemove(f *cmdutil.Factory) *cobra.Command {
 			Take a token back: the Institution no longer names its Secret, and that is deleted. What comes with the token
 			after that gets 401 and is lost.
 
+			It refuses a token with which something was delivered within the last day, as the audit log of the webhook
+			servers says: tell the platform the new URL first. --even-if-used removes it all the same. Reading that log
+			takes the ClusterRole completion-operations in the namespace completion-system; who does not have it is told
+			that nothing is known, and asked.
+
 			The last token that is accepted is removed only with --force, since nothing is taken then.`),
 		Example: templates.Examples(`
 			# It asks before it removes anything
@@ -160,6 +167,7 @@ func newRemove(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return o.remove(cmd.Context(), args[0], args[1]) },
 	}
 	cmd.Flags().BoolVar(&o.force, "force", false, "Remove also the last token that is accepted.")
+	cmd.Flags().BoolVar(&o.evenIfUsed, "even-if-used", false, "Remove also a token that was used within the last day.")
 	o.confirm.AddFlags(cmd)
 	return cmd
 }
@@ -294,9 +302,10 @@ func (o *options) remove(ctx context.Context, which, name string) error {
 	if err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 	}
-	fmt.Fprintf(o.ErrOut, "The platform must not use token %s any more: what comes with it gets 401 and is lost.\n"+
-		"Nothing here says which token a delivery had. Look on the platform which URL it posts to since when, and whether\n"+
-		"deliveries have arrived since then (audit log of the webhook server). Wait a day if you are not sure.\n", name)
+	fmt.Fprintf(o.ErrOut, "What the platform still sends with token %s gets 401 and is lost.\n", name)
+	if err := o.checkUse(ctx, institution, name); err != nil {
+		return err
+	}
 	if plan.note != "" {
 		fmt.Fprintln(o.ErrOut, plan.note)
 	}

@@ -1,0 +1,62 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package deliveries
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
+)
+
+// Uses is what the audit records say of the use of a token.
+type Uses struct {
+	// Last is when a delivery last came with it; zero where no record says so.
+	Last time.Time
+	// Unknown says which deliveries there may have been that no record tells of; empty where all are known.
+	Unknown []string
+}
+
+// TokenUses looks in the logs of all replicas for deliveries since a moment that came with the token of a Secret.
+// Calls that only check the URL are none.
+func TokenUses(ctx context.Context, f *cmdutil.Factory, namespace, secret string, since time.Time) (*Uses, error) {
+	config, err := f.Flags.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	c, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the cluster: %w", err)
+	}
+	pods, err := replicas.Pods(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	uses := &Uses{}
+	pods = readable(pods, func(why string) { uses.Unknown = append(uses.Unknown, why) })
+	for i := range pods {
+		if started := pods[i].CreationTimestamp.Time; started.After(since) {
+			uses.Unknown = append(uses.Unknown, fmt.Sprintf("pod %s has records only since %s, when it was made", pods[i].Name,
+				started.UTC().Format(time.RFC3339)))
+		}
+	}
+	err = read(ctx, c, sources(pods, false), since, false, func(r *record) error {
+		uses.add(r, namespace, secret)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return uses, nil
+}
+
+func (u *Uses) add(r *record, namespace, secret string) {
+	if r.Namespace == namespace && r.TokenSecret == secret && r.Outcome != outcomeChecked && r.Time.After(u.Last) {
+		u.Last = r.Time
+	}
+}
