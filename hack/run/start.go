@@ -37,7 +37,10 @@ type session struct {
 
 	cluster *cluster.Cluster
 	system  *system.System
+	node    *system.Node
 	client  client.WithWatch
+	// leave ends what the node says of itself.
+	leave context.CancelFunc
 	// url is where the sample institution's deliveries go. It holds the token.
 	url string
 
@@ -73,6 +76,7 @@ func start(ctx context.Context, demo bool) (s *session, err error) {
 	}{
 		{"building the programs and starting the control plane", s.startCluster},
 		{"installing config/default and starting both programs with the rights of their ServiceAccounts", s.startSystem},
+		{"having the pods of both programs stand for their processes", s.startNode},
 		{"applying config/samples and waiting for the Institution", s.applySamples},
 	}
 	for _, step := range steps {
@@ -134,6 +138,17 @@ func (s *session) startSystem(ctx context.Context) (err error) {
 	return err
 }
 
+// startNode gives the cluster a node to which the pods of both programs are bound, so that logs can be read and inboxes
+// asked as in any other cluster. Other pods stay pending: nothing runs them.
+func (s *session) startNode(ctx context.Context) error {
+	if err := s.system.Scale(ctx); err != nil {
+		return err
+	}
+	s.node = system.NewNode(s.system)
+	ctx, s.leave = context.WithCancel(ctx)
+	return s.node.Register(ctx, s.client, true)
+}
+
 func (s *session) applySamples(ctx context.Context) error {
 	root, err := cluster.RepositoryRoot()
 	if err != nil {
@@ -168,6 +183,10 @@ func (s *session) applySamples(ctx context.Context) error {
 // stop ends what was started and removes what leads to it. The logs of the programs stay.
 func (s *session) stop() error {
 	var failures []error
+	if s.node != nil {
+		s.leave()
+		s.node.Close()
+	}
 	if s.system != nil {
 		failures = append(failures, s.system.Stop())
 	}

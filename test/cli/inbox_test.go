@@ -106,7 +106,7 @@ func (s *school) keep(operations *person, replica int, user int64, outcome strin
 	}
 	out := operations.does("inbox", "list", "-n", s.Namespace, "--user", fmt.Sprint(k.user), "-o", "json")
 	g.Expect(json.Unmarshal([]byte(out), &listed)).To(Succeed(), out)
-	g.Expect(listed.Replica).To(Equal(replicaName(replica)))
+	g.Expect(listed.Replica).To(Equal(system.ReplicaPod(replica)))
 	g.Expect(listed.DeliveryID).To(Equal(k.deliveryID))
 	k.record = fmt.Sprintf("%d/%d", replica, listed.Record)
 	return k
@@ -327,10 +327,10 @@ func TestAReplicaOutOfReachKeepsNoOtherFromIt(t *testing.T) {
 	g.Expect(admin.Create(t.Context(), claim)).To(Succeed())
 	t.Cleanup(func() { g.Expect(admin.Delete(context.WithoutCancel(t.Context()), claim)).To(Succeed()) })
 
-	outOfReach.hangUp.Store(replicaName(1), true)
+	node.HangUp.Store(system.ReplicaPod(1), true)
 	t.Cleanup(func() {
-		outOfReach.hangUp.Delete(replicaName(1))
-		outOfReach.silent.Delete(replicaName(1))
+		node.HangUp.Delete(system.ReplicaPod(1))
+		node.Silent.Delete(system.ReplicaPod(1))
 	})
 	names := And(ContainSubstring("1 of 2 replicas did not do it all:\n  completion-webhook-server-1: "),
 		ContainSubstring("kubectl get pod -n completion-system completion-webhook-server-1 -o wide"))
@@ -357,10 +357,10 @@ func TestAReplicaOutOfReachKeepsNoOtherFromIt(t *testing.T) {
 		ContainSubstring("completion-webhook-server-0: 1 wait after 1s: "),
 		ContainSubstring("claim inbox-completion-webhook-server-7")))
 
-	outOfReach.silent.Store(replicaName(1), true)
-	outOfReach.hangUp.Delete(replicaName(1))
+	node.Silent.Store(system.ReplicaPod(1), true)
+	node.HangUp.Delete(system.ReplicaPod(1))
 	g.Expect(p.fails("inbox", "show", second.record, "--timeout=2s")).To(ContainSubstring("it said nothing for 2s"))
-	outOfReach.silent.Delete(replicaName(1))
+	node.Silent.Delete(system.ReplicaPod(1))
 	g.Expect(p.does("inbox", "drop", "-n", school.Namespace, "--yes")).To(Equal(second.record + " dropped\n"))
 	allow()
 	g.Eventually(func(g Gomega) {
