@@ -35,6 +35,7 @@ func (p *person) findings(args ...string) (map[string]finding, result) {
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
+	startKubelet(t)
 	school, broken := openSchool(t), openSchool(t)
 	var institution v1alpha1.Institution
 	key := client.ObjectKey{Namespace: broken.Namespace, Name: "institution"}
@@ -66,7 +67,12 @@ func TestDoctor(t *testing.T) {
 	} {
 		g.Expect(found[check]).To(HaveField("Level", "OK"), "%s: %v", check, found[check])
 	}
-	// There are no nodes here, and so no pods.
+	// How the call arrived is in the audit log of the replica that answered.
+	g.Expect(found[fmt.Sprintf("address of this machine at webhook URL 1 of institution %d", school.ID)]).To(And(
+		HaveField("Level", "OK"), HaveField("Message", HavePrefix("is 127.0.0.1, without a trusted proxy"))))
+	g.Expect(found["clock of completion-webhook-server-0"]).To(And(
+		HaveField("Level", "OK"), HaveField("Message", "the pod and this machine agree")))
+	// Pods do not get Ready here, since their node runs nothing.
 	for _, check := range []string{
 		"completion-controller-manager", "completion-webhook-server", "volume inbox-completion-webhook-server-0",
 	} {
@@ -85,4 +91,7 @@ func TestDoctor(t *testing.T) {
 		HaveField("Level", "Warning"), HaveField("Message", ContainSubstring("forbidden"))))
 	g.Expect(found[fmt.Sprintf("Institution %s/institution", school.Namespace)]).To(HaveField("Level", "OK"))
 	g.Expect(found["clocks"]).To(HaveField("Level", "OK"))
+	found, _ = school.with("completion-viewer").findings("--url", school.URLs[0])
+	g.Expect(found[fmt.Sprintf("address of this machine at webhook URL 1 of institution %d", school.ID)]).To(And(
+		HaveField("Level", "Warning"), HaveField("Message", ContainSubstring("forbidden"))))
 }

@@ -63,7 +63,8 @@ func TestTokenRotation(t *testing.T) {
 	g.Eventually(answers(t, s.URLs[0]), soon, often).Should(Equal(http.StatusOK))
 	g.Expect(staff.fails("token", "remove", "institution", "token")).To(ContainSubstring("give --yes"))
 	asked := staff.talk("token", "remove", "institution", "token").answer("n")
-	g.Expect(asked.err).To(And(ContainSubstring("gets 401 and is lost"), ContainSubstring("nothing was changed")))
+	g.Expect(asked.err).To(And(ContainSubstring("gets 401 and is lost"), ContainSubstring("nothing was changed"),
+		ContainSubstring("is not known, since you may not read the audit log (ClusterRole completion-operations in")))
 	g.Expect(staff.does("token", "remove", "institution", "secret/token", "--yes")).To(Equal(
 		"institution/institution no longer names secret/token\nsecret/token deleted\n"))
 	g.Eventually(answers(t, s.URLs[0]), soon, often).Should(Equal(http.StatusUnauthorized))
@@ -87,6 +88,33 @@ func TestTokenRotation(t *testing.T) {
 	g.Expect(staff.does("token", "remove", "institution", added, "--yes")).To(Equal(
 		"institution/institution no longer names secret/" + added + "\n"))
 	g.Expect(staff.does("token", "list", "-o", "name")).To(Equal("secret/newest\n"))
+}
+
+// A token that the platform uses is not removed by mistake.
+func TestTokenInUse(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	startKubelet(t)
+	s := openSchool(t)
+	staff := s.with(institutionAdmin)
+	staff.bind(system.Namespace, "completion-operations")
+	staff.does("token", "add", "--secret", "next", "--timeout", "3m")
+	// Who only checks the URL uses nothing.
+	g.Eventually(answers(t, s.URLs[0]), soon, often).Should(Equal(http.StatusOK))
+	g.Expect(staff.fails("token", "remove", "institution", "token")).To(And(
+		ContainSubstring("The audit log has no delivery with it within the last day"), ContainSubstring("give --yes")))
+
+	s.deliver(1)
+	g.Eventually(func() string { return staff.fails("token", "remove", "institution", "token") }, soon, often).Should(
+		MatchRegexp(`the platform still uses token token: the last delivery with it came \S+ ago`))
+	g.Expect(staff.fails("token", "remove", "institution", "token", "--yes", "--force")).To(
+		ContainSubstring("--even-if-used"))
+	g.Expect(staff.does("token", "list", "-o", "name")).To(ContainSubstring("secret/token\n"))
+	// The other one is not in use.
+	g.Expect(staff.fails("token", "remove", "institution", "next")).To(
+		ContainSubstring("The audit log has no delivery with it within the last day"))
+	g.Expect(staff.does("token", "remove", "institution", "token", "--yes", "--even-if-used")).To(
+		ContainSubstring("secret/token deleted"))
 }
 
 func TestTokenWrongUse(t *testing.T) {

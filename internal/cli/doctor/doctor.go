@@ -54,7 +54,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Look whether the installation is sound: the CRDs are those of this plugin; both programs run, their volumes are
 			bound, and one controller-manager leads; both ServiceAccounts have their rights; the admission policies are in
-			place; every Institution is Ready; the clocks agree; and with --url the webhook answers from here.
+			place; every Institution is Ready; the clocks agree; and with --url the webhook answers from here, with which
+			address this machine arrives there and what --trusted-proxies makes of it, and the clock of the replica that
+			answered. These two are in the audit log, which takes the ClusterRole completion-operations.
 
 			Each finding is OK, a warning or a problem, and says what to do. What you may not look at is a warning: whoever
 			runs the cluster sees all of it. The exit code is 1 when there is a problem.`),

@@ -14,6 +14,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/lxp-dev/course-completion-operator/config"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/deliveries"
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
 )
 
@@ -30,7 +31,7 @@ func TestClocks(t *testing.T) {
 	} {
 		e := &examination{}
 		// What is told is cut off to the second, and the question took one.
-		e.compareClocks(noon.Add(tc.told), noon, noon.Add(time.Second))
+		e.compareClocks("clocks", "the API server", noon.Add(tc.told), noon, noon.Add(time.Second))
 		NewWithT(t).Expect(e.findings).To(ConsistOf(And(
 			HaveField("Level", tc.want), HaveField("Message", ContainSubstring(tc.text)))))
 	}
@@ -51,6 +52,32 @@ func TestURLs(t *testing.T) {
 	} {
 		e := &examination{}
 		e.judgeURL("url", tc.answer)
+		NewWithT(t).Expect(e.findings).To(ConsistOf(And(
+			HaveField("Level", tc.want), HaveField("Message", ContainSubstring(text)))))
+	}
+}
+
+func TestAddressThatArrives(t *testing.T) {
+	for text, tc := range map[string]struct {
+		found deliveries.Arrival
+		want  level
+	}{
+		"is 203.0.113.7, without a trusted proxy": {deliveries.Arrival{Client: "203.0.113.7"}, levelOK},
+		"is 203.0.113.8, which the trusted proxy 10.0.0.1 passed on": {
+			deliveries.Arrival{Client: "203.0.113.8", Proxy: "10.0.0.1", TrustedProxies: "10.0.0.0/8"}, levelOK,
+		},
+		"is 10.0.0.2, a private one that --trusted-proxies does not name": {
+			deliveries.Arrival{Client: "10.0.0.2", TrustedProxies: "10.0.0.1, 10.1.0.0/16"}, levelWarning,
+		},
+		"is that of the trusted proxy 10.0.0.3 itself": {
+			deliveries.Arrival{Client: "10.0.0.3", TrustedProxies: "192.0.2.1,10.0.0.3"}, levelProblem,
+		},
+		"the trusted proxy 10.0.0.4 passed on none that can be read": {
+			deliveries.Arrival{Client: "unknown", Proxy: "10.0.0.4", TrustedProxies: "10.0.0.4"}, levelProblem,
+		},
+	} {
+		e := &examination{}
+		e.judgeArrival("address", &tc.found)
 		NewWithT(t).Expect(e.findings).To(ConsistOf(And(
 			HaveField("Level", tc.want), HaveField("Message", ContainSubstring(text)))))
 	}

@@ -46,7 +46,7 @@ func (e *examination) institutions(ctx context.Context) error {
 		return e.unseen("Institutions", err)
 	}
 	if len(all) == 0 {
-		e.warning("Institutions", "make one: config/samples/institution.yaml has what it needs", "there are none")
+		e.warning("Institutions", "kubectl course create institution ID --namespace-prefix PREFIX", "there are none")
 	}
 	for i := range all {
 		check := fmt.Sprintf("Institution %s/%s", all[i].Namespace, all[i].Name)
@@ -76,13 +76,12 @@ func (e *examination) clock(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", check, err)
 	}
-	e.compareClocks(at, before, e.Now())
+	e.compareClocks(check, "the API server", at, before, e.Now())
 	return nil
 }
 
-// compareClocks judges a time that was told between two moments, to the second.
-func (e *examination) compareClocks(told, before, after time.Time) {
-	const check = "clocks"
+// compareClocks judges a time that somebody told between two moments, to the second.
+func (e *examination) compareClocks(check, who string, told, before, after time.Time) {
 	const help = "have both machines take their time by NTP; ends of access and the age of Leases go by it"
 	off := time.Duration(0)
 	if ahead := told.Sub(after); ahead > 0 {
@@ -90,9 +89,9 @@ func (e *examination) compareClocks(told, before, after time.Time) {
 	} else if behind := before.Sub(told.Add(time.Second)); behind > 0 {
 		off = -behind
 	}
-	text := fmt.Sprintf("that of the API server is %s ahead of the one here", off.Round(time.Second))
+	text := fmt.Sprintf("that of %s is %s ahead of the one here", who, off.Round(time.Second))
 	if off < 0 {
-		text = fmt.Sprintf("that of the API server is %s behind the one here", -off.Round(time.Second))
+		text = fmt.Sprintf("that of %s is %s behind the one here", who, -off.Round(time.Second))
 	}
 	switch {
 	case off.Abs() > clockProblem:
@@ -100,7 +99,7 @@ func (e *examination) compareClocks(told, before, after time.Time) {
 	case off.Abs() > clockWarning:
 		e.warning(check, help, "%s", text)
 	default:
-		e.ok(check, "the API server and this machine agree")
+		e.ok(check, "%s and this machine agree", who)
 	}
 }
 
@@ -118,13 +117,21 @@ func (e *examination) urls(ctx context.Context) error {
 	for _, institution := range institutions {
 		for n, url := range institution.URLs {
 			check := fmt.Sprintf("webhook URL %d of institution %d", n+1, institution.ID)
+			before := e.Now()
 			answer, err := asking.Check(ctx, url)
 			if err != nil {
 				e.problem(check, "is the name known, does the Ingress or the Gateway route it, is the certificate good?",
 					"cannot be reached from here: %v", err)
 				continue
 			}
+			after := e.Now()
 			e.judgeURL(check, answer)
+			if answer.DeliveryID == "" {
+				continue
+			}
+			if err := e.arrival(ctx, check, answer.DeliveryID, before, after); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
