@@ -45,6 +45,8 @@ type Change struct {
 	Counts []lifecycle.Revocation
 	// CountsLater reports that the brake counts the end of the Grant when it falls due, within a day.
 	CountsLater bool
+	// Demand is what it asks for that was not asked for before.
+	Demand Demand
 }
 
 // SameSpec reports whether two policies say the same, however their JSON is written.
@@ -80,6 +82,7 @@ func (p *Planner) compare(before, after *state) []Change {
 		}
 		change.Grant, change.Before, change.After = now.Name, was, now
 		p.count(change, was, now, before, after)
+		change.Demand = p.demand(was, now, after)
 		changes = append(changes, *change)
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Grant, b.Grant) })

@@ -124,6 +124,15 @@ type Outcome struct {
 	Failures []Failure
 	// Unplanned reports that the operator has yet to plan the person as things are: what that brings is no part of this.
 	Unplanned bool
+	// Verdicts are what the policies make of the delivery, by name; nil where there is none.
+	Verdicts []Verdict
+}
+
+// Verdict is what a policy makes of a delivery.
+type Verdict struct {
+	Policy *plan.Policy
+	// Result is what the completion is told; nil where the policy does not match it, or plans nothing.
+	Result *v1alpha1.PolicyResult
 }
 
 // Preview compares what a person has before and after the change.
@@ -133,7 +142,32 @@ func (p *Planner) Preview(person Person) Outcome {
 	outcome := Outcome{Failures: newFailures(before.plan, after.plan)}
 	outcome.Unplanned = slices.ContainsFunc(before.plan.Grants, func(g plan.Planned) bool { return g.Changed() })
 	outcome.Changes = p.compare(before, after)
+	if person.Delivery != nil {
+		outcome.Verdicts = p.verdicts(person.Delivery.Name, &after.plan)
+	}
 	return outcome
+}
+
+func (p *Planner) verdicts(completion string, planned *plan.Plan) []Verdict {
+	var verdicts []Verdict
+	for _, policy := range p.after {
+		verdicts = append(verdicts, Verdict{Policy: policy})
+	}
+	slices.SortFunc(verdicts, func(a, b Verdict) int { return strings.Compare(a.Policy.Name, b.Policy.Name) })
+	for i := range planned.Completions {
+		if planned.Completions[i].Name != completion {
+			continue
+		}
+		for j := range planned.Completions[i].Policies {
+			row := &planned.Completions[i].Policies[j]
+			for k := range verdicts {
+				if verdicts[k].Policy.Name == string(row.Policy) {
+					verdicts[k].Result = row
+				}
+			}
+		}
+	}
+	return verdicts
 }
 
 // state is what a person has under one set of policies.

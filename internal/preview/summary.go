@@ -86,6 +86,9 @@ type Summary struct {
 	// Example is the first Grant that is new, or else changes, or else ends, as it would be.
 	Example     *v1alpha1.Grant
 	ExampleKind Kind
+	// Rooms is what is asked of each pool, and Namespaces how many more each institution is to have.
+	Rooms      map[v1alpha1.LocalName]*Room
+	Namespaces map[v1alpha1.PlatformID]int
 
 	brakes map[v1alpha1.PlatformID]*braking
 }
@@ -104,7 +107,10 @@ type ask struct {
 }
 
 // NewSummary returns an empty one.
-func NewSummary() *Summary { return &Summary{brakes: map[v1alpha1.PlatformID]*braking{}} }
+func NewSummary() *Summary {
+	return &Summary{Rooms: map[v1alpha1.LocalName]*Room{}, Namespaces: map[v1alpha1.PlatformID]int{},
+		brakes: map[v1alpha1.PlatformID]*braking{}}
+}
 
 func (s *Summary) braking(institution *v1alpha1.Institution) *braking {
 	b := s.brakes[institution.Spec.ID]
@@ -149,6 +155,8 @@ func (s *Summary) Add(institution *v1alpha1.Institution, holder v1alpha1.GrantHo
 		s.tally(change.Kind).add(holder, change)
 		s.example(change)
 		s.count(institution, change)
+		s.room(change.Demand)
+		s.Namespaces[institution.Spec.ID] += change.Demand.Namespaces
 	}
 }
 

@@ -74,9 +74,9 @@ func fill(value any, schema *apiextensionsv1.JSONSchemaProps) error {
 	return nil
 }
 
-// apply brings an object to what a file says, as kubectl apply does: what the file said when it was applied before, and
+// merge brings an object to what a file says, as kubectl apply does: what the file said when it was applied before, and
 // says no more, goes; what others have set stays.
-func apply(applied, said, current map[string]any) {
+func merge(applied, said, current map[string]any) {
 	for name, value := range said {
 		below, ok := value.(map[string]any)
 		there, found := current[name].(map[string]any)
@@ -85,7 +85,7 @@ func apply(applied, said, current map[string]any) {
 			continue
 		}
 		before, _ := applied[name].(map[string]any)
-		apply(before, below, there)
+		merge(before, below, there)
 	}
 	for name := range applied {
 		if _, still := said[name]; !still {

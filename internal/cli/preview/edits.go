@@ -134,7 +134,7 @@ func applied(existing *v1alpha1.CompletionPolicy, content []byte) ([]byte, error
 			return nil, err
 		}
 	}
-	apply(last, said, current)
+	merge(last, said, current)
 	return json.Marshal(current)
 }
 

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,9 +26,6 @@ const (
 	exitDiffers = 1
 	exitError   = 2
 )
-
-// memory is what the program is to get along with, in bytes: it collects garbage sooner as it comes near.
-const memory = 90 << 20
 
 type options struct {
 	*cmdutil.Factory
@@ -171,7 +167,6 @@ func (o *options) run(ctx context.Context) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	debug.SetMemoryLimit(memory)
 	documents, err := o.documents()
 	if err != nil {
 		return err
@@ -248,6 +243,7 @@ func (w *world) look(o *options, person preview.Person, report *report, summary 
 		person.Delivery = w.merged(person, report)
 	}
 	outcome := planner.Preview(person)
+	report.verdicts(o, person.Delivery, outcome.Verdicts)
 	summary.Add(planner.Institution, person.Holder, outcome)
 	if o.person != 0 {
 		report.person(o, w, outcome)

@@ -53,11 +53,15 @@ type report struct {
 	Faults   []fault `json:"faults,omitempty"`
 	Warnings []fault `json:"warnings,omitempty"`
 
+	// Delivery is what each policy makes of the delivery.
+	Delivery []verdict `json:"delivery,omitempty"`
+
 	Gains   *preview.Tally    `json:"gains,omitempty"`
 	Changes *preview.Tally    `json:"changes,omitempty"`
 	Loses   *preview.Tally    `json:"loses,omitempty"`
 	Failing []preview.Failing `json:"failing,omitempty"`
 	Brakes  []preview.Brake   `json:"brakes,omitempty"`
+	Rooms   []room            `json:"seatPools,omitempty"`
 	// Example is a Grant as it would be; Person has all of the one person that is looked at.
 	Example *example `json:"example,omitempty"`
 	Person  []change `json:"person,omitempty"`
@@ -109,6 +113,7 @@ func (r *report) fill(o *options, w *world, summary *preview.Summary) {
 	r.Gains, r.Changes, r.Loses = &summary.Gains, &summary.Changes, &summary.Loses
 	r.Failing = summary.Failing
 	r.Brakes = summary.Brakes(o.Now())
+	r.rooms(w, summary)
 	if summary.Unplanned > 0 {
 		r.note("%d persons have yet to be planned as things are: what that changes is no part of this", summary.Unplanned)
 	}
@@ -168,9 +173,13 @@ func (o *options) print(r *report) error {
 		fmt.Fprintf(o.Out, "Fails: policy %s: %s (%s, such as %s)\n", failing.Policy, failing.Message,
 			plural(failing.Completions, "completion"), failing.First)
 	}
+	if err := r.printVerdicts(o.Out); err != nil {
+		return err
+	}
 	if err := r.printTallies(o.Out); err != nil {
 		return err
 	}
+	r.printRooms(o.Out)
 	r.printBrakes(o.Out)
 	for _, c := range r.Person {
 		fmt.Fprintf(o.Out, "\nGrant %s (%s)\n%s", c.Grant, strings.ToLower(string(c.Kind)), c.Diff)

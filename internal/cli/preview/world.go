@@ -39,6 +39,10 @@ type world struct {
 	// completions and grants are those of files.
 	completions []v1alpha1.CourseCompletion
 	grants      []v1alpha1.Grant
+	// pools are those of the namespace by name; nil where they are not known.
+	pools map[string]*v1alpha1.SeatPool
+	// roles are those of which it was asked whether the operator may give them.
+	roles map[string]answer
 	// admitted are the Grants of which something was revoked within the hour.
 	admitted []*v1alpha1.Grant
 }
@@ -107,6 +111,14 @@ func (w *world) file(d *document) error {
 		if err = d.decode(d.content, &grant); err == nil {
 			w.grants = append(w.grants, grant)
 		}
+	case "SeatPool":
+		var pool v1alpha1.SeatPool
+		if err = d.decode(d.content, &pool); err == nil {
+			if w.pools == nil {
+				w.pools = map[string]*v1alpha1.SeatPool{}
+			}
+			w.pools[pool.Name] = &pool
+		}
 	default:
 		w.note("%s: a %s is not looked at", d.find("", ""), d.kind)
 	}
@@ -164,6 +176,9 @@ func (w *world) connect(ctx context.Context, o *options) ([]v1alpha1.CompletionP
 	if err != nil {
 		return nil, cmdutil.Explain(err, cmdutil.RoleViewer)
 	}
+	if err := w.readPools(ctx, o); err != nil {
+		return nil, cmdutil.Explain(err, cmdutil.RoleViewer)
+	}
 	for i := range w.institutions {
 		institution := &w.institutions[i]
 		allowed := meta.FindStatusCondition(institution.Status.Conditions, v1alpha1.ConditionAllowed)
@@ -213,6 +228,9 @@ func (w *world) compile(ctx context.Context, o *options, report *report) error {
 		for _, one := range w.edits {
 			if compiled := planner.Edited(one.Name); compiled != nil {
 				report.judge(one, compiled, institution)
+				if compiled.Ready() {
+					w.reach(ctx, o, one, compiled.FixedBounds(), report)
+				}
 			}
 		}
 	}

@@ -44,10 +44,23 @@ func (r *reader) policyStory(f *facts, p *compiledPolicy) (policy, error) {
 	return told, nil
 }
 
-// hold holds a completion against a policy.
-func (r *reader) hold(p *compiledPolicy, completion *v1alpha1.CourseCompletion) (considered, error) {
+// NotMatched says why a policy does not match a completion; empty where it does.
+func NotMatched(p *plan.Policy, completion *v1alpha1.CourseCompletion, personal bool) (string, error) {
+	held, err := explain(p, completion, personal)
+	if err != nil || held.Matched {
+		return "", err
+	}
+	told := &policy{Courses: slices.Sorted(slices.Values(p.Spec.Match.CourseIDs)), Completions: []considered{held}}
+	if held.OtherCourse {
+		return otherCourses(told), nil
+	}
+	return falseParts(told), nil
+}
+
+// explain holds a completion against what a policy says.
+func explain(p *plan.Policy, completion *v1alpha1.CourseCompletion, personal bool) (considered, error) {
 	held := considered{Completion: completion.Name, Course: completion.Spec.Course.ID}
-	reason, err := p.compiled.Explain(&completion.Spec, r.personal)
+	reason, err := p.Explain(&completion.Spec, personal)
 	if err != nil {
 		return held, err
 	}
@@ -67,6 +80,15 @@ func (r *reader) hold(p *compiledPolicy, completion *v1alpha1.CourseCompletion) 
 			told.Saw = append(told.Saw, seen{Field: field.Field, Value: field.Value, Hidden: field.Hidden})
 		}
 		held.False = append(held.False, told)
+	}
+	return held, nil
+}
+
+// hold holds a completion against a policy, and adds what came of it.
+func (r *reader) hold(p *compiledPolicy, completion *v1alpha1.CourseCompletion) (considered, error) {
+	held, err := explain(p.compiled, completion, r.personal)
+	if err != nil {
+		return held, err
 	}
 	for _, row := range completion.Status.Policies {
 		if string(row.Policy) == p.object.Name {
