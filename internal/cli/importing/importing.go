@@ -48,7 +48,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 			Each row goes through the webhook as if the platform had sent it, so that validation, privacy, limits and the
 			audit log hold. Columns are called as the fields of the contract (event.send_at, course.id, user.id,
-			enrollment.date_expire and so on) or are named with --map; an empty cell is null. A line of JSON is a whole
+			enrollment.date_expire and so on) or are named with --map; an empty cell is null. Without a column for
+			enrollment.course_id it is course.id. A line of JSON is a whole
 			delivery, or an object with such names.
 
 			Rows are first checked here, and nothing is posted before you agree. What the server refuses is written to
@@ -114,6 +115,10 @@ func (o *options) validate() (sender.Institution, error) {
 	}
 	if o.institution > 0 && !o.webhook.Given() {
 		return sender.Institution{ID: v1alpha1.PlatformID(o.institution)}, nil
+	}
+	if o.dryRun && !o.webhook.Given() {
+		return to, cmdutil.Usagef("say for which institution: give its id with --institution, or its webhook URL with " +
+			"--url-file")
 	}
 	institutions, err := o.webhook.Read(o.In)
 	if err != nil {

@@ -76,7 +76,7 @@ func TestColumnsAreMapped(t *testing.T) {
 	g := NewWithT(t)
 	all, err := read(t, "student;finished;course;matrícula;extra\n4;2026-01-02 03:04:05;9;5;x\n",
 		[]string{
-			"student=user.id", "finished=event.send_at", "course=course.id", "course=enrollment.course_id",
+			"student=user.id", "finished=event.send_at", "course=course.id",
 			"matrícula=enrollment.id", "extra=",
 		},
 		[]string{"enrollment.actived=1", "enrollment.status=0", "enrollment.date_expire="})
@@ -90,7 +90,8 @@ func TestColumnsAreMapped(t *testing.T) {
 		maps, sets []string
 		fault      string
 	}{
-		{"user.id", nil, nil, "no column for event.send_at"},
+		{"user.id", nil, []string{"enrollment.status=1"}, "no column for event.send_at, course.id, enrollment.id, " +
+			"enrollment.date_expire, enrollment.actived. Its columns are user.id."},
 		{everything, []string{"x=user.id"}, nil, `--map names the column "x"`},
 		{everything, []string{"user.id=user.x"}, nil, "the contract has no field user.x"},
 		{everything, []string{"user.id"}, nil, "write COLUMN=FIELD"},
@@ -106,11 +107,13 @@ func TestColumnsAreMapped(t *testing.T) {
 func TestJSONLines(t *testing.T) {
 	g := NewWithT(t)
 	whole := `{"event": {"slug": "x"}, "data": {}}`
-	all, err := read(t, `{"user.id": 4, "mail": "a@example.edu", "user.name": null}`+"\n\n"+whole+"\n[1]\n"+
+	all, err := read(t, `{"user.id": 4, "course.id": 9, "mail": "a@example.edu", "user.name": null}`+"\n\n"+whole+
+		"\n[1]\n"+
 		`{"import.line": 9, "import.reason": "no", "import.row": {"user.id": 5}}`, []string{"mail=user.email"}, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(all).To(HaveLen(4))
 	g.Expect(string(all[0].body)).To(ContainSubstring(`"user":{"email":"a@example.edu","id":4,"name":null}`))
+	g.Expect(string(all[0].body)).To(And(ContainSubstring(`"course":{"id":9}`), ContainSubstring(`"course_id":9`)))
 	g.Expect(string(all[1].body)).To(Equal(whole))
 	g.Expect([]int{all[0].line, all[1].line, all[2].line}).To(Equal([]int{1, 3, 4}))
 	g.Expect(all[2].fault).To(Equal("is not a JSON object"))

@@ -19,6 +19,9 @@ var required = []string{
 	"enrollment.status", "user.id",
 }
 
+// The contract names the course twice.
+const completedCourse, enrolledCourse = "course.id", "enrollment.course_id"
+
 // mapping says which column is which field of the contract.
 type mapping struct {
 	// byColumn has what --map says; a column may be several fields, or none.
@@ -107,12 +110,32 @@ func (m *mapping) columns(names []string) ([][]string, error) {
 			return nil, fmt.Errorf("--map names the column %q, and the file has %s", column, strings.Join(names, ", "))
 		}
 	}
+	var missing []string
 	for _, field := range required {
 		_, set := m.set[field]
-		if _, ok := from[field]; !ok && !set {
-			return nil, fmt.Errorf("the file has no column for %s, but %s: say which one it is with --map 'COLUMN=%s', "+
-				"or give all rows one value with --set %s=VALUE", field, strings.Join(names, ", "), field, field)
+		if _, ok := from[field]; !ok && !set && field != enrolledCourse {
+			missing = append(missing, field)
 		}
 	}
+	if missing != nil {
+		return nil, fmt.Errorf("the file has no column for %s. Its columns are %s. For each one missing, say which column "+
+			"it is with --map COLUMN=FIELD, or give all rows one value with --set FIELD=VALUE (--set FIELD= for none), such as "+
+			"--set %s=VALUE", strings.Join(missing, ", "), strings.Join(names, ", "), missing[0])
+	}
+	m.enroll(from, names, all)
 	return all, nil
+}
+
+// enroll makes the course of the enrollment the one that was completed, where the file does not say it.
+func (m *mapping) enroll(from map[string]string, names []string, all [][]string) {
+	_, set := m.set[enrolledCourse]
+	if _, there := from[enrolledCourse]; there || set {
+		return
+	}
+	if course, ok := m.set[completedCourse]; ok {
+		m.set[enrolledCourse] = course
+		return
+	}
+	at := slices.Index(names, from[completedCourse])
+	all[at] = append(slices.Clone(all[at]), enrolledCourse)
 }

@@ -187,6 +187,9 @@ func (r *jsonRows) delivery(of *row) (body []byte, fault string) {
 			values[field] = value
 		}
 	}
+	if _, said := values[enrolledCourse]; !said && values[completedCourse] != nil {
+		values[enrolledCourse] = values[completedCourse]
+	}
 	body, err := sender.Compose(values)
 	if err != nil {
 		return nil, err.Error()
