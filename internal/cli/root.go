@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -94,8 +95,13 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	return root
 }
 
+// memory is what the program is to get along with beside its own code, in bytes: it collects garbage sooner as it comes
+// near.
+const memory = 80 << 20
+
 // Run runs a command and returns the exit code of the program: 0, 1, or what the command says.
 func Run(ctx context.Context, root *cobra.Command, args []string) int {
+	debug.SetMemoryLimit(memory)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
