@@ -35,7 +35,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/controllers/compiler"
 	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 	"github.com/lxp-dev/course-completion-operator/test/latewatch"
 	"github.com/lxp-dev/course-completion-operator/test/system"
@@ -140,7 +140,7 @@ type world struct {
 	token     string
 	clock     *stepClock
 	logs      *logs
-	limits    plan.Limits
+	limits    policies.Limits
 	// settings bound nothing unless a test is about them, and let through what they do by default.
 	settings installation.Namespaces
 	// patience is hardly any unless a test is about it.
@@ -181,7 +181,7 @@ func makeWorld(t *testing.T) *world {
 	w := &world{
 		t: t, id: v1alpha1.PlatformID(1000 + n), namespace: fmt.Sprintf("world-%d", n), prefix: fmt.Sprintf("wld%d-", n),
 		token: fmt.Sprintf("token-of-world-%d-which-is-long-enough", n), clock: &stepClock{began: time.Now()}, logs: &logs{},
-		limits: plan.Limits{
+		limits: policies.Limits{
 			PodSecurityCap: v1alpha1.PodSecurityRestricted, NetworkIsolationCap: v1alpha1.NetworkIsolationNone,
 			NamespaceLabelDomains: []string{"example.org"},
 			ObjectKinds:           []schema.GroupKind{{Group: fmt.Sprintf("world-%d.example.org", n), Kind: "Badge"}},

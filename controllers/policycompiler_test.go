@@ -13,12 +13,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // heldCompiler compiles, but for a policy that it holds back.
 type heldCompiler struct {
-	limits plan.Limits
+	limits policies.Limits
 
 	mu   sync.Mutex
 	held map[string]chan struct{}
@@ -39,7 +39,7 @@ func (h *heldCompiler) hold(policy string) (release func()) {
 	})
 }
 
-func (h *heldCompiler) compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
+func (h *heldCompiler) compile(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *policies.Policy {
 	h.mu.Lock()
 	if h.times[policy.Name] == nil {
 		h.times[policy.Name] = map[int64]int{}
@@ -50,7 +50,7 @@ func (h *heldCompiler) compile(policy *v1alpha1.CompletionPolicy, privacy v1alph
 	if held != nil {
 		<-held
 	}
-	return plan.Compile(policy, privacy, h.limits)
+	return policies.Compile(policy, privacy, h.limits)
 }
 
 // began reports whether a generation of a policy is being compiled, or was.

@@ -36,13 +36,13 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // Options are what an installation decides.
 type Options struct {
 	// Limits hold for policies and Grants.
-	Limits plan.Limits
+	Limits policies.Limits
 	// Namespaces is put into every granted namespace, for what its policy says nothing of.
 	Namespaces installation.Namespaces
 	// Clock tells the time to every decision.
@@ -51,7 +51,7 @@ type Options struct {
 	Patience memory.Patience
 	// Workers is how many persons, and how many Grants, are worked on at the same time.
 	Workers int
-	// Compile compiles policies; nil is plan.Compile with the limits.
+	// Compile compiles policies; nil is policies.Compile with the limits.
 	Compile compiler.Func
 	// Tracing makes the spans; nil is no tracing.
 	Tracing trace.TracerProvider
@@ -69,8 +69,8 @@ func (o *Options) compile() compiler.Func {
 	if o.Compile != nil {
 		return o.Compile
 	}
-	return func(source *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
-		return plan.Compile(source, privacy, o.Limits)
+	return func(source *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *policies.Policy {
+		return policies.Compile(source, privacy, o.Limits)
 	}
 }
 
@@ -147,7 +147,7 @@ func loopsOf(mgr ctrl.Manager, options *Options, shared *shared) []loop {
 	institutions := &institution.Reconciler{
 		Client: c, Live: live, Namespaces: shared.namespaces, Recorder: recorder, Clock: now,
 		Counts: shared.counts, Brakes: brakes, Gauges: shared.gauges, Patience: patience}
-	policies := &policy.Reconciler{
+	readiness := &policy.Reconciler{
 		Client: c, Compiler: compiles, Recorder: recorder, Clock: now, Accounts: accounts}
 	plansOf := &planner.Reconciler{
 		Client: c, Live: live, Compiler: compiles, Recorder: recorder, Clock: now,
@@ -161,7 +161,7 @@ func loopsOf(mgr ctrl.Manager, options *Options, shared *shared) []loop {
 	return []loop{
 		{"institution", institutions.SetupWithManager},
 		{"policycompiler", compiles.SetupWithManager},
-		{"completionpolicy", policies.SetupWithManager},
+		{"completionpolicy", readiness.SetupWithManager},
 		{"planner", func(mgr ctrl.Manager) error { return plansOf.SetupWithManager(mgr, options.Workers) }},
 		{"grant", func(mgr ctrl.Manager) error { return grants.SetupWithManager(mgr, options.Workers) }},
 		{"seatpool", pools.SetupWithManager},

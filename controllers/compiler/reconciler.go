@@ -23,14 +23,14 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // compileWorkers compile at the same time, which takes a processor and nothing else.
 const compileWorkers = 2
 
 // Func compiles a policy with the privacy of its institution.
-type Func func(*v1alpha1.CompletionPolicy, v1alpha1.PrivacySpec) *plan.Policy
+type Func func(*v1alpha1.CompletionPolicy, v1alpha1.PrivacySpec) *policies.Policy
 
 // Reconciler is the loop that compiles policies: each once for each generation and privacy, and in workers of its
 // own, so that no other loop waits for it. Those loops ask for what is compiled; what is not yet is compiled because of
@@ -54,7 +54,7 @@ type compiledPolicy struct {
 	uid        types.UID
 	generation int64
 	privacy    v1alpha1.PrivacySpec
-	policy     *plan.Policy
+	policy     *policies.Policy
 }
 
 func (p *compiledPolicy) of(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) bool {
@@ -62,9 +62,9 @@ func (p *compiledPolicy) of(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.
 }
 
 // New returns a compiler of the policies that the client reads.
-func New(policies client.Reader, compile Func) *Reconciler {
+func New(reader client.Reader, compile Func) *Reconciler {
 	return &Reconciler{
-		Client: policies, Compile: compile,
+		Client: reader, Compile: compile,
 		compiled: map[client.ObjectKey][]compiledPolicy{}, wanted: map[client.ObjectKey]map[memory.Person]bool{},
 	}
 }
@@ -113,7 +113,7 @@ func (c *Reconciler) AttachPlanner(_ context.Context, queue workqueue.TypedRateL
 // by the loop of the policies.
 func (c *Reconciler) Compiled(
 	policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec,
-) (*plan.Policy, bool) {
+) (*policies.Policy, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known := c.find(policy, privacy); known != nil {
@@ -126,23 +126,23 @@ func (c *Reconciler) Compiled(
 // Policies returns all the policies of an institution for the plan of a person. Those that are not compiled yet are
 // pending: they change nothing. Where there are any the person is planned again once they are compiled.
 func (c *Reconciler) Policies(
-	person memory.Person, urgent bool, policies []v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec,
-) (all []*plan.Policy, pending bool) {
+	person memory.Person, urgent bool, sources []v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec,
+) (all []*policies.Policy, pending bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := range policies {
-		known := c.find(&policies[i], privacy)
+	for i := range sources {
+		known := c.find(&sources[i], privacy)
 		if known == nil {
 			pending = true
-			known = plan.Pending(&policies[i])
-			c.want(client.ObjectKeyFromObject(&policies[i]))[person] = urgent
+			known = policies.Pending(&sources[i])
+			c.want(client.ObjectKeyFromObject(&sources[i]))[person] = urgent
 		}
 		all = append(all, known)
 	}
 	return all, pending
 }
 
-func (c *Reconciler) find(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *plan.Policy {
+func (c *Reconciler) find(policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec) *policies.Policy {
 	for _, known := range c.compiled[client.ObjectKeyFromObject(policy)] {
 		if known.of(policy, privacy) {
 			return known.policy
@@ -201,17 +201,17 @@ func (c *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 // it what is told of everybody whom it may concern.
 func (c *Reconciler) compile(
 	ctx context.Context, policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec,
-) (compiled *plan.Policy) {
+) (compiled *policies.Policy) {
 	defer func() {
 		if failure := recover(); failure != nil {
 			ctrl.LoggerFrom(ctx).Error(fmt.Errorf("compile: %v", failure), "The compiler of expressions failed")
-			compiled = &plan.Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), Faults: []plan.Fault{{
+			compiled = &policies.Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), Faults: []policies.Fault{{
 				Field: "spec", Message: "the compiler of expressions failed on it: please report the policy as a bug",
 			}}}
 		}
 	}()
 	if why := informers.WhyUndecodable(policy); why != "" {
-		return &plan.Policy{Name: policy.Name, Faults: []plan.Fault{{Field: "spec", Message: why}}}
+		return &policies.Policy{Name: policy.Name, Faults: []policies.Fault{{Field: "spec", Message: why}}}
 	}
 	return c.Compile(policy, privacy)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 func (r *Reconciler) provision(
@@ -39,8 +39,8 @@ func (r *Reconciler) provision(
 	return r.provisionRemaining(ctx, grant, tenant, revoked)
 }
 
-func site(tenant *kube.Tenant) plan.Site {
-	return plan.Site{Namespace: tenant.Namespace, Prefix: tenant.Spec.NamespacePrefix}
+func site(tenant *kube.Tenant) policies.Site {
+	return policies.Site{Namespace: tenant.Namespace, Prefix: tenant.Spec.NamespacePrefix}
 }
 
 // provisionRemaining puts into the cluster what no completion has revoked of a Grant, and ends what one has: access and

@@ -30,7 +30,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // Reconciler puts a Grant into effect and takes it out of effect. It decides nothing: what the holder is to have
@@ -38,7 +38,7 @@ import (
 type Reconciler struct {
 	Client   client.Client
 	Live     client.Reader
-	Limits   plan.Limits
+	Limits   policies.Limits
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 	Accounts *apply.Accounts

@@ -32,6 +32,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // Reconciler turns what a person completed into the person's Grants, and tells each completion what came of it.
@@ -85,17 +86,17 @@ func (r *Reconciler) plan(ctx context.Context, person memory.Person, written *bo
 		return reconcile.Result{}, r.tellAll(ctx, gathered, condition.Verdict{
 			Reconciling: true, Reason: v1alpha1.ReasonSuspended, Message: "the institution is suspended"})
 	}
-	policies, err := r.policies(ctx, tenant)
+	sources, err := r.policies(ctx, tenant)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	absent, err := r.absentees(ctx, person, gathered, policies)
+	absent, err := r.absentees(ctx, person, gathered, sources)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	gathered.Gone, gathered.Awaited = absent.gone, absent.awaited
 	var pending bool
-	gathered.Policies, pending = r.Compiler.Policies(person, undelivered(gathered), policies, tenant.Spec.Privacy)
+	gathered.Policies, pending = r.Compiler.Policies(person, undelivered(gathered), sources, tenant.Spec.Privacy)
 	gathered.Prefix, gathered.Zone = tenant.Spec.NamespacePrefix, tenant.Zone
 	gathered.Retention = time.Duration(tenant.Spec.RetentionDays) * 24 * time.Hour
 	planned := plan.For(*gathered)
@@ -109,8 +110,8 @@ func (r *Reconciler) plan(ctx context.Context, person memory.Person, written *bo
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	r.note(person, tenant, planned.Grants, policies, gathered.Policies, refused)
-	r.warn(policies, planned.Faults)
+	r.note(person, tenant, planned.Grants, sources, gathered.Policies, refused)
+	r.warn(sources, planned.Faults)
 	if pending {
 		// What came of it is told when it is planned again, with what is being compiled.
 		return reconcile.Result{}, nil
@@ -167,8 +168,8 @@ func undelivered(gathered *plan.Person) bool {
 // note notes what the person's Grants were planned with, but for those of policies that are not compiled yet. Of what
 // was refused nothing is noted, so that no data is deleted by an end that the plan may have moved.
 func (r *Reconciler) note(
-	person memory.Person, tenant *kube.Tenant, grants []plan.Planned, policies []v1alpha1.CompletionPolicy,
-	compiled []*plan.Policy, refused map[string]string,
+	person memory.Person, tenant *kube.Tenant, grants []plan.Planned, sources []v1alpha1.CompletionPolicy,
+	compiled []*policies.Policy, refused map[string]string,
 ) {
 	for i := range grants {
 		if refused[grants[i].Name] != "" {
@@ -177,9 +178,9 @@ func (r *Reconciler) note(
 		}
 		var policy *v1alpha1.CompletionPolicy
 		pending := false
-		for j := range policies {
-			if policies[j].Name == string(grants[i].Spec.Policy) {
-				policy, pending = &policies[j], compiled[j].Pending()
+		for j := range sources {
+			if sources[j].Name == string(grants[i].Spec.Policy) {
+				policy, pending = &sources[j], compiled[j].Pending()
 			}
 		}
 		if pending {
@@ -192,11 +193,11 @@ func (r *Reconciler) note(
 
 // warn tells the authors of policies of expressions that fail on completions which are not told so themselves. A
 // thousand completions make one event.
-func (r *Reconciler) warn(policies []v1alpha1.CompletionPolicy, faults []plan.PolicyFault) {
+func (r *Reconciler) warn(sources []v1alpha1.CompletionPolicy, faults []plan.PolicyFault) {
 	for _, fault := range faults {
-		for i := range policies {
-			if policies[i].Name == fault.Policy {
-				kube.Emit(r.Recorder, &policies[i], condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
+		for i := range sources {
+			if sources[i].Name == fault.Policy {
+				kube.Emit(r.Recorder, &sources[i], condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
 					Message: fmt.Sprintf("on completion %s: %v", fault.Completion, fault.Err)}, "Match")
 			}
 		}

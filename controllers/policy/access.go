@@ -17,7 +17,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // How often the rights of a policy's ServiceAccount are looked at: nothing tells when they change.
@@ -29,7 +29,7 @@ const (
 // access sets the condition AccessReady of a policy with objects, and returns when to look again; zero if never. What
 // it cannot know beforehand, such as rights in a namespace that only rendering will name, it says nothing about.
 func (r *Reconciler) access(
-	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *plan.Policy,
+	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *policies.Policy,
 ) (time.Duration, error) {
 	conditions := &policy.Status.Conditions
 	setNames(policy, compiled, r.Clock.Now())
@@ -68,7 +68,7 @@ func grantsNothing(policy *v1alpha1.CompletionPolicy) bool {
 
 // missing returns an AccountError that names everything that is known to be missing.
 func (r *Reconciler) missing(
-	ctx context.Context, account apply.Account, objects []plan.ObjectOutline,
+	ctx context.Context, account apply.Account, objects []policies.ObjectOutline,
 ) error {
 	if err := r.Accounts.OptedIn(ctx, account); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (r *Reconciler) missing(
 }
 
 func (r *Reconciler) missingFor(
-	ctx context.Context, account apply.Account, object plan.ObjectOutline,
+	ctx context.Context, account apply.Account, object policies.ObjectOutline,
 ) error {
 	mapping, err := r.Accounts.Mapping(object.Kind)
 	if err != nil {
@@ -108,17 +108,17 @@ func (r *Reconciler) missingFor(
 	namespaced := mapping.Scope.Name() == meta.RESTScopeNameNamespace
 	where := "the cluster"
 	switch {
-	case namespaced && object.Place == plan.PlaceCluster:
+	case namespaced && object.Place == policies.PlaceCluster:
 		return &apply.AccountError{Reason: v1alpha1.ReasonRefused, Message: fmt.Sprintf(
 			"a %s needs metadata.namespace", object.Kind.Kind)}
-	case !namespaced && object.Place != plan.PlaceCluster:
+	case !namespaced && object.Place != policies.PlaceCluster:
 		return &apply.AccountError{Reason: v1alpha1.ReasonRefused, Message: fmt.Sprintf(
 			"a %s is of the whole cluster: leave out metadata.namespace", object.Kind.Kind)}
-	case object.Place == plan.PlaceUnknown:
+	case object.Place == policies.PlaceUnknown:
 		return nil
-	case object.Place == plan.PlaceFixed:
+	case object.Place == policies.PlaceFixed:
 		where = "namespace " + object.Namespace
-	case object.Place == plan.PlaceGranted:
+	case object.Place == policies.PlaceGranted:
 		where = "the namespaces that the policy grants, which needs a ClusterRoleBinding, as they are not there yet"
 	}
 	denied, err := r.Accounts.Denied(ctx, account, mapping.Resource, object.Namespace, object.Name)
@@ -146,7 +146,7 @@ func (r *Reconciler) tellBeforehand(policy, before *v1alpha1.CompletionPolicy) {
 }
 
 // setNames sets the condition NamesDistinct of a policy that grants namespaces or objects.
-func setNames(policy *v1alpha1.CompletionPolicy, compiled *plan.Policy, now time.Time) {
+func setNames(policy *v1alpha1.CompletionPolicy, compiled *policies.Policy, now time.Time) {
 	if compiled == nil || !compiled.Ready() || len(policy.Spec.Namespaces)+len(policy.Spec.Objects) == 0 {
 		meta.RemoveStatusCondition(&policy.Status.Conditions, v1alpha1.ConditionNamesDistinct)
 		return
@@ -160,10 +160,10 @@ func setNames(policy *v1alpha1.CompletionPolicy, compiled *plan.Policy, now time
 	switch {
 	case len(ofUsers) > 0:
 		told.Status, told.Reason = metav1.ConditionFalse, v1alpha1.ReasonSharedByUsers
-		told.Message = plan.MessageOf(ofUsers)
+		told.Message = policies.MessageOf(ofUsers)
 	case len(ofCompletions) > 0:
 		told.Status, told.Reason = metav1.ConditionFalse, v1alpha1.ReasonSharedByCompletions
-		told.Message = plan.MessageOf(ofCompletions)
+		told.Message = policies.MessageOf(ofCompletions)
 	}
 	meta.SetStatusCondition(&policy.Status.Conditions, told)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // shortcomings collects what is known to stand in the way of what a policy grants.
@@ -41,11 +41,11 @@ func (s *shortcomings) error() error {
 // beforehand returns an AccountError that names what of the namespaces and seats of a policy no Grant of it could have,
 // as far as that can be known before there is one.
 func (r *Reconciler) beforehand(
-	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *plan.Policy,
+	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *policies.Policy,
 ) error {
 	found := &shortcomings{}
 	for _, look := range []func(
-		context.Context, *v1alpha1.CompletionPolicy, *plan.Policy, *shortcomings,
+		context.Context, *v1alpha1.CompletionPolicy, *policies.Policy, *shortcomings,
 	) error{r.unbound, r.unprefixed, r.unbounded, r.unpooled} {
 		if err := look(ctx, policy, compiled, found); err != nil {
 			return err
@@ -56,7 +56,7 @@ func (r *Reconciler) beforehand(
 
 // unbound looks for ClusterRoles that may not be bound.
 func (r *Reconciler) unbound(
-	ctx context.Context, policy *v1alpha1.CompletionPolicy, _ *plan.Policy, found *shortcomings,
+	ctx context.Context, policy *v1alpha1.CompletionPolicy, _ *policies.Policy, found *shortcomings,
 ) error {
 	asked := map[string]bool{}
 	for i, ns := range policy.Spec.Namespaces {
@@ -80,7 +80,7 @@ func (r *Reconciler) unbound(
 
 // unprefixed looks for names that can never begin with the institution's prefix.
 func (r *Reconciler) unprefixed(
-	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *plan.Policy, found *shortcomings,
+	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *policies.Policy, found *shortcomings,
 ) error {
 	var institutions v1alpha1.InstitutionList
 	if err := r.Client.List(ctx, &institutions, client.InNamespace(policy.Namespace)); err != nil {
@@ -96,7 +96,7 @@ func (r *Reconciler) unprefixed(
 
 // unbounded looks for quotas and limits that the API server would refuse.
 func (r *Reconciler) unbounded(
-	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *plan.Policy, found *shortcomings,
+	ctx context.Context, policy *v1alpha1.CompletionPolicy, compiled *policies.Policy, found *shortcomings,
 ) error {
 	bounds := compiled.FixedBounds()
 	for i := range bounds {
@@ -109,7 +109,7 @@ func (r *Reconciler) unbounded(
 
 // unpooled looks for pools that do not exist.
 func (r *Reconciler) unpooled(
-	ctx context.Context, policy *v1alpha1.CompletionPolicy, _ *plan.Policy, found *shortcomings,
+	ctx context.Context, policy *v1alpha1.CompletionPolicy, _ *policies.Policy, found *shortcomings,
 ) error {
 	for i, seat := range policy.Spec.Seats {
 		key := client.ObjectKey{Namespace: policy.Namespace, Name: string(seat.Pool)}

@@ -25,7 +25,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/index"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // Reconciler says of a policy whether it can be used, and if not which field, expression and column is
@@ -57,14 +57,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 func (r *Reconciler) policiesBeside(ctx context.Context, object client.Object) []reconcile.Request {
-	var policies v1alpha1.CompletionPolicyList
-	if err := r.Client.List(ctx, &policies, client.InNamespace(object.GetNamespace())); err != nil {
+	var list v1alpha1.CompletionPolicyList
+	if err := r.Client.List(ctx, &list, client.InNamespace(object.GetNamespace())); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list policies")
 		return nil
 	}
-	requests := make([]reconcile.Request, 0, len(policies.Items))
-	for i := range policies.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&policies.Items[i])})
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
 }
@@ -117,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 // verdict says whether the policy works, and returns it compiled; nothing where it is not compiled yet.
 func (r *Reconciler) verdict(
 	policy *v1alpha1.CompletionPolicy, institutions []v1alpha1.Institution,
-) (verdict condition.Verdict, compiled *plan.Policy, ready bool) {
+) (verdict condition.Verdict, compiled *policies.Policy, ready bool) {
 	if len(institutions) == 0 {
 		return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonInstitutionMissing,
 			Message: "no Institution is in this namespace: a policy works beside one"}, nil, true
@@ -136,7 +136,7 @@ func (r *Reconciler) verdict(
 		}
 		if misplaced := compiled.Misplaced(institutions[i].Spec.NamespacePrefix); len(misplaced) > 0 {
 			return condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy,
-					Message: plan.MessageOf(misplaced)}, nil,
+					Message: policies.MessageOf(misplaced)}, nil,
 				true
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/index"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/seats"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 )
 
 // holdBack works out to whom a pool gives no seat yet, and returns when to look again; zero if it gives to everybody.
-func (r *Reconciler) holdBack(ctx context.Context, gathered *plan.Pool, key client.ObjectKey) (time.Duration,
+func (r *Reconciler) holdBack(ctx context.Context, gathered *seats.Pool, key client.ObjectKey) (time.Duration,
 	error) {
 	after := time.Duration(0)
 	for i := range gathered.Grants {
@@ -57,7 +57,7 @@ func (r *Reconciler) holdBack(ctx context.Context, gathered *plan.Pool, key clie
 // policy with that pool selects them, and the planner has not come to them. After a failover, or in a burst, persons
 // are planned in any order. One that is not planned for long holds nobody up.
 func (r *Reconciler) firstUnplanned(
-	ctx context.Context, gathered *plan.Pool, key client.ObjectKey,
+	ctx context.Context, gathered *seats.Pool, key client.ObjectKey,
 ) (time.Time, error) {
 	first := r.Backlog.First(key, gathered.Now, r.Patience.Planned)
 	courses, err := r.courses(ctx, key)
@@ -126,7 +126,7 @@ func (r *Reconciler) courses(ctx context.Context, key client.ObjectKey) (map[str
 // tell writes how a pool stands. Thousands of Grants that come at once cost a write every so often. It returns when to
 // write what is not written yet; zero if everything is.
 func (r *Reconciler) tell(
-	ctx context.Context, pool *v1alpha1.SeatPool, planned plan.SeatPlan,
+	ctx context.Context, pool *v1alpha1.SeatPool, planned seats.Plan,
 ) (time.Duration, error) {
 	key, now := client.ObjectKeyFromObject(pool), r.Clock.Now()
 	before := pool.DeepCopy()

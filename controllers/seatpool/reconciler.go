@@ -26,7 +26,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/seats"
 )
 
 // Reconciler gives the seats of a pool and takes them back. It alone writes Seats. Two holders of one seat are
@@ -100,7 +100,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	planned := plan.SeatsOf(*gathered)
+	planned := seats.For(*gathered)
 	err = errors.Join(r.free(ctx, planned.Free), r.give(ctx, req.Namespace, planned.Give))
 	result := reconcile.Result{RequeueAfter: kube.Sooner(kept, held)}
 	if apierrors.IsAlreadyExists(err) {
@@ -119,8 +119,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return result, errors.Join(err, failed)
 }
 
-func (r *Reconciler) gather(ctx context.Context, req reconcile.Request) (*plan.Pool, error) {
-	gathered := &plan.Pool{Name: req.Name, Now: r.Clock.Now(), Gone: map[string]bool{}, Frozen: map[string]bool{}}
+func (r *Reconciler) gather(ctx context.Context, req reconcile.Request) (*seats.Pool, error) {
+	gathered := &seats.Pool{Name: req.Name, Now: r.Clock.Now(), Gone: map[string]bool{}, Frozen: map[string]bool{}}
 	pool := &v1alpha1.SeatPool{}
 	if err := r.Client.Get(ctx, req.NamespacedName, pool); err == nil {
 		gathered.Pool = pool
@@ -128,9 +128,9 @@ func (r *Reconciler) gather(ctx context.Context, req reconcile.Request) (*plan.P
 		return nil, fmt.Errorf("read the pool: %w", err)
 	}
 	of := []client.ListOption{client.InNamespace(req.Namespace), client.MatchingFields{index.Pool: req.Name}}
-	var seats v1alpha1.SeatList
+	var given v1alpha1.SeatList
 	var grants v1alpha1.GrantList
-	if err := errors.Join(r.Client.List(ctx, &seats, of...), r.Client.List(ctx, &grants, of...)); err != nil {
+	if err := errors.Join(r.Client.List(ctx, &given, of...), r.Client.List(ctx, &grants, of...)); err != nil {
 		return nil, fmt.Errorf("list seats and grants: %w", err)
 	}
 	var revokers v1alpha1.GrantList
@@ -139,12 +139,12 @@ func (r *Reconciler) gather(ctx context.Context, req reconcile.Request) (*plan.P
 	if err != nil {
 		return nil, fmt.Errorf("list grants that take seats away: %w", err)
 	}
-	gathered.Seats, gathered.Grants, gathered.Revokers = seats.Items, grants.Items, revokers.Items
+	gathered.Seats, gathered.Grants, gathered.Revokers = given.Items, grants.Items, revokers.Items
 	return gathered, r.freeze(ctx, req.Namespace, gathered)
 }
 
 // freeze marks the Grants of institutions that are suspended or missing, unless a person revoked them.
-func (r *Reconciler) freeze(ctx context.Context, namespace string, gathered *plan.Pool) error {
+func (r *Reconciler) freeze(ctx context.Context, namespace string, gathered *seats.Pool) error {
 	frozen := map[v1alpha1.PlatformID]bool{}
 	for i := range gathered.Grants {
 		grant := &gathered.Grants[i]
@@ -170,7 +170,7 @@ func (r *Reconciler) freeze(ctx context.Context, namespace string, gathered *pla
 // gone looks live for the Grants of seats that the cache does not show to ask for one. It returns when to look again
 // for those that are not there and that are about to be made again, or restored; zero if there are none.
 func (r *Reconciler) gone(
-	ctx context.Context, namespace string, gathered *plan.Pool,
+	ctx context.Context, namespace string, gathered *seats.Pool,
 ) (time.Duration, error) {
 	known, after := map[string]bool{}, time.Duration(0)
 	for i := range gathered.Grants {
@@ -212,15 +212,15 @@ func asks(grant *v1alpha1.Grant, pool string) bool {
 	return false
 }
 
-func (r *Reconciler) free(ctx context.Context, seats []v1alpha1.Seat) error {
+func (r *Reconciler) free(ctx context.Context, freed []v1alpha1.Seat) error {
 	var failed []error
-	for i := range seats {
-		err := r.Client.Delete(ctx, &seats[i], client.Preconditions{UID: &seats[i].UID})
+	for i := range freed {
+		err := r.Client.Delete(ctx, &freed[i], client.Preconditions{UID: &freed[i].UID})
 		if client.IgnoreNotFound(err) != nil {
-			failed = append(failed, fmt.Errorf("free seat %s: %w", seats[i].Name, err))
+			failed = append(failed, fmt.Errorf("free seat %s: %w", freed[i].Name, err))
 			continue
 		}
-		ctrl.LoggerFrom(ctx).Info("Freed seat", "seat", seats[i].Name, "grant", seats[i].Spec.Grant)
+		ctrl.LoggerFrom(ctx).Info("Freed seat", "seat", freed[i].Name, "grant", freed[i].Spec.Grant)
 	}
 	return errors.Join(failed...)
 }

@@ -55,7 +55,8 @@ verify_words() {
       grep -nowE '([a-z]\w*)?([Tt]akers?|[Tt]akes|[Tt]aking|[Tt]ook)([A-Z]\w*)?' || true)
     [[ -z $found ]] || fault "$file: say revoke, not take (docs/glossary.md): ${found//$'\n'/ }"
   done < <(sources 'controllers/*.go' 'internal/budget/*.go' 'internal/kube/*.go' 'internal/memory/*.go' \
-    'internal/plan/*.go' 'internal/lifecycle/*.go' 'internal/preview/*.go' 'internal/apply/*.go' ':!*_test.go')
+    'internal/policies/*.go' 'internal/plan/*.go' 'internal/seats/*.go' 'internal/lifecycle/*.go' \
+    'internal/preview/*.go' 'internal/apply/*.go' ':!*_test.go')
 }
 
 verify_format() {

@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -275,4 +277,18 @@ func namespaceOf(object *v1alpha1.GrantedObject) string {
 // CauseKey returns where a cause stands in the order of deliveries.
 func CauseKey(cause v1alpha1.GrantCause) order.Key {
 	return order.Key{SendAt: cause.SendAt, Digest: cause.Digest}
+}
+
+// CourseOf returns the course of a cause, which the name of the completion says, since the completion itself may have
+// gone.
+func CourseOf(cause *v1alpha1.GrantCause) v1alpha1.PlatformID {
+	parts := strings.Split(string(cause.Completion), "-")
+	if len(parts) != 4 {
+		return 0
+	}
+	id, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return v1alpha1.PlatformID(id)
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // Flags are the values of the flags.
@@ -40,7 +40,7 @@ func (f *Flags) Bind(flags *flag.FlagSet) {
 			"by commas.")
 	flags.StringVar(&f.objectNamespaces, "object-namespaces", "",
 		"Namespaces that objects may go into beside an institution's own and those that it grants, separated by commas.")
-	flags.StringVar(&f.networkIsolationCap, "network-isolation-cap", string(plan.DefaultNetworkIsolationCap),
+	flags.StringVar(&f.networkIsolationCap, "network-isolation-cap", string(policies.DefaultNetworkIsolationCap),
 		"The least network isolation of granted namespaces: IngressAndEgress, Ingress or None.")
 	flags.StringVar(&f.labelDomains, "namespace-label-domains", "",
 		"Domains that labels and annotations of granted namespaces may have, such as example.com, separated by commas.")
@@ -59,7 +59,7 @@ func (f *Flags) Validate() error {
 		return fmt.Errorf("--network-isolation-cap is %q: use IngressAndEgress, Ingress or None", f.networkIsolationCap)
 	}
 	for _, domain := range list(f.labelDomains) {
-		if wrong := plan.CheckLabelDomain(domain); wrong != "" {
+		if wrong := policies.CheckLabelDomain(domain); wrong != "" {
 			return fmt.Errorf("--namespace-label-domains has %q: %s", domain, wrong)
 		}
 	}
@@ -72,8 +72,8 @@ func (f *Flags) Validate() error {
 }
 
 // Limits returns what the flags say.
-func (f *Flags) Limits() plan.Limits {
-	limits := plan.Limits{
+func (f *Flags) Limits() policies.Limits {
+	limits := policies.Limits{
 		PodSecurityCap:        v1alpha1.PodSecurityLevel(f.podSecurityCap),
 		AllowGroupSubjects:    f.allowGroupSubjects,
 		AllowWorkloadObjects:  f.allowWorkloadObjects,

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 func TestOfArguments(t *testing.T) {
@@ -19,8 +19,8 @@ func TestOfArguments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := plan.Limits{PodSecurityCap: v1alpha1.PodSecurityBaseline, AllowGroupSubjects: true,
-		NetworkIsolationCap:   plan.DefaultNetworkIsolationCap,
+	want := policies.Limits{PodSecurityCap: v1alpha1.PodSecurityBaseline, AllowGroupSubjects: true,
+		NetworkIsolationCap:   policies.DefaultNetworkIsolationCap,
 		NamespaceLabelDomains: []string{"example.com", "example.org"}}
 	if diff := cmp.Diff(want, f.Limits(), cmp.Comparer(func(a, b []string) bool {
 		return len(a) == len(b) && cmp.Equal(append([]string{}, a...), append([]string{}, b...))

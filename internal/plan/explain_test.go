@@ -12,6 +12,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/expression"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // What is explained says what the planner goes by.
@@ -25,20 +26,23 @@ func TestExplain(t *testing.T) {
 	status := []expression.Seen{{Field: "enrollment.status", Value: "0"}}
 	for name, tc := range map[string]struct {
 		edit func(*v1alpha1.CompletionPolicySpec)
-		want MatchReason
+		want policies.MatchReason
 	}{
-		"its course":     {where("", 7), MatchReason{Matched: true}},
-		"another course": {where("enrollment.status == 1", 8), MatchReason{OtherCourse: true}},
-		"a part is false": {where("enrollment.status == 1 && course.id == 7"), MatchReason{Conditions: []expression.Condition{
-			{Text: "enrollment.status == 1", Saw: status},
-			{Text: "course.id == 7", Holds: true, Saw: []expression.Seen{{Field: "course.id", Value: "7"}}},
-		}}},
-		"all parts are true":  {where("enrollment.status == 0 && course.id == 7", 7), MatchReason{Matched: true}},
-		"it does not compile": {where("enrollment.statut == 1"), MatchReason{Matched: true}},
+		"its course":     {where("", 7), policies.MatchReason{Matched: true}},
+		"another course": {where("enrollment.status == 1", 8), policies.MatchReason{OtherCourse: true}},
+		"a part is false": {
+			where("enrollment.status == 1 && course.id == 7"),
+			policies.MatchReason{Conditions: []expression.Condition{
+				{Text: "enrollment.status == 1", Saw: status},
+				{Text: "course.id == 7", Holds: true, Saw: []expression.Seen{{Field: "course.id", Value: "7"}}},
+			}},
+		},
+		"all parts are true":  {where("enrollment.status == 0 && course.id == 7", 7), policies.MatchReason{Matched: true}},
+		"it does not compile": {where("enrollment.statut == 1"), policies.MatchReason{Matched: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			policy := Compile(namespacePolicy(tc.edit), v1alpha1.PrivacySpec{}, Limits{})
+			policy := policies.Compile(namespacePolicy(tc.edit), v1alpha1.PrivacySpec{}, policies.Limits{})
 			got, err := policy.Explain(new(delivered("2024-01-08 10:00:00", inactive)), false)
 			if err != nil {
 				t.Fatal(err)
@@ -52,7 +56,7 @@ func TestExplain(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	t.Parallel()
-	policy := Compile(path(courses(7, 8, 9)), v1alpha1.PrivacySpec{}, Limits{})
+	policy := policies.Compile(path(courses(7, 8, 9)), v1alpha1.PrivacySpec{}, policies.Limits{})
 	of := func(course v1alpha1.PlatformID, sendAt string) v1alpha1.CourseCompletion {
 		return v1alpha1.CourseCompletion{Spec: delivered(sendAt, func(s *v1alpha1.CourseCompletionSpec) {
 			s.Course.ID = course
@@ -61,24 +65,26 @@ func TestMissing(t *testing.T) {
 	now := time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC)
 	completions := []v1alpha1.CourseCompletion{of(8, "2024-01-08 10:00:00"), of(9, "2025-01-08 10:00:00")}
 	recorded := &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{Causes: []v1alpha1.GrantCause{{Completion: "1-7-11-5"}}}}
-	if diff := cmp.Diff([]v1alpha1.PlatformID{7, 9}, policy.Missing(nil, completions, now)); diff != "" {
+	if diff := cmp.Diff([]v1alpha1.PlatformID{7, 9}, Missing(policy, nil, completions, now)); diff != "" {
 		t.Errorf("what was sent too far ahead does not count (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]v1alpha1.PlatformID{9}, policy.Missing(recorded, completions, now)); diff != "" {
+	if diff := cmp.Diff([]v1alpha1.PlatformID{9}, Missing(policy, recorded, completions, now)); diff != "" {
 		t.Errorf("what a Grant records counts (-want +got)\n%s", diff)
 	}
-	one := Compile(namespacePolicy(), v1alpha1.PrivacySpec{}, Limits{})
-	if missing := one.Missing(nil, nil, now); len(missing) > 0 {
+	one := policies.Compile(namespacePolicy(), v1alpha1.PrivacySpec{}, policies.Limits{})
+	if missing := Missing(one, nil, nil, now); len(missing) > 0 {
 		t.Errorf("one completion is enough, and %v is missing", missing)
 	}
 }
+
+var midday = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestDecider(t *testing.T) {
 	t.Parallel()
 	cause := func(completion string, ends int) v1alpha1.GrantCause {
 		c := v1alpha1.GrantCause{Completion: v1alpha1.LocalName(completion)}
 		if ends > 0 {
-			c.EndsAt = new(metav1.NewTime(noon.Add(time.Duration(ends) * time.Hour)))
+			c.EndsAt = new(metav1.NewTime(midday.Add(time.Duration(ends) * time.Hour)))
 		}
 		return c
 	}
@@ -104,24 +110,5 @@ func TestDecider(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
-	}
-}
-
-// The queue goes on where the status of a pool names no more.
-func TestQueueOf(t *testing.T) {
-	t.Parallel()
-	pool := Pool{Name: "lab", Pool: seatPoolOf(1), Now: noon}
-	var want []v1alpha1.LocalName
-	for i := range lineLength + 5 {
-		name := string(rune('a' + i))
-		pool.Grants = append(pool.Grants, asking(name, 60-i))
-		want = append(want, v1alpha1.LocalName(name))
-	}
-	planned, queue := QueueOf(pool)
-	if diff := cmp.Diff(want[1:], queue); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
-	if diff := cmp.Diff(SeatsOf(pool), planned); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

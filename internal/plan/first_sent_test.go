@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
@@ -56,19 +54,5 @@ func TestMaximumCountsFromWhatTheGrantRecorded(t *testing.T) {
 	want := time.Date(2024, time.March, 10, 10, 0, 0, 0, time.UTC)
 	if got := w.grants[0].Spec.AccessEndsAt; got == nil || !got.Time.Equal(want) {
 		t.Errorf("access ends at %v, want %v", got, want)
-	}
-}
-
-func TestARepetitionCostsNobodyAPlaceInTheQueue(t *testing.T) {
-	t.Parallel()
-	grant := func(name string, first, sent int) v1alpha1.Grant {
-		at := func(hour int) metav1.Time { return metav1.NewTime(noon.Add(time.Duration(hour) * time.Hour)) }
-		g := v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		g.Spec.Causes = []v1alpha1.GrantCause{{Completion: "c", SentAt: at(sent), FirstSentAt: new(at(first))}}
-		return g
-	}
-	repeated, second := grant("repeated", 1, 9), grant("second", 2, 2)
-	if first := claimed(&repeated); !first.Before(claimed(&second)) {
-		t.Errorf("the place of the one that was repeated is %s", first)
 	}
 }

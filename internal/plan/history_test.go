@@ -16,6 +16,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/moment"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // world plays a history against the planner: deliveries, deletions, policy edits and clock jumps, each followed by a
@@ -30,10 +31,10 @@ type world struct {
 	last        Plan
 }
 
-func newWorld(t *testing.T, policies ...*v1alpha1.CompletionPolicy) *world {
+func newWorld(t *testing.T, all ...*v1alpha1.CompletionPolicy) *world {
 	w := &world{t: t, now: time.Date(2024, 1, 10, 12, 0, 0, 0, time.UTC),
 		policies: map[string]*v1alpha1.CompletionPolicy{}, completions: map[string]v1alpha1.CourseCompletion{}}
-	for _, policy := range policies {
+	for _, policy := range all {
 		w.policies[policy.Name] = policy
 	}
 	return w
@@ -116,7 +117,7 @@ func (w *world) person() Person {
 		person.Completions = append(person.Completions, completion)
 	}
 	for _, policy := range w.policies {
-		person.Policies = append(person.Policies, Compile(policy, v1alpha1.PrivacySpec{}, testLimits))
+		person.Policies = append(person.Policies, policies.Compile(policy, v1alpha1.PrivacySpec{}, testLimits))
 	}
 	for _, grant := range w.grants {
 		for _, cause := range grant.Spec.Causes {

@@ -28,8 +28,8 @@ func (p *planning) knownSince(end *metav1.Time, existing *v1alpha1.Grant) *metav
 	return new(metav1.NewMicroTime(known.UTC().Truncate(time.Microsecond)))
 }
 
-// knowTakes notes since when the namespaces that a Grant revokes are known: since now, unless it records already
-// that it takes them because of the same delivery.
+// noteRevocationKnown notes since when the namespaces that a Grant revokes are known: since now, unless it records
+// already that it takes them because of the same delivery.
 func (p *planning) noteRevocationKnown(revokes *v1alpha1.GrantRevocation, existing *v1alpha1.Grant) {
 	revokes.KnownAt = nil
 	if len(revokes.Namespaces) == 0 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // A policy that is not compiled yet says nothing: neither that it was removed, nor that it no longer matches, nor what
@@ -52,7 +53,7 @@ func TestPendingPolicy(t *testing.T) {
 				tc.play(w)
 			}
 			person := w.person()
-			person.Policies = []*Policy{Pending(edited)}
+			person.Policies = []*policies.Policy{policies.Pending(edited)}
 			changed := 0
 			planned := For(person).Grants
 			for i := range planned {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package plan decides. From what a person completed, what the policies say and what the clock shows it works out
-// which Grants the person has, and what each completion is told; and who gets the seats of a pool. It is pure: it
-// imports no client and reads no clock, and the same input always yields the same plan.
+// which Grants the person has, and what each completion is told. It is pure: it imports no client and reads no clock,
+// and the same input always yields the same plan.
 package plan
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/moment"
 	"github.com/lxp-dev/course-completion-operator/internal/order"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // maxCauses is the greatest number of causes that a Grant records; the schema has the same bound.
@@ -39,7 +40,7 @@ type Person struct {
 	// Handmade are the Grants that people made for the person. They are none of the planner's, and it takes from them.
 	Handmade []v1alpha1.Grant
 	// Policies are all the policies of the institution's namespace.
-	Policies []*Policy
+	Policies []*policies.Policy
 	// Retention is how long a completion stays after its creation; zero for ever.
 	Retention time.Duration
 	// Gone holds the names of completions that a Grant names as a cause, and that a live read did not find. What is
@@ -68,9 +69,9 @@ func (p *Planned) Changed() bool {
 	}
 	have := p.Existing.Spec.DeepCopy()
 	have.Override = v1alpha1.GrantOverride{}
-	have.Objects = canonical(have.Objects)
+	have.Objects = policies.Canonical(have.Objects)
 	want := p.Spec
-	want.Objects = canonical(want.Objects)
+	want.Objects = policies.Canonical(want.Objects)
 	return !equality.Semantic.DeepEqual(have, &want)
 }
 
@@ -110,7 +111,7 @@ type Plan struct {
 // For plans what one person has. Planning again with the Grants that the plan made changes nothing.
 func For(person Person) Plan {
 	p := planning{Person: person, results: map[string][]v1alpha1.PolicyResult{}}
-	byName := func(a, b *Policy) int { return strings.Compare(a.Name, b.Name) }
+	byName := func(a, b *policies.Policy) int { return strings.Compare(a.Name, b.Name) }
 	p.Policies = slices.SortedFunc(slices.Values(p.Policies), byName)
 	known := map[string]bool{}
 	for _, policy := range p.Policies {
@@ -156,7 +157,7 @@ type candidate struct {
 	err       error
 }
 
-func (p *planning) policy(policy *Policy) {
+func (p *planning) policy(policy *policies.Policy) {
 	names := map[string]bool{}
 	for i := range p.Completions {
 		names[grantName(policy, &p.Completions[i])] = true
@@ -178,7 +179,7 @@ func (p *planning) policy(policy *Policy) {
 
 // grantName returns the name of the Grant that a policy makes of a completion. The policy's name is a DNS label, so
 // that what stands before the first dot is always the policy.
-func grantName(policy *Policy, completion *v1alpha1.CourseCompletion) string {
+func grantName(policy *policies.Policy, completion *v1alpha1.CourseCompletion) string {
 	if policy.Spec.GrantPer == v1alpha1.GrantPerUser {
 		return policy.Name + "." + completion.Spec.Institution.ID.String() + "-" + completion.Spec.User.ID.String()
 	}
@@ -187,7 +188,7 @@ func grantName(policy *Policy, completion *v1alpha1.CourseCompletion) string {
 
 // candidates returns the completions that a Grant may be caused by: those that a policy would name it after, and those
 // that it records, also where the policy has gone or names its Grants in another way by now.
-func (p *planning) candidates(policy *Policy, name string, existing *v1alpha1.Grant) []candidate {
+func (p *planning) candidates(policy *policies.Policy, name string, existing *v1alpha1.Grant) []candidate {
 	var found []candidate
 	for i := range p.Completions {
 		c := candidate{completion: &p.Completions[i]}
@@ -200,7 +201,7 @@ func (p *planning) candidates(policy *Policy, name string, existing *v1alpha1.Gr
 		}
 		found = append(found, c)
 	}
-	if policy != nil && policy.Ready() && !policy.completed(existing, found) {
+	if policy != nil && policy.Ready() && !completed(policy, existing, found) {
 		// A policy that requires all of its courses matches nothing before they are completed.
 		for i := range found {
 			found[i].matched = false
@@ -211,9 +212,9 @@ func (p *planning) candidates(policy *Policy, name string, existing *v1alpha1.Gr
 
 // consider holds a completion against a policy. One that does not work, or whose expression fails on the completion,
 // cannot be said to match: it concerns those that its courseIDs select.
-func (c *candidate) consider(policy *Policy) {
+func (c *candidate) consider(policy *policies.Policy) {
 	c.matched, c.err = policy.Matches(&c.completion.Spec)
-	selected := policy.courses != nil && (c.matched || c.err != nil)
+	selected := policy.ByCourse() && (c.matched || c.err != nil)
 	if !policy.Ready() {
 		c.matched, c.err = false, nil
 	}
@@ -234,7 +235,9 @@ func recordedCause(grant *v1alpha1.Grant, completion string) *v1alpha1.GrantCaus
 
 // grant plans one Grant: of a policy, or, where policy is nil, one whose policy has gone. It returns nil where there
 // is nothing to have.
-func (p *planning) grant(policy *Policy, name string, existing *v1alpha1.Grant, candidates []candidate) *Planned {
+func (p *planning) grant(
+	policy *policies.Policy, name string, existing *v1alpha1.Grant, candidates []candidate,
+) *Planned {
 	if existing != nil && (!existing.DeletionTimestamp.IsZero() || policy != nil && policy.Suspended()) {
 		return &Planned{Name: name, Spec: withoutOverride(existing), Existing: existing}
 	}
@@ -280,7 +283,7 @@ func (p *planning) live(cause v1alpha1.GrantCause) bool { return live(&cause, p.
 
 // causes works out the causes of a Grant from those that it records and the completions there are.
 func (p *planning) causes(
-	policy *Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant, candidates []candidate,
+	policy *policies.Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant, candidates []candidate,
 ) []v1alpha1.GrantCause {
 	causes := map[string]v1alpha1.GrantCause{}
 	if existing != nil {
@@ -316,7 +319,7 @@ func (p *planning) causes(
 		causes[c.completion.Name] = cause
 	}
 	all := slices.Collect(maps.Values(causes))
-	if policy != nil && len(policy.required()) > 0 || len(spec.RequiredCourseIDs) > 0 {
+	if policy != nil && len(policy.Required()) > 0 || len(spec.RequiredCourseIDs) > 0 {
 		return p.bounded(all, lastOfCourses(all))
 	}
 	return p.bounded(all, nil)
@@ -325,7 +328,7 @@ func (p *planning) causes(
 // removed reports whether the policy no longer gives what it gave because of a completion, and why. A policy that is
 // faulty, or that fails on this completion, takes nothing away.
 func (p *planning) removed(
-	policy *Policy, spec *v1alpha1.GrantSpec, c candidate,
+	policy *policies.Policy, spec *v1alpha1.GrantSpec, c candidate,
 ) (bool, v1alpha1.CauseEnd) {
 	if policy == nil {
 		return p.policyRemoved(policy, spec), v1alpha1.CausePolicyRemoved
@@ -334,7 +337,7 @@ func (p *planning) removed(
 }
 
 // policyRemoved reports whether the policy of a Grant has gone for good.
-func (p *planning) policyRemoved(policy *Policy, spec *v1alpha1.GrantSpec) bool {
+func (p *planning) policyRemoved(policy *policies.Policy, spec *v1alpha1.GrantSpec) bool {
 	return policy == nil && !p.Awaited[string(spec.Policy)]
 }
 
@@ -369,7 +372,7 @@ func (p *planning) bounded(causes []v1alpha1.GrantCause, needed map[v1alpha1.Loc
 // render fills the resources of a Grant from the newest completion that matches and entitles. Where there is none, or
 // it cannot be rendered, the Grant keeps what it has. It reports whether it rendered.
 func (p *planning) render(
-	policy *Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant, candidates []candidate,
+	policy *policies.Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant, candidates []candidate,
 ) bool {
 	if policy == nil || !policy.Ready() {
 		return false
@@ -393,9 +396,9 @@ func (p *planning) render(
 	newest := slices.MaxFunc(entitling, func(a, b *candidate) int {
 		return order.Compare(order.Of(&a.completion.Spec), order.Of(&b.completion.Spec))
 	})
-	rendered, err := policy.render(&newest.completion.Spec)
+	rendered, err := policy.Render(&newest.completion.Spec)
 	if err == nil {
-		err = policy.allowed(rendered, p.Holder, p.Prefix)
+		err = policy.Allowed(rendered, p.Holder, p.Prefix)
 	}
 	if err != nil {
 		for _, c := range entitling {
@@ -403,8 +406,8 @@ func (p *planning) render(
 		}
 		return false
 	}
-	spec.Namespaces, spec.Seats = rendered.namespaces, policy.seats(existing)
-	spec.Objects, spec.ServiceAccountName = rendered.objects, policy.Spec.ServiceAccountName
+	spec.Namespaces, spec.Seats = rendered.Namespaces, policy.Seats(existing)
+	spec.Objects, spec.ServiceAccountName = rendered.Objects, policy.Spec.ServiceAccountName
 	return true
 }
 

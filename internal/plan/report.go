@@ -14,6 +14,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/condition"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // maxRows is the greatest number of policies and of grants in the status of a completion; the schema has the same
@@ -70,7 +71,7 @@ type PolicyFault struct {
 }
 
 // report adds a row for a policy to each completion that it concerns.
-func (p *planning) report(policy *Policy, candidates []candidate, planned *Planned) {
+func (p *planning) report(policy *policies.Policy, candidates []candidate, planned *Planned) {
 	for _, c := range candidates {
 		if !c.named {
 			continue
@@ -112,7 +113,7 @@ func (p *planning) row(policy string, c candidate, row v1alpha1.PolicyResult) {
 
 // notGranted returns the row of a completion that has no Grant of a policy. What would have ended already is no
 // concern of what keeps the policy from granting.
-func (p *planning) notGranted(policy *Policy, c candidate, beside []candidate) v1alpha1.PolicyResult {
+func (p *planning) notGranted(policy *policies.Policy, c candidate, beside []candidate) v1alpha1.PolicyResult {
 	would := causeOf(c.completion, policy.Spec.Lifetime, p.Zone, nil)
 	// What fails on one completion of a Grant keeps it from all of them.
 	fails := func(other candidate) bool { return other.matched && other.err != nil }
@@ -132,7 +133,7 @@ func (p *planning) notGranted(policy *Policy, c candidate, beside []candidate) v
 		return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonInvalidPolicy,
 			Message: "the policy is not Ready: see its conditions"}
 	}
-	if len(policy.required()) > 0 {
+	if len(policy.Required()) > 0 {
 		return coursesMissing()
 	}
 	return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: v1alpha1.ReasonProgressing,

@@ -4,47 +4,24 @@
 package plan
 
 import (
-	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
-
-// required returns the courses that a policy requires together, ordered; none where one completion is enough.
-func (p *Policy) required() []v1alpha1.PlatformID {
-	if p.Spec.Match.Require != v1alpha1.MatchAll || p.Spec.GrantPer != v1alpha1.GrantPerUser {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(p.courses))
-}
-
-// courseOf returns the course of a cause, which the name of the completion says, since the completion itself may have
-// gone.
-func courseOf(cause *v1alpha1.GrantCause) v1alpha1.PlatformID {
-	parts := strings.Split(string(cause.Completion), "-")
-	if len(parts) != 4 {
-		return 0
-	}
-	id, err := strconv.ParseInt(parts[1], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return v1alpha1.PlatformID(id)
-}
 
 // completed reports whether a person has a completion of every course that a policy requires, whether or not it still
 // entitles: one that matches, or one that the Grant records.
-func (p *Policy) completed(existing *v1alpha1.Grant, candidates []candidate) bool {
-	return len(p.missing(existing, candidates)) == 0
+func completed(policy *policies.Policy, existing *v1alpha1.Grant, candidates []candidate) bool {
+	return len(missing(policy, existing, candidates)) == 0
 }
 
 // missing returns the required courses of which there is no such completion.
-func (p *Policy) missing(existing *v1alpha1.Grant, candidates []candidate) []v1alpha1.PlatformID {
+func missing(policy *policies.Policy, existing *v1alpha1.Grant, candidates []candidate) []v1alpha1.PlatformID {
 	have := map[v1alpha1.PlatformID]bool{}
 	for i := range candidates {
 		if candidates[i].matched {
@@ -53,10 +30,10 @@ func (p *Policy) missing(existing *v1alpha1.Grant, candidates []candidate) []v1a
 	}
 	if existing != nil {
 		for i := range existing.Spec.Causes {
-			have[courseOf(&existing.Spec.Causes[i])] = true
+			have[lifecycle.CourseOf(&existing.Spec.Causes[i])] = true
 		}
 	}
-	return slices.DeleteFunc(p.required(), func(id v1alpha1.PlatformID) bool { return have[id] })
+	return slices.DeleteFunc(policy.Required(), func(id v1alpha1.PlatformID) bool { return have[id] })
 }
 
 // entitles reports whether the causes that a condition holds for entitle at a moment: one of each required course, or,
@@ -65,7 +42,7 @@ func entitles(spec *v1alpha1.GrantSpec, now time.Time, counts func(*v1alpha1.Gra
 	have := map[v1alpha1.PlatformID]bool{}
 	for i := range spec.Causes {
 		if cause := &spec.Causes[i]; live(cause, now) && counts(cause) {
-			have[courseOf(cause)] = true
+			have[lifecycle.CourseOf(cause)] = true
 		}
 	}
 	if len(spec.RequiredCourseIDs) == 0 {
@@ -85,26 +62,26 @@ func Entitles(grant *v1alpha1.Grant, now time.Time, counts func(*v1alpha1.GrantC
 func standing(spec *v1alpha1.GrantSpec) bool {
 	return !slices.ContainsFunc(spec.RequiredCourseIDs, func(id v1alpha1.PlatformID) bool {
 		return !slices.ContainsFunc(spec.Causes, func(cause v1alpha1.GrantCause) bool {
-			return courseOf(&cause) == id && !ordered(&cause)
+			return lifecycle.CourseOf(&cause) == id && !ordered(&cause)
 		})
 	})
 }
 
 // requires works out which courses a Grant requires. What a policy asks for anew holds once it is met, or where the
 // policy takes back what it no longer gives; until then the Grant keeps what it was granted for.
-func (p *planning) requires(policy *Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant,
+func (p *planning) requires(policy *policies.Policy, spec *v1alpha1.GrantSpec, existing *v1alpha1.Grant,
 	candidates []candidate) {
 	if policy == nil || !policy.Ready() {
 		return
 	}
 	asked := *spec
-	asked.RequiredCourseIDs = policy.required()
+	asked.RequiredCourseIDs = policy.Required()
 	matched := func(cause *v1alpha1.GrantCause) bool {
 		return slices.ContainsFunc(candidates, func(c candidate) bool {
 			return c.matched && c.completion.Name == string(cause.Completion)
-		}) || cause.ArchivedAt != nil && policy.courses[courseOf(cause)]
+		}) || cause.ArchivedAt != nil && policy.Names(lifecycle.CourseOf(cause))
 	}
-	withdraws := spec.OnPolicyRemoval == v1alpha1.RemovalDelete && policy.completed(existing, candidates)
+	withdraws := spec.OnPolicyRemoval == v1alpha1.RemovalDelete && completed(policy, existing, candidates)
 	if existing == nil || withdraws || entitles(&asked, p.Now, matched) {
 		spec.RequiredCourseIDs = asked.RequiredCourseIDs
 	}
@@ -118,7 +95,7 @@ func lastEnd(spec *v1alpha1.GrantSpec) *metav1.Time {
 	}
 	var first *metav1.Time
 	for _, id := range spec.RequiredCourseIDs {
-		last := lastOf(spec.Causes, func(cause *v1alpha1.GrantCause) bool { return courseOf(cause) == id })
+		last := lastOf(spec.Causes, func(cause *v1alpha1.GrantCause) bool { return lifecycle.CourseOf(cause) == id })
 		if last != nil && (first == nil || last.Before(first)) {
 			first = last
 		}
@@ -149,9 +126,9 @@ func lastOfCourses(causes []v1alpha1.GrantCause) map[v1alpha1.LocalName]bool {
 	best := map[v1alpha1.PlatformID]*v1alpha1.GrantCause{}
 	for i := range causes {
 		cause := &causes[i]
-		last, found := best[courseOf(cause)]
+		last, found := best[lifecycle.CourseOf(cause)]
 		if !found || last.EndsAt != nil && (cause.EndsAt == nil || last.EndsAt.Before(cause.EndsAt)) {
-			best[courseOf(cause)] = cause
+			best[lifecycle.CourseOf(cause)] = cause
 		}
 	}
 	lasts := map[v1alpha1.LocalName]bool{}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
+	"github.com/lxp-dev/course-completion-operator/internal/seats"
 )
 
 // path makes a policy that grants once courses 7 and 8 are completed.
@@ -250,7 +251,7 @@ func TestPlaceInTheQueueIsWhenThePathWasCompleted(t *testing.T) {
 	w.started(8, 21, "2024-01-05 10:00:00", "")
 	w.started(8, 22, "2024-01-09 10:00:00", "")
 	w.plan()
-	if got := claimed(&w.grants[0]).UTC().Format(time.DateTime); got != "2024-01-05 10:00:00" {
+	if got := seats.ClaimedAt(&w.grants[0]).UTC().Format(time.DateTime); got != "2024-01-05 10:00:00" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -98,7 +98,7 @@ func finished(grant *v1alpha1.Grant) bool {
 		grant.Status.ObservedGeneration == grant.Generation && hasRevoked(grant)
 }
 
-// hasTaken reports whether nothing that a Grant revokes is still to go: the namespaces that no Grant made too, and
+// hasRevoked reports whether nothing that a Grant revokes is still to go: the namespaces that no Grant made too, and
 // those that wait for their grace days, for the brake or for people.
 func hasRevoked(grant *v1alpha1.Grant) bool {
 	if len(grant.Spec.Revokes.Namespaces) == 0 || !lifecycle.RevokesNow(grant) {
@@ -108,7 +108,7 @@ func hasRevoked(grant *v1alpha1.Grant) bool {
 	return revoked != nil && revoked.Status == metav1.ConditionTrue && revoked.ObservedGeneration == grant.Generation
 }
 
-// stillTakes reports whether a Grant revokes something from another one of the person, which would come back.
+// stillRevokes reports whether a Grant revokes something from another one of the person, which would come back.
 func (p *planning) stillRevokes(revoker *v1alpha1.Grant) bool {
 	return slices.ContainsFunc(slices.Concat(p.Grants, p.Handmade), func(grant v1alpha1.Grant) bool {
 		return grant.Name != revoker.Name && lifecycle.RevokesFrom(revoker, &grant, p.Now)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // takingPolicy takes a seat and the namespace of an enrollment away, and grants nothing.
@@ -305,7 +306,7 @@ func TestCompileRevocation(t *testing.T) {
 					s.Revoke.Namespaces = append(s.Revoke.Namespaces, v1alpha1.RevokedNamespace{Name: name})
 				}
 			})
-			compiled := Compile(policy, v1alpha1.PrivacySpec{}, testLimits)
+			compiled := policies.Compile(policy, v1alpha1.PrivacySpec{}, testLimits)
 			if tc.want[0] == nothing {
 				if !compiled.Ready() {
 					t.Errorf("not ready: %s", compiled.Message())
@@ -378,7 +379,7 @@ func TestRevocableLabel(t *testing.T) {
 			}
 			faults := testLimits.CheckGrant(&v1alpha1.GrantSpec{
 				Holder: v1alpha1.GrantHolder{InstitutionID: 1, UserID: 5}, Namespaces: []v1alpha1.GrantedNamespace{ns},
-			}, Site{"school", "grad-"})
+			}, policies.Site{Namespace: "school", Prefix: "grad-"})
 			if tc.wantField == "" {
 				if len(faults) != 0 {
 					t.Errorf("faults are %v, want none", faults)

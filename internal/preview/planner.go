@@ -16,6 +16,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // Policies are those of a namespace before and after a change.
@@ -28,34 +29,34 @@ type Planner struct {
 	Now time.Time
 
 	zone          *time.Location
-	before, after []*plan.Policy
+	before, after []*policies.Policy
 	// edited are the policies that differ, as they are and as they would be.
-	edited map[string][]*plan.Policy
+	edited map[string][]*policies.Policy
 	// known are the policies that there are before, so that those which go are told from those that have gone long ago.
 	known map[string]bool
 }
 
 // NewPlanner compiles the policies with the privacy of the institution and the limits of the installation.
 func NewPlanner(
-	institution *v1alpha1.Institution, policies Policies, limits plan.Limits, now time.Time,
+	institution *v1alpha1.Institution, edit Policies, limits policies.Limits, now time.Time,
 ) (*Planner, error) {
 	zone, err := time.LoadLocation(institution.Spec.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("institution %s: spec.timeZone: %w", institution.Name, err)
 	}
 	p := &Planner{Institution: institution, Now: now, zone: zone,
-		edited: map[string][]*plan.Policy{}, known: map[string]bool{}}
-	compile := func(policy *v1alpha1.CompletionPolicy) *plan.Policy {
-		return plan.Compile(policy, institution.Spec.Privacy, limits)
+		edited: map[string][]*policies.Policy{}, known: map[string]bool{}}
+	compile := func(policy *v1alpha1.CompletionPolicy) *policies.Policy {
+		return policies.Compile(policy, institution.Spec.Privacy, limits)
 	}
-	for i := range policies.Before {
-		p.before = append(p.before, compile(&policies.Before[i]))
-		p.known[policies.Before[i].Name] = true
+	for i := range edit.Before {
+		p.before = append(p.before, compile(&edit.Before[i]))
+		p.known[edit.Before[i].Name] = true
 	}
-	for i := range policies.After {
-		policy := &policies.After[i]
+	for i := range edit.After {
+		policy := &edit.After[i]
 		// What stays as it is has been compiled already.
-		same := slices.IndexFunc(policies.Before, func(other v1alpha1.CompletionPolicy) bool {
+		same := slices.IndexFunc(edit.Before, func(other v1alpha1.CompletionPolicy) bool {
 			return other.Name == policy.Name && SameSpec(&other, policy)
 		})
 		if same >= 0 {
@@ -75,7 +76,7 @@ func NewPlanner(
 }
 
 // Edited returns a policy as it would be, compiled; nil where it goes or stays as it is.
-func (p *Planner) Edited(name string) *plan.Policy {
+func (p *Planner) Edited(name string) *policies.Policy {
 	for _, policy := range p.after {
 		if policy.Name == name && slices.Contains(p.edited[name], policy) {
 			return policy
@@ -87,8 +88,8 @@ func (p *Planner) Edited(name string) *plan.Policy {
 // ConcernsCompletion reports whether the change may concern whoever has a completion. A plan depends on nothing else of
 // a policy.
 func (p *Planner) ConcernsCompletion(spec *v1alpha1.CourseCompletionSpec) bool {
-	for _, policies := range p.edited {
-		for _, policy := range policies {
+	for _, edited := range p.edited {
+		for _, policy := range edited {
 			courses := policy.Spec.Match.CourseIDs
 			if len(courses) == 0 || slices.Contains(courses, spec.Course.ID) {
 				return true
@@ -189,10 +190,10 @@ func (s *state) find(name string) (*v1alpha1.Grant, bool) {
 }
 
 func (p *Planner) plan(person Person, after bool) *state {
-	policies := p.before
+	all := p.before
 	completions := slices.Clone(person.Completions)
 	if after {
-		policies = p.after
+		all = p.after
 		if person.Delivery != nil {
 			completions = slices.DeleteFunc(completions, func(c v1alpha1.CourseCompletion) bool {
 				return c.Name == person.Delivery.Name
@@ -201,11 +202,11 @@ func (p *Planner) plan(person Person, after bool) *state {
 		}
 	}
 	of := plan.Person{Holder: person.Holder, Prefix: p.Institution.Spec.NamespacePrefix, Zone: p.zone,
-		Completions: completions, Policies: policies, Now: p.Now,
+		Completions: completions, Policies: all, Now: p.Now,
 		Retention: time.Duration(p.Institution.Spec.RetentionDays) * 24 * time.Hour,
 		Awaited:   map[string]bool{}}
 	present := map[string]bool{}
-	for _, policy := range policies {
+	for _, policy := range all {
 		present[policy.Name] = true
 	}
 	for i := range person.Grants {

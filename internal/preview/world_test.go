@@ -19,9 +19,10 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/delivery"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
-var testLimits = plan.Limits{PodSecurityCap: v1alpha1.PodSecurityRestricted, AllowGroupSubjects: true}
+var testLimits = policies.Limits{PodSecurityCap: v1alpha1.PodSecurityRestricted, AllowGroupSubjects: true}
 
 // world is a small institution: the planner and the grant loop run in it until nothing changes any more.
 type world struct {
@@ -244,7 +245,7 @@ func (w *world) plan(user v1alpha1.PlatformID) {
 		}
 	}
 	for _, policy := range w.policies {
-		person.Policies = append(person.Policies, plan.Compile(policy, v1alpha1.PrivacySpec{}, testLimits))
+		person.Policies = append(person.Policies, policies.Compile(policy, v1alpha1.PrivacySpec{}, testLimits))
 	}
 	for _, grant := range w.grantsOf(user) {
 		if grant.Planned() {

@@ -198,8 +198,8 @@ func (e *edit) fault(field, message string) fault {
 	return f
 }
 
-// policies returns all policies of the namespace as they would be.
-func policies(have []v1alpha1.CompletionPolicy, edits []*edit) preview.Policies {
+// editedPolicies returns all policies of the namespace as they would be.
+func editedPolicies(have []v1alpha1.CompletionPolicy, edits []*edit) preview.Policies {
 	of := preview.Policies{Before: have}
 	for i := range have {
 		if !slices.ContainsFunc(edits, func(e *edit) bool { return e.Name == have[i].Name }) {

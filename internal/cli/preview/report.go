@@ -13,7 +13,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 	"github.com/lxp-dev/course-completion-operator/internal/preview"
 )
 
@@ -88,7 +88,7 @@ func (r *report) addFault(to *[]fault, f fault) {
 }
 
 // judge adds what is wrong with a policy in an institution.
-func (r *report) judge(one *edit, compiled *plan.Policy, institution *v1alpha1.Institution) {
+func (r *report) judge(one *edit, compiled *policies.Policy, institution *v1alpha1.Institution) {
 	faults := compiled.Faults
 	if compiled.Ready() {
 		faults = compiled.Misplaced(institution.Spec.NamespacePrefix)

@@ -21,14 +21,14 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/delivery"
 	"github.com/lxp-dev/course-completion-operator/internal/limits"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 	"github.com/lxp-dev/course-completion-operator/internal/preview"
 )
 
 // world is what the preview works with: of a cluster, or of files.
 type world struct {
 	client       client.Client
-	limits       plan.Limits
+	limits       policies.Limits
 	institutions []v1alpha1.Institution
 	policies     preview.Policies
 	edits        []*edit
@@ -82,7 +82,7 @@ func (o *options) world(ctx context.Context, documents []document) (*world, erro
 	if err != nil {
 		return nil, err
 	}
-	w.edits, w.policies = edits, policies(have, edits)
+	w.edits, w.policies = edits, editedPolicies(have, edits)
 	if len(w.institutions) == 0 && o.offline {
 		return nil, cmdutil.Usagef("--offline needs the Institution in a file: give it with another -f")
 	} else if len(w.institutions) == 0 {

@@ -19,7 +19,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/erasure"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // reader reads what the stories of a namespace are made of.
@@ -56,7 +56,7 @@ type facts struct {
 // compiledPolicy is a policy, and what it says.
 type compiledPolicy struct {
 	object   *v1alpha1.CompletionPolicy
-	compiled *plan.Policy
+	compiled *policies.Policy
 }
 
 // suspended reports whether the policy plans nothing for now, and ready whether it is a sound one.
@@ -156,7 +156,7 @@ func (r *reader) compile(f *facts) {
 	}
 	for i := range r.policies {
 		f.policies = append(f.policies,
-			&compiledPolicy{&r.policies[i], plan.Compile(&r.policies[i], privacy, plan.Limits{})})
+			&compiledPolicy{&r.policies[i], policies.Compile(&r.policies[i], privacy, policies.Limits{})})
 	}
 }
 

@@ -38,7 +38,7 @@ func (r *reader) policyStory(f *facts, p *compiledPolicy) (policy, error) {
 		}
 	}
 	if len(existing) == 0 {
-		told.Missing = p.compiled.Missing(nil, f.completions, r.now)
+		told.Missing = plan.Missing(p.compiled, nil, f.completions, r.now)
 	}
 	told.Outcome, told.Message = r.outcomeOf(f, p, &told, existing)
 	return told, nil

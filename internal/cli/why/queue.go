@@ -15,7 +15,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
-	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/seats"
 )
 
 // poolFacts are how a pool stands.
@@ -27,7 +27,7 @@ type poolFacts struct {
 	seats map[string]*v1alpha1.Seat
 	// planned and queue are worked out as the pool's loop does. Where exact is false, some of it may not be looked at, and
 	// the queue is what the status of the pool names.
-	planned plan.SeatPlan
+	planned seats.Plan
 	queue   []v1alpha1.LocalName
 	exact   bool
 	// frees is when the first end of access is known that frees a seat; zero if none is.
@@ -71,7 +71,7 @@ func (r *reader) pool(ctx context.Context, name v1alpha1.LocalName) (*poolFacts,
 	case !apierrors.IsNotFound(err):
 		return p, err
 	}
-	gathered := plan.Pool{Name: string(name), Pool: p.object, Now: r.now, Gone: map[string]bool{},
+	gathered := seats.Pool{Name: string(name), Pool: p.object, Now: r.now, Gone: map[string]bool{},
 		Frozen: map[string]bool{}}
 	err = cmdutil.Each(ctx, r.client, &v1alpha1.SeatList{}, func(l *v1alpha1.SeatList) []v1alpha1.Seat { return l.Items },
 		func(seat *v1alpha1.Seat) error {
@@ -93,13 +93,13 @@ func (r *reader) pool(ctx context.Context, name v1alpha1.LocalName) (*poolFacts,
 	if err != nil {
 		return p, err
 	}
-	p.planned, p.queue = plan.QueueOf(gathered)
+	p.planned, p.queue = seats.Queue(gathered)
 	p.exact, p.frees = true, frees(&gathered)
 	return p, nil
 }
 
 // concerns adds a Grant to what is known of a pool, if it asks for a seat of it, or takes one away.
-func (r *reader) concerns(gathered *plan.Pool, grant *v1alpha1.Grant) {
+func (r *reader) concerns(gathered *seats.Pool, grant *v1alpha1.Grant) {
 	name := v1alpha1.LocalName(gathered.Name)
 	asks := slices.Contains(grant.Spec.Seats, v1alpha1.GrantedSeat{Pool: name})
 	revokes := slices.Contains(grant.Spec.Revokes.Seats, v1alpha1.RevokedSeat{Pool: name})
@@ -135,7 +135,7 @@ func slim(grant *v1alpha1.Grant) {
 }
 
 // frees returns when the first end of access of one who has a seat is known.
-func frees(gathered *plan.Pool) time.Time {
+func frees(gathered *seats.Pool) time.Time {
 	seated := map[string]bool{}
 	for i := range gathered.Seats {
 		seated[string(gathered.Seats[i].Spec.Grant)] = true

@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package policies
 
 import (
 	"fmt"
@@ -12,16 +12,16 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/expression"
 )
 
-// granted is what a policy grants because of a completion. It holds no template any more.
-type granted struct {
-	namespaces []v1alpha1.GrantedNamespace
-	objects    []v1alpha1.GrantedObject
+// Granted is what a policy grants because of a completion. It holds no template any more.
+type Granted struct {
+	Namespaces []v1alpha1.GrantedNamespace
+	Objects    []v1alpha1.GrantedObject
 }
 
-// render fills in what a policy grants because of a completion.
-func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) (*granted, error) {
+// Render fills in what a policy grants because of a completion.
+func (p *Policy) Render(completion *v1alpha1.CourseCompletionSpec) (*Granted, error) {
 	values := metered(completion)
-	rendered := &granted{}
+	rendered := &Granted{}
 	names := map[string]bool{}
 	for i := range p.namespaces {
 		ns, err := p.namespaces[i].render(values)
@@ -32,14 +32,14 @@ func (p *Policy) render(completion *v1alpha1.CourseCompletionSpec) (*granted, er
 			return nil, Fault{p.namespaces[i].path + ".name", "two namespaces of the policy get the same name"}
 		}
 		names[ns.Name] = true
-		rendered.namespaces = append(rendered.namespaces, *ns)
+		rendered.Namespaces = append(rendered.Namespaces, *ns)
 	}
 	for i := range p.objects {
 		object, err := p.objects[i].render(values)
 		if err != nil {
 			return nil, err
 		}
-		rendered.objects = append(rendered.objects, *object)
+		rendered.Objects = append(rendered.Objects, *object)
 	}
 	return rendered, nil
 }
@@ -140,12 +140,12 @@ func (r *renderer) quantities(templates quantityTemplates, path string) map[stri
 	return values
 }
 
-// allowed returns the first thing about what was rendered that the institution or the installation does not allow.
-func (p *Policy) allowed(rendered *granted, holder v1alpha1.GrantHolder, prefix string) error {
+// Allowed returns the first thing about what was rendered that the institution or the installation does not allow.
+func (p *Policy) Allowed(rendered *Granted, holder v1alpha1.GrantHolder, prefix string) error {
 	site := Site{Namespace: p.namespace, Prefix: prefix}
-	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Holder: holder, Namespaces: rendered.namespaces}, site)
+	faults := p.limits.CheckGrant(&v1alpha1.GrantSpec{Holder: holder, Namespaces: rendered.Namespaces}, site)
 	faults = append(faults,
-		p.limits.checkObjects(rendered.objects, "template", p.limits.reachOf(site, rendered.namespaces))...)
+		p.limits.checkObjects(rendered.Objects, "template", p.limits.reachOf(site, rendered.Namespaces))...)
 	if len(faults) == 0 {
 		return nil
 	}

@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package policies
 
 import (
 	"strings"
@@ -42,7 +42,7 @@ func checkBoth(t *testing.T, limits Limits, ns v1alpha1.GrantedNamespace, want s
 func TestKeysOfGrantedNamespaces(t *testing.T) {
 	t.Parallel()
 	const trusted, reserved, flag = "trusted by others", "is reserved", "--namespace-label-domains"
-	limits := testLimits
+	limits := ordinary
 	limits.NamespaceLabelDomains = []string{"example.com", "app.kubernetes.io"}
 	for key, want := range map[string]string{
 		"course": "", "cost-center": "", "example.com/course": "", "app.kubernetes.io/part-of": "",
@@ -59,7 +59,7 @@ func TestKeysOfGrantedNamespaces(t *testing.T) {
 			checkBoth(t, limits, v1alpha1.GrantedNamespace{Annotations: map[string]string{key: "1"}}, want)
 		})
 	}
-	checkBoth(t, testLimits, v1alpha1.GrantedNamespace{Labels: map[string]string{"example.com/a": "1"}}, flag)
+	checkBoth(t, ordinary, v1alpha1.GrantedNamespace{Labels: map[string]string{"example.com/a": "1"}}, flag)
 }
 
 func TestNetworkIsolationIsCapped(t *testing.T) {
@@ -73,7 +73,7 @@ func TestNetworkIsolationIsCapped(t *testing.T) {
 		{"", none, false}, {"", ingress, true}, {"", both, true}, {none, none, true}, {both, ingress, false}, {both, both,
 			true},
 	} {
-		limits, want := testLimits, ""
+		limits, want := ordinary, ""
 		limits.NetworkIsolationCap = tc.least
 		if !tc.fits {
 			want = "--network-isolation-cap"
@@ -95,13 +95,13 @@ func refusal(t *testing.T, limits Limits, object, course string) string {
 	}
 	completion := deliveredTo("Graciliano")
 	completion.Course.Name = course
-	rendered, err := policy.render(completion)
+	rendered, err := policy.Render(completion)
 	if err != nil {
 		t.Fatal(err)
 	}
-	byHand := limits.CheckGrant(&v1alpha1.GrantSpec{Namespaces: rendered.namespaces, Objects: rendered.objects},
+	byHand := limits.CheckGrant(&v1alpha1.GrantSpec{Namespaces: rendered.Namespaces, Objects: rendered.Objects},
 		Site{"school", "grad-"})
-	if err = policy.allowed(rendered, v1alpha1.GrantHolder{}, "grad-"); err == nil {
+	if err = policy.Allowed(rendered, v1alpha1.GrantHolder{}, "grad-"); err == nil {
 		if len(byHand) > 0 {
 			t.Errorf("a grant by hand has the faults %v", byHand)
 		}
@@ -122,7 +122,7 @@ func checkRefusal(t *testing.T, got, want string) {
 
 func TestPlacesOfObjects(t *testing.T) {
 	t.Parallel()
-	limits := testLimits
+	limits := ordinary
 	limits.ObjectNamespaces = []string{"shared"}
 	const elsewhere = "--object-namespaces"
 	for place, want := range map[string]string{
@@ -142,7 +142,7 @@ func TestPlacesOfObjects(t *testing.T) {
 
 func TestKindsOfObjects(t *testing.T) {
 	t.Parallel()
-	limits := testLimits
+	limits := ordinary
 	limits.ObjectKinds = []schema.GroupKind{{Group: "cert-manager.io", Kind: "Certificate"}}
 	for _, tc := range []struct{ version, kind, want string }{
 		{"v1", "ConfigMap", ""},
@@ -195,7 +195,7 @@ func TestSubjectsOfTemplatedBindings(t *testing.T) {
 				t.Parallel()
 				object := "apiVersion: rbac.authorization.k8s.io/v1\nkind: " + kind + "\nmetadata: {name: a, namespace: school}\n" +
 					"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}\nsubjects: [" + tc.subject + "]\n"
-				checkRefusal(t, refusal(t, testLimits, object, tc.course), tc.want)
+				checkRefusal(t, refusal(t, ordinary, object, tc.course), tc.want)
 			})
 		}
 	}

@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package policies
 
 import (
 	"fmt"
@@ -78,7 +78,7 @@ func TestCostlyPoliciesAreRefused(t *testing.T) {
 	for _, tc := range costly() {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			compiled := Compile(tc.policy, allKept, testLimits)
+			compiled := Compile(tc.policy, allKept, ordinary)
 			if compiled.Ready() {
 				t.Fatal("it is Ready")
 			}
@@ -106,18 +106,18 @@ func TestCostlyPoliciesAreRefused(t *testing.T) {
 // expressions are cheap over the texts that the compiler tries.
 func TestRenderingIsBounded(t *testing.T) {
 	policy := annotated(8, 12, "${course.name.size() == 3 ? ["+strings.Repeat("1,", 200)+"1].map(x, x + 1).size() : 1}")
-	compiled := Compile(policy, allKept, testLimits)
+	compiled := Compile(policy, allKept, ordinary)
 	if !compiled.Ready() {
 		t.Fatal(compiled.Message())
 	}
 	completion := &v1alpha1.CourseCompletionSpec{}
 	completion.Course.Name = "abc"
-	_, err := compiled.render(completion)
+	_, err := compiled.Render(completion)
 	if err == nil || !strings.HasSuffix(err.Error(), "cost limit exceeded") {
 		t.Errorf("rendering yields %v, want that it costs too much", err)
 	}
 	completion.Course.Name = "abcd"
-	if _, err := compiled.render(completion); err != nil {
+	if _, err := compiled.Render(completion); err != nil {
 		t.Errorf("rendering what is cheap yields %v", err)
 	}
 }
@@ -136,7 +136,7 @@ func TestHonestPoliciesFit(t *testing.T) {
 	}
 	policy.Spec.Match.Expression = "user.email.endsWith('@example.edu') && course.name.matches('^[A-Z]+[0-9]{3} " +
 		".*(lab|Lab)$')"
-	compiled := Compile(policy, allKept, testLimits)
+	compiled := Compile(policy, allKept, ordinary)
 	if !compiled.Ready() {
 		t.Error(compiled.Message())
 	}
@@ -150,7 +150,7 @@ func BenchmarkCostlyPolicies(b *testing.B) {
 	for _, tc := range costly() {
 		b.Run(tc.name, func(b *testing.B) {
 			for b.Loop() {
-				if Compile(tc.policy, allKept, testLimits).Ready() {
+				if Compile(tc.policy, allKept, ordinary).Ready() {
 					b.Fatal("it is Ready")
 				}
 			}

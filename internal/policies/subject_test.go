@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package policies
 
 import (
 	"strings"
@@ -28,13 +28,13 @@ func TestSubjectWithAnEmptyPart(t *testing.T) {
 			policy := &v1alpha1.CompletionPolicy{}
 			policy.Spec.Namespaces = []v1alpha1.NamespaceTemplate{{Name: "grad-${user.id}",
 				Access: []v1alpha1.AccessTemplate{{Subjects: []v1alpha1.SubjectTemplate{{Name: tc.subject}}}}}}
-			compiled := Compile(policy, allKept, testLimits)
+			compiled := Compile(policy, allKept, ordinary)
 			if !compiled.Ready() {
 				t.Fatal(compiled.Message())
 			}
 			completion := deliveredTo("Ada")
 			completion.User.Email = tc.email
-			_, err := compiled.render(completion)
+			_, err := compiled.Render(completion)
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
@@ -56,7 +56,7 @@ func TestConstantNamesAreCheckedWhenThePolicyIsWritten(t *testing.T) {
 			policy := &v1alpha1.CompletionPolicy{}
 			policy.Spec.Namespaces = []v1alpha1.NamespaceTemplate{{Name: "grad-${user.id}",
 				Access: []v1alpha1.AccessTemplate{{Subjects: []v1alpha1.SubjectTemplate{{Name: subject}}}}}}
-			message := Compile(policy, allKept, testLimits).Message()
+			message := Compile(policy, allKept, ordinary).Message()
 			if (message == "") != (want == "") || !strings.Contains(message, want) {
 				t.Errorf("got %q, want %q", message, want)
 			}

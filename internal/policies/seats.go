@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package policies
 
 import (
 	"slices"
@@ -12,10 +12,10 @@ import (
 // maxSeats is the greatest number of seats that a Grant asks for; the schema has the same bound.
 const maxSeats = 16
 
-// seats returns the seats of a Grant: those that the policy says, and, unless it is to take back what it no longer
+// Seats returns the seats of a Grant: those that the policy says, and, unless it is to take back what it no longer
 // says, those that it said before and that the Grant really has. A claim that has yet to be met goes with what the
 // policy said, so that nobody waits for a pool that was named by mistake.
-func (p *Policy) seats(existing *v1alpha1.Grant) []v1alpha1.GrantedSeat {
+func (p *Policy) Seats(existing *v1alpha1.Grant) []v1alpha1.GrantedSeat {
 	var seats []v1alpha1.GrantedSeat
 	for _, seat := range p.Spec.Seats {
 		seats = append(seats, v1alpha1.GrantedSeat(seat))

@@ -1,7 +1,9 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+// Package seats decides who gets the seats of a pool, who loses one, and who waits. It is pure: the same pool yields
+// the same answer at the same time.
+package seats
 
 import (
 	"cmp"
@@ -46,8 +48,8 @@ type Pool struct {
 	Now time.Time
 }
 
-// SeatPlan is what is to be done with the seats of a pool.
-type SeatPlan struct {
+// Plan is what is to be done with the seats of a pool.
+type Plan struct {
 	// Free are the seats to take back.
 	Free []v1alpha1.Seat
 	// Give are the seats to give, in the order of the line.
@@ -59,15 +61,15 @@ type SeatPlan struct {
 	Next time.Time
 }
 
-// SeatsOf plans the seats of a pool: first come, first served by the completion's time, then by name. It gives no
+// For plans the seats of a pool: first come, first served by the completion's time, then by name. It gives no
 // number at or above the capacity, none while as many are taken as the capacity, and evicts nobody who is entitled.
-func SeatsOf(pool Pool) SeatPlan {
+func For(pool Pool) Plan {
 	plan, _ := seatsOf(pool)
 	return plan
 }
 
-// QueueOf is SeatsOf, with the names of all who wait once that is done, the first one first.
-func QueueOf(pool Pool) (SeatPlan, []v1alpha1.LocalName) {
+// Queue is SeatsOf, with the names of all who wait once that is done, the first one first.
+func Queue(pool Pool) (Plan, []v1alpha1.LocalName) {
 	plan, line := seatsOf(pool)
 	queue := make([]v1alpha1.LocalName, 0, len(line))
 	for _, grant := range line {
@@ -76,8 +78,8 @@ func QueueOf(pool Pool) (SeatPlan, []v1alpha1.LocalName) {
 	return plan, queue
 }
 
-func seatsOf(pool Pool) (SeatPlan, []*v1alpha1.Grant) {
-	plan := SeatPlan{}
+func seatsOf(pool Pool) (Plan, []*v1alpha1.Grant) {
+	plan := Plan{}
 	entitled := map[string]*v1alpha1.Grant{}
 	revokers := map[v1alpha1.GrantHolder][]v1alpha1.Grant{}
 	for i := range pool.Revokers {
@@ -109,7 +111,7 @@ func seatsOf(pool Pool) (SeatPlan, []*v1alpha1.Grant) {
 }
 
 // look has the pool looked at again at a moment, if that is not zero.
-func (p *SeatPlan) look(at time.Time) {
+func (p *Plan) look(at time.Time) {
 	if !at.IsZero() && (p.Next.IsZero() || at.Before(p.Next)) {
 		p.Next = at
 	}
@@ -118,7 +120,7 @@ func (p *SeatPlan) look(at time.Time) {
 // keep sorts the seats into those that stay and those to take back: of a Grant that is no longer entitled or has gone,
 // and the second one of a Grant.
 func (p *Pool) keep(
-	plan *SeatPlan, entitled map[string]*v1alpha1.Grant,
+	plan *Plan, entitled map[string]*v1alpha1.Grant,
 ) (numbers map[int32]bool, seated map[string]bool) {
 	numbers, seated = map[int32]bool{}, map[string]bool{}
 	known := map[string]bool{}
@@ -153,7 +155,7 @@ func (p *Pool) line(entitled map[string]*v1alpha1.Grant, seated map[string]bool)
 		}
 	}
 	slices.SortFunc(line, func(a, b *v1alpha1.Grant) int {
-		return cmp.Or(claimed(a).Compare(claimed(b)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(ClaimedAt(a).Compare(ClaimedAt(b)), cmp.Compare(a.Name, b.Name))
 	})
 	return line
 }
@@ -166,15 +168,15 @@ func stalled(grant *v1alpha1.Grant) bool {
 	})
 }
 
-// claimed returns the time that gives a Grant its place in the line: that of its first completion, where courses are
+// ClaimedAt returns the time that gives a Grant its place in the line: that of its first completion, where courses are
 // required that of the first completion of the course that came last, or since when it was asked for where a person
 // made it.
-func claimed(grant *v1alpha1.Grant) time.Time {
+func ClaimedAt(grant *v1alpha1.Grant) time.Time {
 	firsts := map[v1alpha1.PlatformID]time.Time{}
 	for i := range grant.Spec.Causes {
 		cause, id := &grant.Spec.Causes[i], v1alpha1.PlatformID(0)
 		if len(grant.Spec.RequiredCourseIDs) > 0 {
-			id = courseOf(cause)
+			id = lifecycle.CourseOf(cause)
 		}
 		sent := cause.First()
 		if first, found := firsts[id]; !found || sent.Time.Before(first) {
@@ -196,7 +198,7 @@ func claimed(grant *v1alpha1.Grant) time.Time {
 
 // give plans seats for the first in line, the lowest free numbers first, and returns who still waits. It plans no more
 // than can be given in a moment, so that the status keeps up.
-func (p *Pool) give(plan *SeatPlan, line []*v1alpha1.Grant, numbers map[int32]bool) []*v1alpha1.Grant {
+func (p *Pool) give(plan *Plan, line []*v1alpha1.Grant, numbers map[int32]bool) []*v1alpha1.Grant {
 	if p.Restoring || p.Pool == nil || p.Pool.Spec.Capacity == nil || !p.Pool.DeletionTimestamp.IsZero() {
 		return line
 	}
@@ -208,7 +210,7 @@ func (p *Pool) give(plan *SeatPlan, line []*v1alpha1.Grant, numbers map[int32]bo
 	}
 	capacity := *p.Pool.Spec.Capacity
 	for number := int32(0); number < capacity && len(line) > 0 && revoked < int(capacity); number++ {
-		if len(plan.Give) == givenAtOnce || !p.Unplanned.IsZero() && !claimed(line[0]).Before(p.Unplanned) {
+		if len(plan.Give) == givenAtOnce || !p.Unplanned.IsZero() && !ClaimedAt(line[0]).Before(p.Unplanned) {
 			break
 		}
 		if numbers[number] || freeing[number] {

@@ -1,7 +1,10 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+// Package policies is what a CompletionPolicy says: compile.go checks and compiles it, explain.go says whether it is
+// about a completion, render.go, objects.go and revoke.go fill in what it grants and revokes because of one, and
+// limits.go holds that against what the installation allows. It is pure, and knows no Grant but the one that it fills.
+package policies
 
 import (
 	"errors"
@@ -282,3 +285,17 @@ func (p *Policy) Matches(spec *v1alpha1.CourseCompletionSpec) (bool, error) {
 	}
 	return matched, nil
 }
+
+// Required returns the courses that a policy requires together, ordered; none where one completion is enough.
+func (p *Policy) Required() []v1alpha1.PlatformID {
+	if p.Spec.Match.Require != v1alpha1.MatchAll || p.Spec.GrantPer != v1alpha1.GrantPerUser {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(p.courses))
+}
+
+// ByCourse reports whether the policy is about some courses only.
+func (p *Policy) ByCourse() bool { return p.courses != nil }
+
+// Names reports whether the policy names a course. One that names none is about all of them.
+func (p *Policy) Names(course v1alpha1.PlatformID) bool { return p.courses[course] }

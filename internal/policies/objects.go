@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package policies
 
 import (
 	"encoding/json"
@@ -290,8 +290,8 @@ func (r *renderer) node(n *node) any {
 	return value
 }
 
-// canonical returns objects in the one way of writing their JSON by which equal ones are equal.
-func canonical(objects []v1alpha1.GrantedObject) []v1alpha1.GrantedObject {
+// Canonical returns objects in the one way of writing their JSON by which equal ones are equal.
+func Canonical(objects []v1alpha1.GrantedObject) []v1alpha1.GrantedObject {
 	if objects == nil {
 		return nil
 	}

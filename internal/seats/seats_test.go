@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package plan
+package seats
 
 import (
 	"fmt"
@@ -172,7 +172,7 @@ func TestSeats(t *testing.T) {
 			for _, name := range tc.frozen {
 				pool.Frozen[name] = true
 			}
-			got := SeatsOf(pool)
+			got := For(pool)
 			gave, freed := map[int32]string{}, []string(nil)
 			for _, seat := range got.Give {
 				gave[*seat.Number] = string(seat.Grant)
@@ -214,21 +214,21 @@ func TestSeatsAreNeverOversold(t *testing.T) {
 			case 2:
 				pool.Pool.Spec.Capacity = new(int32(random.IntN(6)))
 			}
-			plan := SeatsOf(pool)
+			plan := For(pool)
 			carryOut(t, &pool, plan, random)
 		}
 		pool.Pool.Spec.Capacity = new(int32(1000))
 		for range 3 {
-			carryOut(t, &pool, SeatsOf(pool), nil)
+			carryOut(t, &pool, For(pool), nil)
 		}
-		if plan := SeatsOf(pool); plan.Waiting != 0 || len(plan.Give) != 0 || len(plan.Free) != 0 {
+		if plan := For(pool); plan.Waiting != 0 || len(plan.Give) != 0 || len(plan.Free) != 0 {
 			t.Fatalf("seed %d does not come to rest: %+v", seed, plan)
 		}
 	}
 }
 
 // carryOut does what is planned, or, with a random source, some of it, and checks each seat that is given.
-func carryOut(t *testing.T, pool *Pool, plan SeatPlan, random *rand.Rand) {
+func carryOut(t *testing.T, pool *Pool, plan Plan, random *rand.Rand) {
 	t.Helper()
 	done := func() bool { return random == nil || random.IntN(3) > 0 }
 	kept := pool.Seats[:0:0]
@@ -258,5 +258,85 @@ func carryOut(t *testing.T, pool *Pool, plan SeatPlan, random *rand.Rand) {
 		if int32(len(pool.Seats)) > *pool.Pool.Spec.Capacity {
 			t.Fatalf("%d seats are taken at a capacity of %d", len(pool.Seats), *pool.Pool.Spec.Capacity)
 		}
+	}
+}
+
+// The queue goes on where the status of a pool names no more.
+func TestQueueOf(t *testing.T) {
+	t.Parallel()
+	pool := Pool{Name: "lab", Pool: seatPoolOf(1), Now: noon}
+	var want []v1alpha1.LocalName
+	for i := range lineLength + 5 {
+		name := string(rune('a' + i))
+		pool.Grants = append(pool.Grants, asking(name, 60-i))
+		want = append(want, v1alpha1.LocalName(name))
+	}
+	planned, queue := Queue(pool)
+	if diff := cmp.Diff(want[1:], queue); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(For(pool), planned); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestARepetitionCostsNobodyAPlaceInTheQueue(t *testing.T) {
+	t.Parallel()
+	grant := func(name string, first, sent int) v1alpha1.Grant {
+		at := func(hour int) metav1.Time { return metav1.NewTime(noon.Add(time.Duration(hour) * time.Hour)) }
+		g := v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		g.Spec.Causes = []v1alpha1.GrantCause{{Completion: "c", SentAt: at(sent), FirstSentAt: new(at(first))}}
+		return g
+	}
+	repeated, second := grant("repeated", 1, 9), grant("second", 2, 2)
+	if first := ClaimedAt(&repeated); !first.Before(ClaimedAt(&second)) {
+		t.Errorf("the place of the one that was repeated is %s", first)
+	}
+}
+
+// The order of the queue holds among those who are yet to join it too, and outlasts a backup.
+func TestSeatsWaitForThoseWhoComeFirst(t *testing.T) {
+	t.Parallel()
+	requested := func(minutes int) func(*v1alpha1.Grant) {
+		return func(g *v1alpha1.Grant) {
+			handMade(g)
+			g.Spec.RequestedAt = new(metav1.NewTime(noon.Add(-time.Duration(minutes) * time.Minute)))
+		}
+	}
+	for name, tc := range map[string]struct {
+		grants      []v1alpha1.Grant
+		restoring   bool
+		unplanned   int
+		wantGive    []v1alpha1.LocalName
+		wantWaiting int32
+	}{
+		"nobody is to be planned": {
+			grants: []v1alpha1.Grant{asking("a", 3), asking("b", 1)}, wantGive: []v1alpha1.LocalName{"a", "b"}},
+		"who comes before the one to be planned has a seat, and who comes after it none": {
+			grants: []v1alpha1.Grant{asking("a", 3), asking("b", 1)}, unplanned: 2,
+			wantGive: []v1alpha1.LocalName{"a"}, wantWaiting: 1},
+		"at the same moment the name decides, which is not known": {
+			grants: []v1alpha1.Grant{asking("a", 2)}, unplanned: 2, wantWaiting: 1},
+		"seats may be about to be restored": {
+			grants: []v1alpha1.Grant{asking("a", 3)}, restoring: true, wantWaiting: 1},
+		"a grant made by hand counts from when it was requested, and not from its creation": {
+			grants:   []v1alpha1.Grant{asking("a", 3), asking("z", 0, requested(9))},
+			wantGive: []v1alpha1.LocalName{"z", "a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := Pool{Name: "lab", Pool: seatPoolOf(5), Grants: tc.grants, Restoring: tc.restoring, Now: noon}
+			if tc.unplanned > 0 {
+				pool.Unplanned = noon.Add(-time.Duration(tc.unplanned) * time.Minute)
+			}
+			planned := For(pool)
+			var got []v1alpha1.LocalName
+			for _, seat := range planned.Give {
+				got = append(got, seat.Grant)
+			}
+			if diff := cmp.Diff(tc.wantGive, got); diff != "" || planned.Waiting != tc.wantWaiting {
+				t.Errorf("waiting: %d, want %d; given (-want +got):\n%s", planned.Waiting, tc.wantWaiting, diff)
+			}
+		})
 	}
 }
