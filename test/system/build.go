@@ -34,6 +34,11 @@ func Build(ctx context.Context, dir string, output io.Writer, tags ...string) er
 	if err != nil {
 		return err
 	}
+	return BuildFrom(ctx, root, dir, output, tags...)
+}
+
+// BuildFrom is Build of another checkout.
+func BuildFrom(ctx context.Context, root, dir string, output io.Writer, tags ...string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making the folder of the programs: %w", err)
 	}

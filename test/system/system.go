@@ -22,6 +22,8 @@ const Namespace = "completion-system"
 type Options struct {
 	// Dir gets the logs of the programs and, with mode 0600, their kubeconfigs. Made when it is missing.
 	Dir string
+	// Root is the checkout whose manifests and configuration are installed, that of this program when it is empty.
+	Root string
 	// Bin is the folder with the programs, see Build.
 	Bin string
 	// Args are further arguments for both programs.
@@ -71,11 +73,16 @@ type Replica struct {
 // Start installs config/default and starts both programs. The workloads stay without pods, since the control plane
 // has no nodes; the processes stand in for them. It returns once both are ready.
 func Start(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the folder of the logs: %w", err)
-	}
 	if err := Install(ctx, c); err != nil {
 		return nil, err
+	}
+	return StartInstalled(ctx, c, o)
+}
+
+// StartInstalled is Start where somebody has installed the operator.
+func StartInstalled(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder of the logs: %w", err)
 	}
 	s, err := prepare(ctx, c, o)
 	if err != nil {
@@ -101,9 +108,12 @@ func Install(ctx context.Context, c *cluster.Cluster) error {
 
 func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error) {
 	o.Replicas = max(o.Replicas, 1)
-	root, err := cluster.RepositoryRoot()
-	if err != nil {
-		return nil, err
+	if o.Root == "" {
+		root, err := cluster.RepositoryRoot()
+		if err != nil {
+			return nil, err
+		}
+		o.Root = root
 	}
 	addresses, err := freeAddresses(3*o.Replicas + 2)
 	if err != nil {
@@ -131,10 +141,10 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 	s.WebhookServer, s.URL, s.WebhookServerMetrics = s.Replicas[0].Program, s.Replicas[0].URL, s.Replicas[0].Metrics
 	managerHealth, managerMetrics := addresses[3*o.Replicas], addresses[3*o.Replicas+1]
 	s.ControllerManagerMetrics = "https://" + managerMetrics + "/metrics"
-	s.ControllerManager = newProgram(o, ControllerManager, 0, managerHealth,
-		"--health-address="+managerHealth, "--metrics-address="+managerMetrics,
-		"--leader-elect", "--leader-election-namespace="+Namespace,
-		"--config="+filepath.Join(root, "config", "manager", "configuration.yaml"))
+	s.ControllerManager = newProgram(o, ControllerManager, 0, managerHealth, append([]string{
+		"--health-address=" + managerHealth, "--metrics-address=" + managerMetrics,
+		"--leader-elect", "--leader-election-namespace=" + Namespace,
+	}, configuration(o.Root)...)...)
 	for _, program := range s.Programs() {
 		if err := c.ServiceAccountKubeconfig(ctx, Namespace, program.account, program.kubeconfig); err != nil {
 			return nil, err
