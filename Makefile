@@ -16,7 +16,7 @@ CONTAINER_TOOL ?= docker
 KUBECTL ?= kubectl
 
 # Every Go module here; those below keep their dependencies out of the product's.
-MODULES := . hack/tools hack/controlplane test/alerts
+MODULES := . hack/tools hack/controlplane test/alerts test/gitops
 
 # A package whose tests start a control plane takes a while to start and much memory: two at once, no more.
 TEST_PARALLEL ?= 2
@@ -123,6 +123,8 @@ test: controlplane ## Run all tests, on a real control plane where they need one
 	@go test -C hack/controlplane -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
 	@echo "==> testing the alerts, whose files the test cache does not know"
 	@go test -C test/alerts -count=1 -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
+	@echo "==> testing what GitOps tools make of our objects, whose files the test cache does not know"
+	@go test -C test/gitops -count=1 -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
 
 .PHONY: test-unit
 test-unit: ## Run the tests of the packages that start no control plane.

@@ -1,0 +1,29 @@
+local hs = {status = "Progressing", message = "the operator has yet to look at it"}
+if obj.metadata.deletionTimestamp ~= nil then
+  hs.message = "it is being deleted"
+  return hs
+end
+if obj.status == nil or obj.status.conditions == nil or obj.status.observedGeneration ~= obj.metadata.generation then
+  return hs
+end
+local conditions = {}
+for _, condition in ipairs(obj.status.conditions) do
+  conditions[condition.type] = condition
+end
+local ready = conditions["Ready"]
+if ready == nil then
+  return hs
+end
+hs.message = ready.reason .. ": " .. ready.message
+-- A person has to act: to approve it, to resume the institution, or to release its brake on revocations.
+local waits = {AwaitingApproval = true, Suspended = true, RevocationPaused = true}
+if ready.status ~= "True" and waits[ready.reason] then
+  hs.status = "Suspended"
+  return hs
+end
+if conditions["Stalled"] ~= nil and conditions["Stalled"].status == "True" then
+  hs.status = "Degraded"
+elseif ready.status == "True" then
+  hs.status = "Healthy"
+end
+return hs
