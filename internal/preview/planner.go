@@ -131,7 +131,7 @@ type Outcome struct {
 
 // Verdict is what a policy makes of a delivery.
 type Verdict struct {
-	Policy *plan.Policy
+	Policy *policies.Policy
 	// Result is what the completion is told; nil where the policy does not match it, or plans nothing.
 	Result *v1alpha1.PolicyResult
 }

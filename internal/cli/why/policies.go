@@ -15,6 +15,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/expression"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
+	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
 // policyStory holds the completions of a person against a policy, as the planner does.
@@ -45,7 +46,7 @@ func (r *reader) policyStory(f *facts, p *compiledPolicy) (policy, error) {
 }
 
 // NotMatched says why a policy does not match a completion; empty where it does.
-func NotMatched(p *plan.Policy, completion *v1alpha1.CourseCompletion, personal bool) (string, error) {
+func NotMatched(p *policies.Policy, completion *v1alpha1.CourseCompletion, personal bool) (string, error) {
 	held, err := explain(p, completion, personal)
 	if err != nil || held.Matched {
 		return "", err
@@ -58,7 +59,7 @@ func NotMatched(p *plan.Policy, completion *v1alpha1.CourseCompletion, personal 
 }
 
 // explain holds a completion against what a policy says.
-func explain(p *plan.Policy, completion *v1alpha1.CourseCompletion, personal bool) (considered, error) {
+func explain(p *policies.Policy, completion *v1alpha1.CourseCompletion, personal bool) (considered, error) {
 	held := considered{Completion: completion.Name, Course: completion.Spec.Course.ID}
 	reason, err := p.Explain(&completion.Spec, personal)
 	if err != nil {
