@@ -16,7 +16,7 @@ CONTAINER_TOOL ?= docker
 KUBECTL ?= kubectl
 
 # Every Go module here; those below keep their dependencies out of the product's.
-MODULES := . hack/tools hack/controlplane test/alerts test/gitops
+MODULES := . hack/dashboards hack/tools hack/controlplane test/alerts test/gitops
 
 # A package whose tests start a control plane takes a while to start and much memory: two at once, no more.
 TEST_PARALLEL ?= 2
@@ -79,6 +79,16 @@ docs-api: $(CRD_REF_DOCS) ## Generate docs/api-reference.md.
 docs-cli: ## Generate docs/cli from the commands of the plugin.
 	@echo "==> generating docs/cli"
 	@go run ./hack/clidocs
+
+.PHONY: docs-metrics
+docs-metrics: ## Generate docs/metrics.md from where the code defines the metrics.
+	@echo "==> generating docs/metrics.md"
+	@go run ./hack/metricsdocs
+
+.PHONY: dashboards
+dashboards: ## Generate the dashboards of config/components/grafana.
+	@echo "==> generating the dashboards"
+	@go run -C hack/dashboards . $(CURDIR)/config/components/grafana
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the Go code and order its imports.
