@@ -91,14 +91,18 @@ func (p *Planner) compare(before, after *state) []Change {
 
 // gives reports whether a Grant entitles its holder, or only until the brake lets its end through.
 func (p *Planner) gives(grant *v1alpha1.Grant) bool {
-	end := lifecycle.StateOf(grant, p.Now)
-	return end.Stage == lifecycle.Active && !end.Paused && grant.DeletionTimestamp.IsZero()
+	decision := lifecycle.Foresee(grant, p.Now)
+	return decision.Provides() && !decision.Asks(v1alpha1.RevocationAccessEnd) && grant.DeletionTimestamp.IsZero()
+}
+
+func (p *Planner) awaitsApproval(grant *v1alpha1.Grant) bool {
+	return lifecycle.Foresee(grant, p.Now).Phase == v1alpha1.GrantAwaitingApproval
 }
 
 // granted describes a Grant that is new.
 func (p *Planner) granted(grant *v1alpha1.Grant) []string {
 	what := listed(grant)
-	if lifecycle.StateOf(grant, p.Now).Stage == lifecycle.AwaitingApproval {
+	if p.awaitsApproval(grant) {
 		what = append(what, "waits for approval")
 	}
 	if at := grant.Spec.AccessEndsAt; at != nil {
@@ -160,7 +164,7 @@ func (p *Planner) changed(was, now *v1alpha1.Grant, before, after *state) *Chang
 	case !gave && gives:
 		change.Kind = Gains
 		change.What = append([]string{"entitles again"}, listed(now)...)
-		if lifecycle.StateOf(was, p.Now).Stage == lifecycle.AwaitingApproval {
+		if p.awaitsApproval(was) {
 			change.What[0] = "takes effect without approval"
 		}
 		change.What = append(change.What, said...)
@@ -233,9 +237,8 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 			lost = append(lost, "its seat of "+string(seat.Pool))
 		}
 	}
-	over := lifecycle.StateOf(was, p.Now).Stage == lifecycle.AccessExpired &&
-		lifecycle.StateOf(now, p.Now).Stage == lifecycle.DataExpired
-	if over && len(was.Status.Inventory) > 0 && now.Spec.OnRevoke == v1alpha1.RemovalDelete {
+	// Where access ends only now, its end says what becomes of the data.
+	if !gave && !lifecycle.DataGoes(was, before.grants, p.Now) && lifecycle.DataGoes(now, after.grants, p.Now) {
 		lost = append(lost, "its data goes now")
 	}
 	if !gave {
@@ -356,20 +359,18 @@ func moment(at *metav1.Time) string {
 
 // count adds what of a change the brake counts.
 func (p *Planner) count(change *Change, was, now *v1alpha1.Grant, before, after *state) {
-	heldBefore := func(at time.Time) bool { return was != nil && lifecycle.StateOf(was, at).Paused }
-	if ends := now.Spec.AccessEndsAt; ends != nil && !p.Now.Before(ends.Time) {
-		if lifecycle.StateOf(now, p.Now).Paused && !heldBefore(p.Now) {
-			change.Counts = append(change.Counts, lifecycle.EndRevocation(now))
-		}
-	} else if ends != nil && was != nil {
-		soon := ends.Sub(p.Now) < 24*time.Hour
-		change.CountsLater = soon && lifecycle.StateOf(now, ends.Time).Paused && !heldBefore(ends.Time)
+	// What the loop asks the brake about, and did not before.
+	asks := func(kind v1alpha1.RevocationType, at time.Time) bool {
+		asked := was != nil && lifecycle.Foresee(was, at).Asks(kind)
+		return !asked && lifecycle.Foresee(now, at).Asks(kind)
 	}
-	if was != nil && lifecycle.ForwardWaits(now) && !lifecycle.ForwardWaits(was) {
-		change.Counts = append(change.Counts, lifecycle.ForwardRevocation(now))
+	if asks(v1alpha1.RevocationAccessEnd, p.Now) || was != nil && asks(v1alpha1.RevocationEndForward, p.Now) {
+		change.Counts = append(change.Counts, lifecycle.Foresee(now, p.Now).Revocation)
 	}
-	if was != nil && now.Planned() && lifecycle.StateOf(now, p.Now).Stage == lifecycle.Active &&
-		len(losesAccess(was, now)) > 0 {
+	if ends := now.Spec.AccessEndsAt; ends != nil && was != nil && p.Now.Before(ends.Time) {
+		change.CountsLater = ends.Sub(p.Now) < 24*time.Hour && asks(v1alpha1.RevocationAccessEnd, ends.Time)
+	}
+	if was != nil && now.Planned() && lifecycle.Foresee(now, p.Now).Provides() && len(losesAccess(was, now)) > 0 {
 		if access, err := lifecycle.AccessChangeOf(now, p.Now); err == nil {
 			change.Counts = append(change.Counts, access.Revocation())
 		}

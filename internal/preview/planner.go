@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package preview works out what a change of policies would do: it plans everybody twice, with the policies as they are
-// and as they would be, and compares. It decides nothing of its own: the planning is that of package plan.
+// and as they would be, and compares. It decides nothing of its own: package plan plans, and what becomes of a Grant is
+// what package lifecycle tells the loop to do with it.
 package preview
 
 import (

@@ -26,13 +26,13 @@ func (r *reader) answerOf(g *v1alpha1.Grant, told *grant) string {
 	case accessPart:
 		return "has only a part of what grant " + g.Name + " gives: it " + waitsFor(told)
 	}
-	end := lifecycle.StateOf(g, r.now)
+	decision := lifecycle.Foresee(g, r.now)
 	switch {
-	case end.Stage == lifecycle.AwaitingApproval:
+	case decision.Phase == v1alpha1.GrantAwaitingApproval:
 		return "has no access: grant " + g.Name + " awaits approval by a person"
-	case end.Revoked:
+	case decision.Phase == v1alpha1.GrantRevoked:
 		return "has no access: a person revoked grant " + g.Name + ": " + g.Spec.Override.Reason
-	case end.Stage != lifecycle.Active:
+	case decision.Action == lifecycle.EndAccess:
 		return "has no access: grant " + g.Name + " ended at " + text(told.End.At) + ": " + told.End.Message
 	case told.Reason == v1alpha1.ReasonRevokedByCompletion:
 		return "has no access: revoked of grant " + g.Name + ": " + strings.Join(told.Revoked, "; ")
@@ -49,7 +49,7 @@ func (r *reader) until(g *v1alpha1.Grant, told *grant) string {
 		suffix = "; the institution is suspended: nothing is given and nothing is taken"
 	}
 	switch {
-	case lifecycle.StateOf(g, r.now).Paused:
+	case lifecycle.Foresee(g, r.now).Asks(v1alpha1.RevocationAccessEnd):
 		return " still: the brake of the institution holds back its end, " + text(told.End.At) + suffix
 	case told.End.At.IsZero():
 		return ", which does not end by itself" + suffix

@@ -45,16 +45,16 @@ func (r *reader) grantStory(ctx context.Context, f *facts, g *v1alpha1.Grant) (g
 	if err := r.seatsOfGrant(ctx, f, g, &revoked, &told); err != nil {
 		return told, err
 	}
-	told.Access = accessOf(g, lifecycle.StateOf(g, r.now))
+	told.Access = accessOf(g, lifecycle.Foresee(g, r.now))
 	told.Answer = r.answerOf(g, &told)
 	return told, nil
 }
 
 // accessOf says how much of a Grant its holder has.
-func accessOf(g *v1alpha1.Grant, end lifecycle.State) access {
+func accessOf(g *v1alpha1.Grant, decision lifecycle.Decision) access {
 	has := len(g.Status.Inventory)+len(g.Status.Seats) > 0
 	switch phase := g.Status.Phase; {
-	case end.Stage != lifecycle.Active || phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked:
+	case decision.Action == lifecycle.EndAccess || phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked:
 		return accessNone
 	case !has && plan.Blank(g):
 		return accessNone
@@ -62,7 +62,7 @@ func accessOf(g *v1alpha1.Grant, end lifecycle.State) access {
 		return accessAll
 	case !has:
 		return accessNone
-	case end.Paused, phase == v1alpha1.GrantSuspended:
+	case decision.Asks(v1alpha1.RevocationAccessEnd), phase == v1alpha1.GrantSuspended:
 		return accessAll
 	}
 	return accessPart
@@ -72,7 +72,7 @@ func accessOf(g *v1alpha1.Grant, end lifecycle.State) access {
 func (r *reader) seatsOfGrant(
 	ctx context.Context, f *facts, g *v1alpha1.Grant, revoked *lifecycle.Revoked, told *grant,
 ) error {
-	entitled := lifecycle.StateOf(g, r.now).Stage == lifecycle.Active
+	entitled := lifecycle.Foresee(g, r.now).Action != lifecycle.EndAccess
 	for _, asked := range g.Spec.Seats {
 		held := slices.IndexFunc(g.Status.Seats, func(s v1alpha1.HeldSeat) bool { return s.Pool == asked.Pool })
 		_, lost := revoked.Seats[asked.Pool]
@@ -216,10 +216,11 @@ func (f *facts) heldBack(g *v1alpha1.Grant, r *reader) []string {
 		return nil
 	}
 	var held []string
-	if lifecycle.StateOf(g, r.now).Paused {
+	asked := lifecycle.Foresee(g, r.now)
+	if asked.Asks(v1alpha1.RevocationAccessEnd) {
 		held = append(held, "the end of access, "+text(f.in(g.Spec.AccessEndsAt.Time)))
 	}
-	if lifecycle.ForwardWaits(g) {
+	if asked.Asks(v1alpha1.RevocationEndForward) {
 		held = append(held, "that a delivery brought the end of access forward to "+text(f.in(g.Spec.AccessEndsAt.Time)))
 	}
 	if g.Status.AccessChangeDigest != "" {

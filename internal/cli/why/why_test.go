@@ -109,7 +109,7 @@ func TestAccessOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := accessOf(tc.grant, lifecycle.StateOf(tc.grant, now)); got != tc.want {
+			if got := accessOf(tc.grant, lifecycle.Foresee(tc.grant, now)); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
