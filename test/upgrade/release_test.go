@@ -146,16 +146,25 @@ func built(ctx context.Context, commit, root string, output io.Writer) (string, 
 	return bin, nil
 }
 
-// current builds this version.
-func current(t *testing.T) release {
-	t.Helper()
-	root, err := cluster.RepositoryRoot()
+// this is the version of this checkout, see TestMain.
+var this release
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run builds this version once for all tests, and returns their exit code.
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "upgrade-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		this.bin = dir
+		this.root, err = cluster.RepositoryRoot()
+	}
+	if err == nil {
+		err = system.BuildFrom(context.Background(), this.root, this.bin, os.Stderr)
+	}
 	if err != nil {
-		t.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	r := release{root: root, bin: filepath.Join(t.TempDir(), "bin")}
-	if err := system.Build(t.Context(), r.bin, t.Output()); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return m.Run()
 }

@@ -27,7 +27,6 @@ import (
 // TestUpgradeAndDowngrade follows docs/upgrade.md, step by step, there and back.
 func TestUpgradeAndDowngrade(t *testing.T) {
 	old := before(t)
-	this := current(t)
 	w := startWorld(t, old)
 	w.fill()
 	w.fillInboxes()
@@ -41,6 +40,7 @@ func TestUpgradeAndDowngrade(t *testing.T) {
 	})
 	w.check(was)
 	register := w.erase()
+	w.addField(14)
 
 	w.awaitIdle()
 	was = w.look(NewWithT(t))
@@ -53,6 +53,7 @@ func TestUpgradeAndDowngrade(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(w.admin.Get(t.Context(), client.ObjectKeyFromObject(register), now)).To(Succeed())
 	g.Expect(now.Spec).To(Equal(register.Spec), "what the older version does not know is left alone")
+	w.rewrite(14)
 	w.emptyInboxes()
 }
 

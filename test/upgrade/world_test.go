@@ -142,10 +142,23 @@ func policy(
 // complete delivers that a user completed a course.
 func (w *world) complete(i *system.Institution, replica int, course, user v1alpha1.PlatformID) system.Answer {
 	w.t.Helper()
+	return w.deliver(i, replica, course, user, "2026-03-04")
+}
+
+// completeAgain delivers the same with a newer date.
+func (w *world) completeAgain(i *system.Institution, replica int, course, user v1alpha1.PlatformID) system.Answer {
+	w.t.Helper()
+	return w.deliver(i, replica, course, user, "2026-03-05")
+}
+
+func (w *world) deliver(
+	i *system.Institution, replica int, course, user v1alpha1.PlatformID, day string,
+) system.Answer {
+	w.t.Helper()
 	body, err := system.Variant(map[string]any{
 		"institution.id": i.ID, "course.id": course, "enrollment.course_id": course, "enrollment.id": course*1000 + user,
 		"user.id": user, "user.name": "Graciliano Ramos", "user.email": "graciliano@example.com",
-		"event.send_at": fmt.Sprintf("2026-03-04 05:06:%02d", course%60),
+		"event.send_at": fmt.Sprintf("%s 05:06:%02d", day, course%60),
 	})
 	NewWithT(w.t).Expect(err).NotTo(HaveOccurred())
 	answer, err := system.Deliver(w.t.Context(), i.URLs[replica], body)
