@@ -19,7 +19,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
 	// Zones of institutions must be known in an image without a zone database.
 	_ "time/tzdata"
 

@@ -48,37 +48,32 @@ func (c *inboxCommand) connect(ctx context.Context, drain bool) (stop func() err
 		})
 		return func() error { return nil }, nil
 	}
-	log := logr.Discard()
+	log, draining := logr.Discard(), (*store.Draining)(nil)
 	if drain {
 		// Whoever finds out why a Job leaves something has nothing but its log.
 		log = zap.New(zap.WriteTo(c.errOut))
+		kubeconfig, err := ctrl.GetConfig()
+		if err != nil {
+			return nil, err
+		}
+		kubeconfig.UserAgent = "completion-webhook-server/" + version
+		draining = &store.Draining{Config: kubeconfig, APITimeout: c.apiTimeout, APIConcurrency: c.concurrency}
 	}
-	offline, err := store.OpenOffline(c.file, log)
+	offline, err := store.OpenOffline(c.file, log, draining)
 	if err != nil {
 		return nil, err
 	}
-	return c.serve(ctx, offline, drain)
+	return c.serve(ctx, offline, drain), nil
 }
 
 // serve has this program administer the file in the way of a server.
-func (c *inboxCommand) serve(
-	ctx context.Context, offline *store.Offline, drain bool,
-) (stop func() error, err error) {
+func (c *inboxCommand) serve(ctx context.Context, offline *store.Offline, drain bool) (stop func() error) {
 	listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: offline.Handler(), ReadHeaderTimeout: c.timeout}
 	ctx, cancel := context.WithCancel(ctx)
-	var (
-		running sync.WaitGroup
-		drained error
-	)
+	var running sync.WaitGroup
 	if drain {
-		kubeconfig, err := ctrl.GetConfig()
-		if err != nil {
-			cancel()
-			return nil, errors.Join(err, offline.Close())
-		}
-		kubeconfig.UserAgent = "completion-webhook-server/" + version
-		running.Go(func() { drained = offline.Drain(ctx, kubeconfig, c.apiTimeout, c.concurrency) })
+		running.Go(func() { offline.Drain(ctx) })
 	}
 	running.Go(func() { _ = server.Serve(listener) })
 	c.client = newInboxClient(listener.dial)
@@ -86,8 +81,8 @@ func (c *inboxCommand) serve(
 		cancel()
 		err := server.Close()
 		running.Wait()
-		return errors.Join(err, drained, offline.Close())
-	}, nil
+		return errors.Join(err, offline.Close())
+	}
 }
 
 func newInboxClient(dial func(context.Context) (net.Conn, error)) *inboxClient {

@@ -24,8 +24,6 @@ const (
 const (
 	maxVisited   = 4096
 	maxReadBytes = 1 << 20
-	// maxTurn is how many records of one namespace are passed over before another one has its turn.
-	maxTurn = 64
 )
 
 // Page is a part of the inbox, oldest first.
@@ -69,67 +67,28 @@ func (i *Inbox) Read(place Place, after uint64, limit int) (Page, error) {
 	return page, err
 }
 
-// Position is up to where Next has read. Its zero value is the beginning.
-type Position struct {
-	// after is the last record that was looked at of each namespace, turn the namespace that had the last turn.
-	after map[string]uint64
-	turn  string
-}
-
-// Next returns up to limit waiting records after a position, of those that wanted asks for, and moves the position
-// behind them. The namespaces take turns, each with its oldest record. It looks at a bounded number of records: there
-// may be more although it returns none.
-func (i *Inbox) Next(
-	from *Position, limit int, wanted func(seq uint64, namespace string) bool,
-) (records []*Record, more bool, err error) {
-	if from.after == nil {
-		from.after = make(map[string]uint64)
-	}
-	err = i.view(func(tx *bbolt.Tx) error {
-		turns := streams(tx.Bucket(bucketQueue), func(namespace string) uint64 { return from.after[namespace] })
-		turns = from.rotate(turns)
-		visited, read := 0, 0
-		for len(turns) > 0 {
-			if len(records) >= limit || visited >= maxVisited || read >= maxReadBytes {
-				more = true
-				return nil
-			}
-			s := turns[0]
-			turns = turns[1:]
-			for n := 0; s.key != nil && n < maxTurn; n++ {
-				visited++
-				id := s.id()
-				from.after[s.namespace], from.turn = id.Seq, s.namespace
-				found := wanted(id.Seq, s.namespace)
-				if found {
-					record, err := s.record()
-					if err != nil {
-						return err
-					}
-					records = append(records, record)
-					read += len(s.value)
+// Next returns the oldest waiting record of a namespace with a number greater than after, of those that wanted asks
+// for. It is nil where there is none.
+func (i *Inbox) Next(namespace string, after uint64, wanted func(seq uint64) bool) (record *Record, err error) {
+	for more := true; more && err == nil && after < ^uint64(0); {
+		more = false
+		err = i.view(func(tx *bbolt.Tx) error {
+			s := &stream{namespace: namespace, cursor: tx.Bucket(bucketQueue).Cursor()}
+			s.set(s.cursor.Seek(ID{Namespace: namespace, Seq: after + 1}.key()))
+			for visited := 0; s.key != nil; s.advance() {
+				if visited++; visited > maxVisited {
+					more = true
+					return nil
 				}
-				if s.advance(); found {
-					break
+				if after = s.id().Seq; wanted(after) {
+					record, err = s.record()
+					return err
 				}
 			}
-			if s.key != nil {
-				turns = append(turns, s)
-			}
-		}
-		return nil
-	})
-	return records, more, err
-}
-
-// rotate has the namespace begin that comes after the one that had the last turn.
-func (p *Position) rotate(turns []*stream) []*stream {
-	for n, s := range turns {
-		if s.namespace > p.turn {
-			return append(turns[n:len(turns):len(turns)], turns[:n]...)
-		}
+			return nil
+		})
 	}
-	return turns
+	return record, err
 }
 
 // stream is the records of one namespace, from somewhere on.

@@ -158,15 +158,13 @@ func TestWhatWasErasedIsNotStoredFromAnInboxThatWasLeftBehind(t *testing.T) {
 	i.erase(t)
 	config, err := controlPlane.ServiceAccountConfig(t.Context(), systemNamespace, serviceAccount)
 	g.Expect(err).NotTo(HaveOccurred())
-	left, err := store.OpenOffline(filepath.Join(dir, "inbox.db"), logr.Discard())
+	left, err := store.OpenOffline(filepath.Join(dir, "inbox.db"), logr.Discard(), &store.Draining{
+		Config: config, APITimeout: patience, APIConcurrency: 4,
+	})
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, stop := context.WithCancel(t.Context())
 	var draining sync.WaitGroup
-	draining.Go(func() {
-		if err := left.Drain(ctx, config, patience, 4); err != nil {
-			t.Error(err)
-		}
-	})
+	draining.Go(func() { left.Drain(ctx) })
 	g.Eventually(func() int {
 		answer := httptest.NewRecorder()
 		left.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/status", http.NoBody))

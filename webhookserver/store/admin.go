@@ -18,10 +18,7 @@ import (
 const maxListed = 500
 
 // admin answers those who may use the socket, which are the user of the program and root.
-type admin struct {
-	inbox   *inbox.Inbox
-	drainer *drainer
-}
+type admin struct{ store *Store }
 
 func (a *admin) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -29,22 +26,21 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("GET /records", a.list)
 	mux.HandleFunc("GET /records/{record}", a.show)
 	mux.HandleFunc("POST /records/{record}/retry", a.change("retried", func(ctx context.Context, seq uint64) error {
-		return a.inbox.Retry(ctx, seq)
+		return a.store.inbox.Retry(ctx, seq)
 	}))
-	mux.HandleFunc("DELETE /records/{record}", a.change("dropped", a.drainer.drop))
+	mux.HandleFunc("DELETE /records/{record}", a.change("dropped", a.store.drainer.drop))
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
-		a.drainer.wake()
+		a.store.drainer.restart()
 		w.WriteHeader(http.StatusAccepted)
 	})
 	return mux
 }
 
 func (a *admin) status(w http.ResponseWriter, r *http.Request) {
-	stats := a.inbox.Stats()
-	away, _ := a.drainer.circuit.away()
+	stats := a.store.inbox.Stats()
 	status := inboxapi.Status{
 		Records: stats.Records, DeadLetters: stats.DeadLetters, Bytes: stats.Bytes, MaxBytes: stats.MaxBytes,
-		APIAway: away,
+		APIAway: a.store.APIAway(),
 	}
 	if !stats.Oldest.IsZero() {
 		status.Oldest = &stats.Oldest
@@ -54,7 +50,7 @@ func (a *admin) status(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.FormValue("namespaces") == "true" {
 		status.Namespaces = make(map[string]inboxapi.Count)
-		for namespace, count := range a.inbox.Namespaces() {
+		for namespace, count := range a.store.inbox.Namespaces() {
 			counted := inboxapi.Count{Records: count.Records, DeadLetters: count.DeadLetters}
 			if !count.Oldest.IsZero() {
 				counted.Oldest = &count.Oldest
@@ -76,7 +72,7 @@ func (a *admin) list(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "after is the number of a record", http.StatusBadRequest)
 		return
 	}
-	page, err := a.inbox.Read(place, after, maxListed)
+	page, err := a.store.inbox.Read(place, after, maxListed)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -97,7 +93,7 @@ func (a *admin) show(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a record has a number", http.StatusBadRequest)
 		return
 	}
-	record, place, err := a.inbox.Get(seq)
+	record, place, err := a.store.inbox.Get(seq)
 	if err != nil {
 		http.Error(w, err.Error(), statusOf(err))
 		return
@@ -113,7 +109,7 @@ func (a *admin) change(action string, do func(ctx context.Context, seq uint64) e
 			http.Error(w, "a record has a number", http.StatusBadRequest)
 			return
 		}
-		record, place, err := a.inbox.Get(seq)
+		record, place, err := a.store.inbox.Get(seq)
 		if err != nil {
 			http.Error(w, err.Error(), statusOf(err))
 			return
@@ -125,11 +121,11 @@ func (a *admin) change(action string, do func(ctx context.Context, seq uint64) e
 			http.Error(w, err.Error(), statusOf(err))
 			return
 		}
-		a.drainer.measured.administered.WithLabelValues(action).Inc()
-		a.drainer.log.Info("Record was "+action+" by hand", "record", seq, "state", string(place),
+		a.store.measured.administered.WithLabelValues(action).Inc()
+		a.store.log.Info("Record was "+action+" by hand", "record", seq, "state", string(place),
 			"deliveryID", record.DeliveryID, "completion", keyOf(record), "reason", record.Reason)
 		// What was retried has its old place, which the drainer has passed.
-		a.drainer.wake()
+		a.store.drainer.restart()
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
@@ -147,7 +143,7 @@ func statusOf(err error) int {
 func (a *admin) shown(record *inbox.Record, place inbox.Place, data bool) inboxapi.Record {
 	if place == inbox.Waiting {
 		// The file has what was the matter when it came.
-		a.drainer.update(record)
+		a.store.drainer.describe(record)
 	}
 	s := inboxapi.Record{
 		Record: record.Seq, State: string(place), Received: record.Received, DeliveryID: record.DeliveryID,

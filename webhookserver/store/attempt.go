@@ -6,7 +6,6 @@ package store
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,41 +13,37 @@ import (
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
 )
 
-// try has the API record what the inbox has kept. It gives its slot back as soon as it does not ask the API any more.
-func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass, giveBack func()) {
-	giveBack = sync.OnceFunc(giveBack)
-	defer giveBack()
-	if !d.ask(record) {
-		d.circuit.abandon(leave)
-		d.release(record)
-		return
-	}
-	// It may have been in the drainer's hands for as long as the API was away, and been dropped meanwhile.
+// removeDelay is how long removals gather before they are written. A record that is stored and not yet removed is found
+// to be a duplicate after a crash, so nothing hurries.
+const removeDelay = 100 * time.Millisecond
+
+// try has the API record what the inbox has kept.
+func (d *drainer) try(ctx context.Context, record *inbox.Record, leave permit) {
+	// It may have been dropped since it was read.
 	if waits, err := d.inbox.Has(record.ID()); err == nil && !waits {
-		d.circuit.abandon(leave)
-		d.gone(record)
+		d.gateway.cancel(leave)
+		d.end(record, false, false)
 		return
 	}
 	completion, err := completionOf(record)
 	if err != nil {
-		d.circuit.abandon(leave)
+		d.gateway.cancel(leave)
 		d.log.Error(err, "Record cannot be drained", "record", record.Seq, "deliveryID", record.DeliveryID)
-		giveBack()
 		d.bury(ctx, record, "record-unreadable")
 		return
 	}
-	out, refused := d.record(ctx, completion, leave)
-	giveBack()
+	out, refused := d.gateway.record(ctx, completion, leave)
 	switch {
 	case refused == nil && out == Erased:
 		d.erased(record)
-		d.discard(record)
+		// The API was not asked, which says nothing about the namespace.
+		d.end(record, true, false)
 	case refused == nil:
 		d.log.Info("Delivery from the inbox is stored", "record", record.Seq, "deliveryID", record.DeliveryID,
 			"completion", keyOf(record), "outcome", string(out),
 			"waited", d.clock.Since(record.Received).Round(time.Millisecond).String())
 		d.measured.drained.WithLabelValues(string(out)).Inc()
-		d.succeeded(record)
+		d.end(record, true, true)
 	case refused.scope == scopeForGood:
 		d.bury(ctx, record, refused.reason)
 	default:
@@ -59,9 +54,8 @@ func (d *drainer) try(ctx context.Context, record *inbox.Record, leave pass, giv
 
 // bury makes a record a dead letter.
 func (d *drainer) bury(ctx context.Context, record *inbox.Record, reason string) {
-	d.mu.Lock()
-	record.Attempts = d.waits.attempts(record.Seq) + 1
-	d.mu.Unlock()
+	d.describe(record)
+	record.Attempts++
 	record.Reason = reason
 	ctx, cancel := context.WithTimeout(ctx, DiskTimeout)
 	defer cancel()
@@ -73,20 +67,55 @@ func (d *drainer) bury(ctx context.Context, record *inbox.Record, reason string)
 	d.log.Info("Delivery is a dead letter", "record", record.Seq, "deliveryID", record.DeliveryID,
 		"completion", keyOf(record), "reason", reason)
 	d.measured.drained.WithLabelValues(string(Held)).Inc()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.inFlight, record.Seq)
-	d.trying--
-	d.waits.succeeded(record.Seq, record.Namespace)
+	d.end(record, false, true)
 }
 
-// gone lets go of a record that was removed by somebody else.
-func (d *drainer) gone(record *inbox.Record) {
+// end forgets a record that waits no longer. It is removed from the inbox where it is still there; answered tells that
+// the API takes what its namespace has.
+func (d *drainer) end(record *inbox.Record, remove, answered bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.retries.records, record.Seq)
+	of := d.retries.of(record.Namespace)
+	if probed := of.probing; answered && d.retries.recovered(record.Namespace) || probed {
+		of.probing = false
+		d.queue.Add(record.Namespace)
+	}
+	if !remove {
+		delete(d.inFlight, record.Seq)
+		return
+	}
+	d.done = append(d.done, record.ID())
+	d.signal()
+}
+
+// erased puts on record that a record was dropped, and says nothing of whom it was about: by the delivery id, the audit
+// record of the same delivery would say it, and by the number, what was logged when the record was retried.
+func (d *drainer) erased(record *inbox.Record) {
+	d.measured.drained.WithLabelValues(string(Erased)).Inc()
+	d.log.Info("Delivery in the inbox is dropped: the data of the person was erased", "namespace", record.Namespace)
+}
+
+// failed has a record tried again later.
+func (d *drainer) failed(record *inbox.Record, refused refusal) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.inFlight, record.Seq)
-	d.trying--
-	d.waits.gone(record.Seq, record.Namespace, d.clock.Now())
+	longest := maxRetry
+	if d.gateway.breaker.closedFor() < startTime {
+		longest = maxSlowRetry
+	}
+	d.retries.failed(record, refused, longest, d.clock.Now())
+	d.queue.Add(record.Namespace)
+}
+
+// describe has a record say what came of the last time that it was tried.
+func (d *drainer) describe(record *inbox.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known := d.retries.records[record.Seq]; known != nil {
+		record.Reason, record.Attempts = known.reason, known.attempts
+	}
 }
 
 // errBeingTried says that a record cannot be dropped, since the API may get it at this moment.
@@ -95,66 +124,83 @@ var errBeingTried = errors.New("the record is being tried now: try again in a mo
 // drop removes a record for good. Once it has, the API does not get the record; errBeingTried where it might.
 func (d *drainer) drop(ctx context.Context, seq uint64) error {
 	d.mu.Lock()
-	if at := d.inFlight[seq]; at != 0 && at != inHand {
+	if d.inFlight[seq] {
 		d.mu.Unlock()
 		return errBeingTried
 	}
-	d.inFlight[seq] = dropping
+	d.inFlight[seq] = true
 	d.mu.Unlock()
 	err := d.inbox.Drop(ctx, seq)
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	delete(d.inFlight, seq)
 	if err == nil {
-		d.waits.dropped(seq)
-	} else {
+		delete(d.retries.records, seq)
+	}
+	d.mu.Unlock()
+	if err != nil {
 		// It may have been passed over meanwhile.
-		d.waits.again(d.clock.Now())
+		d.enqueueAll()
 	}
 	return err
+}
+
+// removeStored removes what is stored, many at a time. It ends once finished is closed and everything is removed that
+// can be.
+func (d *drainer) removeStored(finished <-chan struct{}) {
+	delay := removeDelay
+	for ended := false; !ended; {
+		select {
+		case <-d.stored:
+			timer := d.clock.NewTimer(delay)
+			select {
+			case <-timer.C():
+			case <-finished:
+			}
+			timer.Stop()
+		case <-finished:
+			ended = true
+		}
+		delay = removeDelay
+		if err := d.remove(); err != nil {
+			// They stay in flight, so that they are not tried again meanwhile.
+			d.log.Error(err, "Stored deliveries cannot be removed from the inbox")
+			delay = maxAPIWait
+		}
+	}
+}
+
+func (d *drainer) remove() error {
+	d.mu.Lock()
+	done := d.done
+	d.done = nil
+	d.mu.Unlock()
+	if len(done) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), DiskTimeout)
+	defer cancel()
+	err := d.inbox.Remove(ctx, done...)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.done = append(d.done, done...)
+		d.signal()
+		return err
+	}
+	for _, id := range done {
+		delete(d.inFlight, id.Seq)
+	}
+	return nil
+}
+
+func (d *drainer) signal() {
+	select {
+	case d.stored <- struct{}{}:
+	default:
+	}
 }
 
 // keyOf names what a record is about.
 func keyOf(record *inbox.Record) client.ObjectKey {
 	return client.ObjectKey{Namespace: record.Namespace, Name: record.Name}
-}
-
-// update has a record say what came of the last time that it was tried.
-func (d *drainer) update(record *inbox.Record) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if past, tried := d.waits.past[record.Seq]; tried {
-		record.Reason, record.Attempts = past.reason, past.tries
-	}
-}
-
-func (d *drainer) succeeded(record *inbox.Record) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.trying--
-	d.waits.succeeded(record.Seq, record.Namespace)
-	d.done = append(d.done, record.ID())
-	d.signal()
-}
-
-// discard removes a record that the API was not asked for, which says nothing about its namespace.
-func (d *drainer) discard(record *inbox.Record) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.trying--
-	d.waits.gone(record.Seq, record.Namespace, d.clock.Now())
-	d.done = append(d.done, record.ID())
-	d.signal()
-}
-
-func (d *drainer) failed(record *inbox.Record, refused refusal) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.inFlight, record.Seq)
-	d.trying--
-	longest := maxRetry
-	if d.circuit.settling(settleTime) {
-		longest = maxSlowRetry
-	}
-	d.waits.failed(record.Seq, record.Namespace, refused, longest, d.clock.Now())
 }

@@ -13,17 +13,20 @@ import (
 // expireInterval is how often dead letters are looked at whose time may be over.
 const expireInterval = time.Hour
 
+// readPage is how many records are read from the inbox at once.
+const readPage = 128
+
 // expire drops dead letters that are older than the retention, until ctx ends: they hold personal data, and nobody has
 // decided about them. A retention of zero keeps them for ever.
-func (d *drainer) expire(ctx context.Context, retention time.Duration) {
-	if retention <= 0 {
+func (s *Store) expire(ctx context.Context) {
+	if s.retention <= 0 {
 		return
 	}
-	look := d.clock.NewTicker(expireInterval)
+	look := s.clock.NewTicker(expireInterval)
 	defer look.Stop()
 	for {
-		if err := d.expireOnce(ctx, d.clock.Now().Add(-retention)); err != nil && ctx.Err() == nil {
-			d.log.Error(err, "Old dead letters cannot be dropped")
+		if err := s.expireOnce(ctx, s.clock.Now().Add(-s.retention)); err != nil && ctx.Err() == nil {
+			s.log.Error(err, "Old dead letters cannot be dropped")
 		}
 		select {
 		case <-look.C():
@@ -34,21 +37,21 @@ func (d *drainer) expire(ctx context.Context, retention time.Duration) {
 }
 
 // expireOnce drops the dead letters that were received before a time.
-func (d *drainer) expireOnce(ctx context.Context, before time.Time) error {
+func (s *Store) expireOnce(ctx context.Context, before time.Time) error {
 	for page := (inbox.Page{More: true}); page.More && ctx.Err() == nil; {
 		var err error
-		if page, err = d.inbox.Read(inbox.Dead, page.Last, drainPage); err != nil {
+		if page, err = s.inbox.Read(inbox.Dead, page.Last, readPage); err != nil {
 			return err
 		}
 		for _, record := range page.Records {
 			if !record.Received.Before(before) {
 				continue
 			}
-			if err := d.inbox.Drop(ctx, record.Seq); err != nil {
+			if err := s.inbox.Drop(ctx, record.Seq); err != nil {
 				return err
 			}
-			d.measured.expired.Inc()
-			d.log.Info("Dead letter is dropped: nobody decided about it within the retention", "record", record.Seq,
+			s.measured.expired.Inc()
+			s.log.Info("Dead letter is dropped: nobody decided about it within the retention", "record", record.Seq,
 				"deliveryID", record.DeliveryID, "completion", keyOf(record), "reason", record.Reason,
 				"received", record.Received.Format(time.RFC3339))
 		}

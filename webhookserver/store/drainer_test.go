@@ -5,98 +5,316 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/clock"
-	testingclock "k8s.io/utils/clock/testing"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
 )
 
-// newDrainerOf returns a drainer of an inbox on the disk, with nothing in it and no API.
-func newDrainerOf(t *testing.T, maxBytes int64) *drainer {
-	t.Helper()
-	kept, err := inbox.Open(filepath.Join(t.TempDir(), "inbox.db"), inbox.Options{MaxBytes: maxBytes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := kept.Close(); err != nil {
-			t.Error(err)
+// The drainer of these tests runs in bubbles, in which time passes when everybody waits for it.
+
+func TestNamespacesTakeTurnsWhenTheInboxIsEmptied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{}
+		// One at a time, so that the order is that of the turns.
+		s := newStore(t, 64<<20, api, func(o *Options) { o.APIConcurrency = 0 })
+		for n := range int64(200) {
+			keep(t, s, "a", n)
+		}
+		keep(t, s, "b", 1000)
+		drain(t, s)
+		await(t, time.Minute, "the inbox is emptied", func() bool { return s.inbox.Stats().Records == 0 })
+		tried, _, _ := api.seen()
+		if at := slices.Index(tried, nameOf(1000)); at < 0 || at > 2 {
+			t.Errorf("the other namespace had its turn after %d of the first", at)
+		}
+		tried = slices.DeleteFunc(tried, func(name string) bool { return name == nameOf(1000) })
+		if diff := cmp.Diff(namesOf(200), tried); diff != "" {
+			t.Errorf("not the oldest first (-want +got):\n%s", diff)
 		}
 	})
-	s, err := New(Options{
-		Log: logr.Discard(), Clock: clock.RealClock{}, Inbox: kept, APIConcurrency: 1, Registry: prometheus.NewRegistry(),
+}
+
+// The API may refuse a single delivery with words that sound like all of its namespace.
+func TestARecordThatIsAlwaysRefusedHoldsUpOnlyItself(t *testing.T) {
+	const behind = 200
+	for _, tc := range []struct {
+		name    string
+		refused error
+	}{
+		{"forbidden", errForbidden},
+		{"too slow", context.DeadlineExceeded},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &fakeAPI{answer: func(completion *v1alpha1.CourseCompletion) error {
+					if completion.Name == nameOf(0) {
+						return tc.refused
+					}
+					return nil
+				}}
+				s := newStore(t, 64<<20, api, func(o *Options) { o.APIConcurrency = 0 })
+				for n := range int64(behind + 1) {
+					keep(t, s, "a", n)
+				}
+				drain(t, s)
+				<-time.After(20 * time.Second)
+				tried, _, stored := api.seen()
+				tries := len(tried) - len(stored)
+				if len(stored) != behind || tries < 2 {
+					t.Errorf("%d of %d stored after the oldest was tried %d times", len(stored), behind, tries)
+				}
+			})
+		})
+	}
+}
+
+// Where nothing is taken, one record after the other is tried, ever more rarely, and then the oldest again.
+func TestANamespaceThatTakesNothingIsTriedWithEachOfItsRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: forbids}
+		s := newStore(t, 64<<20, api, func(o *Options) { o.APIConcurrency = 0 })
+		<-time.After(startTime)
+		for n := range int64(3) {
+			keep(t, s, "a", n)
+		}
+		drain(t, s)
+		<-time.After(10 * time.Minute)
+		tried, at, _ := api.seen()
+		for n, name := range tried {
+			if want := nameOf(int64(n % 3)); name != want {
+				t.Fatalf("tried %v: %s at place %d, want %s", tried, name, n, want)
+			}
+		}
+		if len(tried) < 9 || len(tried) > 30 {
+			t.Fatalf("tried %d times in ten minutes", len(tried))
+		}
+		if last := at[len(at)-1].Sub(at[len(at)-2]); last < maxRetry/2 || last > 2*maxRetry {
+			t.Errorf("the last wait was %s", last)
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What was erased is not asked for.
-	s.erasures, s.recorder.erasures = nil, nil
-	return s.drainer
 }
 
-// kept returns a record of a delivery.
-func kept(t *testing.T, n int64) *inbox.Record {
-	t.Helper()
-	completion := &v1alpha1.CourseCompletion{}
-	completion.Namespace, completion.Name = "a", fmt.Sprintf("1-2-%d-4", n)
-	record, err := newRecord(completion, time.Unix(1_700_000_000+n, 0), "api-timeout")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return record
+// One namespace that takes nothing delays no other.
+func TestANamespaceThatTakesNothingHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: func(completion *v1alpha1.CourseCompletion) error {
+			if completion.Namespace == "a" {
+				return errForbidden
+			}
+			return nil
+		}}
+		s := newStore(t, 64<<20, api)
+		for n := range int64(100) {
+			keep(t, s, "a", n)
+		}
+		keep(t, s, "b", 100)
+		drain(t, s)
+		await(t, time.Second, "the other is stored", func() bool { return s.inbox.Stats().Records == 100 })
+		// One that comes later as well.
+		<-time.After(time.Minute)
+		keep(t, s, "b", 101)
+		await(t, time.Second, "the other is stored", func() bool { return s.inbox.Stats().Records == 100 })
+	})
 }
 
-func keep(t *testing.T, d *drainer, n int64) *inbox.Record {
-	t.Helper()
-	record := kept(t, n)
-	if err := d.inbox.Put(t.Context(), record); err != nil {
-		t.Fatal(err)
-	}
-	return record
+// Its records are not all tried at once each time that its backoff is over.
+func TestANamespaceThatTakesNothingIsTriedWithOneRecordAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: func(*v1alpha1.CourseCompletion) error {
+			<-time.After(time.Second)
+			return errForbidden
+		}}
+		s := newStore(t, 64<<20, api, func(o *Options) { o.APIConcurrency = 8 })
+		for n := range int64(50) {
+			keep(t, s, "a", n)
+		}
+		drain(t, s)
+		<-time.After(2 * time.Minute)
+		before, _, _ := api.seen()
+		<-time.After(10 * time.Minute)
+		after, at, _ := api.seen()
+		for n := len(before); n < len(after); n++ {
+			if wait := at[n].Sub(at[n-1]); wait < time.Second {
+				t.Errorf("%s and %s were tried within %s", after[n-1], after[n], wait)
+			}
+		}
+		if len(after) == len(before) {
+			t.Error("none is tried any more")
+		}
+	})
 }
 
-// What is retried has its old place, which a drainer that waits for the API has passed.
+// An API server that has just started refuses everybody for as long as it does not know the rights.
+func TestAnAPIThatCameBackIsNotMistrustedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: forbids}
+		s := newStore(t, 64<<20, api)
+		s.gateway.breaker.report(attempt{}, true, 0)
+		<-time.After(time.Hour)
+		s.gateway.breaker.report(attempt{probe: true}, false, 0)
+		keep(t, s, "a", 1)
+		drain(t, s)
+		<-time.After(startTime - 5*time.Second)
+		_, at, _ := api.seen()
+		for n := range at[1:] {
+			if wait := at[n+1].Sub(at[n]); wait > maxSlowRetry*3/2+time.Second {
+				t.Errorf("%s between two attempts", wait)
+			}
+		}
+		api.does(nil)
+		await(t, 2*maxSlowRetry, "it is stored", func() bool { return s.inbox.Stats().Records == 0 })
+	})
+}
+
+// A live delivery that the API takes says that its namespace is all right.
+func TestALiveDeliveryThatIsTakenEndsTheWaitOfItsNamespace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: forbids}
+		s := newStore(t, 64<<20, api)
+		<-time.After(startTime)
+		for n := range int64(2) {
+			keep(t, s, "a", n)
+		}
+		drain(t, s)
+		waits := func() time.Duration {
+			s.drainer.mu.Lock()
+			defer s.drainer.mu.Unlock()
+			return time.Until(s.drainer.retries.of("a").until)
+		}
+		await(t, time.Hour, "it waits for long", func() bool { return waits() > 10*time.Second })
+		api.does(nil)
+		for _, step := range []struct {
+			namespace string
+			n         int64
+			want      int
+		}{{"another", 7, 2}, {"a", 8, 0}} {
+			result := s.Put(t.Context(), completionFor(step.namespace, step.n), time.Now())
+			if result != (Result{Outcome: Created}) {
+				t.Fatalf("a live delivery: %+v", result)
+			}
+			<-time.After(time.Second)
+			if left := s.inbox.Stats().Records; left != step.want {
+				t.Errorf("%d left a second after a delivery for %s was taken, want %d", left, step.namespace, step.want)
+			}
+		}
+	})
+}
+
+// While the API is away, what is in the inbox is tried as rarely as the breaker allows, and stored once it is back.
+func TestTheInboxIsDrainedOnceTheAPIIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: func(*v1alpha1.CourseCompletion) error { return net.ErrClosed }}
+		s := newStore(t, 64<<20, api, func(o *Options) { o.APIConcurrency = 0 })
+		for n := range int64(20) {
+			keep(t, s, "a", n)
+		}
+		drain(t, s)
+		<-time.After(10 * time.Minute)
+		tried, _, _ := api.seen()
+		if len(tried) < 60 || len(tried) > 600 {
+			t.Errorf("tried %d times in ten minutes", len(tried))
+		}
+		if !s.APIAway() || s.inbox.Stats().Records != 20 {
+			t.Fatalf("away %t, %d in the inbox", s.APIAway(), s.inbox.Stats().Records)
+		}
+		api.does(nil)
+		await(t, 2*maxAPIWait, "all are stored", func() bool { return s.inbox.Stats().Records == 0 })
+		_, _, stored := api.seen()
+		if stored[0] != nameOf(0) || len(stored) != 20 {
+			t.Errorf("stored %v, want each once and the oldest first", stored)
+		}
+	})
+}
+
 func TestADeadLetterThatIsRetriedDuringAnOutageIsTried(t *testing.T) {
-	d := newDrainerOf(t, 64<<20)
-	dead := keep(t, d, 1)
-	if err := d.inbox.Bury(t.Context(), dead); err != nil {
-		t.Fatal(err)
-	}
-	waiting := keep(t, d, 2)
-	inHand := d.next()
-	if inHand == nil || inHand.Seq != waiting.Seq {
-		t.Fatalf("chose %+v, want record %d", inHand, waiting.Seq)
-	}
-	d.circuit.settle(pass{}, true, 0)
-	away, back := d.circuit.away()
-	if err := d.inbox.Retry(t.Context(), dead.Seq); err != nil {
-		t.Fatal(err)
-	}
-	d.wake()
-	if d.awaitProbe(t.Context(), time.Hour, away, back) {
-		t.Error("goes on with what it has in its hands")
-	}
-	d.release(inHand)
-	if got := d.next(); got == nil || got.Seq != dead.Seq {
-		t.Errorf("chose %+v, want record %d", got, dead.Seq)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: func(*v1alpha1.CourseCompletion) error { return net.ErrClosed }}
+		s := newStore(t, 64<<20, api)
+		dead := keep(t, s, "a", 1)
+		if err := s.inbox.Bury(t.Context(), dead); err != nil {
+			t.Fatal(err)
+		}
+		keep(t, s, "a", 2)
+		drain(t, s)
+		<-time.After(time.Minute)
+		// Even where the API is not to be asked for long.
+		s.gateway.breaker.report(attempt{probe: true}, true, time.Hour)
+		tried, _, _ := api.seen()
+		api.does(nil)
+		if status, text := administer(t, s, http.MethodPost, "/records/1/retry"); status != http.StatusNoContent {
+			t.Fatal(status, text)
+		}
+		await(t, 2*maxAPIWait, "both are stored", func() bool { return s.inbox.Stats().Records == 0 })
+		again, _, _ := api.seen()
+		if !slices.Contains(again[len(tried):], nameOf(1)) {
+			t.Errorf("tried %v", again[len(tried):])
+		}
+	})
 }
 
-// A delivery that cannot be kept is tried, whatever the drainer could try.
+// A delivery that has just come must not be left behind by a server that stops, and one that must wait does not hold it
+// up.
+func TestAnInboxIsEmptiedOfWhatNeedNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: func(completion *v1alpha1.CourseCompletion) error {
+			if completion.Namespace == "a" {
+				return errForbidden
+			}
+			<-time.After(time.Second)
+			return nil
+		}}
+		s := newStore(t, 64<<20, api)
+		keep(t, s, "a", 1)
+		drain(t, s)
+		<-time.After(10 * time.Minute)
+		for n := range int64(3) {
+			keep(t, s, "b", 10+n)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		s.Empty(ctx)
+		if ctx.Err() != nil || s.inbox.Stats().Records != 1 {
+			t.Errorf("%v, and %d are left, want the one that must wait", ctx.Err(), s.inbox.Stats().Records)
+		}
+		api.does(func(*v1alpha1.CourseCompletion) error { return net.ErrClosed })
+		keep(t, s, "b", 20)
+		s.Empty(ctx)
+		if ctx.Err() != nil || s.inbox.Stats().Records != 2 {
+			t.Errorf("%v, and %d are left, want what must wait for the API", ctx.Err(), s.inbox.Stats().Records)
+		}
+	})
+}
+
+// What is being tried when the drainer has to end is tried to the end, and removed.
+func TestTheDrainerEndsGracefully(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{answer: func(*v1alpha1.CourseCompletion) error {
+			<-time.After(time.Second)
+			return nil
+		}}
+		s := newStore(t, 64<<20, api, func(o *Options) { o.APIConcurrency = 0 })
+		for n := range int64(3) {
+			keep(t, s, "a", n)
+		}
+		stop := drain(t, s)
+		<-time.After(time.Second / 2)
+		stop()
+		tried, _, stored := api.seen()
+		if len(tried) != 1 || len(stored) != 1 || s.inbox.Stats().Records != 2 {
+			t.Errorf("tried %v, stored %v, %d are left", tried, stored, s.inbox.Stats().Records)
+		}
+	})
+}
+
 func TestAFullInboxLetsDeliveriesAskTheAPI(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -122,17 +340,14 @@ func TestAFullInboxLetsDeliveriesAskTheAPI(t *testing.T) {
 		{"full", 14 << 10, "api-unreachable"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := newDrainerOf(t, tc.maxBytes)
-			d.recorder = recorder{client: completions, timeout: time.Minute}
-			keep(t, d, 1)
-			if got := d.inbox.Stats().Full(); got != (tc.name == "full") {
-				t.Fatalf("full: %v with %+v", got, d.inbox.Stats())
+			s := newStore(t, tc.maxBytes, completions)
+			keep(t, s, "a", 1)
+			if got := s.inbox.Stats().Full(); got != (tc.name == "full") {
+				t.Fatalf("full: %v with %+v", got, s.inbox.Stats())
 			}
-			d.circuit.settle(pass{}, true, 0)
-			d.circuit.now()
-			completion := &v1alpha1.CourseCompletion{}
-			completion.Namespace, completion.Name = "a", "1-2-3-4"
-			if _, refused := d.tryAPI(t.Context(), completion); refused == nil || refused.reason != tc.want {
+			s.gateway.breaker.report(attempt{}, true, 0)
+			s.gateway.breaker.probeNow()
+			if _, refused := s.tryAPI(t.Context(), completionFor("a", 3)); refused == nil || refused.reason != tc.want {
 				t.Errorf("refused: %+v, want %s", refused, tc.want)
 			}
 		})
@@ -140,153 +355,43 @@ func TestAFullInboxLetsDeliveriesAskTheAPI(t *testing.T) {
 }
 
 func TestAProbeThatPanicsIsNotTheLast(t *testing.T) {
-	d := newDrainerOf(t, 64<<20)
-	d.circuit.settle(pass{}, true, 0)
-	d.circuit.now()
+	s := newStore(t, 64<<20, nil)
+	s.gateway.breaker.report(attempt{}, true, 0)
+	s.gateway.breaker.probeNow()
 	func() {
 		defer func() {
 			if recover() == nil {
 				t.Error("asked the API without a client and did not panic")
 			}
 		}()
-		_, _ = d.tryAPI(t.Context(), &v1alpha1.CourseCompletion{})
+		_, _ = s.tryAPI(t.Context(), &v1alpha1.CourseCompletion{})
 	}()
-	d.circuit.now()
-	if leave, _, ok := d.circuit.allow(); !ok || !leave.probe {
+	s.gateway.breaker.probeNow()
+	if allowed, _, ok := s.gateway.breaker.allow(); !ok || !allowed.probe {
 		t.Error("no probe although one is due")
 	}
+	if !s.gateway.permits.acquire(t.Context(), "a", 0) {
+		t.Error("its permit is lost")
+	}
 }
 
-// Whoever drops a record while the API is away must not find it stored when the API is back.
 func TestARecordThatWasDroppedIsNotStored(t *testing.T) {
-	d := newDrainerOf(t, 64<<20)
-	for _, change := range []func(context.Context, *inbox.Record) error{
-		func(ctx context.Context, r *inbox.Record) error { return d.inbox.Drop(ctx, r.Seq) },
-		d.inbox.Bury,
+	s := newStore(t, 64<<20, nil)
+	d := s.drainer
+	for n, change := range []func(context.Context, *inbox.Record) error{
+		func(ctx context.Context, r *inbox.Record) error { return s.inbox.Drop(ctx, r.Seq) },
+		s.inbox.Bury,
 	} {
-		keep(t, d, 1)
-		d.ended = false
-		inHand := d.next()
-		if err := change(t.Context(), inHand); err != nil {
+		keep(t, s, "a", int64(n))
+		chosen := d.next("a")
+		if err := change(t.Context(), chosen); err != nil {
 			t.Fatal(err)
 		}
-		leave, _, _ := d.circuit.allow()
+		leave, _ := s.gateway.acquireSpare(t.Context())
 		// There is no client: asking the API would panic.
-		d.try(t.Context(), inHand, leave, func() {})
-		if d.trying != 0 || len(d.inFlight) != 0 || len(d.waits.past) != 0 {
-			t.Errorf("still known: %d, %v, %v", d.trying, d.inFlight, d.waits.past)
-		}
-	}
-}
-
-// The reason that a record has in the file is that of the moment when it came.
-func TestTheListSaysWhyARecordFailedLast(t *testing.T) {
-	d := newDrainerOf(t, 64<<20)
-	keep(t, d, 1)
-	for range 2 {
-		d.mu.Lock()
-		d.waits.forget()
-		d.mu.Unlock()
-		d.restart()
-		d.failed(d.next(), refusal{reason: "api-forbidden", scope: scopeNamespace})
-	}
-	for _, path := range []string{"/records?state=waiting&after=0", "/records/1"} {
-		answer := httptest.NewRecorder()
-		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
-		(&admin{inbox: d.inbox, drainer: d}).handler().ServeHTTP(answer, request)
-		if got := answer.Body.String(); !strings.Contains(got, `"reason":"api-forbidden","attempts":2`) {
-			t.Errorf("%s: %s", path, got)
-		}
-	}
-}
-
-// Nothing but a delivery shows that deliveries can be kept again, and a pod that is not ready gets none.
-func TestADeliveryThatCouldNotBeKeptCountsForAWhile(t *testing.T) {
-	d := newDrainerOf(t, 14<<10)
-	now := testingclock.NewFakeClock(time.Unix(1_700_000_000, 0))
-	d.clock = now
-	if d.NeedsInbox() {
-		t.Fatal("needs the inbox before anything was refused")
-	}
-	d.unkept.saw("a")
-	d.unkept.note("a", now.Now())
-	now.Step(unkeptTime - 1)
-	if !d.NeedsInbox() {
-		t.Error("forgotten too early")
-	}
-	now.Step(1)
-	if d.NeedsInbox() {
-		t.Error("not forgotten")
-	}
-	d.unkept.note("a", now.Now())
-	d.unkept.forget()
-	if d.NeedsInbox() {
-		t.Error("not forgotten although something was made safe")
-	}
-}
-
-// Otherwise one institution could keep the deliveries of all others away.
-func TestANamespaceOfSeveralThatTakesNothingLeavesThePodReady(t *testing.T) {
-	d := newDrainerOf(t, 14<<10)
-	d.unkept.saw("a")
-	d.unkept.saw("b")
-	for range 10 {
-		d.unkept.note("a", d.clock.Now())
-	}
-	if d.NeedsInbox() {
-		t.Error("the refusals of one namespace concern everybody")
-	}
-	d.unkept.note("b", d.clock.Now())
-	d.unkept.note("c", d.clock.Now())
-	if !d.NeedsInbox() {
-		t.Error("the refusals of several namespaces concern nobody")
-	}
-}
-
-// Many that one institution has queued do not hold up what another one has.
-func TestNamespacesTakeTurnsWhenTheInboxIsEmptied(t *testing.T) {
-	d := newDrainerOf(t, 64<<20)
-	for n := range int64(500) {
-		keep(t, d, n)
-	}
-	late := kept(t, 1000)
-	late.Namespace = "b"
-	if err := d.inbox.Put(t.Context(), late); err != nil {
-		t.Fatal(err)
-	}
-	for n := 1; ; n++ {
-		record := d.next()
-		if record == nil {
-			t.Fatal("not chosen")
-		}
-		if record.Seq == late.Seq {
-			if n > 2 {
-				t.Errorf("chosen after %d others", n-1)
-			}
-			return
-		}
-	}
-}
-
-func TestDeadLettersExpire(t *testing.T) {
-	d := newDrainerOf(t, 64<<20)
-	now := testingclock.NewFakeClock(time.Unix(1_700_000_000, 0).Add(48 * time.Hour))
-	d.clock = now
-	old, recent, waiting := kept(t, 0), kept(t, 47*3600), keep(t, d, 0)
-	for _, record := range []*inbox.Record{old, recent} {
-		if err := d.inbox.Hold(t.Context(), record); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := d.expireOnce(t.Context(), now.Now().Add(-24*time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := d.inbox.Get(old.Seq); !errors.Is(err, inbox.ErrNoRecord) {
-		t.Errorf("the old one: %v", err)
-	}
-	for _, record := range []*inbox.Record{recent, waiting} {
-		if _, _, err := d.inbox.Get(record.Seq); err != nil {
-			t.Errorf("record %d: %v", record.Seq, err)
+		d.try(t.Context(), chosen, leave)
+		if len(d.inFlight) != 0 || len(d.retries.records) != 0 {
+			t.Errorf("still known: %v, %v", d.inFlight, d.retries.records)
 		}
 	}
 }

@@ -20,53 +20,53 @@ import (
 
 // Offline is an inbox that no server has open, such as one on a volume that was left behind.
 type Offline struct {
-	inbox   *inbox.Inbox
-	drainer *drainer
+	inbox *inbox.Inbox
+	store *Store
 }
 
-// OpenOffline opens an existing inbox. It fails where a server has it open.
-func OpenOffline(file string, log logr.Logger) (*Offline, error) {
+// Draining says how to store what an Offline has.
+type Draining struct {
+	Config *rest.Config
+	// APITimeout bounds all requests for one delivery together, APIConcurrency how many may be with the API at a time.
+	APITimeout     time.Duration
+	APIConcurrency int
+}
+
+// OpenOffline opens an existing inbox. It fails where a server has it open. Without a Draining it cannot be drained.
+func OpenOffline(file string, log logr.Logger, draining *Draining) (*Offline, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, err
 	}
+	options := Options{Log: log, Clock: clock.RealClock{}, Registry: prometheus.NewRegistry()}
+	if draining != nil {
+		api, err := Connect(draining.Config)
+		if err != nil {
+			return nil, err
+		}
+		if options.Completions, err = api.Completions(); err != nil {
+			return nil, err
+		}
+		options.APITimeout, options.APIConcurrency = draining.APITimeout, draining.APIConcurrency
+	}
 	// Whatever it holds fits, also while it is moved.
-	const room = 64 << 20
-	opened, err := inbox.Open(file, inbox.Options{MaxBytes: info.Size() + room, MustExist: true})
+	const spare = 64 << 20
+	options.Inbox, err = inbox.Open(file, inbox.Options{MaxBytes: info.Size() + spare, MustExist: true})
 	if err != nil {
 		return nil, err
 	}
-	measured, err := newInboxInstruments(prometheus.NewRegistry(), opened.Stats)
+	kept, err := New(options)
 	if err != nil {
-		return nil, errors.Join(err, opened.Close())
+		return nil, errors.Join(err, options.Inbox.Close())
 	}
-	machine := clock.RealClock{}
-	return &Offline{inbox: opened, drainer: newDrainer(&Store{
-		log: log, clock: machine, inbox: opened, circuit: newCircuit(machine),
-	}, measured)}, nil
+	return &Offline{inbox: options.Inbox, store: kept}, nil
 }
 
 // Handler answers what the socket of a server answers.
-func (o *Offline) Handler() http.Handler {
-	return (&admin{inbox: o.inbox, drainer: o.drainer}).handler()
-}
+func (o *Offline) Handler() http.Handler { return o.store.Administration() }
 
-// Drain stores what waits in the inbox until ctx ends. It asks the API for at most as many deliveries at a time as
-// concurrency says, each for as long as timeout says.
-func (o *Offline) Drain(ctx context.Context, config *rest.Config, timeout time.Duration, concurrency int) error {
-	api, err := Connect(config)
-	if err != nil {
-		return err
-	}
-	completions, err := api.Completions()
-	if err != nil {
-		return err
-	}
-	o.drainer.recorder = recorder{client: completions, timeout: timeout, erasures: newErasures(completions)}
-	o.drainer.slots = newSlots(concurrency)
-	o.drainer.run(ctx)
-	return nil
-}
+// Drain stores what waits in the inbox until ctx ends.
+func (o *Offline) Drain(ctx context.Context) { o.store.drainer.run(ctx) }
 
 // Close closes the file.
 func (o *Offline) Close() error { return o.inbox.Close() }

@@ -115,6 +115,14 @@ func (r *recorder) replace(ctx context.Context, completion *v1alpha1.CourseCompl
 	return result, nil
 }
 
+// probe reads a completion that cannot exist. The usual error is that it is not found.
+func (r *recorder) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	key := client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: "probe"}
+	return r.client.Get(ctx, key, &v1alpha1.CourseCompletion{})
+}
+
 // isGone tells whether the completion itself, and not its namespace or kind, was not found.
 func isGone(err error) bool {
 	status, ok := errors.AsType[*apierrors.StatusError](err)

@@ -93,7 +93,7 @@ func TestAnAPIThatAsksForPatienceIsAskedOnce(t *testing.T) {
 			g.Expect(apierrors.HasStatusCause(err, tc.wantCause)).To(Equal(tc.wantCause != ""), "%v", err)
 			g.Expect(requests.Load()).To(BeEquivalentTo(1), "requests")
 
-			g.Expect(refusalOf(recorder.ask(t.Context())).reason).To(Equal(tc.want.reason))
+			g.Expect(refusalOf(recorder.probe(t.Context())).reason).To(Equal(tc.want.reason))
 			g.Expect(requests.Load()).To(BeEquivalentTo(2), "requests")
 		})
 	}

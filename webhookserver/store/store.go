@@ -24,24 +24,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/apifault"
 	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
 )
 
 const (
-	// slotWait is how long a live delivery waits for its turn at the API before it goes to the inbox.
-	slotWait = 25 * time.Millisecond
 	// DiskTimeout bounds the wait for the disk. Whatever takes longer is not known to be kept.
 	DiskTimeout = 5 * time.Second
 	// unkeptTime is for how long a delivery that could not be kept counts. A pod that is not ready gets no others that
 	// might show that it is over.
 	unkeptTime = 30 * time.Second
-)
-
-// Reasons of the server itself for not asking the API.
-const (
-	reasonAPIAway = "api-away"
-	reasonAPIBusy = "api-busy"
 )
 
 // reasonErased is why a delivery is not stored that is about what was erased.
@@ -66,19 +57,13 @@ type Options struct {
 
 // Store puts deliveries where they are safe: into the API, and where it does not take them now into the inbox.
 type Store struct {
-	log      logr.Logger
-	clock    clock.WithTicker
-	recorder recorder
-	// erasures may be nil.
-	erasures *erasures
-	slots    *slots
-	circuit  *circuit
-	inbox    *inbox.Inbox
-	// took is told the namespace of every live delivery that the API has taken; nil where nobody wants to know.
-	took   func(namespace string)
-	unkept unkept
-
+	log       logr.Logger
+	clock     clock.WithTicker
+	inbox     *inbox.Inbox
+	erasures  *erasures
+	gateway   *gateway
 	drainer   *drainer
+	measured  *inboxInstruments
 	retention time.Duration
 }
 
@@ -88,29 +73,30 @@ func New(options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{
-		log: options.Log, clock: options.Clock, inbox: options.Inbox,
-		recorder:  recorder{client: options.Completions, timeout: options.APITimeout},
-		erasures:  newErasures(options.Completions),
-		slots:     newSlots(options.APIConcurrency),
-		circuit:   newCircuit(options.Clock),
-		retention: options.DeadLetterRetention,
+	registers := newErasures(options.Completions)
+	api := &gateway{
+		log: options.Log, clock: options.Clock, erasures: registers,
+		recorder: recorder{client: options.Completions, timeout: options.APITimeout, erasures: registers},
+		permits:  newPermits(options.APIConcurrency),
+		breaker:  newBreaker(options.Clock),
 	}
-	s.recorder.erasures = s.erasures
-	s.drainer = newDrainer(s, measured)
-	return s, nil
+	return &Store{
+		log: options.Log, clock: options.Clock, inbox: options.Inbox, erasures: registers, gateway: api,
+		drainer:  newDrainer(options.Log, options.Inbox, api, measured),
+		measured: measured, retention: options.DeadLetterRetention,
+	}, nil
 }
 
 // FollowErasures has the Store know the ErasureRegisters by an informer.
 func (s *Store) FollowErasures(informer Informer) error { return s.erasures.observe(informer) }
 
 // Run stores what the inbox has, and drops from it what must not stay, until ctx ends. It then lets those finish that
-// are being tried.
+// are being tried. A Store runs once.
 func (s *Store) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { s.drainer.run(ctx) })
-	running.Go(func() { s.drainer.expire(ctx, s.retention) })
-	running.Go(func() { s.drainer.forget(ctx) })
+	running.Go(func() { s.expire(ctx) })
+	running.Go(func() { s.forget(ctx) })
 	running.Wait()
 }
 
@@ -118,13 +104,11 @@ func (s *Store) Run(ctx context.Context) {
 func (s *Store) Empty(ctx context.Context) { s.drainer.empty(ctx) }
 
 // Administration answers those who may decide about what is in the inbox.
-func (s *Store) Administration() http.Handler {
-	return (&admin{inbox: s.inbox, drainer: s.drainer}).handler()
-}
+func (s *Store) Administration() http.Handler { return (&admin{store: s}).handler() }
 
 // APIAway tells that the API is known not to take anything.
 func (s *Store) APIAway() bool {
-	away, _ := s.circuit.away()
+	away, _ := s.gateway.breaker.away()
 	return away
 }
 
@@ -141,7 +125,7 @@ func (s *Store) Put(ctx context.Context, completion *v1alpha1.CourseCompletion, 
 	if erased, _ := s.erasures.known(completion); erased {
 		return Result{Outcome: Erased, Reason: reasonErased}
 	}
-	s.unkept.saw(completion.Namespace)
+	s.gateway.unkept.saw(completion.Namespace)
 	out, refused := s.tryAPI(ctx, completion)
 	if refused == nil {
 		return resultOf(out)
@@ -149,13 +133,13 @@ func (s *Store) Put(ctx context.Context, completion *v1alpha1.CourseCompletion, 
 	kept, err := s.keep(ctx, completion, received, *refused)
 	if err != nil {
 		if refused.scope == scopeNamespace {
-			s.unkept.note(completion.Namespace, s.clock.Now())
+			s.gateway.unkept.note(completion.Namespace, s.clock.Now())
 		}
 		s.log.Error(err, "Delivery cannot be kept", "deliveryID", completion.Spec.Delivery.ID,
 			"completion", client.ObjectKeyFromObject(completion), "reason", refused.reason)
 		return Result{Outcome: Unavailable, Reason: reasonOfInbox(err)}
 	}
-	s.unkept.forget()
+	s.gateway.unkept.forget()
 	return Result{Outcome: kept, Reason: refused.reason}
 }
 
@@ -170,10 +154,10 @@ func resultOf(out Outcome) Result {
 // NeedsInbox tells whether deliveries cannot do without the inbox: the API is away, or refuses those of everybody, as
 // far as that is known. One namespace that takes nothing is no reason to keep the deliveries of all others away.
 func (s *Store) NeedsInbox() bool {
-	if away, _ := s.circuit.away(); away {
+	if s.APIAway() {
 		return true
 	}
-	return s.unkept.ofAll(s.clock.Now())
+	return s.gateway.unkept.ofAll(s.clock.Now())
 }
 
 // unkept knows of which namespaces deliveries came that neither the API nor the inbox took, since one was made safe.
@@ -239,55 +223,18 @@ func (s *Store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletio
 	// The drainer probes as long as it has something to probe with, and a delivery that may probe has nothing to lose
 	// where it cannot be kept.
 	stats := s.inbox.Stats()
-	if away, _ := s.circuit.away(); away && stats.Records > 0 && stats.Failure == nil && !stats.Full() {
+	if s.APIAway() && stats.Records > 0 && stats.Failure == nil && !stats.Full() {
 		return "", &refusal{reason: reasonAPIAway, scope: scopeAPI}
 	}
-	leave, _, ok := s.circuit.allow()
-	if !ok {
-		return "", &refusal{reason: reasonAPIAway, scope: scopeAPI}
+	leave, reason := s.gateway.acquireLive(ctx, completion.Namespace)
+	if reason != "" {
+		return "", &refusal{reason: reason, scope: scopeAPI}
 	}
-	if !s.slots.acquire(ctx, completion.Namespace, slotWait) {
-		s.circuit.abandon(leave)
-		return "", &refusal{reason: reasonAPIBusy, scope: scopeAPI}
-	}
-	defer s.slots.release()
-	out, refused := s.record(ctx, completion, leave)
-	if refused == nil && out != Erased && s.took != nil {
-		s.took(completion.Namespace)
+	out, refused := s.gateway.record(ctx, completion, leave)
+	if refused == nil && out != Erased {
+		s.drainer.recovered(completion.Namespace)
 	}
 	return out, refused
-}
-
-// record asks the API, and tells the circuit what came of it.
-func (s *Store) record(ctx context.Context, completion *v1alpha1.CourseCompletion, leave pass) (Outcome, *refusal) {
-	answered := false
-	defer func() {
-		if !answered {
-			// The API was not asked, or after a panic. A probe that is never given back would be the last one.
-			s.circuit.abandon(leave)
-		}
-	}()
-	// A register may have come since the delivery was taken, or kept.
-	if erased, err := s.erasures.known(completion); err != nil {
-		refused := refusalOf(err)
-		s.log.Info("Delivery has to wait", "deliveryID", completion.Spec.Delivery.ID,
-			"namespace", completion.Namespace, "reason", refused.reason)
-		return "", &refused
-	} else if erased {
-		return Erased, nil
-	}
-	out, err := s.recorder.record(ctx, completion)
-	answered = true
-	if err == nil {
-		s.circuit.settle(leave, false, 0)
-		s.unkept.forget()
-		return out, nil
-	}
-	refused := refusalOf(err)
-	s.circuit.settle(leave, refused.scope == scopeAPI, refused.wait)
-	s.log.Info("API did not take a delivery", "deliveryID", completion.Spec.Delivery.ID,
-		"completion", client.ObjectKeyFromObject(completion), "reason", refused.reason, "fields", apifault.Fields(err))
-	return "", &refused
 }
 
 // keep writes a delivery to the disk: to those that wait, or to the dead letters where the API refuses it for good.
