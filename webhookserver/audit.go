@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/webhookserver/store"
 	"github.com/lxp-dev/course-completion-operator/webhookserver/throttle"
 )
 
@@ -41,67 +40,9 @@ type call struct {
 	span trace.Span
 }
 
-// auditRecord is the one line that the audit log has of a call. Members are added to it and never change their meaning.
-type auditRecord struct {
-	// Time is when the call's header had been read.
-	Time       time.Time `json:"time"`
-	DeliveryID string    `json:"deliveryID"`
-	Method     string    `json:"method"`
-	Path       string    `json:"path"`
-	// RemoteAddress is the client's, and PeerAddress that of the trusted proxy which passed the call on.
-	RemoteAddress string `json:"remoteAddress"`
-	PeerAddress   string `json:"peerAddress,omitempty"`
-	// Ids are absent where they are not known to be true: the institution's before the token was found good, the others
-	// before the body was found to be a delivery, or where it is about what was erased.
-	InstitutionID v1alpha1.PlatformID `json:"institutionID,omitempty"`
-	Namespace     string              `json:"namespace,omitempty"`
-	// TokenSecret is the name of the Secret that has the token, so that it is known which of several is in use.
-	TokenSecret     string              `json:"tokenSecret,omitempty"`
-	CourseID        v1alpha1.PlatformID `json:"courseID,omitempty"`
-	EnrollmentID    v1alpha1.PlatformID `json:"enrollmentID,omitempty"`
-	UserID          v1alpha1.PlatformID `json:"userID,omitempty"`
-	Completion      string              `json:"completion,omitempty"`
-	Event           string              `json:"event,omitempty"`
-	Outcome         store.Outcome       `json:"outcome"`
-	Reason          string              `json:"reason"`
-	Rejection       rejection           `json:"rejection,omitempty"`
-	Status          int                 `json:"status"`
-	Bytes           int                 `json:"bytes"`
-	DurationSeconds float64             `json:"durationSeconds"`
-}
-
-func newAuditRecord(r *http.Request, c *call, a *answer, duration time.Duration) *auditRecord {
-	record := &auditRecord{
-		Time:            c.received.UTC(),
-		DeliveryID:      c.id,
-		Method:          knownMethod(r.Method),
-		Path:            redactPath(r.URL.EscapedPath()),
-		RemoteAddress:   throttle.AddressText(c.origin.Client),
-		Outcome:         a.outcome,
-		Reason:          a.reason,
-		Rejection:       c.rejected,
-		Status:          a.status,
-		Bytes:           c.bytes,
-		DurationSeconds: duration.Seconds(),
-	}
-	if c.origin.Peer != c.origin.Client {
-		record.PeerAddress = throttle.AddressText(c.origin.Peer)
-	}
-	if c.institution != nil {
-		record.InstitutionID, record.Namespace = c.institution.Spec.ID, c.institution.Namespace
-		record.TokenSecret = c.tokenSecret
-	}
-	record.Event = c.event
-	if c.spec != nil {
-		record.CourseID, record.EnrollmentID = c.spec.Course.ID, c.spec.Enrollment.ID
-		record.UserID, record.Completion = c.spec.User.ID, c.completion.Name
-	}
-	return record
-}
-
 // audit writes the one record of a call, or a summary of several. Where the sink does not take it, the program's log
 // gets it instead: deliveries are not refused for want of their records, and the records are not lost.
-func (h *handler) audit(record any) {
+func (h *handler) audit(record *auditRecord) {
 	turned, err := h.auditLog.write(record)
 	if turned && err == nil {
 		h.log.Info("Audit log takes records again")
@@ -130,7 +71,7 @@ func (h *handler) summarise(ctx context.Context) {
 			ended = true
 		}
 		for _, summary := range h.auditLimit.Next() {
-			h.audit(summary)
+			h.audit(newSummaryRecord(summary))
 		}
 	}
 }

@@ -30,13 +30,17 @@ func strange(t *testing.T, h *handler, method, path, address string) {
 func lines(t *testing.T, log string) (records int, summaries []throttle.AuditSummary) {
 	t.Helper()
 	for line := range strings.Lines(log) {
-		var summary throttle.AuditSummary
-		if err := json.Unmarshal([]byte(line), &summary); err != nil {
+		var record auditRecord
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			t.Fatal(err)
 		}
-		if summary.Calls == 0 {
+		if record.Completion.Calls == 0 {
 			records++
 			continue
+		}
+		summary := throttle.AuditSummary{
+			Time: record.Time, Since: *record.Event.Start, RemoteNetwork: record.Source.Address,
+			Calls: record.Completion.Calls, Reasons: record.Completion.Reasons,
 		}
 		if summary.Time.Before(summary.Since) || summary.Since.IsZero() {
 			t.Errorf("from %s to %s", summary.Since, summary.Time)
@@ -66,7 +70,7 @@ func TestStrangersGetALimitedNumberOfRecords(t *testing.T) {
 		}
 	}
 	for _, summary := range h.auditLimit.Next() {
-		h.audit(summary)
+		h.audit(newSummaryRecord(summary))
 	}
 	records, summaries := lines(t, log.String())
 	if want := 3 + 5 + 1 + 20; records != want {

@@ -84,12 +84,12 @@ func TestOtherEventsAreAcknowledgedAndNotKept(t *testing.T) {
 			if kept := queue.Stats().Records; kept != wantKept {
 				t.Errorf("%d records are kept, want %d", kept, wantKept)
 			}
-			var record struct{ Outcome, Event string }
+			var record auditRecord
 			if err := json.Unmarshal([]byte(audit.String()), &record); err != nil {
 				t.Fatal(err)
 			}
-			if record.Outcome != tc.want || record.Event != tc.slug {
-				t.Errorf("audited as %+v", record)
+			if string(record.Completion.Outcome) != tc.want || record.Completion.Slug != tc.slug {
+				t.Errorf("audited as %+v", record.Completion)
 			}
 			if strings.Contains(audit.String()+got.Body.String(), planted) {
 				t.Errorf("what was sent is quoted: %s %s", audit.String(), got.Body)

@@ -65,8 +65,8 @@ func TestTheTokenMayComeInTheHeader(t *testing.T) {
 			got := send(t, http.MethodGet, tc.url, "", header...)
 			g.Expect(got.status).To(Equal(tc.want), got.text)
 			record := server.log.audit(t, got.deliveryID())
-			g.Expect(textOf(record, "rejection")).To(Equal(tc.wantRejection))
-			g.Expect(record["path"]).To(HavePrefix("/webhooks/12345"))
+			g.Expect(textOf(record, "completion.rejection")).To(Equal(tc.wantRejection))
+			g.Expect(record["url.path"]).To(HavePrefix("/webhooks/12345"))
 		})
 	}
 	g := NewWithT(t)
@@ -126,8 +126,8 @@ func TestOnlyAllowedNetworksMayDeliver(t *testing.T) {
 				g.Expect(got.outcome()).To(Equal("address-not-allowed"))
 			}
 			record := tc.server.log.audit(t, got.deliveryID())
-			g.Expect(record).To(HaveKeyWithValue("remoteAddress", tc.remote))
-			g.Expect(textOf(record, "peerAddress")).To(Equal(tc.peer))
+			g.Expect(textOf(record, "source.ip") + textOf(record, "source.address")).To(Equal(tc.remote))
+			g.Expect(textOf(record, "completion.proxy_ip")).To(Equal(tc.peer))
 		})
 	}
 	NewWithT(t).Expect(post(t, direct.url(i), example).outcome()).To(Equal("address-not-allowed"))

@@ -55,7 +55,7 @@ func TestSlowBodiesHaveABoundTogether(t *testing.T) {
 		g.Expect(status).To(Equal(503))
 		g.Expect(header.Get("Retry-After")).To(MatchRegexp(`^[1-9][0-9]*$`))
 		g.Expect(server.log.audit(t, header.Get(webhookserver.DeliveryIDHeader))).To(And(
-			HaveKeyWithValue("outcome", "unavailable"), HaveKeyWithValue("reason", "bodies-in-memory")))
+			HaveKeyWithValue("completion.outcome", "unavailable"), HaveKeyWithValue("event.reason", "bodies-in-memory")))
 	}
 	open := []net.Conn{expectTaken(first, declared), expectTaken(first, declared)}
 	for range 20 {

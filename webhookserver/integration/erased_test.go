@@ -73,9 +73,10 @@ func TestWhatWasErasedIsNotStoredAgain(t *testing.T) {
 		g.Expect(got.status).To(Equal(200), got.text)
 		g.Expect(got.body).To(Equal(map[string]any{"deliveryID": got.deliveryID(), "outcome": "erased"}), name)
 		g.Expect(server.log.audit(t, got.deliveryID())).To(And(
-			HaveKeyWithValue("outcome", "erased"), HaveKeyWithValue("reason", "erased"),
-			HaveKeyWithValue("institutionID", BeNumerically("==", 12345)),
-			Not(HaveKey("userID")), Not(HaveKey("enrollmentID")), Not(HaveKey("completion"))), name)
+			HaveKeyWithValue("completion.outcome", "erased"), HaveKeyWithValue("event.reason", "erased"),
+			HaveKeyWithValue("organization.id", "12345"),
+			Not(HaveKey("user.target.id")), Not(HaveKey("completion.enrollment_id")),
+			Not(HaveKey("orchestrator.resource.name"))), name)
 	}
 	g.Expect(i.completions(t)).To(BeZero())
 	g.Expect(server.gauge(t, "completion_inbox_records")).To(BeZero())
@@ -215,7 +216,7 @@ func TestDeliveriesWaitWhereItIsNotKnownWhoWasErased(t *testing.T) {
 	for _, body := range []string{example, edited(t, `"id": 987654321`, anotherUser)} {
 		got := post(t, url, body)
 		g.Expect(got.outcome()).To(Equal("queued"), got.text)
-		g.Expect(server.log.audit(t, got.deliveryID())).To(HaveKeyWithValue("reason", "api-forbidden"))
+		g.Expect(server.log.audit(t, got.deliveryID())).To(HaveKeyWithValue("event.reason", "api-forbidden"))
 	}
 	bind(serviceAccount)
 	server.emptied(t)
@@ -238,7 +239,7 @@ func TestDeliveriesWaitWhereTheRegisterCannotBeRead(t *testing.T) {
 	url := server.knows(t, i)
 	got := post(t, url, example)
 	g.Expect(got.outcome()).To(Equal("queued"), got.text)
-	g.Expect(server.log.audit(t, got.deliveryID())).To(HaveKeyWithValue("reason", "erasures-unreadable"))
+	g.Expect(server.log.audit(t, got.deliveryID())).To(HaveKeyWithValue("event.reason", "erasures-unreadable"))
 	g.Expect(post(t, server.knows(t, other), example).outcome()).To(Equal("created"))
 	g.Expect(i.completions(t)).To(BeZero())
 	g.Expect(admin.Delete(ctx, odd)).To(Succeed())

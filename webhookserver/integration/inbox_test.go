@@ -113,7 +113,7 @@ func TestHeldWhereTheAPIRefusesForGood(t *testing.T) {
 	}, patience).Should(Equal("held"))
 	g.Expect(held.status).To(Equal(200))
 	g.Expect(server.log.audit(t, held.deliveryID())).To(And(
-		HaveKeyWithValue("outcome", "held"), HaveKeyWithValue("reason", "api-invalid")))
+		HaveKeyWithValue("completion.outcome", "held"), HaveKeyWithValue("event.reason", "api-invalid")))
 	g.Expect(server.gauge(t, "completion_inbox_dead_letters")).To(Equal(1.0))
 	before := i.completions(t)
 

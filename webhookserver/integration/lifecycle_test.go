@@ -147,14 +147,15 @@ func TestAuditAndMetrics(t *testing.T) {
 	g.Expect(got.status).To(Equal(200), got.text)
 	record := server.log.audit(t, got.deliveryID())
 	for key, want := range map[string]any{
-		"method": "POST", "path": "/webhooks/12345/***", "remoteAddress": "127.0.0.1", "outcome": "created",
-		"reason": "stored", "status": 200.0, "institutionID": 12345.0, "namespace": i.namespace, "completion": exampleName,
-		"tokenSecret": "webhook-token",
-		"bytes":       float64(len(example) + len(`"x":"Unknown-Value","y":2,`)),
+		"http.request.method": "POST", "url.path": "/webhooks/12345/***", "source.ip": "127.0.0.1",
+		"completion.outcome": "created", "event.reason": "stored", "event.outcome": "success",
+		"http.response.status_code": 200.0, "organization.id": "12345", "orchestrator.namespace": i.namespace,
+		"orchestrator.resource.name": exampleName, "completion.token_secret": "webhook-token",
+		"http.request.body.bytes": float64(len(example) + len(`"x":"Unknown-Value","y":2,`)),
 	} {
 		g.Expect(record).To(HaveKeyWithValue(key, want))
 	}
-	g.Expect(record["durationSeconds"]).To(BeNumerically(">", 0))
+	g.Expect(record["event.duration"]).To(BeNumerically(">", 0))
 	g.Expect(i.completion(t).Spec.Delivery.Warnings).To(ContainElement(BeEquivalentTo("UnknownFields")))
 	g.Expect(post(t, url, `{`).status).To(Equal(400))
 	g.Expect(post(t, url+"x", example).status).To(Equal(401))

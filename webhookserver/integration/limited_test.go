@@ -36,8 +36,8 @@ func TestAnInstitutionIsHeldToItsRate(t *testing.T) {
 	g.Expect(refused.outcome()).To(Equal("rate-limited"))
 	g.Expect(refused.header.Get("Retry-After")).To(Equal("1"))
 	g.Expect(refused.header.Get("Content-Type")).To(Equal("application/problem+json"))
-	g.Expect(server.log.audit(t, refused.deliveryID())).To(And(HaveKeyWithValue("institutionID", 12345.0),
-		HaveKeyWithValue("reason", "rate-limited"), HaveKeyWithValue("status", 429.0)))
+	g.Expect(server.log.audit(t, refused.deliveryID())).To(And(HaveKeyWithValue("organization.id", "12345"),
+		HaveKeyWithValue("event.reason", "rate-limited"), HaveKeyWithValue("http.response.status_code", 429.0)))
 	stored := limited.completions(t)
 
 	// A check of the URL is no delivery.
@@ -75,7 +75,8 @@ func TestAnAddressIsLimitedByItsFailuresOnly(t *testing.T) {
 		g.Expect(post(t, url, example).outcome()).To(BeElementOf("created", "duplicate"))
 	}
 	record := server.log.audit(t, refused.deliveryID())
-	g.Expect(record).To(And(HaveKeyWithValue("rejection", "wrong"), HaveKeyWithValue("reason", "too-many-failures")))
-	g.Expect(record).NotTo(HaveKey("institutionID"))
+	g.Expect(record).To(And(
+		HaveKeyWithValue("completion.rejection", "wrong"), HaveKeyWithValue("event.reason", "too-many-failures")))
+	g.Expect(record).NotTo(HaveKey("organization.id"))
 	g.Expect(scrape(t, server)).To(ContainSubstring(`completion_throttled_total{limit="address-failures"}`))
 }

@@ -332,7 +332,19 @@ func (l *logLines) String() string {
 	return l.lines.String() + l.audits.String()
 }
 
-// audit waits for the audit record of a call and returns it.
+// flatten puts the members of an object into another one, by their paths.
+func flatten(object map[string]any, prefix string, into map[string]any) map[string]any {
+	for name, value := range object {
+		if inner, ok := value.(map[string]any); ok {
+			flatten(inner, prefix+name+".", into)
+		} else {
+			into[prefix+name] = value
+		}
+	}
+	return into
+}
+
+// audit waits for the audit record of a call and returns its members by their paths, such as event.reason.
 func (l *logLines) audit(t *testing.T, deliveryID string) map[string]any {
 	t.Helper()
 	var records []map[string]any
@@ -340,8 +352,11 @@ func (l *logLines) audit(t *testing.T, deliveryID string) map[string]any {
 		records = nil
 		for line := range strings.Lines(l.audits.String()) {
 			var record map[string]any
-			if json.Unmarshal([]byte(line), &record) == nil && record["deliveryID"] == deliveryID &&
-				record["outcome"] != nil {
+			if json.Unmarshal([]byte(line), &record) != nil {
+				continue
+			}
+			record = flatten(record, "", map[string]any{})
+			if record["event.id"] == deliveryID && record["completion.outcome"] != nil {
 				records = append(records, record)
 			}
 		}

@@ -27,7 +27,7 @@ func expectQueued(t *testing.T, server *running, got reply, reason string) {
 	g.Expect(got.outcome()).To(Equal("queued"))
 	g.Expect(got.text).NotTo(ContainSubstring(reason), "the inside of the cluster is none of the sender's business")
 	g.Expect(server.log.audit(t, got.deliveryID())).To(And(
-		HaveKeyWithValue("outcome", "queued"), HaveKeyWithValue("reason", reason)))
+		HaveKeyWithValue("completion.outcome", "queued"), HaveKeyWithValue("event.reason", reason)))
 }
 
 func brief(o *webhookserver.Options) { o.APITimeout = time.Second }
@@ -79,7 +79,7 @@ func TestQueuedWhileTheAPIIsAway(t *testing.T) {
 	check := send(t, http.MethodGet, url, "")
 	g.Expect(controlPlane.StartPart(t.Context(), cluster.APIServer)).To(Succeed())
 	g.Expect(got.status).To(Equal(200), got.text)
-	g.Expect(server.log.audit(t, got.deliveryID())["reason"]).To(BeElementOf("api-unreachable", "api-timeout"))
+	g.Expect(server.log.audit(t, got.deliveryID())["event.reason"]).To(BeElementOf("api-unreachable", "api-timeout"))
 	g.Expect(check.status).To(Equal(200), "what is known of the institutions stays known")
 	server.emptied(t)
 	g.Expect(i.completion(t).Spec.Delivery.ID).To(Equal(got.deliveryID()))

@@ -89,7 +89,7 @@ func TestASlowBody(t *testing.T) {
 	defer response.Body.Close()
 	g.Expect(response.StatusCode).To(Equal(400))
 	g.Expect(server.log.audit(t, response.Header.Get(webhookserver.DeliveryIDHeader))).To(
-		HaveKeyWithValue("reason", "body-incomplete"))
+		HaveKeyWithValue("event.reason", "body-incomplete"))
 	g.Eventually(dripping, patience).Should(BeClosed(), "the connection is still open")
 	g.Expect(i.completions(t)).To(BeZero())
 }

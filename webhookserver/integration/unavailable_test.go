@@ -31,7 +31,7 @@ func expectUnavailable(t *testing.T, server *running, got reply, reason string) 
 	g.Expect(got.outcome()).To(Equal("unavailable"))
 	g.Expect(got.header.Get("Retry-After")).To(MatchRegexp(`^[1-9][0-9]*$`))
 	g.Expect(server.log.audit(t, got.deliveryID())).To(And(
-		HaveKeyWithValue("outcome", "unavailable"), HaveKeyWithValue("reason", reason)))
+		HaveKeyWithValue("completion.outcome", "unavailable"), HaveKeyWithValue("event.reason", reason)))
 }
 
 // Whoever starts the server while the API is away gets a server that says so, not one that ends.

@@ -28,17 +28,17 @@ type AuditLimit struct {
 	left     map[netip.Prefix]*AuditSummary
 }
 
-// AuditSummary is the line that the audit log has of calls without records of their own.
+// AuditSummary is what the audit log says of calls without records of their own.
 type AuditSummary struct {
 	// Time is when the last of the calls came, and Since when the first did.
-	Time  time.Time `json:"time"`
-	Since time.Time `json:"since"`
+	Time  time.Time
+	Since time.Time
 	// RemoteNetwork is the address of the clients, or the /64 network of IPv6; others for all beyond the first 256 in a
 	// minute, and unknown where nothing told the address.
-	RemoteNetwork string `json:"remoteNetwork"`
-	Calls         int    `json:"calls"`
+	RemoteNetwork string
+	Calls         int
 	// Reasons counts the calls by why they were refused.
-	Reasons map[string]int `json:"reasons"`
+	Reasons map[string]int
 }
 
 // NewAuditLimit allows a network some records in a minute, and all of them ten times as many; 0 is any number.

@@ -4,6 +4,7 @@
 package deliveries
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func FindArrival(ctx context.Context, f *cmdutil.Factory, deliveryID string) (*A
 	var found *Arrival
 	err = wait.PollUntilContextTimeout(ctx, arrivalPoll, arrivalPatience, true, func(ctx context.Context) (bool, error) {
 		err := read(ctx, c, sources(pods, false), since, false, func(r *record) error {
-			if r.DeliveryID == deliveryID {
+			if r.Event.ID == deliveryID {
 				found = r.arrival(pods)
 			}
 			return nil
@@ -77,7 +78,7 @@ func FindArrival(ctx context.Context, f *cmdutil.Factory, deliveryID string) (*A
 }
 
 func (r *record) arrival(pods []corev1.Pod) *Arrival {
-	a := &Arrival{Pod: r.pod, Time: r.Time, Client: r.RemoteAddress, Proxy: r.PeerAddress}
+	a := &Arrival{Pod: r.pod, Time: r.Time, Client: cmp.Or(r.Source.IP, r.Source.Address), Proxy: r.Completion.ProxyIP}
 	if i := slices.IndexFunc(pods, func(pod corev1.Pod) bool { return pod.Name == r.pod }); i >= 0 {
 		a.TrustedProxies = replicas.Argument(&pods[i], "trusted-proxies")
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
 )
 
-// maxLine bounds a line of a log, in bytes; audit records have less than a thousand.
+// maxLine bounds a line of a log, in bytes; audit records have about a thousand.
 const maxLine = 1 << 20
 
 // elsewhere returns the file that a pod writes its audit log to instead of its output; empty where it does not.

@@ -4,6 +4,7 @@
 package deliveries
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -11,29 +12,49 @@ import (
 	"time"
 )
 
-// record is an audit record of the webhook server, see docs/security.md. Its members never change their meaning.
+// record is an audit record of the webhook server, see docs/audit.md. Its members never change their meaning.
 type record struct {
-	Time          time.Time `json:"time"`
-	DeliveryID    string    `json:"deliveryID"`
-	Path          string    `json:"path"`
-	InstitutionID int64     `json:"institutionID"`
-	Namespace     string    `json:"namespace"`
-	TokenSecret   string    `json:"tokenSecret"`
-	CourseID      int64     `json:"courseID"`
-	EnrollmentID  int64     `json:"enrollmentID"`
-	UserID        int64     `json:"userID"`
-	Completion    string    `json:"completion"`
-	Event         string    `json:"event"`
-	Outcome       string    `json:"outcome"`
-	Reason        string    `json:"reason"`
-	Status        int       `json:"status"`
-	RemoteAddress string    `json:"remoteAddress"`
-	PeerAddress   string    `json:"peerAddress"`
+	Time  time.Time `json:"@timestamp"`
+	Event struct {
+		// ID is the delivery id.
+		ID     string `json:"id"`
+		Reason string `json:"reason"`
+	} `json:"event"`
+	HTTP struct {
+		Response struct {
+			StatusCode int `json:"status_code"`
+		} `json:"response"`
+	} `json:"http"`
+	Organization id `json:"organization"`
+	User         struct {
+		Target id `json:"target"`
+	} `json:"user"`
+	Source struct {
+		IP      string `json:"ip"`
+		Address string `json:"address"`
+	} `json:"source"`
+	Orchestrator struct {
+		Namespace string `json:"namespace"`
+		Resource  struct {
+			Name string `json:"name"`
+		} `json:"resource"`
+	} `json:"orchestrator"`
+	Completion struct {
+		Outcome      string `json:"outcome"`
+		CourseID     string `json:"course_id"`
+		EnrollmentID string `json:"enrollment_id"`
+		TokenSecret  string `json:"token_secret"`
+		ProxyIP      string `json:"proxy_ip"`
+	} `json:"completion"`
 
 	// pod is whose log has it.
 	pod string
 	// line is the record as it was logged.
 	line []byte
+}
+
+type id struct {
+	ID string `json:"id"`
 }
 
 // parse reads a line of a log. The program's own lines stand between the audit records, and are none.
@@ -42,7 +63,7 @@ func parse(line []byte) (*record, bool) {
 		return nil, false
 	}
 	r := &record{}
-	if err := json.Unmarshal(line, r); err != nil || r.DeliveryID == "" || r.Outcome == "" || r.Time.IsZero() {
+	if err := json.Unmarshal(line, r); err != nil || r.Event.ID == "" || r.Completion.Outcome == "" || r.Time.IsZero() {
 		return nil, false
 	}
 	r.line = slices.Clone(line)
@@ -60,22 +81,26 @@ type filter struct {
 
 // wants reports whether a record is looked for.
 func (f *filter) wants(r *record) bool {
-	for _, id := range []struct{ want, have int64 }{
-		{f.institution, r.InstitutionID}, {f.course, r.CourseID}, {f.enrollment, r.EnrollmentID}, {f.user, r.UserID},
+	for _, id := range []struct {
+		want int64
+		have string
+	}{
+		{f.institution, r.Organization.ID}, {f.course, r.Completion.CourseID},
+		{f.enrollment, r.Completion.EnrollmentID}, {f.user, r.User.Target.ID},
 	} {
-		if id.want != 0 && id.want != id.have {
+		if id.want != 0 && strconv.FormatInt(id.want, 10) != id.have {
 			return false
 		}
 	}
 	switch {
-	case f.delivery != "" && f.delivery != r.DeliveryID,
-		f.completion != "" && f.completion != r.Completion,
-		len(f.outcomes) > 0 && !slices.Contains(f.outcomes, r.Outcome),
-		len(f.reasons) > 0 && !slices.Contains(f.reasons, r.Reason),
+	case f.delivery != "" && f.delivery != r.Event.ID,
+		f.completion != "" && f.completion != r.Orchestrator.Resource.Name,
+		len(f.outcomes) > 0 && !slices.Contains(f.outcomes, r.Completion.Outcome),
+		len(f.reasons) > 0 && !slices.Contains(f.reasons, r.Event.Reason),
 		!f.since.IsZero() && r.Time.Before(f.since),
 		!f.until.IsZero() && r.Time.After(f.until),
 		// A GET of the webhook URL delivers nothing.
-		!f.checks && r.Outcome == outcomeChecked:
+		!f.checks && r.Completion.Outcome == outcomeChecked:
 		return false
 	}
 	return true
@@ -86,19 +111,13 @@ const outcomeChecked = "checked"
 // cells is a row of the table.
 func (r *record) cells(zone *time.Location) []string {
 	return []string{
-		r.Time.In(zone).Format("2006-01-02T15:04:05.000Z07:00"), r.Outcome, r.Reason, strconv.Itoa(r.Status),
-		number(r.InstitutionID), number(r.CourseID), number(r.EnrollmentID), number(r.UserID), r.DeliveryID,
+		r.Time.In(zone).Format("2006-01-02T15:04:05.000Z07:00"), r.Completion.Outcome, r.Event.Reason,
+		strconv.Itoa(r.HTTP.Response.StatusCode), cmp.Or(r.Organization.ID, "-"), cmp.Or(r.Completion.CourseID, "-"),
+		cmp.Or(r.Completion.EnrollmentID, "-"), cmp.Or(r.User.Target.ID, "-"), r.Event.ID,
 	}
 }
 
 var headers = []string{"TIME", "OUTCOME", "REASON", "STATUS", "INSTITUTION", "COURSE", "ENROLLMENT", "USER", "DELIVERY"}
-
-func number(id int64) string {
-	if id == 0 {
-		return "-"
-	}
-	return strconv.FormatInt(id, 10)
-}
 
 // newest keeps the newest records, in the order of time, and no more than it may.
 type newest struct {
@@ -122,7 +141,7 @@ func (n *newest) trim() {
 		if order := a.Time.Compare(b.Time); order != 0 {
 			return order
 		}
-		return strings.Compare(a.DeliveryID, b.DeliveryID)
+		return strings.Compare(a.Event.ID, b.Event.ID)
 	})
 	if more := len(n.kept) - n.most; more > 0 {
 		n.left += more

@@ -12,15 +12,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-const line = `{"time":"2026-10-01T12:00:00.5Z","deliveryID":"d-1","method":"POST","path":"/webhooks/501/***",` +
-	`"institutionID":501,"courseID":123456,"enrollmentID":11,"userID":7,"completion":"501-123456-11-7",` +
-	`"outcome":"created","reason":"stored","status":200,"bytes":407,"durationSeconds":0.09}`
+const line = `{"@timestamp":"2026-10-01T12:00:00.5Z","ecs":{"version":"9.4.0"},` +
+	`"event":{"id":"d-1","kind":"event","action":"deliver","outcome":"success","reason":"stored","duration":90000000},` +
+	`"http":{"request":{"method":"POST","body":{"bytes":407}},"response":{"status_code":200}},` +
+	`"url":{"path":"/webhooks/501/***"},"source":{"ip":"192.0.2.1"},"organization":{"id":"501"},` +
+	`"orchestrator":{"namespace":"institution-501","resource":{"name":"501-123456-11-7"}},"user":{"target":{"id":"7"}},` +
+	`"completion":{"outcome":"created","course_id":"123456","enrollment_id":"11"}}`
 
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, other := range []string{
 		"", "not JSON", `{"level":"info","ts":"2026-10-01T12:00:00Z","msg":"Webhook server starting"}`, "{", "null",
-		`{"level":"info","msg":"Audit record","record":{"deliveryID":"d-1","outcome":"created"}}`,
+		`{"level":"info","msg":"Audit record","record":{"event":{"id":"d-1"},"completion":{"outcome":"created"}}}`,
 	} {
 		if r, ok := parse([]byte(other)); ok {
 			t.Errorf("%q was taken for %+v", other, r)
@@ -51,6 +54,7 @@ func TestFilter(t *testing.T) {
 		"another outcome": {filter{outcomes: []string{"refused"}}, false},
 		"another reason":  {filter{reasons: []string{"api-away"}}, false},
 		"the delivery":    {filter{delivery: "d-1"}, true},
+		"the completion":  {filter{completion: "501-123456-11-7"}, true},
 		"too old":         {filter{since: r.Time.Add(time.Second)}, false},
 		"too new":         {filter{until: r.Time.Add(-time.Second)}, false},
 		"in time":         {filter{since: r.Time.Add(-time.Second), until: r.Time.Add(time.Second)}, true},
@@ -68,7 +72,9 @@ func TestNewest(t *testing.T) {
 	start := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	for i := range 100 {
 		// Two logs, each in order, that overlap.
-		kept.add(&record{Time: start.Add(time.Duration(i*37%100) * time.Second), DeliveryID: fmt.Sprint(i)})
+		one := &record{Time: start.Add(time.Duration(i*37%100) * time.Second)}
+		one.Event.ID = fmt.Sprint(i)
+		kept.add(one)
 		if len(kept.kept) >= 6 {
 			t.Fatalf("%d are kept of at most 3", len(kept.kept))
 		}

@@ -56,7 +56,8 @@ func TokenUses(ctx context.Context, f *cmdutil.Factory, namespace, secret string
 }
 
 func (u *Uses) add(r *record, namespace, secret string) {
-	if r.Namespace == namespace && r.TokenSecret == secret && r.Outcome != outcomeChecked && r.Time.After(u.Last) {
+	if r.Orchestrator.Namespace == namespace && r.Completion.TokenSecret == secret &&
+		r.Completion.Outcome != outcomeChecked && r.Time.After(u.Last) {
 		u.Last = r.Time
 	}
 }
