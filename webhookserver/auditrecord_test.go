@@ -40,7 +40,8 @@ func auditRecords() map[string]*auditRecord {
 	}
 	const path = "/webhooks/12345/" + token
 	known := call{
-		origin: throttle.Origin{Client: client, Peer: proxy}, institution: institution, tokenSecret: "webhook-token", bytes: 407,
+		origin: throttle.Origin{Client: client, Peer: proxy}, institution: institution, tokenSecret: "webhook-token",
+		bytes: 407,
 	}
 	stored, other := known, known
 	stored.spec, stored.completion.Name = spec, spec.Name()
@@ -68,8 +69,8 @@ type ecsField struct {
 	Types  map[string][]string
 }
 
-// A SIEM reads the records by the schema: every member is a field of it, of its type and with one of its values, or is in
-// the object completion.
+// A SIEM reads the records by the schema: every member is a field of it, of its type and with one of its values, or is
+// in the object completion.
 func TestAuditRecordsKeepToTheSchema(t *testing.T) {
 	text, err := os.ReadFile("testdata/ecs-" + ecsVersion + ".json")
 	if err != nil {
@@ -101,7 +102,7 @@ func TestAuditRecordsKeepToTheSchema(t *testing.T) {
 		}
 		allowed := schema.Fields["event.category"].Types[record.Event.Category[0]]
 		if !slices.Contains(allowed, record.Event.Type[0]) {
-			t.Errorf("%s: the schema expects no %s of an event of the category %s", name, record.Event.Type, record.Event.Category)
+			t.Errorf("%s: the schema expects no %s of the category %s", name, record.Event.Type, record.Event.Category)
 		}
 	}
 	for field := range schema.Fields {

@@ -1,12 +1,13 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command metricsdocs writes docs/metrics.md from where the code defines the metrics. `make docs-metrics` runs it, in the
-// root of the repository. test/e2e compares the page with what both programs show.
+// Command metricsdocs writes docs/metrics.md from where the code defines the metrics. `make docs-metrics` runs it, in
+// the root of the repository. test/e2e compares the page with what both programs show.
 package main
 
 import (
 	"cmp"
+	_ "embed" // The introduction is a file.
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -212,7 +213,9 @@ func write(metrics []metric) string {
 	var b strings.Builder
 	b.WriteString(introduction)
 	for _, part := range []struct{ program, title string }{
-		{"webhook-server", "Of the webhook server"}, {"controller-manager", "Of the controller-manager"}, {"both", "Of both"},
+		{"webhook-server", "Of the webhook server"},
+		{"controller-manager", "Of the controller-manager"},
+		{"both", "Of both"},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| metric | type | labels | meaning | source |\n|---|---|---|---|---|\n", part.title)
 		for _, m := range metrics {
@@ -233,24 +236,7 @@ func quoted(labels []string) string {
 	return strings.Join(found, ", ")
 }
 
-const introduction = `<!-- Written by make docs-metrics. -->
-
-# Metrics
-
-What both programs show at ` + "`/metrics`" + ` to [whoever may read it](operations.md#the-programs). [Alerts](alerts.md) and the
-[dashboards](operations.md#dashboards) are made of these.
-
-- **Labels are bounded.** None holds personal data or a token. Of what a sender chooses there are only the
-  first 32 slugs of events. An institution has at most 32 courses (those
-  that its policies name, the lowest ids first), 32 policies and 32 pools of its own; what is beyond counts as ` + "`other`" + `. That is
-  some 60 series for an institution with 12 courses and 4 policies.
-- **Of the controller-manager, take the largest of the replicas** (` + "`max by`" + `), not the sum: each of them counts all institutions,
-  whether it leads or not, so that nothing is missing when another one begins to lead. Counters begin with 0 at a start.
-- ` + "`namespace`" + ` and ` + "`institution`" + ` are the namespace and the name of the Institution. Prometheus keeps the former only with
-  ` + "`honor_labels`" + `, as ` + "`config/components/prometheus`" + ` sets it.
-- A scrape lists nothing: counts are kept as the watches tell of changes. With 500 institutions, 300,000 completions and 10,000
-  Grants a scrape has 29,000 series of these (` + "`go test ./internal/flow -bench .`" + `).
-
-Besides these there are the metrics of the libraries, under their usual names: ` + "`workqueue_*`" + ` and ` + "`controller_runtime_*`" + ` (loops),
-` + "`leader_election_*`" + `, ` + "`rest_client_*`" + ` (requests to the API server), ` + "`certwatcher_*`" + ` (certificates), ` + "`go_*`" + ` and ` + "`process_*`" + `.
-`
+// introduction is what stands above the tables.
+//
+//go:embed introduction.tmpl
+var introduction string

@@ -301,8 +301,8 @@ func TestGrantingIsMeasured(t *testing.T) {
 	}
 }
 
-// BenchmarkCollect is what a scrape costs at most of a large installation: 500 institutions, 300,000 completions, 10,000
-// Grants.
+// BenchmarkCollect is what a scrape costs at most of a large installation: 500 institutions, 300,000 completions,
+// 10,000 Grants.
 func BenchmarkCollect(b *testing.B) {
 	w := large(b)
 	for b.Loop() {

@@ -104,8 +104,7 @@ func openBusySchool(t *testing.T) func(*testing.T) {
 		}
 		s.student().deliver(t, "event.slug", "activities.course.started")
 		s.student().deliver(t, "user.id", 0)
-		wrong := system.Answer{}
-		wrong, err = system.Deliver(t.Context(), operator.WebhookURL(s.id, "wrong-"+s.token), last.delivery(t))
+		wrong, err := system.Deliver(t.Context(), operator.WebhookURL(s.id, "wrong-"+s.token), last.delivery(t))
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(wrong.Status).To(Equal(401))
 		last.awaitGrant(t, v1alpha1.ReasonActive)

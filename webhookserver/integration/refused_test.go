@@ -90,7 +90,8 @@ func TestRefused(t *testing.T) {
 			g.Expect(got.text).NotTo(ContainSubstring(planted))
 
 			record := server.log.audit(t, got.deliveryID())
-			g.Expect(record).To(And(HaveKeyWithValue("completion.outcome", "refused"), HaveKeyWithValue("event.reason", tc.problem),
+			g.Expect(record).To(And(
+				HaveKeyWithValue("completion.outcome", "refused"), HaveKeyWithValue("event.reason", tc.problem),
 				HaveKeyWithValue("http.response.status_code", float64(tc.want)), HaveKeyWithValue("source.ip", "127.0.0.1")))
 			_, known := record["organization.id"]
 			g.Expect(known).To(Equal(tc.want != 401 && tc.want != 404 && tc.want != 405))
