@@ -101,11 +101,11 @@ func newQueueingInto(b testing.TB) (*handler, *inbox.Inbox) {
 	institution.Status.Tokens = []v1alpha1.TokenStatus{
 		{SecretName: "token", State: v1alpha1.TokenAccepted, SHA256: hex.EncodeToString(sum[:])},
 	}
-	institutions := &directory{
+	institutions := &institutionStore{
 		synced:   func() bool { return false },
 		snapshot: map[string][]*v1alpha1.Institution{hex.EncodeToString(sum[:]): {institution}},
 	}
-	institutions.fallback.Store(true)
+	institutions.snapshotInUse.Store(true)
 	machine := clock.RealClock{}
 	queueing, err := store.New(store.Options{
 		Log: logr.Discard(), Clock: machine, Inbox: kept, Completions: unreachable{},

@@ -40,12 +40,12 @@ type Storage struct {
 
 // intake is everything behind the handler: what knows the Institutions, and what puts deliveries where they are safe.
 type intake struct {
-	store     *store.Store
-	directory *directory
-	inbox     *inbox.Inbox
-	socket    net.Listener
-	admin     *http.Server
-	path      string
+	store        *store.Store
+	institutions *institutionStore
+	inbox        *inbox.Inbox
+	socket       net.Listener
+	admin        *http.Server
+	path         string
 }
 
 // lockTimeout is how long a new process waits for the one that it replaces.
@@ -76,18 +76,18 @@ func (i *intake) prepare(options *Options, completions client.Client, reader cli
 	if err != nil {
 		return err
 	}
-	i.directory = &directory{
+	i.institutions = &institutionStore{
 		Reader: reader, live: completions, synced: informed.institutions.HasSynced,
 		log: options.Log, clock: options.Clock, inbox: i.inbox,
-		patience: options.APITimeout, maxAge: options.SnapshotMaxAge, away: i.store.APIAway,
+		startupTimeout: options.APITimeout, maxAge: options.SnapshotMaxAge, away: i.store.APIAway,
 	}
-	if err := observeSnapshot(options.Registry, &i.directory.taken); err != nil {
+	if err := observeSnapshot(options.Registry, &i.institutions.taken); err != nil {
 		return err
 	}
-	if err := i.directory.load(); err != nil {
+	if err := i.institutions.load(); err != nil {
 		return err
 	}
-	err = errors.Join(i.directory.observe(informed.institutions), i.store.FollowErasures(informed.erasures))
+	err = errors.Join(i.institutions.observe(informed.institutions), i.store.FollowErasures(informed.erasures))
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (i *intake) prepare(options *Options, completions client.Client, reader cli
 // start drains, keeps the snapshot and serves the administration until ctx ends and the socket is closed.
 func (i *intake) start(ctx context.Context, running *sync.WaitGroup, failed chan<- error) {
 	running.Go(func() { i.store.Run(ctx) })
-	running.Go(func() { i.directory.run(ctx) })
+	running.Go(func() { i.institutions.run(ctx) })
 	running.Go(func() {
 		if err := i.admin.Serve(i.socket); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serving the socket of the inbox: %w", err)
@@ -112,7 +112,7 @@ func (i *intake) start(ctx context.Context, running *sync.WaitGroup, failed chan
 // ready tells whether deliveries can be authenticated, and then kept by the disk or the API.
 func (i *intake) ready() bool {
 	stats := i.inbox.Stats()
-	return i.directory.known() && (stats.Failure == nil && !stats.Full() || !i.store.NeedsInbox())
+	return i.institutions.known() && (stats.Failure == nil && !stats.Full() || !i.store.NeedsInbox())
 }
 
 // closeSocket ends the administration. Closing what is closed already does nothing.

@@ -125,7 +125,7 @@ func (s *Server) prepare(ctx context.Context) error {
 	if s.intake, err = openIntake(&options, completions, s.cache, watched); err != nil {
 		return err
 	}
-	institutions := s.intake.directory
+	institutions := s.intake.institutions
 	s.handler = &handler{
 		log:           options.Log,
 		clock:         options.Clock,

@@ -59,6 +59,11 @@ verify_words() {
   done < <(sources 'controllers/*.go' 'internal/budget/*.go' 'internal/kube/*.go' 'internal/memory/*.go' \
     'internal/policies/*.go' 'internal/plan/*.go' 'internal/seats/*.go' 'internal/lifecycle/*.go' \
     'internal/preview/*.go' 'internal/apply/*.go' ':!*_test.go')
+  while IFS= read -r -d '' file; do
+    found=$(sed -E 's/"([^"\\]|\\.)*"//g; s/`[^`]*`//g; s,//.*$,,' "$file" |
+      grep -nowE 'gate|crowded|circuit|slots?|giveBack|leave|abandon|anew|holdAlone|blame|flaw|patience|directory' || true)
+    [[ -z $found ]] || fault "$file: say it with the words of docs/glossary.md: ${found//$'\n'/ }"
+  done < <(sources 'webhookserver/*.go' ':!*_test.go')
 }
 
 verify_format() {

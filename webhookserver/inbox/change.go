@@ -15,7 +15,7 @@ import (
 type change struct {
 	tx          *bbolt.Tx
 	queue, dead *bbolt.Bucket
-	counted     state
+	counted     contents
 	// free is how many bytes may still be added.
 	free int64
 	// grown is how many bytes each namespace gets by this transaction, moved how many records.

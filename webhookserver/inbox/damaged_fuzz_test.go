@@ -28,9 +28,9 @@ func useFile() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	for _, place := range []Place{Waiting, Dead} {
+	for _, state := range []State{Waiting, Dead} {
 		for page := (Page{More: true}); page.More; {
-			if page, err = i.Read(place, page.Last, 100); err != nil {
+			if page, err = i.Read(state, page.Last, 100); err != nil {
 				fmt.Fprintln(os.Stderr, "reading what was opened:", err)
 				return 1
 			}

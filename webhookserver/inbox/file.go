@@ -60,7 +60,7 @@ var (
 
 // openFile opens an existing file for this process alone, and looks through all of it before anything trusts it. What
 // it finds there it adds to the state. The file is not changed unless rewrite is asked for.
-func openFile(path string, wait time.Duration, rewrite bool, found *state) (*os.File, error) {
+func openFile(path string, wait time.Duration, rewrite bool, found *contents) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -180,8 +180,8 @@ func layOut(tx *bbolt.Tx) error {
 	return errors.Join(meta.Put(keyMagic, magic), meta.Put(keyFormat, binary.BigEndian.AppendUint32(nil, format)))
 }
 
-// state is what is counted in a file as it is looked through.
-type state struct {
+// contents is what is counted in a file as it is looked through.
+type contents struct {
 	magic    []byte
 	format   []byte
 	records  int
@@ -201,7 +201,7 @@ type state struct {
 }
 
 // visit looks at a bucket, or at one key with its value.
-func (s *state) visit(bucket, key, value []byte) error {
+func (s *contents) visit(bucket, key, value []byte) error {
 	switch {
 	case key == nil:
 		s.buckets = append(s.buckets, string(bucket))
@@ -216,25 +216,25 @@ func (s *state) visit(bucket, key, value []byte) error {
 		}
 	case bytes.Equal(bucket, bucketQueue):
 		s.records++
-		s.blame(s.record(key, value, Count{Records: 1}))
+		s.noteFault(s.record(key, value, Count{Records: 1}))
 	case bytes.Equal(bucket, bucketDead):
 		s.dead++
-		s.blame(s.record(key, value, Count{DeadLetters: 1}))
+		s.noteFault(s.record(key, value, Count{DeadLetters: 1}))
 	case bytes.Equal(bucket, bucketInstitutions):
 		if _, err := unseal(value); err != nil {
-			s.blame(fmt.Errorf("%w: an Institution of its snapshot is %w", ErrCorrupt, err))
+			s.noteFault(fmt.Errorf("%w: an Institution of its snapshot is %w", ErrCorrupt, err))
 		}
 	}
 	return nil
 }
 
-func (s *state) blame(err error) {
+func (s *contents) noteFault(err error) {
 	if s.fault == nil {
 		s.fault = err
 	}
 }
 
-func (s *state) record(key, value []byte, one Count) error {
+func (s *contents) record(key, value []byte, one Count) error {
 	id := idOf(key)
 	seq := id.Seq
 	s.lastSeq = max(s.lastSeq, seq)
@@ -263,7 +263,7 @@ func (s *state) record(key, value []byte, one Count) error {
 }
 
 // count notes when the first of a namespace's waiting records came; zero where none waits.
-func (s *state) count(oldest map[string]time.Time) {
+func (s *contents) count(oldest map[string]time.Time) {
 	if s.oldest == nil {
 		s.oldest = make(map[string]time.Time)
 	}
@@ -277,7 +277,7 @@ func (s *state) count(oldest map[string]time.Time) {
 }
 
 // complete tells whether a whole file of bbolt is an inbox that this program may use.
-func (s *state) complete() error {
+func (s *contents) complete() error {
 	switch {
 	case !bytes.Equal(s.magic, magic):
 		return fmt.Errorf("%w: it is a bbolt file of another program", ErrForeign)

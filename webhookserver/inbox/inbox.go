@@ -86,10 +86,10 @@ type Inbox struct {
 	// began is when the commit that is under way began, in nanoseconds after opened; 0 while there is none.
 	began  atomic.Int64
 	opened time.Time
-	// arrivals has something in it after a record has come, behind after one may have come before others.
-	arrivals, behind chan struct{}
-	// arrived and returned count when that was.
-	arrived, returned atomic.Uint64
+	// appended has something in it after a record has come, requeued after one may have come before others.
+	appended, requeued chan struct{}
+	// changes counts both.
+	changes atomic.Uint64
 
 	// closing guards closed, and the sending to requests against the closing of it.
 	closing  sync.RWMutex
@@ -105,7 +105,7 @@ type Inbox struct {
 	counting sync.Mutex
 
 	// What follows belongs to the writer.
-	counted state
+	counted contents
 	// expected is how many requests a commit lately had.
 	expected int
 	retryAt  time.Time
@@ -135,8 +135,8 @@ func Open(path string, options Options) (*Inbox, error) {
 	}
 	i := &Inbox{
 		path: path, options: options, opened: options.Clock.Now(),
-		arrivals: make(chan struct{}, 1),
-		behind:   make(chan struct{}, 1),
+		appended: make(chan struct{}, 1),
+		requeued: make(chan struct{}, 1),
 		requests: make(chan *request, maxBatch),
 		written:  make(chan struct{}),
 	}
@@ -182,8 +182,8 @@ func (i *Inbox) open(again bool) error {
 	return nil
 }
 
-func (i *Inbox) openAt(path string, again bool) (*bbolt.DB, state, error) {
-	var found state
+func (i *Inbox) openAt(path string, again bool) (*bbolt.DB, contents, error) {
+	var found contents
 	db, err := bbolt.Open(path, fileMode, &bbolt.Options{
 		OpenFile: func(path string, _ int, _ os.FileMode) (*os.File, error) {
 			return openFile(path, i.options.LockTimeout, again, &found)
@@ -233,7 +233,7 @@ func (i *Inbox) Namespaces() map[string]Count {
 }
 
 // recount replaces what is counted.
-func (i *Inbox) recount(found state) {
+func (i *Inbox) recount(found contents) {
 	i.counting.Lock()
 	defer i.counting.Unlock()
 	i.counted = found
@@ -251,18 +251,15 @@ func (i *Inbox) hung() error {
 	return nil
 }
 
-// Arrivals has a value in it after records have come. They are after all others.
-func (i *Inbox) Arrivals() <-chan struct{} { return i.arrivals }
+// Appended has a value in it after records have come. They are after all others.
+func (i *Inbox) Appended() <-chan struct{} { return i.appended }
 
-// Behind has a value in it after records may have come that are before others: dead letters which were moved back, or
+// Requeued has a value in it after records may have come that are before others: dead letters which were moved back, or
 // what was found in the file when it was opened again after a failure.
-func (i *Inbox) Behind() <-chan struct{} { return i.behind }
+func (i *Inbox) Requeued() <-chan struct{} { return i.requeued }
 
-// Arrived counts how often Arrivals was told, from before whoever put the record knows it.
-func (i *Inbox) Arrived() uint64 { return i.arrived.Load() }
-
-// Returned counts how often Behind was told, from before whoever moved the record knows it.
-func (i *Inbox) Returned() uint64 { return i.returned.Load() }
+// Changes counts how often either was the case, from before whoever asked for it knows that it was done.
+func (i *Inbox) Changes() uint64 { return i.changes.Load() }
 
 // Put keeps a record until it is removed. It returns once the record is on the disk, and gives the record its number.
 // After any error the record is not known to be kept; it may be.

@@ -141,8 +141,8 @@ func TestRecordsMove(t *testing.T) {
 			}
 		})
 	}
-	if record, place, err := i.Get(four.Seq); err != nil || place != Waiting || record.DeliveryID != four.DeliveryID {
-		t.Errorf("got %+v, %s, %v", record, place, err)
+	if record, state, err := i.Get(four.Seq); err != nil || state != Waiting || record.DeliveryID != four.DeliveryID {
+		t.Errorf("got %+v, %s, %v", record, state, err)
 	}
 	if _, _, err := i.Get(three.Seq); !errors.Is(err, ErrNoRecord) {
 		t.Errorf("got %v, want %v", err, ErrNoRecord)

@@ -68,12 +68,12 @@ func put(t *testing.T, i *Inbox, numbers ...int) []*Record {
 	return records
 }
 
-// all returns everything in a place.
-func all(t *testing.T, i *Inbox, place Place) []*Record {
+// all returns everything in a state.
+func all(t *testing.T, i *Inbox, state State) []*Record {
 	t.Helper()
 	var records []*Record
 	for after := uint64(0); ; {
-		page, err := i.Read(place, after, 100)
+		page, err := i.Read(state, after, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

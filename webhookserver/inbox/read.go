@@ -10,14 +10,14 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Place is where in the inbox a record is.
-type Place string
+// State is what is to become of a record.
+type State string
 
 const (
 	// Waiting records are stored as soon as the API takes them.
-	Waiting Place = "waiting"
+	Waiting State = "waiting"
 	// Dead letters wait for a person.
-	Dead Place = "dead"
+	Dead State = "dead"
 )
 
 // Bounds of one reading: a transaction of a reader keeps pages from being used again.
@@ -36,14 +36,14 @@ type Page struct {
 }
 
 // Read returns up to limit records with numbers greater than after, of all namespaces.
-func (i *Inbox) Read(place Place, after uint64, limit int) (Page, error) {
+func (i *Inbox) Read(state State, after uint64, limit int) (Page, error) {
 	page := Page{Last: after}
 	if after == ^uint64(0) {
 		return page, nil
 	}
 	err := i.view(func(tx *bbolt.Tx) error {
 		read := 0
-		next := byNumber(streams(tx.Bucket(place.bucket()), func(string) uint64 { return after }))
+		next := byNumber(streams(tx.Bucket(state.bucket()), func(string) uint64 { return after }))
 		for heap.Init(&next); len(next) > 0; heap.Fix(&next, 0) {
 			if len(page.Records) >= limit || read >= maxReadBytes {
 				page.More = true
@@ -152,21 +152,21 @@ func (h *byNumber) Pop() any {
 }
 
 // Get returns one record and where it is. It is ErrNoRecord where there is none of the number.
-func (i *Inbox) Get(seq uint64) (*Record, Place, error) {
+func (i *Inbox) Get(seq uint64) (*Record, State, error) {
 	var (
 		record *Record
-		found  Place
+		found  State
 	)
 	err := i.view(func(tx *bbolt.Tx) error {
-		for _, place := range []Place{Waiting, Dead} {
-			bucket := tx.Bucket(place.bucket())
+		for _, state := range []State{Waiting, Dead} {
+			bucket := tx.Bucket(state.bucket())
 			for _, s := range streams(bucket, func(string) uint64 { return seq - 1 }) {
 				if s.id().Seq != seq {
 					continue
 				}
 				var err error
 				record, err = s.record()
-				found = place
+				found = state
 				return err
 			}
 		}
@@ -185,7 +185,7 @@ func (i *Inbox) Has(id ID) (bool, error) {
 	return waits, err
 }
 
-func (p Place) bucket() []byte {
+func (p State) bucket() []byte {
 	if p == Dead {
 		return bucketDead
 	}

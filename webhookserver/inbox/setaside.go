@@ -28,7 +28,7 @@ func SetAside(path string, now time.Time) (aside string, err error) {
 	if err := lock(file, 0); err != nil {
 		return "", fmt.Errorf("setting the inbox %s aside: %w: end that first", path, err)
 	}
-	var found state
+	var found contents
 	reason := guarded(func() error { return verify(file, found.visit) })
 	if reason == nil {
 		reason = found.complete()

@@ -78,7 +78,7 @@ func verify(file *os.File, visit func(bucket, key, value []byte) error) error {
 			ErrCorrupt, info.Size(), meta.pages, meta.pageSize)
 	}
 	v := &verifier{file: file, meta: meta, seen: make([]uint64, (meta.pages+63)/64), visit: visit}
-	if err := v.tree(meta.root, place{last: new([]byte)}); err != nil {
+	if err := v.tree(meta.root, treePosition{last: new([]byte)}); err != nil {
 		return err
 	}
 	return v.freelist()
@@ -172,8 +172,8 @@ func (v *verifier) read(id uint64, depth int) ([]byte, error) {
 
 func (v *verifier) isSeen(page uint64) bool { return v.seen[page/64]&(1<<(page%64)) != 0 }
 
-// place is where in the trees the walk is.
-type place struct {
+// treePosition is where in the trees the walk is.
+type treePosition struct {
 	// bucket is the path of the bucket.
 	bucket []byte
 	depth  int
@@ -185,7 +185,7 @@ type place struct {
 }
 
 // tree walks through the pages of a bucket.
-func (v *verifier) tree(id uint64, p place) error {
+func (v *verifier) tree(id uint64, p treePosition) error {
 	if p.depth > maxDepth {
 		return fmt.Errorf("%w: its pages are nested too deep", ErrCorrupt)
 	}
@@ -198,7 +198,7 @@ func (v *verifier) tree(id uint64, p place) error {
 }
 
 // inOrder tells whether a key may follow the last one.
-func (p place) inOrder(key []byte) error {
+func (p treePosition) inOrder(key []byte) error {
 	if len(key) == 0 || bytes.Compare(*p.last, key) >= 0 || bytes.Compare(p.floor, key) > 0 {
 		return fmt.Errorf("%w: the keys of page %d are not in order", ErrCorrupt, p.page)
 	}
@@ -206,7 +206,7 @@ func (p place) inOrder(key []byte) error {
 }
 
 // elements looks at what a page of a tree, or a bucket that lies inside of its parent's page, has.
-func (v *verifier) elements(page []byte, p place) error {
+func (v *verifier) elements(page []byte, p treePosition) error {
 	flags, count := order.Uint16(page[8:]), int(order.Uint16(page[10:]))
 	if flags != pageBranch && flags != pageLeaf {
 		return fmt.Errorf("%w: page %d is no part of a tree", ErrCorrupt, p.page)
@@ -247,7 +247,7 @@ func (v *verifier) elements(page []byte, p place) error {
 }
 
 // leaf looks at one key with its value.
-func (v *verifier) leaf(flags uint32, key, value []byte, p place) error {
+func (v *verifier) leaf(flags uint32, key, value []byte, p treePosition) error {
 	if flags&^leafIsBucket != 0 {
 		return fmt.Errorf("%w: a key in page %d is marked as what there is not", ErrCorrupt, p.page)
 	}
@@ -257,7 +257,7 @@ func (v *verifier) leaf(flags uint32, key, value []byte, p place) error {
 	if len(value) < bucketBytes {
 		return fmt.Errorf("%w: a bucket in page %d is cut off", ErrCorrupt, p.page)
 	}
-	inner := place{
+	inner := treePosition{
 		bucket: append(bytes.Clone(p.bucket), key...), depth: p.depth + 1, last: new([]byte), page: p.page,
 	}
 	if err := v.visit(inner.bucket, nil, nil); err != nil {

@@ -153,18 +153,15 @@ func (i *Inbox) commit(batch []*request) {
 	i.began.Store(int64(i.options.Clock.Since(i.opened)) | 1)
 	err := i.tryCommit(batch)
 	i.began.Store(0)
-	arrived, returned := false, false
+	appended, requeued := false, false
 	if err == nil {
 		for _, r := range batch {
-			arrived = arrived || r.err == nil && r.what == opPut
-			returned = returned || r.err == nil && r.what == opRetry
+			appended = appended || r.err == nil && r.what == opPut
+			requeued = requeued || r.err == nil && r.what == opRetry
 		}
 	}
-	if arrived {
-		i.arrived.Add(1)
-	}
-	if returned {
-		i.returned.Add(1)
+	if appended || requeued {
+		i.changes.Add(1)
 	}
 	for _, r := range batch {
 		if err == nil {
@@ -173,11 +170,11 @@ func (i *Inbox) commit(batch []*request) {
 			r.done <- err
 		}
 	}
-	if arrived {
-		signal(i.arrivals)
+	if appended {
+		signal(i.appended)
 	}
-	if returned {
-		signal(i.behind)
+	if requeued {
+		signal(i.requeued)
 	}
 }
 
@@ -197,8 +194,8 @@ func (i *Inbox) tryCommit(batch []*request) error {
 			return i.failed(err)
 		}
 		// What was not known to be kept may be.
-		i.returned.Add(1)
-		signal(i.behind)
+		i.changes.Add(1)
+		signal(i.requeued)
 	}
 	err := guarded(func() error {
 		return i.db.Update(func(tx *bbolt.Tx) error {

@@ -62,8 +62,8 @@ func (a *admin) status(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *admin) list(w http.ResponseWriter, r *http.Request) {
-	place := inbox.Place(r.FormValue("state"))
-	if place != inbox.Waiting && place != inbox.Dead {
+	state := inbox.State(r.FormValue("state"))
+	if state != inbox.Waiting && state != inbox.Dead {
 		http.Error(w, "the state is waiting or dead", http.StatusBadRequest)
 		return
 	}
@@ -72,14 +72,14 @@ func (a *admin) list(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "after is the number of a record", http.StatusBadRequest)
 		return
 	}
-	page, err := a.store.inbox.Read(place, after, maxListed)
+	page, err := a.store.inbox.Read(state, after, maxListed)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	answer := inboxapi.Page{Records: []inboxapi.Record{}}
 	for _, record := range page.Records {
-		answer.Records = append(answer.Records, a.shown(record, place, false))
+		answer.Records = append(answer.Records, a.shown(record, state, false))
 	}
 	if page.More {
 		answer.Next = page.Last
@@ -93,12 +93,12 @@ func (a *admin) show(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a record has a number", http.StatusBadRequest)
 		return
 	}
-	record, place, err := a.store.inbox.Get(seq)
+	record, state, err := a.store.inbox.Get(seq)
 	if err != nil {
 		http.Error(w, err.Error(), statusOf(err))
 		return
 	}
-	respond(w, a.shown(record, place, r.FormValue("data") == "true"))
+	respond(w, a.shown(record, state, r.FormValue("data") == "true"))
 }
 
 // change answers a request that changes one record, and puts on record what became of it.
@@ -109,7 +109,7 @@ func (a *admin) change(action string, do func(ctx context.Context, seq uint64) e
 			http.Error(w, "a record has a number", http.StatusBadRequest)
 			return
 		}
-		record, place, err := a.store.inbox.Get(seq)
+		record, state, err := a.store.inbox.Get(seq)
 		if err != nil {
 			http.Error(w, err.Error(), statusOf(err))
 			return
@@ -122,7 +122,7 @@ func (a *admin) change(action string, do func(ctx context.Context, seq uint64) e
 			return
 		}
 		a.store.measured.administered.WithLabelValues(action).Inc()
-		a.store.log.Info("Record was "+action+" by hand", "record", seq, "state", string(place),
+		a.store.log.Info("Record was "+action+" by hand", "record", seq, "state", string(state),
 			"deliveryID", record.DeliveryID, "completion", keyOf(record), "reason", record.Reason)
 		// What was retried has its old place, which the drainer has passed.
 		a.store.drainer.restart()
@@ -140,13 +140,13 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-func (a *admin) shown(record *inbox.Record, place inbox.Place, data bool) inboxapi.Record {
-	if place == inbox.Waiting {
+func (a *admin) shown(record *inbox.Record, state inbox.State, data bool) inboxapi.Record {
+	if state == inbox.Waiting {
 		// The file has what was the matter when it came.
 		a.store.drainer.describe(record)
 	}
 	s := inboxapi.Record{
-		Record: record.Seq, State: string(place), Received: record.Received, DeliveryID: record.DeliveryID,
+		Record: record.Seq, State: string(state), Received: record.Received, DeliveryID: record.DeliveryID,
 		Completion: record.Namespace + "/" + record.Name, Reason: record.Reason, Attempts: record.Attempts,
 	}
 	if data {

@@ -18,21 +18,21 @@ import (
 const removeDelay = 100 * time.Millisecond
 
 // try has the API record what the inbox has kept.
-func (d *drainer) try(ctx context.Context, record *inbox.Record, leave permit) {
+func (d *drainer) try(ctx context.Context, record *inbox.Record, p permit) {
 	// It may have been dropped since it was read.
 	if waits, err := d.inbox.Has(record.ID()); err == nil && !waits {
-		d.gateway.cancel(leave)
+		d.gateway.cancel(p)
 		d.end(record, false, false)
 		return
 	}
 	completion, err := completionOf(record)
 	if err != nil {
-		d.gateway.cancel(leave)
+		d.gateway.cancel(p)
 		d.log.Error(err, "Record cannot be drained", "record", record.Seq, "deliveryID", record.DeliveryID)
 		d.bury(ctx, record, "record-unreadable")
 		return
 	}
-	out, refused := d.gateway.record(ctx, completion, leave)
+	out, refused := d.gateway.record(ctx, completion, p)
 	switch {
 	case refused == nil && out == Erased:
 		d.erased(record)

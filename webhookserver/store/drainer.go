@@ -45,7 +45,7 @@ type drainer struct {
 	// is dropping.
 	inFlight map[uint64]bool
 	done     []inbox.ID
-	// queued is the count of what had come to the inbox when the queue last learned of it.
+	// queued is the count of the inbox's changes that the queue knows of.
 	queued uint64
 }
 
@@ -71,8 +71,8 @@ func (d *drainer) run(ctx context.Context) {
 		if ended {
 			break
 		}
-		if record, leave, ok := d.turn(ctx, namespace); ok {
-			attempts.Go(func() { d.try(context.WithoutCancel(ctx), record, leave) })
+		if record, p, ok := d.turn(ctx, namespace); ok {
+			attempts.Go(func() { d.try(context.WithoutCancel(ctx), record, p) })
 		}
 		d.queue.Done(namespace)
 	}
@@ -88,9 +88,9 @@ func (d *drainer) follow(ctx context.Context) {
 		select {
 		case namespace := <-d.recoveries:
 			d.unblock(namespace)
-		case <-d.inbox.Arrivals():
+		case <-d.inbox.Appended():
 			d.enqueueAll()
-		case <-d.inbox.Behind():
+		case <-d.inbox.Requeued():
 			d.mu.Lock()
 			d.retries.rewind()
 			d.mu.Unlock()
@@ -102,7 +102,7 @@ func (d *drainer) follow(ctx context.Context) {
 }
 
 func (d *drainer) enqueueAll() {
-	come := d.come()
+	changes := d.inbox.Changes()
 	for namespace, count := range d.inbox.Namespaces() {
 		if count.Records > 0 {
 			d.queue.Add(namespace)
@@ -110,11 +110,8 @@ func (d *drainer) enqueueAll() {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.queued = max(d.queued, come)
+	d.queued = max(d.queued, changes)
 }
-
-// come counts what has come to the inbox.
-func (d *drainer) come() uint64 { return d.inbox.Arrived() + d.inbox.Returned() }
 
 // turn chooses the record that a namespace is to have stored, and the permit for it, once there is one.
 func (d *drainer) turn(ctx context.Context, namespace string) (*inbox.Record, permit, bool) {
@@ -122,16 +119,16 @@ func (d *drainer) turn(ctx context.Context, namespace string) (*inbox.Record, pe
 		d.tellIdle()
 		return nil, permit{}, false
 	}
-	leave, ok := d.gateway.acquireSpare(ctx)
+	p, ok := d.gateway.acquireSpare(ctx)
 	if !ok {
 		return nil, permit{}, false
 	}
 	record := d.next(namespace)
 	if record == nil {
-		d.gateway.cancel(leave)
+		d.gateway.cancel(p)
 		return nil, permit{}, false
 	}
-	return record, leave, true
+	return record, p, true
 }
 
 // next returns the record of a namespace that is to be tried, and marks it as in flight. Where it is nil, the queue has
@@ -248,7 +245,7 @@ func (d *drainer) blocked() bool {
 func (d *drainer) tellIdle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.queue.Len() > 0 || len(d.inFlight) > 0 || d.queued != d.come() {
+	if d.queue.Len() > 0 || len(d.inFlight) > 0 || d.queued != d.inbox.Changes() {
 		return
 	}
 	select {

@@ -387,9 +387,9 @@ func TestARecordThatWasDroppedIsNotStored(t *testing.T) {
 		if err := change(t.Context(), chosen); err != nil {
 			t.Fatal(err)
 		}
-		leave, _ := s.gateway.acquireSpare(t.Context())
+		p, _ := s.gateway.acquireSpare(t.Context())
 		// There is no client: asking the API would panic.
-		d.try(t.Context(), chosen, leave)
+		d.try(t.Context(), chosen, p)
 		if len(d.inFlight) != 0 || len(d.retries.records) != 0 {
 			t.Errorf("still known: %v, %v", d.inFlight, d.retries.records)
 		}

@@ -23,19 +23,19 @@ func (s *Store) forget(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for _, place := range []inbox.Place{inbox.Waiting, inbox.Dead} {
-			if err := s.forgetIn(ctx, place); err != nil && ctx.Err() == nil {
-				s.log.Error(err, "Records about what was erased cannot be dropped", "state", string(place))
+		for _, state := range []inbox.State{inbox.Waiting, inbox.Dead} {
+			if err := s.forgetIn(ctx, state); err != nil && ctx.Err() == nil {
+				s.log.Error(err, "Records about what was erased cannot be dropped", "state", string(state))
 			}
 		}
 	}
 }
 
-// forgetIn looks at the records of one place.
-func (s *Store) forgetIn(ctx context.Context, place inbox.Place) error {
+// forgetIn looks at the records of one state.
+func (s *Store) forgetIn(ctx context.Context, state inbox.State) error {
 	for page := (inbox.Page{More: true}); page.More && ctx.Err() == nil; {
 		var err error
-		if page, err = s.inbox.Read(place, page.Last, readPage); err != nil {
+		if page, err = s.inbox.Read(state, page.Last, readPage); err != nil {
 			return err
 		}
 		for _, record := range page.Records {

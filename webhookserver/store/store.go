@@ -226,11 +226,11 @@ func (s *Store) tryAPI(ctx context.Context, completion *v1alpha1.CourseCompletio
 	if s.APIAway() && stats.Records > 0 && stats.Failure == nil && !stats.Full() {
 		return "", &refusal{reason: reasonAPIAway, scope: scopeAPI}
 	}
-	leave, reason := s.gateway.acquireLive(ctx, completion.Namespace)
+	p, reason := s.gateway.acquireLive(ctx, completion.Namespace)
 	if reason != "" {
 		return "", &refusal{reason: reason, scope: scopeAPI}
 	}
-	out, refused := s.gateway.record(ctx, completion, leave)
+	out, refused := s.gateway.record(ctx, completion, p)
 	if refused == nil && out != Erased {
 		s.drainer.recovered(completion.Namespace)
 	}

@@ -34,7 +34,7 @@ func (l *lister) List(_ context.Context, list client.ObjectList, _ ...client.Lis
 	return l.failure
 }
 
-// informed hands the directory's handler to a test.
+// informed hands the store's handler to a test.
 type informed struct {
 	toolscache.ResourceEventHandler
 }
@@ -46,9 +46,9 @@ func (i *informed) AddEventHandler(
 	return nil, nil
 }
 
-// snapshotWorld is a directory with an inbox, at the time of its last snapshot.
+// snapshotWorld is an institutionStore with an inbox, at the time of its last snapshot.
 type snapshotWorld struct {
-	*directory
+	*institutionStore
 	machine  *testingclock.FakeClock
 	informer *informed
 	cached   *lister
@@ -65,7 +65,7 @@ func newSnapshotWorld(t *testing.T) *snapshotWorld {
 	kept, err := inbox.Open(filepath.Join(t.TempDir(), "inbox.db"), inbox.Options{MaxBytes: 1 << 20})
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() { g.Expect(kept.Close()).To(Succeed()) })
-	w.directory = &directory{
+	w.institutionStore = &institutionStore{
 		Reader: w.cached, live: w.api, clock: w.machine, inbox: kept, maxAge: 24 * time.Hour,
 		synced: func() bool { return true }, away: func() bool { return false },
 		log: funcr.New(func(_, line string) { w.logged += line }, funcr.Options{}),
@@ -154,7 +154,7 @@ func TestAChangedSnapshotIsAsOldAsWhatTheAPISaid(t *testing.T) {
 	w.machine.Step(time.Hour)
 	same := w.cached.institutions[0]
 	w.informer.OnUpdate(&same, &same)
-	g.Expect(w.told.Load()).To(Equal(told.UnixNano()))
+	g.Expect(w.lastEvent.Load()).To(Equal(told.UnixNano()))
 }
 
 // Deliveries are in the same file, so a snapshot that cannot be read must not keep the server from starting.
@@ -168,12 +168,12 @@ func TestASnapshotThatCannotBeReadIsNone(t *testing.T) {
 	g.Expect(w.inbox.SaveSnapshot(t.Context(), inbox.Snapshot{Taken: w.began, Entries: good})).To(Succeed())
 
 	synced := false
-	restarted := &directory{
+	restarted := &institutionStore{
 		Reader: w.cached, live: w.api, clock: w.machine, inbox: w.inbox, log: w.log, away: w.away,
 		synced: func() bool { return synced },
 	}
 	g.Expect(restarted.load()).To(Succeed())
-	restarted.fallback.Store(true)
+	restarted.snapshotInUse.Store(true)
 	g.Expect(restarted.known()).To(BeFalse(), "nothing of it counts: whoever cannot be read would be refused")
 	g.Expect(w.logged).To(And(ContainSubstring("cannot be read"), Not(ContainSubstring("the number of"))))
 

@@ -36,9 +36,9 @@ const (
 	confirmTimeout = 10 * time.Second
 )
 
-// directory knows the Institutions: from the API, and as long as it has not told them, from the snapshot of the last
-// time that it had.
-type directory struct {
+// institutionStore knows the Institutions: from the API, and as long as it has not told them, from the snapshot of the
+// last time that it had.
+type institutionStore struct {
 	client.Reader
 	// live asks the API itself. What the other one has may be old: a watch can be broken, or no longer be allowed.
 	live   client.Reader
@@ -46,8 +46,8 @@ type directory struct {
 	clock  clock.WithTicker
 	synced func() bool
 	inbox  *inbox.Inbox
-	// patience is how long after the start the API may take before the snapshot counts.
-	patience time.Duration
+	// startupTimeout is how long after the start the API may take before the snapshot counts.
+	startupTimeout time.Duration
 	// maxAge is how old the snapshot may be that counts; 0 is any age.
 	maxAge time.Duration
 	// away tells that the API does not answer, so that what is known is not confirmed either.
@@ -60,9 +60,9 @@ type directory struct {
 	// loaded is when that was taken, and taken the same of the one in the inbox, in nanoseconds since 1970; 0 without any.
 	loaded time.Time
 	taken  atomic.Int64
-	// told is when the API last told a change, in nanoseconds since 1970; 0 where it has not.
-	told     atomic.Int64
-	fallback atomic.Bool
+	// lastEvent is when the API last told a change, in nanoseconds since 1970; 0 where it has not.
+	lastEvent     atomic.Int64
+	snapshotInUse atomic.Bool
 	// changed has something in it after an Institution has changed.
 	changed chan struct{}
 	// saved is the digest of what was saved last.
@@ -71,7 +71,7 @@ type directory struct {
 
 // load reads the snapshot. One that this version cannot read, as after going back to it from a later one, is none: the
 // API has all that is in it, and the file has deliveries that nobody else has.
-func (d *directory) load() error {
+func (d *institutionStore) load() error {
 	d.changed = make(chan struct{}, 1)
 	d.snapshot = make(map[string][]*v1alpha1.Institution)
 	loaded, err := d.inbox.LoadSnapshot()
@@ -108,15 +108,15 @@ func institutionsIn(entries map[string][]byte) (byDigest map[string][]*v1alpha1.
 }
 
 // known tells whether deliveries can be authenticated.
-func (d *directory) known() bool {
-	return d.synced() || d.fallback.Load() && len(d.snapshot) > 0 && d.fresh()
+func (d *institutionStore) known() bool {
+	return d.synced() || d.snapshotInUse.Load() && len(d.snapshot) > 0 && d.fresh()
 }
 
 // fresh tells whether the snapshot may still count: a token may have been taken back since.
-func (d *directory) fresh() bool { return d.maxAge == 0 || d.clock.Since(d.loaded) <= d.maxAge }
+func (d *institutionStore) fresh() bool { return d.maxAge == 0 || d.clock.Since(d.loaded) <= d.maxAge }
 
 // refresh is how old a snapshot gets before the same is saved again.
-func (d *directory) refresh() time.Duration {
+func (d *institutionStore) refresh() time.Duration {
 	if d.maxAge == 0 {
 		return snapshotRefresh
 	}
@@ -124,7 +124,7 @@ func (d *directory) refresh() time.Duration {
 }
 
 // List finds Institutions by the digest of a token. They are shared: nobody may change them.
-func (d *directory) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+func (d *institutionStore) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	if d.synced() {
 		return d.Reader.List(ctx, list, options...)
 	}
@@ -145,11 +145,11 @@ func (d *directory) List(ctx context.Context, list client.ObjectList, options ..
 }
 
 // observe has the snapshot follow an informer.
-func (d *directory) observe(informer interface {
+func (d *institutionStore) observe(informer interface {
 	AddEventHandler(toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error)
 }) error {
 	changed := func() {
-		d.told.Store(d.clock.Now().UnixNano())
+		d.lastEvent.Store(d.clock.Now().UnixNano())
 		d.touch()
 	}
 	saw := func(object any) {
@@ -195,7 +195,7 @@ func versionOf(object any) string {
 }
 
 // touch has a snapshot saved soon.
-func (d *directory) touch() {
+func (d *institutionStore) touch() {
 	select {
 	case d.changed <- struct{}{}:
 	default:
@@ -203,9 +203,9 @@ func (d *directory) touch() {
 }
 
 // run falls back on the snapshot where the API does not come in time, and saves one when Institutions have changed.
-func (d *directory) run(ctx context.Context) {
-	patience := d.clock.NewTimer(d.patience)
-	defer patience.Stop()
+func (d *institutionStore) run(ctx context.Context) {
+	timeout := d.clock.NewTimer(d.startupTimeout)
+	defer timeout.Stop()
 	// What is new is saved soon, and what keeps changing not all the time.
 	due := d.clock.NewTimer(snapshotDelay)
 	defer due.Stop()
@@ -214,8 +214,8 @@ func (d *directory) run(ctx context.Context) {
 	armed, lastSaved := true, time.Time{}
 	for {
 		select {
-		case <-patience.C():
-			d.fallback.Store(true)
+		case <-timeout.C():
+			d.snapshotInUse.Store(true)
 			if !d.synced() {
 				d.log.Info("API does not tell the institutions", "tokensInSnapshot", len(d.snapshot), "taken", d.loaded,
 					"tooOld", !d.fresh())
@@ -246,7 +246,7 @@ func (d *directory) run(ctx context.Context) {
 }
 
 // saveNow reports whether that need not be tried again.
-func (d *directory) saveNow(ctx context.Context) bool {
+func (d *institutionStore) saveNow(ctx context.Context) bool {
 	if err := d.save(ctx); err != nil && ctx.Err() == nil {
 		d.log.Error(err, "Snapshot of the institutions cannot be saved")
 		return false
@@ -256,13 +256,13 @@ func (d *directory) saveNow(ctx context.Context) bool {
 
 // save writes a snapshot, if it differs from the last one, or if that has become old and the API still says the same. A
 // snapshot is as old as what the API last said of it.
-func (d *directory) save(ctx context.Context) error {
+func (d *institutionStore) save(ctx context.Context) error {
 	entries, err := entriesOf(ctx, d.Reader)
 	if err != nil {
 		return err
 	}
-	digest, now, taken := digestOf(entries), d.clock.Now(), time.Unix(0, d.told.Load())
-	if digest == d.saved && d.inbox.Stats().Snapshot || d.told.Load() == 0 {
+	digest, now, taken := digestOf(entries), d.clock.Now(), time.Unix(0, d.lastEvent.Load())
+	if digest == d.saved && d.inbox.Stats().Snapshot || d.lastEvent.Load() == 0 {
 		recent := now.Sub(time.Unix(0, d.taken.Load())) < d.refresh()/2
 		if recent || d.away() || !d.confirmed(ctx, digest) {
 			return nil
@@ -281,7 +281,7 @@ func (d *directory) save(ctx context.Context) error {
 }
 
 // confirmed asks the API whether the Institutions are still those with the digest.
-func (d *directory) confirmed(ctx context.Context, digest [sha256.Size]byte) bool {
+func (d *institutionStore) confirmed(ctx context.Context, digest [sha256.Size]byte) bool {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
 	entries, err := entriesOf(ctx, d.live)
@@ -306,7 +306,7 @@ func entriesOf(ctx context.Context, reader client.Reader) (map[string][]byte, er
 	}
 	entries := make(map[string][]byte, len(list.Items))
 	for i := range list.Items {
-		text, err := json.Marshal(remembered(&list.Items[i]))
+		text, err := json.Marshal(snapshotOf(&list.Items[i]))
 		if err != nil {
 			return nil, err
 		}
@@ -315,8 +315,8 @@ func entriesOf(ctx context.Context, reader client.Reader) (map[string][]byte, er
 	return entries, nil
 }
 
-// remembered is what of an Institution is needed to take its deliveries.
-func remembered(institution *v1alpha1.Institution) *v1alpha1.Institution {
+// snapshotOf is what of an Institution is needed to take its deliveries.
+func snapshotOf(institution *v1alpha1.Institution) *v1alpha1.Institution {
 	kept := &v1alpha1.Institution{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: institution.Namespace, Name: institution.Name, UID: institution.UID,

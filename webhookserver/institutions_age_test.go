@@ -22,7 +22,7 @@ import (
 type listed []v1alpha1.Institution
 
 func (l listed) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
-	panic("the directory lists")
+	panic("the store lists")
 }
 
 func (l listed) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
@@ -41,14 +41,14 @@ func TestASnapshotCountsByItsAge(t *testing.T) {
 	institution.Namespace, institution.Name = "institution-12345", "institution"
 	institution.Status.Tokens = []v1alpha1.TokenStatus{{State: v1alpha1.TokenAccepted, SHA256: "digest"}}
 	away := false
-	started := func(synced bool, maxAge time.Duration) *directory {
-		d := &directory{
+	started := func(synced bool, maxAge time.Duration) *institutionStore {
+		d := &institutionStore{
 			Reader: listed{institution}, live: listed{institution}, log: logr.Discard(), clock: machine, inbox: kept,
 			maxAge: maxAge, synced: func() bool { return synced }, away: func() bool { return away },
 		}
 		g.Expect(d.load()).To(Succeed())
-		d.told.Store(machine.Now().UnixNano())
-		d.fallback.Store(true)
+		d.lastEvent.Store(machine.Now().UnixNano())
+		d.snapshotInUse.Store(true)
 		return d
 	}
 	running := started(true, 24*time.Hour)
