@@ -11,13 +11,9 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
@@ -39,15 +35,18 @@ type Func func(*v1alpha1.CompletionPolicy, v1alpha1.PrivacySpec) *policies.Polic
 type Reconciler struct {
 	Client  client.Reader
 	Compile Func
+	// Compiled sets off the loop that says of policies whether they work, and Awaited the planner, for persons who waited
+	// for one.
+	Compiled kube.Trigger[reconcile.Request]
+	Awaited  kube.Trigger[memory.Person]
+	// asked sets off this loop.
+	asked kube.Trigger[reconcile.Request]
 
 	mu       sync.Mutex
 	compiled map[client.ObjectKey][]compiledPolicy
 	// wanted are the policies that were asked for in vain, and who is to be planned again once they are there: urgently
 	// where something new was delivered.
 	wanted map[client.ObjectKey]map[memory.Person]bool
-	// The queues of the loops, nil until they start.
-	own, policies workqueue.TypedRateLimitingInterface[reconcile.Request]
-	planner       workqueue.TypedRateLimitingInterface[memory.Person]
 }
 
 type compiledPolicy struct {
@@ -73,45 +72,14 @@ func New(reader client.Reader, compile Func) *Reconciler {
 func (c *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("policycompiler").
-		WatchesRawSource(source.Func(c.attach)).
+		WatchesRawSource(c.asked.Source()).
 		WithOptions(kube.Fairly(mgr, compileWorkers, 1, kube.NamespaceOf)).
 		Complete(kube.Redact(c))
 }
 
-// attach keeps the queue of the loop, and lets it begin with what was asked for before. It implements source.Func.
-func (c *Reconciler) attach(
-	_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.own = queue
-	for key := range c.wanted {
-		queue.Add(reconcile.Request{NamespacedName: key})
-	}
-	return nil
-}
-
-// AttachPolicies keeps the queue of the loop that says of policies whether they work. It implements source.Func.
-func (c *Reconciler) AttachPolicies(
-	_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.policies = queue
-	return nil
-}
-
-// AttachPlanner keeps the queue of the planner. It implements source.TypedFunc.
-func (c *Reconciler) AttachPlanner(_ context.Context, queue workqueue.TypedRateLimitingInterface[memory.Person]) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.planner = queue
-	return nil
-}
-
-// Compiled returns a policy, compiled, and whether it is. What is not is compiled then, and after that looked at again
+// Policy returns a policy, compiled, and whether it is. What is not is compiled then, and after that looked at again
 // by the loop of the policies.
-func (c *Reconciler) Compiled(
+func (c *Reconciler) Policy(
 	policy *v1alpha1.CompletionPolicy, privacy v1alpha1.PrivacySpec,
 ) (*policies.Policy, bool) {
 	c.mu.Lock()
@@ -157,9 +125,7 @@ func (c *Reconciler) want(key client.ObjectKey) map[memory.Person]bool {
 	if !asked {
 		waiting = map[memory.Person]bool{}
 		c.wanted[key] = waiting
-		if c.own != nil {
-			c.own.Add(reconcile.Request{NamespacedName: key})
-		}
+		c.asked.Now(reconcile.Request{NamespacedName: key})
 	}
 	return waiting
 }
@@ -227,14 +193,12 @@ func (c *Reconciler) done(key client.ObjectKey, compiled []compiledPolicy) {
 	}
 	waiting := c.wanted[key]
 	delete(c.wanted, key)
-	if c.policies != nil {
-		c.policies.Add(reconcile.Request{NamespacedName: key})
-	}
+	c.Compiled.Now(reconcile.Request{NamespacedName: key})
 	for person, urgent := range waiting {
-		if queue, ok := c.planner.(priorityqueue.PriorityQueue[memory.Person]); ok && !urgent {
-			queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(handler.LowPriority)}, person)
-		} else if c.planner != nil {
-			c.planner.Add(person)
+		if urgent {
+			c.Awaited.Now(person)
+		} else {
+			c.Awaited.Behind(person)
 		}
 	}
 }

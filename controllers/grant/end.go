@@ -80,7 +80,7 @@ func (r *Reconciler) end(
 func (r *Reconciler) afterData(grant *v1alpha1.Grant, decision lifecycle.DataDecision) time.Duration {
 	switch {
 	case decision.Poll:
-		return r.patience(grant)
+		return r.lookAgain(grant)
 	case !decision.At.IsZero():
 		return r.until(decision.At)
 	}
@@ -110,7 +110,7 @@ func (r *Reconciler) endData(
 	if len(inventory) > 0 {
 		return outcome{phase, condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
 			Message: fmt.Sprintf("%d objects are being deleted, %s %s among them", len(inventory), inventory[0].Kind,
-				inventory[0].Name)}, r.patience(grant)}, nil
+				inventory[0].Name)}, r.lookAgain(grant)}, nil
 	}
 	return outcome{}, nil
 }

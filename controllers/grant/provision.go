@@ -91,7 +91,7 @@ func (r *Reconciler) endRevoked(
 			return outcome{lifecycle.PhaseOrPending(remaining), condition.Verdict{Reconciling: true,
 				Reason:  v1alpha1.ReasonTerminating,
 				Message: fmt.Sprintf("the seat of SeatPool %s, which %s took away, is being freed", pool, by(revoked.Seats[pool]))},
-				r.patience(remaining)}, nil
+				r.lookAgain(remaining)}, nil
 		}
 	}
 	return outcome{}, nil
@@ -140,7 +140,7 @@ func (r *Reconciler) putInPlace(
 	}
 	if full != "" {
 		return outcome{v1alpha1.GrantWaiting, condition.Verdict{
-			Reconciling: true, Reason: v1alpha1.ReasonNamespaceLimit, Message: full}, r.patience(grant)}, nil
+			Reconciling: true, Reason: v1alpha1.ReasonNamespaceLimit, Message: full}, r.lookAgain(grant)}, nil
 	}
 	missing, err := r.seats(ctx, grant)
 	if err != nil {

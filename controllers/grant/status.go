@@ -41,11 +41,11 @@ func (r *Reconciler) pending(grant *v1alpha1.Grant, err error) (outcome, error) 
 		told.verdict.Message += ": " + apply.MayNotBind
 		fallthrough
 	case apierrors.IsForbidden(err):
-		told.verdict.Reason, told.after = v1alpha1.ReasonForbidden, r.patience(grant)
+		told.verdict.Reason, told.after = v1alpha1.ReasonForbidden, r.lookAgain(grant)
 		return told, nil
 	case apierrors.IsInvalid(err):
 		// Asking again at once changes nothing; but a policy of the cluster may change, or go.
-		told.verdict.Reason, told.after = v1alpha1.ReasonRefused, r.patience(grant)
+		told.verdict.Reason, told.after = v1alpha1.ReasonRefused, r.lookAgain(grant)
 		told.verdict.Reconciling, told.verdict.Stalled = false, true
 		return told, nil
 	}
@@ -56,28 +56,28 @@ func (r *Reconciler) pending(grant *v1alpha1.Grant, err error) (outcome, error) 
 func (r *Reconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, error) {
 	if conflict, ok := errors.AsType[*apply.ConflictError](err); ok {
 		return outcome{v1alpha1.GrantWaiting, condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonConflict,
-			Message: conflict.Error()}, r.patience(grant)}, nil
+			Message: conflict.Error()}, r.lookAgain(grant)}, nil
 	}
 	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
 		return outcome{v1alpha1.GrantPending, condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
-			Message: going.Error()}, r.patience(grant)}, nil
+			Message: going.Error()}, r.lookAgain(grant)}, nil
 	}
 	if shared, ok := errors.AsType[*apply.SharedError](err); ok {
 		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Reconciling: true,
 			Reason:  v1alpha1.ReasonWaitingForGrant,
-			Message: shared.Error()}, r.patience(grant)}, nil
+			Message: shared.Error()}, r.lookAgain(grant)}, nil
 	}
 	if full, ok := errors.AsType[*apply.FullError](err); ok {
 		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
-			Message: full.Error()}, r.patience(grant)}, nil
+			Message: full.Error()}, r.lookAgain(grant)}, nil
 	}
 	if errors.Is(err, errPaused) {
 		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Reconciling: true,
-			Reason: v1alpha1.ReasonRevocationPaused, Message: err.Error()}, r.patience(grant)}, nil
+			Reason: v1alpha1.ReasonRevocationPaused, Message: err.Error()}, r.lookAgain(grant)}, nil
 	}
 	if problem, ok := errors.AsType[*kube.InstitutionProblem](err); ok {
 		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{
-			Reconciling: true, Reason: problem.Reason, Message: problem.Message}, r.patience(grant)}, nil
+			Reconciling: true, Reason: problem.Reason, Message: problem.Message}, r.lookAgain(grant)}, nil
 	}
 	if lacking, ok := errors.AsType[*apply.AccountError](err); ok {
 		return r.lacking(grant, lacking), nil
@@ -89,17 +89,16 @@ func (r *Reconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, error) 
 func (r *Reconciler) lacking(grant *v1alpha1.Grant, lacking *apply.AccountError) outcome {
 	refused := lacking.Reason == v1alpha1.ReasonRefused
 	return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Reconciling: !refused, Stalled: refused,
-		Reason: lacking.Reason, Message: lacking.Message}, r.patience(grant)}
+		Reason: lacking.Reason, Message: lacking.Message}, r.lookAgain(grant)}
 }
 
-// patience returns when to look again for what no watch tells of: as long as it has been waited for already, within
-// bounds, so that many Grants that wait for long do not keep the API server busy.
-func (r *Reconciler) patience(grant *v1alpha1.Grant) time.Duration {
+// lookAgain returns when to look again for what no watch tells of.
+func (r *Reconciler) lookAgain(grant *v1alpha1.Grant) time.Duration {
 	ready := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil || ready.Status == metav1.ConditionTrue {
 		return kube.MinWait
 	}
-	return min(max(kube.MinWait, r.Clock.Since(ready.LastTransitionTime.Time)), kube.MaxWait)
+	return kube.LookAgain(r.Clock.Since(ready.LastTransitionTime.Time), kube.MaxWait)
 }
 
 // until returns how long it is until a moment: a second at least, so that nothing is looked at in the very moment.

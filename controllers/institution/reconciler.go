@@ -77,7 +77,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Institution{}, handler.EnqueueRequestsFromMapFunc(r.others)).
 		WatchesRawSource(source.Kind(r.Namespaces.Cache, kube.NamespaceMetadata(),
 			handler.TypedEnqueueRequestsFromMapFunc(r.institutionsIn), claimChanged)).
-		WatchesRawSource(source.Func(r.Brakes.Attach)).
+		WatchesRawSource(r.Brakes.Institutions.Source()).
 		WithOptions(kube.Fairly(mgr, kube.SideWorkers, 1, kube.NamespaceOf)).
 		Complete(kube.Redact(r))
 }

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
@@ -33,7 +32,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		Watches(&v1alpha1.Grant{}, one).
 		Watches(&v1alpha1.CompletionPolicy{}, concerned, changed).
 		Watches(&v1alpha1.Institution{}, everybody, builder.WithPredicates(kube.WorkChanged)).
-		WatchesRawSource(source.TypedFunc[memory.Person](r.Compiler.AttachPlanner)).
+		WatchesRawSource(r.Compiler.Awaited.Source()).
 		WithOptions(kube.Fairly(mgr, workers, kube.ShareOf(workers), namespaceOfPerson)).
 		WithLogConstructor(func(person *memory.Person) logr.Logger {
 			log := mgr.GetLogger().WithValues("controller", "planner")

@@ -59,7 +59,7 @@ func (r *Reconciler) access(
 		return accessInterval, nil
 	}
 	since := meta.FindStatusCondition(*conditions, v1alpha1.ConditionAccessReady).LastTransitionTime
-	return min(max(kube.MinWait, r.Clock.Since(since.Time)), maxAccessWait), nil
+	return kube.LookAgain(r.Clock.Since(since.Time), maxAccessWait), nil
 }
 
 func grantsNothing(policy *v1alpha1.CompletionPolicy) bool {

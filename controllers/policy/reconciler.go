@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers/compiler"
@@ -51,7 +50,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Institution{}, &kube.FanOut[reconcile.Request]{Requests: r.policiesBeside},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Grant{}, kube.Coalesced(policyOfGrant), builder.WithPredicates(phaseChanged)).
-		WatchesRawSource(source.Func(r.Compiler.AttachPolicies)).
+		WatchesRawSource(r.Compiler.Compiled.Source()).
 		WithOptions(kube.Fairly(mgr, kube.SideWorkers, 1, kube.NamespaceOf)).
 		Complete(kube.Redact(r))
 }
@@ -127,7 +126,7 @@ func (r *Reconciler) verdict(
 			Message: "the policy cannot be decoded, and plans nothing until it is corrected: " + why}, nil, true
 	}
 	for i := range institutions {
-		if compiled, ready = r.Compiler.Compiled(policy, institutions[i].Spec.Privacy); !ready {
+		if compiled, ready = r.Compiler.Policy(policy, institutions[i].Spec.Privacy); !ready {
 			return condition.Verdict{}, nil, false
 		}
 		if !compiled.Ready() {

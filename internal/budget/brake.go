@@ -16,11 +16,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -40,13 +37,15 @@ const (
 // Brakes hold the brake of each institution. What is to be revoked is put to it one by one: many Grants are worked on
 // at the same time, and the cache shows too late what was admitted.
 type Brakes struct {
+	// Institutions sets off the loop of Institutions, which tells people of trips.
+	Institutions kube.Trigger[reconcile.Request]
+
 	client client.Reader
 	live   client.Reader
 	clock  clock.PassiveClock
 
 	mu            sync.Mutex
 	byInstitution map[types.UID]*brake
-	queue         workqueue.TypedRateLimitingInterface[reconcile.Request]
 }
 
 // brake is the brake of one institution.
@@ -242,33 +241,13 @@ func tripName(now time.Time) string {
 	return now.UTC().Format("20060102-1504-") + strings.ToLower(rand.Text()[:8])
 }
 
-// Attach keeps the queue of the institutions' loop, which is told of trips. It implements source.Func.
-func (b *Brakes) Attach(
-	_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.queue = queue
-	return nil
-}
-
 // tell has the loop of the institutions look at one, after a while, so that a thousand Grants that are held cost one
 // write.
 func (b *Brakes) tell(institution *v1alpha1.Institution, after time.Duration) {
-	b.mu.Lock()
-	queue := b.queue
-	b.mu.Unlock()
 	request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(institution)}
-	switch q := queue.(type) {
-	case nil:
-		// That loop has yet to start, and then looks at every institution.
-	case priorityqueue.PriorityQueue[reconcile.Request]:
-		opts := priorityqueue.AddOpts{After: after}
-		if after > 0 {
-			opts.Priority = new(handler.LowPriority)
-		}
-		q.AddWithOpts(opts, request)
-	default:
-		q.AddAfter(request, after)
+	if after == 0 {
+		b.Institutions.Now(request)
+		return
 	}
+	b.Institutions.After(request, after)
 }

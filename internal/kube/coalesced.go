@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -22,16 +21,7 @@ const CountInterval = 5 * time.Second
 // Coalesced enqueues what an object counts for, once for everything that happens within the interval.
 func Coalesced(request func(client.Object) []reconcile.Request) handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	add := func(object client.Object, q queue) {
-		if prioritised, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
-			prioritised.AddWithOpts(priorityqueue.AddOpts{After: CountInterval, Priority: new(handler.LowPriority)},
-				request(object)...)
-			return
-		}
-		for _, one := range request(object) {
-			q.AddAfter(one, CountInterval)
-		}
-	}
+	add := func(object client.Object, q queue) { enqueue(q, CountInterval, true, request(object)...) }
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { add(e.Object, q) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { add(e.ObjectNew, q) },

@@ -8,9 +8,7 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 )
 
 // FanOut enqueues everything that an object of many concerns, behind everything that is more urgent: a policy edit
@@ -24,14 +22,7 @@ type FanOut[R comparable] struct {
 func (f *FanOut[R]) enqueue(
 	ctx context.Context, object client.Object, queue workqueue.TypedRateLimitingInterface[R],
 ) {
-	requests := f.Requests(ctx, object)
-	if prioritised, ok := queue.(priorityqueue.PriorityQueue[R]); ok {
-		prioritised.AddWithOpts(priorityqueue.AddOpts{Priority: new(handler.LowPriority)}, requests...)
-		return
-	}
-	for _, request := range requests {
-		queue.Add(request)
-	}
+	enqueue(queue, 0, true, f.Requests(ctx, object)...)
 }
 
 // Create implements handler.TypedEventHandler.

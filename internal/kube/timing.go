@@ -18,6 +18,12 @@ const (
 	MaxWait = time.Minute
 )
 
+// LookAgain returns when to look again for what no watch tells of: as long as it has been waited for already, within
+// bounds, so that many who wait for long do not keep the API server busy.
+func LookAgain(waited, most time.Duration) time.Duration {
+	return min(max(MinWait, waited), most)
+}
+
 // Sooner returns the sooner of two moments to look again; zero is never.
 func Sooner(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {

@@ -27,10 +27,6 @@ func (d Decision) Asks(kind v1alpha1.RevocationType) bool {
 // DataGoes reports whether the data of a Grant goes at a moment: its access has ended, its grace days have passed, and
 // nothing but a live look may still keep it.
 func DataGoes(grant *v1alpha1.Grant, beside []v1alpha1.Grant, at time.Time) bool {
-	ending := Foresee(grant, at)
-	if ending.Action != EndAccess || ending.Verdict.Reason != "" {
-		return false
-	}
 	switch DecideData(DataFacts{Grant: grant, Beside: beside, Now: at}).Action {
 	case Confirm, EndData:
 		return true

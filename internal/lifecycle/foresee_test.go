@@ -20,6 +20,7 @@ func TestForesee(t *testing.T) {
 	for name, tc := range map[string]struct {
 		edit             func(*v1alpha1.Grant)
 		provides, paused bool
+		forward          bool
 		dataGoes         bool
 	}{
 		"without an end":      {edit: func(*v1alpha1.Grant) {}, provides: true},
@@ -28,6 +29,16 @@ func TestForesee(t *testing.T) {
 		"awaits approval":     {edit: func(g *v1alpha1.Grant) { g.Spec.Approval = v1alpha1.ApprovalManual }},
 		"ended all of a sudden": {edit: func(g *v1alpha1.Grant) {
 			g.Spec.AccessEndsAt, g.Spec.EndKnownAt = in(-1), new(metav1.NewMicroTime(now.Add(-time.Hour)))
+		}, provides: true, paused: true},
+		"a delivery brings its end forward": {edit: func(g *v1alpha1.Grant) {
+			g.Spec.AccessEndsAt, g.Spec.EndKnownAt = in(7*24), new(metav1.NewMicroTime(now))
+			g.Spec.EndBroughtForward = &v1alpha1.EndBroughtForward{At: metav1.NewMicroTime(now)}
+			g.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "grad-1"}}
+		}, provides: true, forward: true},
+		"its end waits, and it has data": {edit: func(g *v1alpha1.Grant) {
+			g.Spec.AccessEndsAt, g.Spec.EndKnownAt = in(-1), new(metav1.NewMicroTime(now.Add(-time.Hour)))
+			g.Spec.Lifetime.GraceDays = new(int32(0))
+			g.Status.Inventory = []v1alpha1.InventoryEntry{{Kind: "Namespace", Name: "grad-1"}}
 		}, provides: true, paused: true},
 		"revoked by a person, within its grace days": {edit: func(g *v1alpha1.Grant) {
 			g.Spec.Override.Revoked = new(true)
@@ -53,6 +64,9 @@ func TestForesee(t *testing.T) {
 			}
 			if got := foreseen.Asks(v1alpha1.RevocationAccessEnd); got != tc.paused {
 				t.Errorf("the brake is asked about the end: %t, want %t", got, tc.paused)
+			}
+			if got := foreseen.Asks(v1alpha1.RevocationEndForward); got != tc.forward {
+				t.Errorf("the brake is asked about an end that is brought forward: %t, want %t", got, tc.forward)
 			}
 			if got := DataGoes(grant, nil, now); got != tc.dataGoes {
 				t.Errorf("its data goes: %t, want %t", got, tc.dataGoes)
