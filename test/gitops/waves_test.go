@@ -21,7 +21,7 @@ func TestNoWaveWaitsForAPerson(t *testing.T) {
 	}
 	waves, last := map[string]int{}, 0
 	for _, file := range files {
-		for _, document := range strings.Split(text(t, file), "\n---\n") {
+		for document := range strings.SplitSeq(text(t, file), "\n---\n") {
 			o := parse(t, document)
 			if empty, ours := kinds[o.GetKind()]; ours {
 				if err := yaml.UnmarshalStrict([]byte(document), empty()); err != nil {
