@@ -90,6 +90,10 @@ dashboards: ## Generate the dashboards of config/components/grafana.
 	@echo "==> generating the dashboards"
 	@go run -C hack/dashboards . $(CURDIR)/config/components/grafana
 
+.PHONY: pictures
+pictures: controlplane ## Draw the dashboards of docs/images: plays days of deliveries in minutes.
+	@go run ./hack/pictures
+
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the Go code and order its imports.
 	@$(GOLANGCI_LINT) fmt

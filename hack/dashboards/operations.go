@@ -118,11 +118,11 @@ func rowLoops(d *dashboard.DashboardBuilder) {
 }
 
 func rowSafety(d *dashboard.DashboardBuilder) {
-	const any = `namespace=~".+"`
+	const everywhere = `namespace=~".+"`
 	row(d, "Safety",
 		lines("Revocations held back", "By institution. Not narrowed to the installation.", number, query{
-			"max by (namespace, institution) (completion_revocations_held{" + any + "}) > 0 or " +
-				"max by (namespace, institution) (completion_brake_tripped{" + any + "})", "{{namespace}}/{{institution}}"}),
+			"max by (namespace, institution) (completion_revocations_held{" + everywhere + "}) > 0 or " +
+				"max by (namespace, institution) (completion_brake_tripped{" + everywhere + "})", "{{namespace}}/{{institution}}"}),
 		lines("Admission policies in place", "0 where one is missing.", number,
 			query{"min by (policy) (" + in("completion_admission_policy_in_place") + ")", "{{policy}}"}),
 		lines("Kinds that cannot be watched", "1 while a program cannot list or watch a kind.", number,

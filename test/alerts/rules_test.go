@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -133,38 +132,5 @@ func TestEachAlertIsExplained(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(explained)) {
 		t.Errorf("docs/alerts.md explains %s, which is no alert", name)
-	}
-}
-
-// An alert about a metric that was renamed never fires, and nobody sees that.
-func TestAlertsAreAboutMetricsThatThereAre(t *testing.T) {
-	var source strings.Builder
-	for _, pattern := range []string{
-		"webhookserver/*.go", "webhookserver/*/*.go", "controllers/*.go", "controllers/*/*.go",
-		"internal/informers/*.go", "internal/flow/*.go",
-	} {
-		files, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			source.Write(text)
-		}
-	}
-	metric := regexp.MustCompile(`\bcompletion_[a-z_]+`)
-	for _, d := range definitions(t) {
-		for _, name := range metric.FindAllString(d.Expr, -1) {
-			name = strings.TrimSuffix(strings.TrimSuffix(name, "_seconds_count"), "_seconds_bucket")
-			if !strings.Contains(source.String(), `"`+name) {
-				t.Errorf("%s%s is about %s, which no program has", d.Alert, d.Record, name)
-			}
-		}
 	}
 }

@@ -24,10 +24,12 @@ import (
 
 // scrape is what one program showed at a moment. TestEveryQueryHasData of test/e2e writes them.
 type scrape struct {
-	At   time.Time
-	Job  string
-	Pod  string
-	Text string
+	At time.Time
+	// Played is the moment that it is taken for in a picture.
+	Played time.Time
+	Job    string
+	Pod    string
+	Text   string
 }
 
 // series is a database with what was scraped, and with what the rules recorded of it.
@@ -38,8 +40,8 @@ type series struct {
 	at time.Time
 }
 
-// scraped reads scrapes as Prometheus does.
-func scraped(t *testing.T, file string) *series {
+// readScrapes reads what was scraped, in the order of time.
+func readScrapes(t *testing.T, file string) []scrape {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -49,16 +51,24 @@ func scraped(t *testing.T, file string) *series {
 	if err := json.Unmarshal(text, &scrapes); err != nil || len(scrapes) == 0 {
 		t.Fatalf("%d scrapes in %s: %v", len(scrapes), file, err)
 	}
+	return scrapes
+}
+
+// stored puts scrapes into a database as Prometheus does, and evaluates the rules that record at each of them.
+func stored(t *testing.T, scrapes []scrape) *series {
+	t.Helper()
 	s := &series{engine: promqltest.NewTestEngine(t, false, 0, 1_000_000), from: teststorage.New(t)}
 	honors := honored(t)
-	for _, one := range scrapes {
+	_, recording := shippedRules(t)
+	for i, one := range scrapes {
 		if err := s.add(t.Context(), &one, honors[one.Job]); err != nil {
 			t.Fatalf("the metrics of %s: %v", one.Pod, err)
 		}
 		s.at = one.At
+		if last := i == len(scrapes)-1; last || !scrapes[i+1].At.Equal(one.At) && scrapes[i+1].Job == scrapes[0].Job {
+			record(t, recording, s.from, rules.EngineQueryFunc(s.engine, s.from), s.at)
+		}
 	}
-	_, recording := shippedRules(t)
-	record(t, recording, s.from, rules.EngineQueryFunc(s.engine, s.from), s.at)
 	return s
 }
 
@@ -97,7 +107,7 @@ func (s *series) add(ctx context.Context, one *scrape, honorLabels bool) error {
 		"endpoint": "metrics",
 	}
 	appender := s.from.Appender(ctx)
-	up := labels.NewBuilder(labels.FromMap(target)).Set(labels.MetricName, "up").Labels()
+	up := labels.NewBuilder(labels.FromMap(target)).Set("__name__", "up").Labels()
 	if _, err := appender.Append(0, up, one.At.UnixMilli(), 1); err != nil {
 		return err
 	}

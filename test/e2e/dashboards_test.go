@@ -64,7 +64,7 @@ func TestEveryQueryHasData(t *testing.T) {
 	ask.Env = append(os.Environ(), "SCRAPES="+file, "GOWORK=off")
 	said, err := ask.CombinedOutput()
 	g.Expect(err).NotTo(HaveOccurred(), string(said))
-	g.Expect(string(said)).To(ContainSubstring("--- PASS: TestQueries"), "it was not run")
+	g.Expect(string(said)).To(MatchRegexp(`[1-9]\d+ queries were run`))
 }
 
 // openBusySchool makes institutions in which there is something of everything. What it returns does more of it.
