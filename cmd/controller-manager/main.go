@@ -28,6 +28,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/lxp-dev/course-completion-operator/controllers"
+	"github.com/lxp-dev/course-completion-operator/internal/commandline"
 	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/installation"
@@ -119,7 +120,9 @@ func main() {
 	o := options{}
 	o.bind(flag.CommandLine)
 	showVersion := flag.Bool("version", false, "Print the version and exit.")
-	flag.Parse()
+	if code, exit := commandline.Parse(flag.CommandLine, os.Args[1:], os.Stdout, os.Stderr); exit {
+		os.Exit(code)
+	}
 	if *showVersion {
 		fmt.Fprintln(os.Stdout, "controller-manager", version)
 		return

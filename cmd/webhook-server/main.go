@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/lxp-dev/course-completion-operator/internal/commandline"
 	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
 )
@@ -43,7 +44,9 @@ func main() {
 	logging.BindFlags(flag.CommandLine)
 	limitMemory := bindMemory(flag.CommandLine)
 	showVersion := flag.Bool("version", false, "Print the version and exit.")
-	flag.Parse()
+	if code, exit := commandline.Parse(flag.CommandLine, os.Args[1:], os.Stdout, os.Stderr); exit {
+		os.Exit(code)
+	}
 	if *showVersion {
 		fmt.Fprintln(os.Stdout, "webhook-server", version)
 		return
