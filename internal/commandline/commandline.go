@@ -18,9 +18,9 @@ const (
 	exitUsage = 2
 )
 
-// Parse reads the flags of a program. Where the program is not to go on, it returns true and the exit code: after --help,
-// which out gets, and after a mistake. Of a mistake errOut gets one line, and not all flags as well, so that the log of a
-// pod that does not start ends with what is wrong.
+// Parse reads the flags of a program. Where the program is not to go on, it returns true and the exit code: after
+// --help, which out gets, and after a mistake. Of a mistake errOut gets one line, and not all flags as well, so that
+// the log of a pod that does not start ends with what is wrong.
 func Parse(flags *flag.FlagSet, args []string, out, errOut io.Writer) (code int, exit bool) {
 	name := filepath.Base(flags.Name())
 	flags.Init(flags.Name(), flag.ContinueOnError)

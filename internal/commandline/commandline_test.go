@@ -26,7 +26,8 @@ func TestParse(t *testing.T) {
 		"help":            {args: []string{"--help"}, exit: true, help: "how many"},
 		"a wrong value":   {args: []string{"--workers=many"}, code: 2, exit: true, said: `"many" for flag -workers`},
 		"an unknown flag": {args: []string{"--nope"}, code: 2, exit: true, said: "-nope"},
-		"a value apart":   {args: []string{"--lead", "false", "--workers=2"}, code: 2, exit: true, said: `"false" is not a flag`},
+		"a value apart": {args: []string{"--lead", "false", "--workers=2"}, code: 2, exit: true,
+			said: `"false" is not a flag`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -186,6 +187,34 @@ func TestLearnerHarmsNobodyOutsideOfHisNamespace(t *testing.T) {
 		g.Expect(admin.Patch(t.Context(), kept, client.RawPatch("application/merge-patch+json",
 			[]byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
 	})
+}
+
+// A deletion outlasts what the pod itself says, and the namespace controller does not shorten it.
+func TestLearnerDeletesNoPodSoThatItStays(t *testing.T) {
+	const policy = "completion-granted-namespaces"
+	g, ns := NewWithT(t), granted(t)
+	// A role with more than the learner's: deletions of collections and evictions.
+	edit := bound(t, ns.Name, "edit")
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: "web"}}
+	pod.Spec.Containers = []corev1.Container{{Name: "c", Image: "c"}}
+	// A pod that no node has goes at once.
+	pod.Spec.NodeName = "node-1"
+	restrict(&pod.Spec)
+	g.Expect(admin.Create(t.Context(), pod)).To(Succeed())
+	long := client.GracePeriodSeconds(1<<31 - 1)
+	refuses(t, policy, func(ctx context.Context) error { return edit.Delete(ctx, pod.DeepCopy(), long) })
+	refuses(t, policy, func(ctx context.Context) error {
+		return edit.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(ns.Name), long)
+	})
+	refuses(t, policy, func(ctx context.Context) error {
+		return edit.SubResource("eviction").Create(ctx, pod.DeepCopy(), &policyv1.Eviction{
+			ObjectMeta:    metav1.ObjectMeta{Namespace: ns.Name, Name: pod.Name},
+			DeleteOptions: &metav1.DeleteOptions{GracePeriodSeconds: new(int64(3601))}})
+	})
+	allows(t, func(ctx context.Context) error {
+		return edit.Delete(ctx, pod.DeepCopy(), client.GracePeriodSeconds(3600))
+	})
+	g.Expect(admin.Delete(t.Context(), pod, client.GracePeriodSeconds(0))).To(Succeed())
 }
 
 // Elsewhere in the cluster nothing changes.
