@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/order"
@@ -29,6 +30,9 @@ type Entry struct {
 	Outcome    string  `json:"outcome,omitempty"`
 	DeliveryID string  `json:"deliveryID,omitempty"`
 	Verdict    Verdict `json:"verdict"`
+
+	// sent and answered are when; answered is zero where no answer came.
+	sent, answered time.Time
 }
 
 // completionKey names a completion among those of all institutions.
@@ -54,6 +58,7 @@ func (l *Ledger) offer(d *Delivery) {
 	key := completionKey{d.Institution, d.Completion}
 	l.entries[key] = append(l.entries[key], Entry{
 		Index: d.Index, Kind: d.Kind, Content: d.Content, SendAt: d.Content.SendAt, Verdict: VerdictFailed,
+		sent: time.Now(),
 	})
 }
 
@@ -65,6 +70,9 @@ func (l *Ledger) settle(d *Delivery, a Answer, verdict Verdict) {
 	at := slices.IndexFunc(entries, func(e Entry) bool { return e.Index == d.Index })
 	entries[at].Status, entries[at].Outcome, entries[at].DeliveryID = a.Status, a.Outcome, a.DeliveryID
 	entries[at].Verdict = verdict
+	if a.Status != 0 {
+		entries[at].answered = time.Now()
+	}
 }
 
 // Acknowledged returns how many deliveries and how many completions of an institution were acknowledged.

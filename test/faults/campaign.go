@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lxp-dev/course-completion-operator/internal/order"
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
 )
 
@@ -171,11 +172,23 @@ func (c *campaign) openSchools(ctx context.Context, round int) error {
 	return err
 }
 
-// checkStored waits until the cluster holds what was acknowledged for the institutions.
+// checkStored waits until the cluster holds what was acknowledged for the institutions, and checks that the answers to
+// all that was sent are those of one server which had taken one delivery of a completion after the other.
 func (c *campaign) checkStored(ctx context.Context) error {
 	for _, s := range c.schools {
 		if err := c.ledger.Await(ctx, c.world.admin, s.ID, s.Namespace, false, stored); err != nil {
 			return err
+		}
+		asked := time.Now()
+		completions, err := sender.Stored(ctx, c.world.admin, s.ID, s.Namespace)
+		if err != nil {
+			return err
+		}
+		read := time.Now()
+		for i := range completions {
+			if err := checkHistory(c.ledger.History(&completions[i]), order.Of(&completions[i].Spec), asked, read); err != nil {
+				return fmt.Errorf("institution %d, completion %s: %w", s.ID, completions[i].Name, err)
+			}
 		}
 	}
 	return nil
