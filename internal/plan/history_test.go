@@ -22,7 +22,7 @@ import (
 // world plays a history against the planner: deliveries, deletions, policy edits and clock jumps, each followed by a
 // plan whose Grants become what exists.
 type world struct {
-	t           *testing.T
+	t           tester
 	now         time.Time
 	policies    map[string]*v1alpha1.CompletionPolicy
 	completions map[string]v1alpha1.CourseCompletion
@@ -31,7 +31,14 @@ type world struct {
 	last        Plan
 }
 
-func newWorld(t *testing.T, all ...*v1alpha1.CompletionPolicy) *world {
+// tester is what a world needs of a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func newWorld(t tester, all ...*v1alpha1.CompletionPolicy) *world {
 	w := &world{t: t, now: time.Date(2024, 1, 10, 12, 0, 0, 0, time.UTC),
 		policies: map[string]*v1alpha1.CompletionPolicy{}, completions: map[string]v1alpha1.CourseCompletion{}}
 	for _, policy := range all {

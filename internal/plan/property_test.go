@@ -4,9 +4,7 @@
 package plan
 
 import (
-	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -14,10 +12,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/moment"
+	"github.com/lxp-dev/course-completion-operator/test/histories"
 )
 
 // rules say by themselves, and far more simply than the planner, what everybody is entitled to: each policy has for
@@ -90,19 +90,19 @@ func (r *rules) plan(w *world) {
 		switch {
 		case found && *policy.Spec.Suspend:
 		case found && strings.Contains(policy.Spec.Match.Expression, "nonsense"):
-			r.policy(w, name, r.recorded[name], false)
+			r.policy(w, name, r.recorded[name], false, false)
 		case found:
 			r.recorded[name] = policy.Spec.DeepCopy()
-			r.policy(w, name, r.recorded[name], true)
+			r.policy(w, name, r.recorded[name], true, false)
 		default:
-			r.policy(w, name, r.recorded[name], false)
+			r.policy(w, name, r.recorded[name], false, true)
 			r.removed(w, name)
 		}
 	}
 }
 
-// policy considers every completion; a policy that does not work finds no new ones.
-func (r *rules) policy(w *world, name string, spec *v1alpha1.CompletionPolicySpec, works bool) {
+// policy considers every completion; a policy that does not work, or has gone, finds no new ones.
+func (r *rules) policy(w *world, name string, spec *v1alpha1.CompletionPolicySpec, works, gone bool) {
 	if spec == nil {
 		return
 	}
@@ -137,6 +137,10 @@ func (r *rules) policy(w *world, name string, spec *v1alpha1.CompletionPolicySpe
 			continue
 		}
 		if cause != nil && !cause.over.IsZero() && !matches {
+			if (works || gone) && spec.OnPolicyRemoval == v1alpha1.RemovalDelete {
+				// What stays ended is noted with its newest delivery, which an older one does not undo later.
+				cause.spec, cause.withdrawn = completion.Spec, false
+			}
 			continue
 		}
 		next := &ruled{spec: completion.Spec, grant: name + "." + id, first: completion.Spec.Event.First().Time}
@@ -229,15 +233,17 @@ func (r *rules) entitled(w *world) map[string]bool {
 // propertyPolicies are the policies of the random histories.
 var propertyPolicies = []string{"alumni", "graduates"}
 
-// history makes random events.
+// history makes random events. They shrink: a failure is told by the shortest and plainest history that still fails.
 type history struct {
-	*rand.Rand
-	w     *world
-	story []string
+	t *rapid.T
+	w *world
 }
 
+// IntN draws one of n numbers.
+func (h *history) IntN(n int) int { return histories.Below(n).Draw(h.t, "n") }
+
 func (h *history) tell(format string, args ...any) {
-	h.story = append(h.story, h.w.now.Format(time.DateTime)+" "+fmt.Sprintf(format, args...))
+	h.t.Logf(h.w.now.Format(time.DateTime)+" "+format, args...)
 }
 
 // delivery is a random one: of three enrollments in two courses, sent within a month of now, each at another second.
@@ -328,21 +334,24 @@ func (h *history) override() {
 	h.tell("override %s: %+v", grant.Name, grant.Spec.Override)
 }
 
+func TestMain(m *testing.M) { histories.Run(m, 400, 40) }
+
 // TestRandomHistoriesGrantWhatTheRulesSay plays random histories of deliveries, withdrawals, policies, overrides and
 // clock jumps. After each plan exactly those Grants entitle that the rules say; planning again changes nothing; and
 // what a Grant once rendered is there as long as it entitles.
 func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 	t.Parallel()
-	entitled := 0
-	for seed := range uint64(500) {
-		h := &history{Rand: rand.New(rand.NewPCG(seed, 7)), w: newWorld(t)}
+	plans, entitled := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		h := &history{t: t, w: newWorld(t)}
 		r := &rules{causes: map[string]map[string]*ruled{"alumni": {}, "graduates": {}}, grants: map[string]string{},
 			requires: map[string][]v1alpha1.PlatformID{}, recorded: map[string]*v1alpha1.CompletionPolicySpec{}}
-		for range 40 {
+		t.Repeat(map[string]func(*rapid.T){"event": func(t *rapid.T) {
+			h.t = t
 			h.event()
 			if h.IntN(3) == 0 {
 				// What happens between two plans is planned together.
-				continue
+				return
 			}
 			h.w.plan()
 			r.plan(h.w)
@@ -351,18 +360,18 @@ func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 				if grant := &h.w.grants[i]; stateLettingGo(grant, h.w.now).Stage == lifecycle.Active {
 					got[grant.Name] = true
 					if len(grant.Spec.Namespaces) != 1 {
-						t.Fatalf("seed %d: grant %s entitles to nothing", seed, grant.Name)
+						t.Fatalf("grant %s entitles to nothing", grant.Name)
 					}
 				}
 			}
-			entitled += len(want)
+			plans, entitled = plans+1, entitled+len(want)
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Fatalf("seed %d: entitled (-want +got):\n%s\nthe history:\n%s", seed, diff, strings.Join(h.story, "\n"))
+				t.Fatalf("entitled (-want +got):\n%s", diff)
 			}
-		}
-	}
-	if entitled < 5000 {
-		t.Fatalf("only %d times somebody was entitled: the histories show too little", entitled)
+		}})
+	})
+	if entitled*3 < plans {
+		t.Fatalf("only %d times somebody was entitled in %d plans: the histories show too little", entitled, plans)
 	}
 }
 
@@ -370,21 +379,21 @@ func TestRandomHistoriesGrantWhatTheRulesSay(t *testing.T) {
 // expects the same entitlements, to the same things and until the same time.
 func TestRandomDeliveriesInAnyOrder(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
-		h := &history{Rand: rand.New(rand.NewPCG(seed, 8)), w: newWorld(t)}
+	rapid.Check(t, func(t *rapid.T) {
+		h := &history{t: t, w: newWorld(t)}
 		for _, name := range propertyPolicies {
 			h.w.policies[name] = h.policy(name)
 			h.w.policies[name].Name = name
 		}
 		sent := map[string]bool{}
 		var deliveries []v1alpha1.CourseCompletionSpec
-		for range 12 {
+		for range 1 + h.IntN(12) {
 			if one := h.delivery(); !sent[one.Event.SendAt] {
 				sent[one.Event.SendAt] = true
 				deliveries = append(deliveries, one)
 			}
 		}
-		play := func() map[string]v1alpha1.GrantSpec {
+		play := func(deliveries []v1alpha1.CourseCompletionSpec) map[string]v1alpha1.GrantSpec {
 			w := newWorld(t)
 			w.policies = h.w.policies
 			for _, delivery := range deliveries {
@@ -402,10 +411,9 @@ func TestRandomDeliveriesInAnyOrder(t *testing.T) {
 			}
 			return entitled
 		}
-		first := play()
-		h.Shuffle(len(deliveries), func(i, j int) { deliveries[i], deliveries[j] = deliveries[j], deliveries[i] })
-		if diff := cmp.Diff(first, play(), whatever); diff != "" {
-			t.Fatalf("seed %d ends differently in another order:\n%s", seed, diff)
+		first, second := play(deliveries), play(rapid.Permutation(deliveries).Draw(t, "order"))
+		if diff := cmp.Diff(first, second, whatever); diff != "" {
+			t.Fatalf("another order ends differently:\n%s", diff)
 		}
-	}
+	})
 }

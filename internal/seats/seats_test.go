@@ -5,15 +5,16 @@ package seats
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/moment"
+	"github.com/lxp-dev/course-completion-operator/test/histories"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -196,41 +197,47 @@ func TestSeats(t *testing.T) {
 	}
 }
 
+func TestMain(m *testing.M) { histories.Run(m, 300, 60) }
+
 // TestSeatsAreNeverOversold plays random claims, ends and changes of capacity, each plan carried out in part only, as
 // a crash would leave it.
 func TestSeatsAreNeverOversold(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(200) {
-		random := rand.New(rand.NewPCG(seed, 2))
+	rapid.Check(t, func(t *rapid.T) {
 		pool := Pool{Name: "lab", Pool: seatPoolOf(3), Now: noon}
-		for step := range 60 {
-			switch random.IntN(4) {
-			case 0:
-				pool.Grants = append(pool.Grants, asking(fmt.Sprintf("g%03d", step), random.IntN(1000)))
-			case 1:
+		asked := 0
+		t.Repeat(map[string]func(*rapid.T){
+			"a grant asks": func(t *rapid.T) {
+				asked++
+				pool.Grants = append(pool.Grants, asking(fmt.Sprintf("g%03d", asked), histories.Below(1000).Draw(t, "minutes ago")))
+			},
+			"a grant ends": func(t *rapid.T) {
 				if len(pool.Grants) > 0 {
-					endedBefore(&pool.Grants[random.IntN(len(pool.Grants))])
+					endedBefore(&pool.Grants[histories.Below(len(pool.Grants)).Draw(t, "which")])
 				}
-			case 2:
-				pool.Pool.Spec.Capacity = new(int32(random.IntN(6)))
-			}
-			plan := For(pool)
-			carryOut(t, &pool, plan, random)
-		}
+			},
+			"the capacity changes": func(t *rapid.T) {
+				pool.Pool.Spec.Capacity = new(int32(histories.Below(6).Draw(t, "capacity")))
+			},
+			"nothing happens": func(*rapid.T) {},
+			// After each of them.
+			"": func(t *rapid.T) {
+				carryOut(t, &pool, For(pool), func() bool { return histories.Below(3).Draw(t, "it is done") > 0 })
+			},
+		})
 		pool.Pool.Spec.Capacity = new(int32(1000))
 		for range 3 {
-			carryOut(t, &pool, For(pool), nil)
+			carryOut(t, &pool, For(pool), func() bool { return true })
 		}
 		if plan := For(pool); plan.Waiting != 0 || len(plan.Give) != 0 || len(plan.Free) != 0 {
-			t.Fatalf("seed %d does not come to rest: %+v", seed, plan)
+			t.Fatalf("it does not come to rest: %+v", plan)
 		}
-	}
+	})
 }
 
-// carryOut does what is planned, or, with a random source, some of it, and checks each seat that is given.
-func carryOut(t *testing.T, pool *Pool, plan Plan, random *rand.Rand) {
+// carryOut does of what is planned what is to be done, and checks each seat that is given.
+func carryOut(t *rapid.T, pool *Pool, plan Plan, done func() bool) {
 	t.Helper()
-	done := func() bool { return random == nil || random.IntN(3) > 0 }
 	kept := pool.Seats[:0:0]
 	for _, seat := range pool.Seats {
 		free := false
