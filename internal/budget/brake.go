@@ -69,7 +69,7 @@ type refusal struct {
 }
 
 // New returns the brakes of all institutions, none of which has been asked yet.
-func New(c client.Client, live client.Reader, now clock.PassiveClock) *Brakes {
+func New(c, live client.Reader, now clock.PassiveClock) *Brakes {
 	return &Brakes{client: c, live: live, clock: now, byInstitution: map[types.UID]*brake{}}
 }
 
