@@ -19,6 +19,8 @@ type ownMemory struct {
 	written kube.Expectations
 	// absent is since when the Grant of a seat is not there. It ends where the Grant comes back, or will not.
 	absent kube.Since[client.ObjectKey]
+	// given are the seats that were given and that the cache has yet to show.
+	given givenSeats
 	// told are when the status of each pool was written last.
 	told tellings
 }
@@ -26,6 +28,7 @@ type ownMemory struct {
 // forget forgets a pool that has gone.
 func (r *Reconciler) forget(pool client.ObjectKey) {
 	r.written.Forget(pool)
+	r.given.forget(pool)
 	r.told.forget(pool)
 }
 

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -88,6 +87,13 @@ func (r *Reconciler) poolsBeside(ctx context.Context, object client.Object) []re
 // Reconcile gathers, plans, takes back, gives, and writes how the pool stands. It also runs for a pool that has gone:
 // its seats are still taken back.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	behind, err := r.behind(ctx, req.NamespacedName)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if behind {
+		return reconcile.Result{RequeueAfter: kube.StaleInterval}, nil
+	}
 	gathered, err := r.gather(ctx, req)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -101,7 +107,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, err
 	}
 	planned := seats.For(*gathered)
-	err = errors.Join(r.free(ctx, planned.Free), r.give(ctx, req.Namespace, planned.Give))
+	err = errors.Join(r.free(ctx, planned.Free), r.give(ctx, req.NamespacedName, planned.Give))
 	result := reconcile.Result{RequeueAfter: kube.Sooner(kept, held)}
 	if apierrors.IsAlreadyExists(err) {
 		// The number was given already, and the cache has yet to show it.
@@ -127,7 +133,9 @@ func (r *Reconciler) gather(ctx context.Context, req reconcile.Request) (*seats.
 	} else if !apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("read the pool: %w", err)
 	}
-	of := []client.ListOption{client.InNamespace(req.Namespace), client.MatchingFields{index.Pool: req.Name}}
+	// Nothing here changes what it reads: copies of all of it, at every change, would be most of what a long queue costs.
+	of := []client.ListOption{client.InNamespace(req.Namespace), client.MatchingFields{index.Pool: req.Name},
+		client.UnsafeDisableDeepCopy}
 	var given v1alpha1.SeatList
 	var grants v1alpha1.GrantList
 	if err := errors.Join(r.Client.List(ctx, &given, of...), r.Client.List(ctx, &grants, of...)); err != nil {
@@ -135,7 +143,7 @@ func (r *Reconciler) gather(ctx context.Context, req reconcile.Request) (*seats.
 	}
 	var revokers v1alpha1.GrantList
 	err := r.Client.List(ctx, &revokers, client.InNamespace(req.Namespace),
-		client.MatchingFields{index.RevokedPool: req.Name})
+		client.MatchingFields{index.RevokedPool: req.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list grants that take seats away: %w", err)
 	}
@@ -223,22 +231,4 @@ func (r *Reconciler) free(ctx context.Context, freed []v1alpha1.Seat) error {
 		ctrl.LoggerFrom(ctx).Info("Freed seat", "seat", freed[i].Name, "grant", freed[i].Spec.Grant)
 	}
 	return errors.Join(failed...)
-}
-
-func (r *Reconciler) give(ctx context.Context, namespace string, specs []v1alpha1.SeatSpec) error {
-	for i := range specs {
-		seat := &v1alpha1.Seat{
-			ObjectMeta: metav1.ObjectMeta{
-				Namespace: namespace, Name: v1alpha1.SeatName(string(specs[i].Pool), *specs[i].Number),
-				Labels: map[string]string{v1alpha1.LabelPool: string(specs[i].Pool)},
-			},
-			Spec: specs[i],
-		}
-		if err := r.Client.Create(ctx, seat); err != nil {
-			// Whatever was planned after it was planned on the same, outdated view: plan again.
-			return fmt.Errorf("give seat %s: %w", seat.Name, err)
-		}
-		ctrl.LoggerFrom(ctx).Info("Gave seat", "seat", seat.Name, "grant", seat.Spec.Grant)
-	}
-	return nil
 }

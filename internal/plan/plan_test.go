@@ -51,7 +51,7 @@ var testLimits = policies.Limits{
 		{Kind: "PersistentVolume"}},
 }
 
-func (g *golden) person(t *testing.T) Person {
+func (g *golden) person(t testing.TB) Person {
 	t.Helper()
 	zone, err := time.LoadLocation(g.Zone)
 	if err != nil {

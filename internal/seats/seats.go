@@ -21,7 +21,7 @@ import (
 const lineLength = 10
 
 // givenAtOnce is how many seats are given before it is looked again.
-const givenAtOnce = 32
+const givenAtOnce = 128
 
 // Pool is everything that decides who has the seats of a pool.
 type Pool struct {
@@ -80,7 +80,7 @@ func Queue(pool Pool) (Plan, []v1alpha1.LocalName) {
 
 func seatsOf(pool Pool) (Plan, []*v1alpha1.Grant) {
 	plan := Plan{}
-	entitled := map[string]*v1alpha1.Grant{}
+	entitled := make(map[string]*v1alpha1.Grant, len(pool.Grants))
 	revokers := map[v1alpha1.GrantHolder][]v1alpha1.Grant{}
 	for i := range pool.Revokers {
 		holder := pool.Revokers[i].Spec.Holder
@@ -92,13 +92,15 @@ func seatsOf(pool Pool) (Plan, []*v1alpha1.Grant) {
 		if end.Stage != lifecycle.Active || !grant.DeletionTimestamp.IsZero() && !grant.Planned() {
 			continue
 		}
-		revoked := lifecycle.RevokedFrom(grant, revokers[grant.Spec.Holder], pool.Now)
-		if _, gone := revoked.Seats[v1alpha1.LocalName(pool.Name)]; gone {
-			continue
+		if beside := revokers[grant.Spec.Holder]; len(beside) > 0 {
+			revoked := lifecycle.RevokedFrom(grant, beside, pool.Now)
+			if _, gone := revoked.Seats[v1alpha1.LocalName(pool.Name)]; gone {
+				continue
+			}
+			plan.look(revoked.Next)
 		}
 		entitled[grant.Name] = grant
 		plan.look(end.Next)
-		plan.look(revoked.Next)
 	}
 	numbers, seated := pool.keep(&plan, entitled)
 	line := pool.line(entitled, seated)
@@ -122,14 +124,16 @@ func (p *Plan) look(at time.Time) {
 func (p *Pool) keep(
 	plan *Plan, entitled map[string]*v1alpha1.Grant,
 ) (numbers map[int32]bool, seated map[string]bool) {
-	numbers, seated = map[int32]bool{}, map[string]bool{}
-	known := map[string]bool{}
+	numbers, seated = make(map[int32]bool, len(p.Seats)), make(map[string]bool, len(p.Seats))
+	known := make(map[string]bool, len(p.Grants))
 	for i := range p.Grants {
 		known[p.Grants[i].Name] = true
 	}
-	seats := slices.SortedFunc(slices.Values(p.Seats), func(a, b v1alpha1.Seat) int {
-		return cmp.Compare(*a.Spec.Number, *b.Spec.Number)
-	})
+	seats := make([]*v1alpha1.Seat, len(p.Seats))
+	for i := range p.Seats {
+		seats[i] = &p.Seats[i]
+	}
+	slices.SortFunc(seats, func(a, b *v1alpha1.Seat) int { return cmp.Compare(*a.Spec.Number, *b.Spec.Number) })
 	for _, seat := range seats {
 		holder := string(seat.Spec.Grant)
 		over := known[holder] && entitled[holder] == nil || p.Gone[holder]
@@ -137,7 +141,7 @@ func (p *Pool) keep(
 		case seat.DeletionTimestamp != nil:
 			numbers[*seat.Spec.Number] = true
 		case !p.Frozen[holder] && (over || seated[holder]):
-			plan.Free = append(plan.Free, seat)
+			plan.Free = append(plan.Free, *seat)
 		default:
 			numbers[*seat.Spec.Number], seated[holder] = true, true
 		}
@@ -148,14 +152,16 @@ func (p *Pool) keep(
 // line returns the Grants that wait, the first one first.
 func (p *Pool) line(entitled map[string]*v1alpha1.Grant, seated map[string]bool) []*v1alpha1.Grant {
 	var line []*v1alpha1.Grant
+	since := map[*v1alpha1.Grant]time.Time{}
 	for name, grant := range entitled {
 		waits := !seated[name] && !p.Frozen[name] && !lifecycle.StateOf(grant, p.Now).Paused
 		if waits && grant.DeletionTimestamp.IsZero() && !stalled(grant) {
 			line = append(line, grant)
+			since[grant] = ClaimedAt(grant)
 		}
 	}
 	slices.SortFunc(line, func(a, b *v1alpha1.Grant) int {
-		return cmp.Or(ClaimedAt(a).Compare(ClaimedAt(b)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(since[a].Compare(since[b]), cmp.Compare(a.Name, b.Name))
 	})
 	return line
 }
@@ -172,7 +178,7 @@ func stalled(grant *v1alpha1.Grant) bool {
 // required that of the first completion of the course that came last, or since when it was asked for where a person
 // made it.
 func ClaimedAt(grant *v1alpha1.Grant) time.Time {
-	firsts := map[v1alpha1.PlatformID]time.Time{}
+	firsts := make(map[v1alpha1.PlatformID]time.Time, len(grant.Spec.RequiredCourseIDs)+1)
 	for i := range grant.Spec.Causes {
 		cause, id := &grant.Spec.Causes[i], v1alpha1.PlatformID(0)
 		if len(grant.Spec.RequiredCourseIDs) > 0 {

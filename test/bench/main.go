@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -27,13 +29,30 @@ type size struct {
 	stored, away, burst int
 	// raw is how many objects a reference of the burst creates, before and after it.
 	raw int
+	// singles are the deliveries of one run that are sent one at a time; settled the completions, and granted the people
+	// of one run under load.
+	singles, settled, granted int
+	// seats are those of a pool that twice as many people want.
+	seats int
+	// perPerson are the completions of somebody who has many, and institutions are how many there are.
+	perPerson, institutions int
+	// growth are how many completions are stored when one more is measured, as one of so many.
+	growth     []int
+	growthStep int
 	// limit bounds everything together.
 	limit time.Duration
 }
 
 var (
-	full  = size{runs: 5, stored: 3000, away: 6000, burst: 50_000, raw: 8000, limit: 18 * time.Minute}
-	short = size{runs: 1, stored: 64, away: 256, burst: 512, raw: 64, limit: 5 * time.Minute}
+	full = size{
+		runs: 5, stored: 3000, away: 6000, burst: 50_000, raw: 8000, singles: 40, settled: 2000, granted: 300,
+		seats: 1000, perPerson: 200, institutions: 500, growth: []int{1000, 10_000}, growthStep: 1000,
+		limit: 90 * time.Minute,
+	}
+	short = size{
+		runs: 1, stored: 64, away: 256, burst: 512, raw: 64, singles: 3, settled: 40, granted: 10,
+		seats: 10, perPerson: 5, institutions: 3, growth: []int{20, 60}, growthStep: 20, limit: 10 * time.Minute,
+	}
 )
 
 // burstRuns is how often the burst is measured: each takes over a minute.
@@ -47,7 +66,7 @@ func main() {
 		os.Exit(serveGroupCommits(path))
 	}
 	quick := flag.Bool("short", false, "take a few deliveries of everything: shows that it works, not how fast it is")
-	only := flag.String("only", "", "measure one figure: stored, away or burst")
+	only := flag.String("only", "", "measure some figures, with commas between them: "+strings.Join(names(), ", "))
 	runs := flag.Int("runs", 0, "how often each figure is taken; 0 for the usual number")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -73,6 +92,64 @@ func main() {
 	}
 }
 
+// figure is one thing that is measured.
+type figure struct {
+	name string
+	// running is whether the controller-manager has to run.
+	running bool
+	run     func(*world, context.Context, size, *table) error
+}
+
+func (f *figure) measure(ctx context.Context, w *world, s size, t *table) error {
+	if f.running && w.system.ControllerManager.PID() == 0 {
+		if err := w.system.ControllerManager.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return f.run(w, ctx, s, t)
+}
+
+// figures are all, in the order in which they are measured: some need what one before has left.
+var figures = []figure{
+	{"stored", false, (*world).measureStored},
+	{"away", false, (*world).measureAway},
+	{"burst", false, (*world).measureBurst},
+	{"access", true, (*world).measureAccess},
+	{"settled", true, (*world).measureSettled},
+	{"granted", true, (*world).measureGranted},
+	{"policies", true, (*world).measurePolicyEvents},
+	{"edit", true, (*world).measureEdit},
+	{"flood", true, (*world).measureFlood},
+	{"claims", true, (*world).measureClaims},
+	{"many", true, (*world).measureMany},
+	{"growth", true, (*world).measureGrowth},
+	{"restart", true, (*world).measureRestart},
+	{"revocation", true, (*world).measureRevocation},
+	{"retention", true, (*world).measureRetention},
+}
+
+func names() []string {
+	var names []string
+	for _, f := range figures {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// choose returns the figures of some names, all without any.
+func choose(only string) ([]figure, error) {
+	if only == "" {
+		return figures, nil
+	}
+	wanted := strings.Split(only, ",")
+	for _, name := range wanted {
+		if !slices.Contains(names(), name) {
+			return nil, fmt.Errorf("--only: there is no figure %q: use some of %s", name, strings.Join(names(), ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(figures), func(f figure) bool { return !slices.Contains(wanted, f.name) }), nil
+}
+
 // bench measures everything. The table has what was measured before an error.
 func bench(ctx context.Context, s size, only string, out io.Writer) (t *table, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
@@ -86,18 +163,12 @@ func bench(ctx context.Context, s size, only string, out io.Writer) (t *table, e
 	defer func() { err = errors.Join(err, world.stop()) }()
 	world.say = say
 	t = &table{began: time.Now()}
-	for _, figure := range []struct {
-		name    string
-		measure func(context.Context, size, *table) error
-	}{
-		{"stored", world.measureStored},
-		{"away", world.measureAway},
-		{"burst", world.measureBurst},
-	} {
-		if only != "" && only != figure.name {
-			continue
-		}
-		if err := figure.measure(ctx, s, t); err != nil {
+	chosen, err := choose(only)
+	if err != nil {
+		return nil, err
+	}
+	for _, figure := range chosen {
+		if err := figure.measure(ctx, world, s, t); err != nil {
 			return t, fmt.Errorf("%s: %w", figure.name, err)
 		}
 	}

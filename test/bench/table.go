@@ -48,6 +48,22 @@ func (t *table) compare(figure, reference string, got, want []float64, least flo
 	t.note("%s: %s; %s: %s", figure, rates(got), reference, rates(want))
 }
 
+// atMost adds a figure that may be so many times its reference.
+func (t *table) atMost(figure, got, reference string, ratio, most float64) {
+	t.rows = append(t.rows, row{
+		figure: figure, got: got, reference: reference, ratio: fmt.Sprintf("%.2f", ratio),
+		target: fmt.Sprintf("<= %.2f", most), met: ratio <= most,
+	})
+}
+
+// equal adds a count that has to be what it is compared with.
+func (t *table) equal(figure string, got, want int, reference string) {
+	t.rows = append(t.rows, row{
+		figure: figure, got: fmt.Sprint(got), reference: fmt.Sprintf("%d %s", want, reference), ratio: "-",
+		target: "equal", met: got == want,
+	})
+}
+
 // bound adds a figure that stands alone.
 func (t *table) bound(figure, got, target string, met bool) {
 	t.rows = append(t.rows, row{figure: figure, got: got, reference: "-", ratio: "-", target: target, met: met})

@@ -49,12 +49,15 @@ type world struct {
 	account *rest.Config
 	metrics *system.MetricsReader
 	// seeds and references count, so that every run has people and a namespace of its own.
-	seeds, references int
-	ledger            sender.Ledger
+	seeds, references, tenants int
+	ledger                     sender.Ledger
+	// crowd is the tenant of measureGranted, which has many grants, and rawEdits is what an edit of them costs raw.
+	crowd    *tenant
+	rawEdits []float64
 }
 
 // startWorld starts a control plane and the webhook server, and leaves the controller-manager stopped once it has made
-// the institution known, as the figures want it.
+// the institution known, as the figures of the intake want it.
 func startWorld(ctx context.Context) (w *world, err error) {
 	w = &world{}
 	defer func() {
@@ -66,7 +69,8 @@ func startWorld(ctx context.Context) (w *world, err error) {
 		return nil, err
 	}
 	bin := filepath.Join(w.dir, "bin")
-	if err := system.Build(ctx, bin, os.Stderr); err != nil {
+	// With a clock that can be set, so that retention has something to do.
+	if err := system.Build(ctx, bin, os.Stderr, "clockoffset"); err != nil {
 		return nil, err
 	}
 	if w.plane, err = cluster.Start(ctx, cluster.Options{}); err != nil {
@@ -75,7 +79,7 @@ func startWorld(ctx context.Context) (w *world, err error) {
 	if w.admin, err = system.NewClient(w.plane.AdminConfig()); err != nil {
 		return nil, err
 	}
-	if w.system, err = system.Start(ctx, w.plane, system.Options{Dir: w.dir, Bin: bin}); err != nil {
+	if w.system, err = system.Start(ctx, w.plane, system.Options{Dir: w.dir, Bin: bin, ClockDir: w.dir}); err != nil {
 		return nil, err
 	}
 	if w.metrics, err = w.system.MetricsReader(ctx); err != nil {

@@ -1,0 +1,237 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+)
+
+// measureEdit measures an edit of a policy that renders every Grant of the crowd anew, and what it does to somebody who
+// completes a course meanwhile. It needs the crowd of measureGranted.
+func (w *world) measureEdit(ctx context.Context, s size, t *table) error {
+	tenant := w.crowd
+	if tenant == nil {
+		return nil
+	}
+	idle, err := tenant.sendSingles(ctx, s.singles)
+	if err != nil {
+		return err
+	}
+	grants := tenant.users
+	w.say("an edit of a policy over %d grants", grants)
+	before, err := w.awaitQuiet(ctx)
+	if err != nil {
+		return err
+	}
+	took, meanwhile, err := tenant.edit(ctx, grants, "12")
+	if err != nil {
+		return err
+	}
+	after, err := w.awaitQuiet(ctx)
+	if err != nil {
+		return err
+	}
+	rate := float64(grants) / took.Seconds()
+	w.say("%.1f grants a second; access of those who came meanwhile: %s; idle: %s; written: %s", rate, meanwhile, idle,
+		after.since(before))
+	t.compare("grants rendered anew by an edit", "the same writes raw", []float64{rate}, []float64{median(w.rawEdits)}, 0.85)
+	t.atMost("access of a new completion during the edit, p99", milliseconds(meanwhile.quantile(0.99)),
+		milliseconds(idle.quantile(0.99))+" idle", meanwhile.quantile(0.99).Seconds()/idle.quantile(0.99).Seconds(), 2)
+	// Who came meanwhile costs a completion, a Grant, two statuses and five objects, as everybody.
+	t.equal("writes of the edit", after.since(before).sum()-9*len(meanwhile), 3*grants, "a Grant, its status and its quota each")
+	return nil
+}
+
+// edit changes the quota of the policy, and returns how long it took until every namespace has it. Meanwhile somebody
+// completes the course, time and again.
+func (t *tenant) edit(ctx context.Context, grants int, pods string) (took time.Duration, meanwhile durations, err error) {
+	quotas, err := t.w.observe(ctx, "ResourceQuotas", &corev1.ResourceQuotaList{}, "", t.inNamespaces(func(o client.Object) bool {
+		have := o.(*corev1.ResourceQuota).Spec.Hard["count/pods"]
+		return have.Cmp(resource.MustParse(pods)) == 0
+	}))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer quotas.stop()
+	policy := &v1alpha1.CompletionPolicy{}
+	if err := t.w.admin.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "lab"}, policy); err != nil {
+		return 0, nil, err
+	}
+	spec := policy.DeepCopy()
+	spec.Spec.Namespaces[0].ResourceQuota.Hard["count/pods"] = v1alpha1.QuantityTemplate(pods)
+	began := time.Now()
+	if err := t.w.admin.Patch(ctx, spec, client.MergeFrom(policy)); err != nil {
+		return 0, nil, err
+	}
+	for quotas.count() < grants {
+		people, err := t.students(1, course)
+		if err != nil {
+			return 0, nil, err
+		}
+		// The namespaces of those who come now have the new quota from the beginning.
+		grants++
+		one, err := t.oneByOne(ctx, people)
+		if err != nil {
+			return 0, nil, err
+		}
+		meanwhile = append(meanwhile, one...)
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, nil, ctx.Err()
+		}
+	}
+	if err := quotas.await(ctx, grants); err != nil {
+		return 0, nil, err
+	}
+	for _, at := range quotas.seen {
+		took = max(took, at.Sub(began))
+	}
+	return took, meanwhile, nil
+}
+
+// measurePolicyEvents counts what is written when a policy comes, changes and goes that matches nobody, and one that
+// cannot be compiled and would match everybody. It needs the crowd of measureGranted.
+func (w *world) measurePolicyEvents(ctx context.Context, _ size, t *table) error {
+	tenant := w.crowd
+	if tenant == nil {
+		return nil
+	}
+	w.say("policies that concern nobody, beside %d grants", tenant.users)
+	before, err := w.awaitQuiet(ctx)
+	if err != nil {
+		return err
+	}
+	nobody := tenant.lab()
+	nobody.Match.CourseIDs = []v1alpha1.PlatformID{99}
+	broken := tenant.lab()
+	broken.Match.Expression = "user.nothing == 1"
+	for name, spec := range map[string]v1alpha1.CompletionPolicySpec{"nobody": nobody, "broken": broken} {
+		policy := &v1alpha1.CompletionPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: name}, Spec: spec}
+		if err := w.admin.Create(ctx, policy); err != nil {
+			return err
+		}
+		if _, err := w.awaitQuiet(ctx); err != nil {
+			return err
+		}
+		changed := policy.DeepCopy()
+		changed.Spec.Namespaces[0].ResourceQuota.Hard["count/pods"] = "13"
+		if err := w.admin.Patch(ctx, changed, client.MergeFrom(policy)); err != nil {
+			return err
+		}
+		if _, err := w.awaitQuiet(ctx); err != nil {
+			return err
+		}
+		if err := w.admin.Delete(ctx, policy); err != nil {
+			return err
+		}
+	}
+	after, err := w.awaitQuiet(ctx)
+	if err != nil {
+		return err
+	}
+	t.equal("writes by policies that concern nobody", after.since(before).sum(), 0, "made, changed and removed")
+	return nil
+}
+
+// stored is everything that the controller-manager keeps in its caches.
+func stored() []client.ObjectList {
+	return []client.ObjectList{
+		&v1alpha1.CourseCompletionList{}, &v1alpha1.GrantList{}, &v1alpha1.SeatList{}, &v1alpha1.SeatPoolList{},
+		&v1alpha1.CompletionPolicyList{}, &v1alpha1.InstitutionList{}, &corev1.NamespaceList{}, &corev1.ResourceQuotaList{},
+		&corev1.LimitRangeList{}, &networkingv1.NetworkPolicyList{}, &rbacv1.RoleBindingList{},
+	}
+}
+
+// listAll reads everything in pages, and returns how long that took, how many objects there are, and how many bytes
+// they have as JSON.
+func (w *world) listAll(ctx context.Context) (took time.Duration, objects, bytes int, err error) {
+	for _, list := range stored() {
+		next := ""
+		for {
+			began := time.Now()
+			if err := w.admin.List(ctx, list, client.Limit(500), client.Continue(next)); err != nil {
+				return 0, 0, 0, err
+			}
+			took += time.Since(began)
+			content, err := json.Marshal(list)
+			if err != nil {
+				return 0, 0, 0, err
+			}
+			bytes += len(content)
+			if next = list.GetContinue(); next == "" {
+				break
+			}
+		}
+	}
+	// Counting is not what is measured.
+	for _, list := range stored() {
+		if err := w.admin.List(ctx, list, client.Limit(1)); err != nil {
+			return 0, 0, 0, err
+		}
+		objects += 1 + int(remaining(list))
+	}
+	return took, objects, bytes, nil
+}
+
+func remaining(list client.ObjectList) int64 {
+	if n := list.GetRemainingItemCount(); n != nil {
+		return *n
+	}
+	return 0
+}
+
+// measureRestart measures a start with everything that the figures before it left behind.
+func (w *world) measureRestart(ctx context.Context, s size, t *table) error {
+	w.say("a start with everything that is stored, %d runs", s.runs)
+	before, err := w.awaitQuiet(ctx)
+	if err != nil {
+		return err
+	}
+	var starts, lists durations
+	var objects, bytes int
+	for range s.runs {
+		if err := w.system.ControllerManager.Stop(); err != nil {
+			return err
+		}
+		took, n, size, err := w.listAll(ctx)
+		if err != nil {
+			return err
+		}
+		lists, objects, bytes = append(lists, took), n, size
+		began := time.Now()
+		if err := w.system.ControllerManager.Start(ctx); err != nil {
+			return err
+		}
+		if err := w.awaitCaughtUp(ctx); err != nil {
+			return err
+		}
+		starts = append(starts, time.Since(began))
+	}
+	after, err := w.awaitQuiet(ctx)
+	if err != nil {
+		return err
+	}
+	t.equal(fmt.Sprintf("writes of a start with %d objects", objects), after.since(before).sum(), 0, after.since(before).String())
+	t.atMost("start until leading and caught up", milliseconds(starts.quantile(0.5)),
+		milliseconds(lists.quantile(0.5))+" a raw list in pages",
+		starts.quantile(0.5).Seconds()/lists.quantile(0.5).Seconds(), 2)
+	mib := float64(anonymousKiB(w.system.ControllerManager.PID())) / 1024
+	t.atMost("memory of the controller-manager", fmt.Sprintf("%.0f MiB", mib),
+		fmt.Sprintf("%.0f MiB the same objects as JSON", float64(bytes)/(1<<20)), mib/(float64(bytes)/(1<<20)), 1.5)
+	t.note("start: %d objects; until /readyz, the lease, and no loop has anything ready; %s; lists %s", objects, starts, lists)
+	return nil
+}

@@ -1,0 +1,63 @@
+// Copyright 2026 The Course Completion Operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
+)
+
+// measureGrowth measures what one more completion costs the processor, of the controller-manager and of the API server,
+// as more and more are stored.
+func (w *world) measureGrowth(ctx context.Context, s size, t *table) error {
+	w.say("what one more completion costs with %v stored", s.growth)
+	tenant, err := w.openTenant(ctx)
+	if err != nil {
+		return err
+	}
+	if err := tenant.applyPolicy(ctx, "lab", tenant.lab()); err != nil {
+		return err
+	}
+	var first float64
+	for i, stored := range s.growth {
+		if more := stored - tenant.enrollments; more > 0 {
+			if _, err := tenant.settle(ctx, more); err != nil {
+				return err
+			}
+		}
+		cost, err := tenant.costOfMore(ctx, s.growthStep)
+		if err != nil {
+			return err
+		}
+		w.say("with %d stored: %.2f ms of one more", stored, cost)
+		if i == 0 {
+			first = cost
+			continue
+		}
+		t.atMost(fmt.Sprintf("CPU of one more completion with %d stored", stored), fmt.Sprintf("%.2f ms", cost),
+			fmt.Sprintf("%.2f ms with %d", first, s.growth[0]), cost/first, 1.3)
+	}
+	t.note("CPU of one more completion: user and system time of controller-manager and API server until %d more have their "+
+		"status", s.growthStep)
+	return nil
+}
+
+// costOfMore returns the CPU time of one of n more completions, in milliseconds.
+func (t *tenant) costOfMore(ctx context.Context, n int) (float64, error) {
+	if _, err := t.w.awaitQuiet(ctx); err != nil {
+		return 0, err
+	}
+	api, err := t.w.plane.PID(ctx, cluster.APIServer)
+	if err != nil {
+		return 0, err
+	}
+	spent := func() float64 { return cpuSeconds(api) + cpuSeconds(t.w.system.ControllerManager.PID()) }
+	before := spent()
+	if _, err := t.settle(ctx, n); err != nil {
+		return 0, err
+	}
+	return (spent() - before) * 1000 / float64(n), nil
+}
