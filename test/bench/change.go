@@ -13,7 +13,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -47,21 +46,26 @@ func (w *world) measureEdit(ctx context.Context, s size, t *table) error {
 	rate := float64(grants) / took.Seconds()
 	w.say("%.1f grants a second; access of those who came meanwhile: %s; idle: %s; written: %s", rate, meanwhile, idle,
 		after.since(before))
-	t.compare("grants rendered anew by an edit", "the same writes raw", []float64{rate}, []float64{median(w.rawEdits)}, 0.85)
+	t.compare("grants rendered anew by an edit", "the same writes raw",
+		[]float64{rate}, []float64{median(w.rawEdits)}, 0.85)
 	t.atMost("access of a new completion during the edit, p99", milliseconds(meanwhile.quantile(0.99)),
 		milliseconds(idle.quantile(0.99))+" idle", meanwhile.quantile(0.99).Seconds()/idle.quantile(0.99).Seconds(), 2)
 	// Who came meanwhile costs a completion, a Grant, two statuses and five objects, as everybody.
-	t.equal("writes of the edit", after.since(before).sum()-9*len(meanwhile), 3*grants, "a Grant, its status and its quota each")
+	t.equal("writes of the edit", after.since(before).sum()-9*len(meanwhile), 3*grants,
+		"a Grant, its status and its quota each")
 	return nil
 }
 
 // edit changes the quota of the policy, and returns how long it took until every namespace has it. Meanwhile somebody
 // completes the course, time and again.
-func (t *tenant) edit(ctx context.Context, grants int, pods string) (took time.Duration, meanwhile durations, err error) {
-	quotas, err := t.w.observe(ctx, "ResourceQuotas", &corev1.ResourceQuotaList{}, "", t.inNamespaces(func(o client.Object) bool {
+func (t *tenant) edit(
+	ctx context.Context, grants int, pods string,
+) (took time.Duration, meanwhile durations, err error) {
+	changed := t.inNamespaces(func(o client.Object) bool {
 		have := o.(*corev1.ResourceQuota).Spec.Hard["count/pods"]
 		return have.Cmp(resource.MustParse(pods)) == 0
-	}))
+	})
+	quotas, err := t.w.observe(ctx, "ResourceQuotas", &corev1.ResourceQuotaList{}, "", changed)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -120,7 +124,8 @@ func (w *world) measurePolicyEvents(ctx context.Context, _ size, t *table) error
 	broken := tenant.lab()
 	broken.Match.Expression = "user.nothing == 1"
 	for name, spec := range map[string]v1alpha1.CompletionPolicySpec{"nobody": nobody, "broken": broken} {
-		policy := &v1alpha1.CompletionPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: name}, Spec: spec}
+		policy := &v1alpha1.CompletionPolicy{Spec: spec}
+		policy.Namespace, policy.Name = tenant.Namespace, name
 		if err := w.admin.Create(ctx, policy); err != nil {
 			return err
 		}
@@ -225,13 +230,15 @@ func (w *world) measureRestart(ctx context.Context, s size, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.equal(fmt.Sprintf("writes of a start with %d objects", objects), after.since(before).sum(), 0, after.since(before).String())
+	written := after.since(before)
+	t.equal(fmt.Sprintf("writes of a start with %d objects", objects), written.sum(), 0, written.String())
 	t.atMost("start until leading and caught up", milliseconds(starts.quantile(0.5)),
 		milliseconds(lists.quantile(0.5))+" a raw list in pages",
 		starts.quantile(0.5).Seconds()/lists.quantile(0.5).Seconds(), 2)
 	mib := float64(anonymousKiB(w.system.ControllerManager.PID())) / 1024
 	t.atMost("memory of the controller-manager", fmt.Sprintf("%.0f MiB", mib),
 		fmt.Sprintf("%.0f MiB the same objects as JSON", float64(bytes)/(1<<20)), mib/(float64(bytes)/(1<<20)), 1.5)
-	t.note("start: %d objects; until /readyz, the lease, and no loop has anything ready; %s; lists %s", objects, starts, lists)
+	t.note("start: %d objects; until /readyz, the lease, and no loop has anything ready; %s; lists %s", objects, starts,
+		lists)
 	return nil
 }

@@ -59,7 +59,7 @@ func (t *tenant) granted(ctx context.Context, n int) ([]granted, error) {
 		}
 		g := granted{
 			completion: byName[string(grant.Spec.Causes[0].Completion)], grant: grant,
-			objects: provisioned[string(grant.Spec.Namespaces[0].Name)],
+			objects: provisioned[grant.Spec.Namespaces[0].Name],
 		}
 		if g.completion != nil && len(g.objects) > 0 {
 			all = append(all, g)
@@ -104,14 +104,12 @@ func (t *tenant) provisioned(ctx context.Context) (map[string][]client.Object, e
 	return made, nil
 }
 
-// reference writes copies of what the operator wrote, as plain requests with the rights of the same ServiceAccounts.
+// rawWrites writes copies of what the operator wrote, as plain requests with the rights of the same ServiceAccounts.
 type rawWrites struct {
 	namespace         string
 	recorder, manager client.Client
 	admin             client.Client
 	people            []granted
-	// wanted are the statuses of the copies.
-	wanted []granted
 }
 
 // copies makes a namespace for copies of what was written for some people. The controller-manager has to be stopped
@@ -172,32 +170,32 @@ func (r *rawWrites) copyOf(g *granted, i int) granted {
 	return c
 }
 
-// write makes everything of one person, one request after the other, and returns how long it took until there was
-// access, and until both statuses were written.
-func (r *rawWrites) write(ctx context.Context, g *granted) (access, all time.Duration, err error) {
+// write makes everything of one person, one request after the other, with both statuses at the end, and returns how
+// long it took until there was access.
+func (r *rawWrites) write(ctx context.Context, g *granted) (access time.Duration, err error) {
 	began := time.Now()
 	completion, grant := g.completion.DeepCopy(), g.grant.DeepCopy()
 	if err := r.recorder.Create(ctx, completion); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	if err := r.manager.Create(ctx, grant); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	for _, object := range g.objects {
 		if err := r.manager.Create(ctx, object.DeepCopyObject().(client.Object)); err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 	}
 	access = time.Since(began)
 	before := grant.DeepCopy()
 	grant.Status = *g.grant.Status.DeepCopy()
 	if err := r.manager.Status().Patch(ctx, grant, client.MergeFrom(before)); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	if err := r.tell(ctx, completion, g); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	return access, time.Since(began), nil
+	return access, nil
 }
 
 // tell writes the status of a completion.
@@ -225,7 +223,8 @@ func (r *rawWrites) edit(ctx context.Context, g *granted, pods string) error {
 	}
 	before := grant.DeepCopy()
 	grant.Spec.Namespaces[0].Quota = map[string]v1alpha1.Quantity{"count/pods": v1alpha1.Quantity(pods)}
-	if err := r.manager.Patch(ctx, grant, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+	locked := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.manager.Patch(ctx, grant, locked); err != nil {
 		return err
 	}
 	for _, object := range g.objects {

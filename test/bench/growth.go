@@ -40,8 +40,8 @@ func (w *world) measureGrowth(ctx context.Context, s size, t *table) error {
 		t.atMost(fmt.Sprintf("CPU of one more completion with %d stored", stored), fmt.Sprintf("%.2f ms", cost),
 			fmt.Sprintf("%.2f ms with %d", first, s.growth[0]), cost/first, 1.3)
 	}
-	t.note("CPU of one more completion: user and system time of controller-manager and API server until %d more have their "+
-		"status", s.growthStep)
+	t.note("CPU of one more completion: user and system time of controller-manager and API server until %d more have "+
+		"their status", s.growthStep)
 	return nil
 }
 

@@ -62,14 +62,14 @@ func (w *world) measureClaims(ctx context.Context, s size, t *table) error {
 	return nil
 }
 
-// claim has twice as many people wait for a seat as there will be, then opens the pool, and returns how many a second get
-// one from then on.
+// claim has twice as many people wait for a seat as there will be, then opens the pool, and returns how many a second
+// get one from then on.
 func (t *tenant) claim(ctx context.Context, pool *v1alpha1.SeatPool, seats int) (float64, error) {
 	people, err := t.students(2*seats, course)
 	if err != nil {
 		return 0, err
 	}
-	if err := t.deliver(ctx, people, connections); err != nil {
+	if err := t.deliver(ctx, people); err != nil {
 		return 0, err
 	}
 	if _, err := t.w.awaitQuiet(ctx); err != nil {

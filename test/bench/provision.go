@@ -48,12 +48,12 @@ func (t *tenant) oneByOne(ctx context.Context, people []student) (durations, err
 		return nil, err
 	}
 	defer bindings.stop()
-	client := sender.NewClient(1, deliveryTimeout, nil)
-	defer client.Close()
+	platform := sender.NewClient(1, deliveryTimeout, nil)
+	defer platform.Close()
 	var took durations
 	for _, person := range people {
 		began := time.Now()
-		if err := post(ctx, client, t.URLs[0], person.body); err != nil {
+		if err := post(ctx, platform, t.URLs[0], person.body); err != nil {
 			return nil, err
 		}
 		at, err := bindings.awaitOne(ctx, person.namespace)
@@ -131,7 +131,7 @@ func (w *world) rawSingles(ctx context.Context, tenant *tenant, n int) (duration
 			return err
 		}
 		_, err = raw.each(1, func(g *granted) error {
-			access, _, err := raw.write(ctx, g)
+			access, err := raw.write(ctx, g)
 			took = append(took, access)
 			return err
 		})
@@ -181,18 +181,23 @@ func (w *world) measureSettled(ctx context.Context, s size, t *table) error {
 	return nil
 }
 
+// completions watches those of a tenant until they have a property.
+func (t *tenant) completions(ctx context.Context, what string, has func(client.Object) bool) (*observer, error) {
+	return t.w.observe(ctx, what, &v1alpha1.CourseCompletionList{}, t.Namespace, named(has))
+}
+
 func (t *tenant) settle(ctx context.Context, n int) (float64, error) {
 	people, err := t.students(n, idle)
 	if err != nil {
 		return 0, err
 	}
-	settled, err := t.w.observe(ctx, "completions with a status", &v1alpha1.CourseCompletionList{}, t.Namespace, named(told))
+	settled, err := t.completions(ctx, "completions with a status", told)
 	if err != nil {
 		return 0, err
 	}
 	defer settled.stop()
 	began := time.Now()
-	if err := t.deliver(ctx, people, connections); err != nil {
+	if err := t.deliver(ctx, people); err != nil {
 		return 0, err
 	}
 	if err := settled.await(ctx, n); err != nil {
@@ -265,13 +270,13 @@ func (t *tenant) grant(ctx context.Context, n int) (float64, writeCounts, error)
 	if err != nil {
 		return 0, nil, err
 	}
-	done, err := t.w.observe(ctx, "completions that are Ready", &v1alpha1.CourseCompletionList{}, t.Namespace, named(ready))
+	done, err := t.completions(ctx, "completions that are Ready", ready)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer done.stop()
 	began := time.Now()
-	if err := t.deliver(ctx, people, connections); err != nil {
+	if err := t.deliver(ctx, people); err != nil {
 		return 0, nil, err
 	}
 	if err := done.await(ctx, n); err != nil {
@@ -282,8 +287,8 @@ func (t *tenant) grant(ctx context.Context, n int) (float64, writeCounts, error)
 	return float64(n) / took.Seconds(), after.since(before), err
 }
 
-// rawGranted writes copies of what n people got, and returns how many a second that were, and the writes of one. It also
-// takes the reference of an edit, of the same copies.
+// rawGranted writes copies of what n people got, and returns how many a second that were, and the writes of one. It
+// also takes the reference of an edit, of the same copies.
 func (w *world) rawGranted(ctx context.Context, tenant *tenant, n int) (rate float64, writes int, err error) {
 	people, err := tenant.granted(ctx, n)
 	if err != nil {
@@ -298,7 +303,7 @@ func (w *world) rawGranted(ctx context.Context, tenant *tenant, n int) (rate flo
 			return err
 		}
 		took, err := raw.each(inFlight, func(g *granted) error {
-			_, _, err := raw.write(ctx, g)
+			_, err := raw.write(ctx, g)
 			return err
 		})
 		if err != nil {

@@ -52,10 +52,11 @@ func (w *world) measureRetention(ctx context.Context, s size, t *table) error {
 	return nil
 }
 
-// acknowledgements sends deliveries one after the other, so many or until done is closed, and returns how long each took.
+// acknowledgements sends deliveries one after the other, so many or until done is closed, and returns how long each
+// took.
 func (t *tenant) acknowledgements(ctx context.Context, n int, done <-chan struct{}) (durations, error) {
-	client := sender.NewClient(1, deliveryTimeout, nil)
-	defer client.Close()
+	platform := sender.NewClient(1, deliveryTimeout, nil)
+	defer platform.Close()
 	var took durations
 	for done != nil || len(took) < n {
 		select {
@@ -70,7 +71,7 @@ func (t *tenant) acknowledgements(ctx context.Context, n int, done <-chan struct
 			return nil, err
 		}
 		began := time.Now()
-		if err := post(ctx, client, t.URLs[0], people[0].body); err != nil {
+		if err := post(ctx, platform, t.URLs[0], people[0].body); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(began))
@@ -79,7 +80,8 @@ func (t *tenant) acknowledgements(ctx context.Context, n int, done <-chan struct
 }
 
 // expire has everything fall due that the tenant has, and returns how many a second are deleted. The clock of the
-// controller-manager is set some days ahead, because the API server does not let anybody choose when something was made.
+// controller-manager is set some days ahead, because the API server does not let anybody choose when something was
+// made.
 func (t *tenant) expire(ctx context.Context) (rate float64, meanwhile durations, err error) {
 	var completions v1alpha1.CourseCompletionList
 	if err := t.w.admin.List(ctx, &completions, client.InNamespace(t.Namespace)); err != nil {
@@ -212,7 +214,7 @@ func (w *world) rawRevocation(ctx context.Context, t *tenant, people []granted) 
 			return err
 		}
 		if _, err := raw.each(inFlight, func(g *granted) error {
-			_, _, err := raw.write(ctx, g)
+			_, err := raw.write(ctx, g)
 			return err
 		}); err != nil {
 			return err

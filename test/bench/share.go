@@ -38,7 +38,7 @@ func (w *world) measureFlood(ctx context.Context, s size, t *table) error {
 	}
 	defer bindings.stop()
 	// All are stored before anybody is measured, so that what is measured is the controllers'.
-	if err := noisy.deliver(ctx, crowd, connections); err != nil {
+	if err := noisy.deliver(ctx, crowd); err != nil {
 		return err
 	}
 	var flooded durations
@@ -121,7 +121,7 @@ func (t *tenant) busyPeople(ctx context.Context, s size) (durations, error) {
 		}
 		last = append(last, one)
 	}
-	if err := t.deliver(ctx, before, connections); err != nil {
+	if err := t.deliver(ctx, before); err != nil {
 		return nil, err
 	}
 	if _, err := t.w.awaitQuiet(ctx); err != nil {

@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -39,11 +37,12 @@ type tenant struct {
 }
 
 // openTenant opens another institution. The controller-manager has to run.
-func (w *world) openTenant(ctx context.Context, change ...func(*v1alpha1.InstitutionSpec)) (*tenant, error) {
+func (w *world) openTenant(ctx context.Context) (*tenant, error) {
 	w.tenants++
 	id := v1alpha1.PlatformID(8000 + w.tenants)
-	change = append(change, func(spec *v1alpha1.InstitutionSpec) { spec.RevocationBudget = new(int32(100_000)) })
-	institution, err := w.system.OpenInstitution(ctx, w.admin, id, change...)
+	institution, err := w.system.OpenInstitution(ctx, w.admin, id, func(spec *v1alpha1.InstitutionSpec) {
+		spec.RevocationBudget = new(int32(100_000))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -127,31 +126,19 @@ func (t *tenant) completion(user, course v1alpha1.PlatformID) (student, error) {
 	}, err
 }
 
-// deliver sends the completions of some people, so many at a time, and returns when all are acknowledged.
-func (t *tenant) deliver(ctx context.Context, people []student, over int) error {
-	client := sender.NewClient(over, deliveryTimeout, nil)
-	defer client.Close()
-	var turn atomic.Int64
-	failures := make([]error, over)
-	var sending sync.WaitGroup
-	for worker := range over {
-		sending.Go(func() {
-			for failures[worker] == nil {
-				i := turn.Add(1) - 1
-				if i >= int64(len(people)) {
-					return
-				}
-				failures[worker] = post(ctx, client, t.URLs[0], people[i].body)
-			}
-		})
-	}
-	sending.Wait()
-	return firstOf(failures)
+// deliver sends the completions of some people over all connections, and returns when all are acknowledged.
+func (t *tenant) deliver(ctx context.Context, people []student) error {
+	platform := sender.NewClient(connections, deliveryTimeout, nil)
+	defer platform.Close()
+	_, err := eachOf(len(people), connections, func(i int) error {
+		return post(ctx, platform, t.URLs[0], people[i].body)
+	})
+	return err
 }
 
 // post sends one delivery; that it is not acknowledged is an error.
-func post(ctx context.Context, client *sender.Client, url string, body []byte) error {
-	answer, err := client.Post(ctx, url, body)
+func post(ctx context.Context, platform *sender.Client, url string, body []byte) error {
+	answer, err := platform.Post(ctx, url, body)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,8 @@ type observer struct {
 // observe watches a kind from now on, in a namespace or in all where it is empty. Key returns the name under which an
 // object is noted, empty as long as it is not as it is waited for.
 func (w *world) observe(
-	ctx context.Context, what string, list client.ObjectList, namespace string, key func(watch.EventType, client.Object) string,
+	ctx context.Context, what string, list client.ObjectList, namespace string,
+	key func(watch.EventType, client.Object) string,
 ) (*observer, error) {
 	if err := w.admin.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err != nil {
 		return nil, fmt.Errorf("listing %s: %w", what, err)

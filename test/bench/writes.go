@@ -91,7 +91,8 @@ func (w *world) written(ctx context.Context) (writeCounts, error) {
 		default:
 			continue
 		}
-		if strings.HasPrefix(labelOf(metric, "code"), "2") && labelOf(metric, "dry_run") == "" && slices.Contains(ours, name) {
+		done := strings.HasPrefix(labelOf(metric, "code"), "2") && labelOf(metric, "dry_run") == ""
+		if done && slices.Contains(ours, name) {
 			counts[name] += int(metric.GetCounter().GetValue())
 		}
 	}
