@@ -139,6 +139,12 @@ func TestPolicyEventsCostOnlyThoseConcerned(t *testing.T) {
 		w.create(late)
 		w.awaitReason(late, v1alpha1.ReasonPolicyFailed)
 	})
+	broken := MakePolicy(w, "broken").Courses(lab.Spec.Match.CourseIDs...).Expression("course.nobody == 1").Seat("desk").Obj()
+	w.costs("one that never worked is made for the same course", none, func() {
+		w.create(broken)
+		w.awaitReason(broken, v1alpha1.ReasonInvalidPolicy)
+	})
+	w.costs("and goes", none, func() { w.delete(broken) })
 	w.costs("the policy is repaired", concerned{1, 1}, func() {
 		w.change(lab, func() { lab.Spec.Match.Expression = "" })
 		ready(lab)

@@ -370,7 +370,8 @@ type CourseCompletionStatus struct {
 
 	// policies has a row for each policy that matches: granted, or not granted and why. A policy that is not Ready, or
 	// whose expression fails on this completion, has one if its courseIDs select the completion and it has no grant of
-	// the policy yet. What does not match leaves no row.
+	// the policy yet; a policy that is not Ready, only if the completion came while it was so. What does not match leaves
+	// no row.
 	//
 	// +listType=map
 	// +listMapKey=policy

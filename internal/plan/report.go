@@ -86,10 +86,19 @@ func (p *planning) report(policy *policies.Policy, candidates []candidate, plann
 		switch {
 		case cause != nil:
 			p.row(policy.Name, c, p.granted(c, planned, cause))
-		case c.concerned:
+		case c.concerned && !unaffected(policy, c.completion):
 			p.row(policy.Name, c, p.notGranted(policy, c, candidates))
 		}
 	}
+}
+
+// unaffected reports whether a completion that has been planned is no concern of a policy that does not work and has
+// said nothing about it before: the mistake is told at the policy and to who comes now, not to everybody who ever
+// completed the course.
+func unaffected(policy *Policy, completion *v1alpha1.CourseCompletion) bool {
+	status := &completion.Status
+	return len(policy.Faults) > 0 && status.ObservedGeneration != 0 && status.ObservedGeneration == completion.Generation &&
+		!slices.ContainsFunc(status.Policies, func(row v1alpha1.PolicyResult) bool { return string(row.Policy) == policy.Name })
 }
 
 // reportRetained adds the rows of a Grant whose policy has gone: a policy that goes and takes nothing away is no
