@@ -95,7 +95,7 @@ func (p *planning) report(policy *policies.Policy, candidates []candidate, plann
 // unaffected reports whether a completion that has been planned is no concern of a policy that does not work and has
 // said nothing about it before: the mistake is told at the policy and to who comes now, not to everybody who ever
 // completed the course.
-func unaffected(policy *Policy, completion *v1alpha1.CourseCompletion) bool {
+func unaffected(policy *policies.Policy, completion *v1alpha1.CourseCompletion) bool {
 	status := &completion.Status
 	return len(policy.Faults) > 0 && status.ObservedGeneration != 0 && status.ObservedGeneration == completion.Generation &&
 		!slices.ContainsFunc(status.Policies, func(row v1alpha1.PolicyResult) bool { return string(row.Policy) == policy.Name })

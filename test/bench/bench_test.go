@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 func TestBenchmarkWorks(t *testing.T) {
 	g := NewWithT(t)
 	var said, shown strings.Builder
-	table, err := bench(t.Context(), short, "", &said)
+	table, err := bench(t.Context(), short, "", "0", &said)
 	g.Expect(err).NotTo(HaveOccurred(), said.String())
 	table.print(&shown)
 	t.Log(shown.String())

@@ -68,6 +68,7 @@ func main() {
 	quick := flag.Bool("short", false, "take a few deliveries of everything: shows that it works, not how fast it is")
 	only := flag.String("only", "", "measure some figures, with commas between them: "+strings.Join(names(), ", "))
 	runs := flag.Int("runs", 0, "how often each figure is taken; 0 for the usual number")
+	profiles := flag.String("pprof-address", "0", "where the controller-manager shows its profiles, such as 127.0.0.1:6060")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -82,7 +83,7 @@ func main() {
 	if *runs > 0 {
 		chosen.runs = *runs
 	}
-	table, err := bench(ctx, chosen, *only, os.Stdout)
+	table, err := bench(ctx, chosen, *only, *profiles, os.Stdout)
 	if table != nil {
 		table.print(os.Stdout)
 	}
@@ -151,12 +152,12 @@ func choose(only string) ([]figure, error) {
 }
 
 // bench measures everything. The table has what was measured before an error.
-func bench(ctx context.Context, s size, only string, out io.Writer) (t *table, err error) {
+func bench(ctx context.Context, s size, only, profiles string, out io.Writer) (t *table, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	say := progress(out)
 	say("building the programs and starting the control plane")
-	world, err := startWorld(ctx)
+	world, err := startWorld(ctx, profiles)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	clientwatch "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -38,8 +40,12 @@ func (w *world) observe(
 		return nil, fmt.Errorf("listing %s: %w", what, err)
 	}
 	from := list.GetResourceVersion()
-	started, err := w.admin.Watch(ctx, list, client.InNamespace(namespace),
-		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: from}})
+	// The API server ends the watch of who does not keep up, as on a busy machine: it goes on where it ended.
+	started, err := clientwatch.NewRetryWatcherWithContext(ctx, from, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return w.admin.Watch(ctx, list, client.InNamespace(namespace), &client.ListOptions{Raw: &options})
+		},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("watching %s: %w", what, err)
 	}

@@ -58,7 +58,7 @@ type world struct {
 
 // startWorld starts a control plane and the webhook server, and leaves the controller-manager stopped once it has made
 // the institution known, as the figures of the intake want it.
-func startWorld(ctx context.Context) (w *world, err error) {
+func startWorld(ctx context.Context, profiles string) (w *world, err error) {
 	w = &world{}
 	defer func() {
 		if err != nil {
@@ -79,7 +79,10 @@ func startWorld(ctx context.Context) (w *world, err error) {
 	if w.admin, err = system.NewClient(w.plane.AdminConfig()); err != nil {
 		return nil, err
 	}
-	if w.system, err = system.Start(ctx, w.plane, system.Options{Dir: w.dir, Bin: bin, ClockDir: w.dir}); err != nil {
+	options := system.Options{
+		Dir: w.dir, Bin: bin, ClockDir: w.dir, ControllerManagerArgs: []string{"--pprof-address=" + profiles},
+	}
+	if w.system, err = system.Start(ctx, w.plane, options); err != nil {
 		return nil, err
 	}
 	if w.metrics, err = w.system.MetricsReader(ctx); err != nil {

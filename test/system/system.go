@@ -35,6 +35,8 @@ type Options struct {
 	InboxDir string
 	// WebhookServerArgs are further arguments for the webhook servers alone.
 	WebhookServerArgs []string
+	// ControllerManagerArgs are further arguments for the controller-manager alone.
+	ControllerManagerArgs []string
 	// Replicas is how many webhook servers there are, 1 when it is 0.
 	Replicas int
 }
@@ -144,7 +146,7 @@ func prepare(ctx context.Context, c *cluster.Cluster, o Options) (*System, error
 	s.ControllerManager = newProgram(o, ControllerManager, 0, managerHealth, append([]string{
 		"--health-address=" + managerHealth, "--metrics-address=" + managerMetrics,
 		"--leader-elect", "--leader-election-namespace=" + Namespace,
-	}, configuration(o.Root)...)...)
+	}, append(configuration(o.Root), o.ControllerManagerArgs...)...)...)
 	for _, program := range s.Programs() {
 		if err := c.ServiceAccountKubeconfig(ctx, Namespace, program.account, program.kubeconfig); err != nil {
 			return nil, err
