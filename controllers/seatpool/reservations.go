@@ -25,6 +25,8 @@ const (
 	absentTime = 5 * time.Minute
 	// absentInterval is how often it is looked whether it still is to be.
 	absentInterval = 5 * time.Second
+	// absentGap is for how long a pool may go unlooked at without the absence beginning anew.
+	absentGap = time.Hour
 )
 
 // awaits returns when to look again for the Grant of a seat, which is not there; zero if it counts as gone. A Grant
@@ -57,7 +59,7 @@ func (r *Reconciler) returns(ctx context.Context, grant client.ObjectKey, now ti
 		r.absent.End(grant)
 		return false, nil
 	}
-	return now.Sub(r.absent.Lasting(grant, now, 2*absentTime)) < absentTime, nil
+	return now.Sub(r.absent.Lasting(grant, now, absentGap)) < absentTime, nil
 }
 
 // remade reports whether a policy and a completion are there of which the planner makes a Grant of this name.
