@@ -7,12 +7,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -161,42 +165,40 @@ func stored() []client.ObjectList {
 	}
 }
 
-// listAll reads everything in pages, and returns how long that took, how many objects there are, and how many bytes
-// they have as JSON.
-func (w *world) listAll(ctx context.Context) (took time.Duration, objects, bytes int, err error) {
+// listed is what there is of a kind, and how many bytes that has as JSON, without managedFields.
+type listed struct {
+	kind           string
+	objects, bytes int
+}
+
+// listAll reads everything in pages, and returns how long that took, and what there is.
+func (w *world) listAll(ctx context.Context) (took time.Duration, all []listed, err error) {
 	for _, list := range stored() {
-		next := ""
-		for {
+		kind := listed{kind: strings.TrimSuffix(reflect.TypeOf(list).Elem().Name(), "List")}
+		for next := ""; ; {
 			began := time.Now()
 			if err := w.admin.List(ctx, list, client.Limit(500), client.Continue(next)); err != nil {
-				return 0, 0, 0, err
+				return 0, nil, err
 			}
 			took += time.Since(began)
-			content, err := json.Marshal(list)
-			if err != nil {
-				return 0, 0, 0, err
+			// Counting is not what is measured.
+			if err := meta.EachListItem(list, func(item runtime.Object) error {
+				object := item.(client.Object)
+				object.SetManagedFields(nil)
+				content, err := json.Marshal(object)
+				kind.objects++
+				kind.bytes += len(content)
+				return err
+			}); err != nil {
+				return 0, nil, err
 			}
-			bytes += len(content)
 			if next = list.GetContinue(); next == "" {
 				break
 			}
 		}
+		all = append(all, kind)
 	}
-	// Counting is not what is measured.
-	for _, list := range stored() {
-		if err := w.admin.List(ctx, list, client.Limit(1)); err != nil {
-			return 0, 0, 0, err
-		}
-		objects += 1 + int(remaining(list))
-	}
-	return took, objects, bytes, nil
-}
-
-func remaining(list client.ObjectList) int64 {
-	if n := list.GetRemainingItemCount(); n != nil {
-		return *n
-	}
-	return 0
+	return took, all, nil
 }
 
 // measureRestart measures a start with everything that the figures before it left behind.
@@ -207,16 +209,16 @@ func (w *world) measureRestart(ctx context.Context, s size, t *table) error {
 		return err
 	}
 	var starts, lists durations
-	var objects, bytes int
+	var all []listed
 	for range s.runs {
 		if err := w.system.ControllerManager.Stop(); err != nil {
 			return err
 		}
-		took, n, size, err := w.listAll(ctx)
+		took, kinds, err := w.listAll(ctx)
 		if err != nil {
 			return err
 		}
-		lists, objects, bytes = append(lists, took), n, size
+		lists, all = append(lists, took), kinds
 		began := time.Now()
 		if err := w.system.ControllerManager.Start(ctx); err != nil {
 			return err
@@ -230,6 +232,14 @@ func (w *world) measureRestart(ctx context.Context, s size, t *table) error {
 	if err != nil {
 		return err
 	}
+	var objects, bytes int
+	var parts []string
+	for _, kind := range all {
+		objects, bytes = objects+kind.objects, bytes+kind.bytes
+		if kind.objects > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d of %d bytes", kind.kind, kind.objects, kind.bytes/kind.objects))
+		}
+	}
 	written := after.since(before)
 	t.equal(fmt.Sprintf("writes of a start with %d objects", objects), written.sum(), 0, written.String())
 	t.atMost("start until leading and caught up", milliseconds(starts.quantile(0.5)),
@@ -240,5 +250,6 @@ func (w *world) measureRestart(ctx context.Context, s size, t *table) error {
 		fmt.Sprintf("%.0f MiB the same objects as JSON", float64(bytes)/(1<<20)), mib/(float64(bytes)/(1<<20)), 1.5)
 	t.note("start: %d objects; until /readyz, the lease, and no loop has anything ready; %s; lists %s", objects, starts,
 		lists)
+	t.note("stored, as JSON: %s", strings.Join(parts, ", "))
 	return nil
 }

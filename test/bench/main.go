@@ -68,7 +68,7 @@ func main() {
 	quick := flag.Bool("short", false, "take a few deliveries of everything: shows that it works, not how fast it is")
 	only := flag.String("only", "", "measure some figures, with commas between them: "+strings.Join(names(), ", "))
 	runs := flag.Int("runs", 0, "how often each figure is taken; 0 for the usual number")
-	profiles := flag.String("pprof-address", "0", "where the controller-manager shows its profiles, such as 127.0.0.1:6060")
+	profiles := flag.String("pprof-address", "0", "where the controller-manager shows profiles, such as 127.0.0.1:6060")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
