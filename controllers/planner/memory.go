@@ -6,6 +6,7 @@ package planner
 import (
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
@@ -21,4 +22,6 @@ type ownMemory struct {
 	written kube.Expectations
 	// unsettled is since when a completion waits for its Grants.
 	unsettled kube.Since[client.ObjectKey]
+	// reading are the live reads of Institutions that are under way.
+	reading singleflight.Group
 }

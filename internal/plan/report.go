@@ -97,8 +97,11 @@ func (p *planning) report(policy *policies.Policy, candidates []candidate, plann
 // completed the course.
 func unaffected(policy *policies.Policy, completion *v1alpha1.CourseCompletion) bool {
 	status := &completion.Status
-	return len(policy.Faults) > 0 && status.ObservedGeneration != 0 && status.ObservedGeneration == completion.Generation &&
-		!slices.ContainsFunc(status.Policies, func(row v1alpha1.PolicyResult) bool { return string(row.Policy) == policy.Name })
+	if len(policy.Faults) == 0 || status.ObservedGeneration == 0 || status.ObservedGeneration != completion.Generation {
+		return false
+	}
+	told := func(row v1alpha1.PolicyResult) bool { return string(row.Policy) == policy.Name }
+	return !slices.ContainsFunc(status.Policies, told)
 }
 
 // reportRetained adds the rows of a Grant whose policy has gone: a policy that goes and takes nothing away is no
