@@ -147,6 +147,8 @@ func refuseSome(t *testing.T) (deliver func()) {
 			PolicyName: named.Name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
 		},
 	}
+	// Cleaned up last: other tests find the inbox empty.
+	t.Cleanup(func() { emptyInbox(t) })
 	for _, object := range []client.Object{policy, binding} {
 		g.Expect(admin.Create(t.Context(), object)).To(Succeed())
 		t.Cleanup(func() { g.Expect(admin.Delete(context.WithoutCancel(t.Context()), object)).To(Succeed()) })
@@ -157,4 +159,24 @@ func refuseSome(t *testing.T) (deliver func()) {
 	// An API server needs a moment until it refuses anything.
 	g.Eventually(outcomes, eventually, time.Second).Should(Equal([]string{"held", "queued"}))
 	return func() { outcomes() }
+}
+
+// emptyInbox has everything in the inbox stored, dead letters too, once nothing refuses it any more.
+func emptyInbox(t *testing.T) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	run := func(args ...string) (string, error) {
+		command := operator.WebhookServer.Command(ctx, append([]string{"inbox"}, args...)...)
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	socket := "--inbox-socket=" + operator.Replicas[0].Socket
+	NewWithT(t).Eventually(func(g Gomega) {
+		// Each of them says by its exit code if something is left, which the status tells as well.
+		_, _ = run("retry", socket, "--all")
+		_, _ = run("drain", socket, "--timeout=10s")
+		out, err := run("status", socket)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(out).To(MatchRegexp(`waiting: +0\n(.|\n)*dead letters: +0\n`))
+	}, eventually, time.Second).Should(Succeed())
 }
