@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox/boltfile"
 )
 
 // change is one transaction.
@@ -265,18 +267,11 @@ func (b *change) counts() map[string]Count {
 	return after
 }
 
-// sizeOf returns how many bytes of the file a record takes: its part of a page that holds as many of its size as fit.
-// bbolt puts two records at least into a page, which then has as many pages behind it as that needs.
+// sizeOf returns how many bytes of the file a record takes.
 func sizeOf(value []byte) int64 {
-	const page, header = 4 << 10, pageHeaderBytes
 	h, err := decodeHead(value)
 	if err != nil {
 		return int64(len(value))
 	}
-	needs := int64(elementBytes + len(h.texts[1]) + 1 + 8 + len(value))
-	if fit := (page - header) / needs; fit >= 2 {
-		return (page + fit - 1) / fit
-	}
-	pages := (header + 2*needs + page - 1) / page
-	return pages * page / 2
+	return boltfile.SizeOf(len(h.texts[1])+1+8, len(value))
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox/boltfile"
 )
 
 // When the file is written anew. bbolt leaves what was removed in the pages that it uses again some time, and records
@@ -60,9 +62,9 @@ func (i *Inbox) compactWhenQuiet() {
 	i.compacted = now
 	i.began.Store(int64(i.options.Clock.Since(i.opened)) | 1)
 	defer i.began.Store(0)
-	err := guarded(i.compact)
+	err := boltfile.Guard(i.compact)
 	if err == nil {
-		err = guarded(func() error { return i.db.View(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }) })
+		err = boltfile.Guard(func() error { return i.db.View(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }) })
 	}
 	if err != nil {
 		_ = i.failed(fmt.Errorf("writing what is left into a new file: %w", err))

@@ -10,12 +10,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox/boltfile"
 )
 
 // What the file begins with, in the terms of bbolt: a bucket that says what the file is.
@@ -49,13 +49,13 @@ const (
 
 var (
 	// ErrForeign says that the file is something else than an inbox.
-	ErrForeign = errors.New("the file is no inbox")
+	ErrForeign = boltfile.ErrForeign
 	// ErrCorrupt says that the file is an inbox, and damaged.
-	ErrCorrupt = errors.New("the inbox is damaged")
+	ErrCorrupt = boltfile.ErrCorrupt
+	// ErrLocked says that another process has the file open.
+	ErrLocked = boltfile.ErrLocked
 	// ErrNewer says that a later version of the program wrote the file.
 	ErrNewer = errors.New("the inbox was written by a later version of this program")
-	// ErrLocked says that another process has the file open.
-	ErrLocked = errors.New("another process has the inbox open")
 )
 
 // openFile opens an existing file for this process alone, and looks through all of it before anything trusts it. What
@@ -73,10 +73,10 @@ func openFile(path string, wait time.Duration, rewrite bool, found *contents) (*
 	if !info.Mode().IsRegular() {
 		return fail(fmt.Errorf("%w: it is no regular file", ErrForeign))
 	}
-	if err := lock(file, wait); err != nil {
+	if err := boltfile.Lock(file, wait); err != nil {
 		return fail(err)
 	}
-	if err := verify(file, found.visit); err != nil {
+	if err := boltfile.Verify(file, found.visit); err != nil {
 		return fail(err)
 	}
 	if err := found.complete(); err != nil {
@@ -89,49 +89,11 @@ func openFile(path string, wait time.Duration, rewrite bool, found *contents) (*
 		}
 	}
 	if rewrite {
-		if err := rewriteMeta(file); err != nil {
+		if err := boltfile.RewriteMeta(file); err != nil {
 			return fail(err)
 		}
 	}
 	return file, nil
-}
-
-// lock takes the file for this process. bbolt locks it again, which changes nothing.
-func lock(file *os.File, wait time.Duration) error {
-	const pause = 50 * time.Millisecond
-	for left := wait; ; left -= pause {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		switch {
-		case err == nil:
-			return nil
-		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
-			return fmt.Errorf("locking the inbox: %w", err)
-		case left <= 0:
-			return ErrLocked
-		}
-		<-time.After(pause)
-	}
-}
-
-// rewriteMeta writes both meta pages again as they are. After a failed fsync the kernel may show a page that it has
-// not written and never will: the next commit would then use pages again which, on the disk, are still in use.
-func rewriteMeta(file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	meta, err := readMeta(file, info.Size())
-	if err != nil {
-		return err
-	}
-	pages := make([]byte, 2*meta.pageSize)
-	if _, err := file.ReadAt(pages, 0); err != nil {
-		return err
-	}
-	if _, err := file.WriteAt(pages, 0); err != nil {
-		return err
-	}
-	return file.Sync()
 }
 
 // create makes an empty inbox. It appears under its name whole or not at all, and never in the place of another file.
@@ -296,16 +258,4 @@ func (s *contents) complete() error {
 		}
 	}
 	return s.fault
-}
-
-// guarded turns a fault in reading the mapped file (the disk fails, somebody cuts the file off) and a panic of bbolt
-// into an error.
-func guarded(do func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if defect := recover(); defect != nil {
-			err = fmt.Errorf("%w: %v", ErrCorrupt, defect)
-		}
-	}()
-	return do()
 }

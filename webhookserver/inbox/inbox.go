@@ -18,6 +18,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	"k8s.io/utils/clock"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox/boltfile"
 )
 
 var (
@@ -208,7 +210,7 @@ func (i *Inbox) view(read func(*bbolt.Tx) error) error {
 	if i.db == nil {
 		return cmp.Or(i.stats.Load().Failure, ErrClosed)
 	}
-	return guarded(func() error { return i.db.View(read) })
+	return boltfile.Guard(func() error { return i.db.View(read) })
 }
 
 // Stats returns what the inbox has.

@@ -115,18 +115,20 @@ func stride(at int) int {
 }
 
 // inUse returns how many bytes at the beginning of a file are in use.
-func inUse(t *testing.T, path string) int64 {
+func inUse(t *testing.T, path string) (size int64) {
 	t.Helper()
-	file, err := os.Open(path)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	meta, err := readMeta(file, 1<<30)
-	if err != nil {
+	err = db.View(func(tx *bbolt.Tx) error {
+		size = tx.Size()
+		return nil
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return int64(meta.pages * meta.pageSize)
+	return size
 }
 
 func TestAFileThatWasCutOffIsRefused(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox/boltfile"
 )
 
 // ErrUsable says that an inbox is whole, so that there is no reason to put it away.
@@ -25,11 +27,11 @@ func SetAside(path string, now time.Time) (aside string, err error) {
 	}
 	// The lock is held until the file has its new name, so that no server begins to use it meanwhile.
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := lock(file, 0); err != nil {
+	if err := boltfile.Lock(file, 0); err != nil {
 		return "", fmt.Errorf("setting the inbox %s aside: %w: end that first", path, err)
 	}
 	var found contents
-	reason := guarded(func() error { return verify(file, found.visit) })
+	reason := boltfile.Guard(func() error { return boltfile.Verify(file, found.visit) })
 	if reason == nil {
 		reason = found.complete()
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox/boltfile"
 )
 
 // Bounds of what is written at once.
@@ -197,7 +199,7 @@ func (i *Inbox) tryCommit(batch []*request) error {
 		i.changes.Add(1)
 		signal(i.requeued)
 	}
-	err := guarded(func() error {
+	err := boltfile.Guard(func() error {
 		return i.db.Update(func(tx *bbolt.Tx) error {
 			if err := i.applyAll(tx, batch); err != nil {
 				return err
@@ -209,7 +211,7 @@ func (i *Inbox) tryCommit(batch []*request) error {
 		})
 	})
 	if err == nil {
-		err = guarded(func() error { return i.db.View(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }) })
+		err = boltfile.Guard(func() error { return i.db.View(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }) })
 	}
 	if err != nil {
 		return i.failed(err)
@@ -236,11 +238,11 @@ func (i *Inbox) reopen() error {
 	if i.db != nil {
 		db := i.db
 		i.db = nil
-		if err := guarded(db.Close); err != nil {
+		if err := boltfile.Guard(db.Close); err != nil {
 			return err
 		}
 	}
-	return guarded(func() error { return i.open(true) })
+	return boltfile.Guard(func() error { return i.open(true) })
 }
 
 // publish makes the statistics anew.

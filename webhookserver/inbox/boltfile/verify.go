@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package inbox
+package boltfile
 
 import (
 	"bytes"
@@ -63,8 +63,8 @@ type verifier struct {
 	visit func(bucket, key, value []byte) error
 }
 
-// verify reads the whole file. Every error but those of reading it wraps ErrCorrupt or ErrForeign.
-func verify(file *os.File, visit func(bucket, key, value []byte) error) error {
+// Verify reads the whole file. Every error but those of reading it wraps ErrCorrupt or ErrForeign.
+func Verify(file *os.File, visit func(bucket, key, value []byte) error) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
