@@ -211,8 +211,11 @@ func (t *tenant) policies() map[string]bool {
 }
 
 // policyLabel returns the label of a policy.
-func (t *tenant) policyLabel(policy string) string {
-	if own := t.policies(); policy == "" || own[policy] || len(own) < maxPolicies {
+func (t *tenant) policyLabel(policy string) string { return labelAmong(t.policies(), policy) }
+
+// labelAmong returns the label of a policy, given those that have one of their own.
+func labelAmong(own map[string]bool, policy string) string {
+	if policy == "" || own[policy] || len(own) < maxPolicies {
 		return policy
 	}
 	return other
@@ -221,14 +224,19 @@ func (t *tenant) policyLabel(policy string) string {
 // showPolicies has every policy counted from zero, as far as there are labels. Where these are short, policies that
 // have gone are let go of.
 func (t *tenant) showPolicies(there map[string][]v1alpha1.PlatformID) {
-	if own := t.policies(); len(own) >= maxPolicies {
+	own := t.policies()
+	if len(own) >= maxPolicies {
 		maps.DeleteFunc(t.changes, func(what changeKey, _ float64) bool {
 			_, exists := there[what.policy]
 			return own[what.policy] && !exists
 		})
+		own = t.policies()
 	}
 	for _, policy := range append(slices.Sorted(maps.Keys(there)), "") {
-		label := t.policyLabel(policy)
+		label := labelAmong(own, policy)
+		if label != "" && label != other {
+			own[label] = true
+		}
 		for _, change := range changes {
 			t.changes[changeKey{label, change}] += 0
 		}
