@@ -132,20 +132,21 @@ func (d *drainer) turn(ctx context.Context, namespace string) (*inbox.Record, pe
 }
 
 // next returns the record of a namespace that is to be tried, and marks it as in flight. Where it is nil, the queue has
-// the namespace again when there may be one.
+// the namespace again when there may be one. The inbox is read without the lock, since a disk may hang.
 func (d *drainer) next(namespace string) *inbox.Record {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	of, now := d.retries.of(namespace), d.clock.Now()
-	if of.probing {
+	after, wait, probing := of.after, of.until.Sub(now), of.probing
+	d.mu.Unlock()
+	if probing {
 		return nil
 	}
-	if wait := of.until.Sub(now); wait > 0 {
+	if wait > 0 {
 		d.queue.AddAfter(namespace, wait)
 		return nil
 	}
-	record, due, err := d.read(namespace, of.after, now)
-	if record == nil && err == nil && of.after > 0 {
+	record, due, err := d.read(namespace, after, now)
+	if record == nil && err == nil && after > 0 {
 		record, due, err = d.read(namespace, 0, now)
 	}
 	switch {
@@ -159,8 +160,18 @@ func (d *drainer) next(namespace string) *inbox.Record {
 		}
 		return nil
 	}
-	d.inFlight[record.Seq] = true
-	of.after, of.probing = record.Seq, of.pause > 0
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if of.after == after {
+		// Otherwise the oldest is to be next.
+		of.after = record.Seq
+	}
+	if d.inFlight[record.Seq] {
+		// Somebody is dropping it.
+		d.queue.Add(namespace)
+		return nil
+	}
+	d.inFlight[record.Seq], of.probing = true, of.pause > 0
 	if !of.probing {
 		d.queue.Add(namespace)
 	}
@@ -172,6 +183,8 @@ func (d *drainer) next(namespace string) *inbox.Record {
 func (d *drainer) read(namespace string, after uint64, now time.Time) (*inbox.Record, time.Time, error) {
 	var due time.Time
 	record, err := d.inbox.Next(namespace, after, func(seq uint64) bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		if d.inFlight[seq] {
 			return false
 		}

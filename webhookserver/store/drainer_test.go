@@ -23,8 +23,11 @@ import (
 
 func TestNamespacesTakeTurnsWhenTheInboxIsEmptied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := &fakeAPI{}
-		// One at a time, so that the order is that of the turns.
+		// One at a time, so that the order is that of the turns. It takes its time, in which both come into the queue.
+		api := &fakeAPI{answer: func(*v1alpha1.CourseCompletion) error {
+			<-time.After(time.Millisecond)
+			return nil
+		}}
 		s := newStore(t, 64<<20, api, func(o *Options) { o.APIConcurrency = 0 })
 		for n := range int64(200) {
 			keep(t, s, "a", n)
