@@ -66,37 +66,40 @@ func (b *builder) buildAll(ctx context.Context, programs []program) error {
 			return fmt.Errorf("writing the module to build in: %w", err)
 		}
 	}
-	for i, p := range programs {
-		if err := b.buildOne(ctx, p, fmt.Sprintf("[%d/%d] %s %s", i+1, len(programs), p.name, p.version)); err != nil {
-			return fmt.Errorf("building %s %s: %w", p.name, p.version, err)
-		}
+	if err := b.buildPrograms(ctx, programs); err != nil {
+		return err
 	}
 	b.sayf("built %s in %s", b.release.dir, time.Since(start).Round(time.Second))
 	return nil
 }
 
-func (b *builder) buildOne(ctx context.Context, p program, title string) error {
-	start := time.Now()
-	b.sayf("%s: loading modules and counting packages", title)
-	list := b.command(ctx, "list", "-deps", p.pkg)
-	var packages bytes.Buffer
-	list.Stdout = &packages
-	if err := b.watch(ctx, list, title+": loading modules", 0); err != nil {
-		return err
+// buildPrograms compiles all of them by one go command, so that one is linked while others are still compiled.
+func (b *builder) buildPrograms(ctx context.Context, programs []program) error {
+	var names, packages []string
+	build := append([]string{"build", "-v"}, buildFlags...)
+	for _, p := range programs {
+		names, packages = append(names, p.name), append(packages, p.pkg)
+		build = append(build, "-ldflags="+p.pkg+"="+p.ldflags)
 	}
-	total := bytes.Count(packages.Bytes(), []byte{'\n'})
-	b.sayf("%s: compiling, about %s min on two cores from a cold cache, seconds from a warm one", title, p.minutes)
-	// The temporary name keeps a half-written program from ever being taken for a finished one.
-	temporary := filepath.Join(b.module, p.name)
-	args := append([]string{"build", "-v"}, buildFlags...)
-	compile := b.command(ctx, append(args, "-ldflags", p.ldflags, "-o", temporary, p.pkg)...)
-	if err := b.watch(ctx, compile, title+": compiling", total); err != nil {
-		return err
+	b.sayf("building %s from source: 10 to 20 minutes on two cores the first time. What is compiled is kept: "+
+		"interrupted, it goes on from there", strings.Join(names, ", "))
+	list := b.command(ctx, append([]string{"list", "-deps"}, packages...)...)
+	var found bytes.Buffer
+	list.Stdout = &found
+	if err := b.watch(ctx, list, "loading modules", 0); err != nil {
+		return fmt.Errorf("loading the modules of the control plane: %w", err)
 	}
-	if err := os.Rename(temporary, b.release.path(p.name)); err != nil {
-		return fmt.Errorf("moving it to its place: %w", err)
+	// A folder of its own keeps a half-written program from ever being taken for a finished one.
+	built := filepath.Join(b.module, "built") + string(filepath.Separator)
+	compile := b.command(ctx, append(append(build, "-o", built), packages...)...)
+	if err := b.watch(ctx, compile, "compiling", bytes.Count(found.Bytes(), []byte{'\n'})); err != nil {
+		return fmt.Errorf("building the control plane: %w", err)
 	}
-	b.sayf("%s: done in %s", title, time.Since(start).Round(time.Second))
+	for _, p := range programs {
+		if err := os.Rename(built+p.executable(), b.release.path(p.name)); err != nil {
+			return fmt.Errorf("moving %s to its place: %w", p.name, err)
+		}
+	}
 	return nil
 }
 
@@ -111,7 +114,8 @@ func (b *builder) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// watch runs cmd and reports how far it is every heartbeat. The stderr of the go command names one package (or one
+// watch runs cmd and reports how far it is: in one line that moves on a terminal, by a line every heartbeat elsewhere. The
+// stderr of the go command names one package (or one
 // download) a line; whatever looks otherwise is kept for the error.
 func (b *builder) watch(ctx context.Context, cmd *exec.Cmd, title string, total int) error {
 	start := time.Now()
@@ -140,17 +144,18 @@ func (b *builder) watch(ctx context.Context, cmd *exec.Cmd, title string, total 
 		// A line beyond the scanner's limit must not block the go command.
 		_, _ = io.Copy(io.Discard, pipe)
 	}()
-	tick := time.NewTicker(heartbeat)
+	line, every := b.line()
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for reading := true; reading; {
 		select {
 		case <-read:
 			reading = false
 		case <-tick.C:
-			b.sayf("%s: %s, %s", title, time.Since(start).Round(time.Second),
-				progress(compiled.Load(), downloaded.Load(), total))
+			line(title + ": " + progress(compiled.Load(), downloaded.Load(), total, time.Since(start)))
 		}
 	}
+	line("")
 	if err := cmd.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -160,11 +165,42 @@ func (b *builder) watch(ctx context.Context, cmd *exec.Cmd, title string, total 
 	return nil
 }
 
-// progress words a count. The total is an upper bound: what the Go build cache holds is not compiled again.
-func progress(compiled, downloaded int64, total int) string {
-	text := fmt.Sprintf("%d modules downloaded", downloaded)
-	if total > 0 {
-		text = fmt.Sprintf("%d packages compiled of at most %d", compiled, total)
+// line returns what shows how far something is, which is told nothing at the end, and how often to call it.
+func (b *builder) line() (show func(text string), every time.Duration) {
+	if !isTerminal(b.stderr) {
+		return func(text string) {
+			if text != "" {
+				b.sayf("%s", text)
+			}
+		}, heartbeat
+	}
+	return func(text string) {
+		// Carriage return, and erase to the end of the line.
+		fmt.Fprint(b.stderr, "\r\x1b[K"+text)
+	}, time.Second
+}
+
+// isTerminal reports whether something is shown to people, or to nobody, which makes no difference.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// progress words how far a build is. The total is an upper bound, since what the Go build cache holds is not compiled
+// again, and so is the time that is left.
+func progress(compiled, downloaded int64, total int, elapsed time.Duration) string {
+	elapsed = elapsed.Round(time.Second)
+	if total == 0 {
+		return fmt.Sprintf("%d modules downloaded, %s", downloaded, elapsed)
+	}
+	text := fmt.Sprintf("%d of at most %d packages, %s", compiled, total, elapsed)
+	if compiled >= int64(total)/20 && compiled > 0 {
+		left := time.Duration(float64(elapsed) * float64(int64(total)-compiled) / float64(compiled))
+		text += fmt.Sprintf(", about %s left", left.Round(10*time.Second))
 	}
 	return text
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -40,8 +41,15 @@ const (
 // program is one executable of the control plane.
 type program struct {
 	name, pkg, version, ldflags string
-	// minutes it takes on two cores from a cold cache, after the programs before it.
-	minutes string
+}
+
+// executable is what the go command calls it.
+func (p *program) executable() string {
+	name := path.Base(p.pkg)
+	if major, found := strings.CutPrefix(name, "v"); found && strings.Trim(major, "0123456789") == "" {
+		name = path.Base(path.Dir(p.pkg))
+	}
+	return name
 }
 
 // release is one set of programs and the folder that holds them once built.
@@ -78,13 +86,9 @@ func newRelease(cache string) (*release, error) {
 		return nil, err
 	}
 	programs := []program{
-		{name: "etcd", pkg: etcdModule, version: etcd, ldflags: stripFlags, minutes: "1"},
+		{name: "etcd", pkg: etcdModule, version: etcd, ldflags: stripFlags},
 	}
-	for _, p := range []program{
-		{name: "kube-apiserver", minutes: "5"},
-		{name: "kube-controller-manager", minutes: "2"},
-		{name: "kubectl", minutes: "1"},
-	} {
+	for _, p := range []program{{name: "kube-apiserver"}, {name: "kube-controller-manager"}, {name: "kubectl"}} {
 		p.pkg, p.version, p.ldflags = kubernetesModule+"/cmd/"+p.name, kubernetes, stamp
 		programs = append(programs, p)
 	}
