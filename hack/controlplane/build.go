@@ -114,8 +114,8 @@ func (b *builder) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// watch runs cmd and reports how far it is: in one line that moves on a terminal, by a line every heartbeat elsewhere. The
-// stderr of the go command names one package (or one
+// watch runs cmd and reports how far it is: in one line that moves on a terminal, by a line every heartbeat elsewhere.
+// The stderr of the go command names one package (or one
 // download) a line; whatever looks otherwise is kept for the error.
 func (b *builder) watch(ctx context.Context, cmd *exec.Cmd, title string, total int) error {
 	start := time.Now()

@@ -202,12 +202,12 @@ func (r *release) clean(stderr io.Writer) error {
 		if entry.Name() != startersDir && !strings.HasPrefix(entry.Name(), "kubernetes-v") {
 			continue
 		}
-		path := filepath.Join(r.cache, entry.Name())
-		if path == r.dir {
+		folder := filepath.Join(r.cache, entry.Name())
+		if folder == r.dir {
 			continue
 		}
-		fmt.Fprintf(stderr, "controlplane: removing %s\n", path)
-		if err := os.RemoveAll(path); err != nil {
+		fmt.Fprintf(stderr, "controlplane: removing %s\n", folder)
+		if err := os.RemoveAll(folder); err != nil {
 			return fmt.Errorf("cleaning the cache folder: %w", err)
 		}
 	}
