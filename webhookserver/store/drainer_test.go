@@ -13,10 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/client-go/rest"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/webhookserver/inbox"
 )
 
 // The drainer of these tests runs in bubbles, in which time passes when everybody waits for it.
@@ -316,85 +314,4 @@ func TestTheDrainerEndsGracefully(t *testing.T) {
 			t.Errorf("tried %v, stored %v, %d are left", tried, stored, s.inbox.Stats().Records)
 		}
 	})
-}
-
-func TestAFullInboxLetsDeliveriesAskTheAPI(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	api, err := Connect(&rest.Config{Host: "https://" + listener.Addr().String()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	completions, err := api.Completions()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct {
-		name     string
-		maxBytes int64
-		want     string
-	}{
-		{"with room", 64 << 20, reasonAPIAway},
-		{"full", 14 << 10, "api-unreachable"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			s := newStore(t, tc.maxBytes, completions)
-			keep(t, s, "a", 1)
-			if got := s.inbox.Stats().Full(); got != (tc.name == "full") {
-				t.Fatalf("full: %v with %+v", got, s.inbox.Stats())
-			}
-			s.gateway.breaker.report(attempt{}, true, 0)
-			s.gateway.breaker.probeNow()
-			if _, refused := s.tryAPI(t.Context(), completionFor("a", 3)); refused == nil || refused.reason != tc.want {
-				t.Errorf("refused: %+v, want %s", refused, tc.want)
-			}
-		})
-	}
-}
-
-func TestAProbeThatPanicsIsNotTheLast(t *testing.T) {
-	s := newStore(t, 64<<20, nil)
-	s.gateway.breaker.report(attempt{}, true, 0)
-	s.gateway.breaker.probeNow()
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("asked the API without a client and did not panic")
-			}
-		}()
-		_, _ = s.tryAPI(t.Context(), &v1alpha1.CourseCompletion{})
-	}()
-	s.gateway.breaker.probeNow()
-	if allowed, _, ok := s.gateway.breaker.allow(); !ok || !allowed.probe {
-		t.Error("no probe although one is due")
-	}
-	if !s.gateway.permits.acquire(t.Context(), "a", 0) {
-		t.Error("its permit is lost")
-	}
-}
-
-func TestARecordThatWasDroppedIsNotStored(t *testing.T) {
-	s := newStore(t, 64<<20, nil)
-	d := s.drainer
-	for n, change := range []func(context.Context, *inbox.Record) error{
-		func(ctx context.Context, r *inbox.Record) error { return s.inbox.Drop(ctx, r.Seq) },
-		s.inbox.Bury,
-	} {
-		keep(t, s, "a", int64(n))
-		chosen := d.next("a")
-		if err := change(t.Context(), chosen); err != nil {
-			t.Fatal(err)
-		}
-		p, _ := s.gateway.acquireSpare(t.Context())
-		// There is no client: asking the API would panic.
-		d.try(t.Context(), chosen, p)
-		if len(d.inFlight) != 0 || len(d.retries.records) != 0 {
-			t.Errorf("still known: %v, %v", d.inFlight, d.retries.records)
-		}
-	}
 }
