@@ -12,8 +12,9 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 )
 
-// unsettledGap is how long after it was looked at last a completion counts as one that has just come.
-const unsettledGap = time.Minute
+// unsettledGap is how long after it was looked at last a completion counts as one that has just come. It is longer than
+// any patience with a Grant, since nothing may look in between.
+const unsettledGap = time.Hour
 
 // ownMemory is what the loop remembers of completions. A restart loses it: those whose Grants have not settled are then
 // waited for once more before their status is written. It forgets a completion by itself, since persons do not go.
