@@ -135,11 +135,12 @@ Post to it, look at what comes of it, take it back:
     export KUBECONFIG=%s
     %s get inst,cpol,cc,grants -A
     %s course --help
+    %s course create institution 777 --namespace-prefix uni- --host %s
     %s delete cc -n %s %s
 
 Logs of both programs are in %s. Ctrl-C ends it all.
 `, time.Since(began).Round(100*time.Millisecond), s.url, urlFile, kubeconfig,
-		kubectl, kubectl, kubectl, sampleName, exampleCompletion, dir)
+		kubectl, kubectl, kubectl, s.system.URL, kubectl, sampleName, exampleCompletion, dir)
 }
 
 func relative(base, path string) string {

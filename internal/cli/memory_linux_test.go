@@ -89,7 +89,7 @@ func TestMemory(t *testing.T) {
 		says string
 	}{
 		{[]string{"status"}, 0, fmt.Sprintf("%d in all", count)},
-		{[]string{"report", "--by", "day,policy"}, 0, fmt.Sprintf("%d completions", count)},
+		{[]string{"report", "--by", "day,policy"}, 0, fmt.Sprintf("Completions: %d", count)},
 		{[]string{"export", "--user", "100000000"}, 0, `"userID": 100000000`},
 		{[]string{"why", "100000000"}, 0, "User 100000000"},
 		{[]string{"why", "namespace/grad-100000000"}, 0, "grad-100000000"},

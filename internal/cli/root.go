@@ -56,9 +56,6 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return cmdutil.Usagef("%w\nSee '%s --help'", err, cmd.CommandPath())
-	})
 	overview := status.NewCommand(f)
 	// Without a subcommand it is status.
 	root.Flags().AddFlagSet(overview.Flags())
@@ -92,6 +89,8 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	templates.ActsAsRootCommand(root, []string{"options"}, groups...)
 	root.AddCommand(options.NewCmdOptions(streams.Out))
 	_ = root.RegisterFlagCompletionFunc("namespace", completeNamespaces(f))
+	root.SetFlagErrorFunc(cmdutil.FlagError)
+	explainArguments(root)
 	return root
 }
 
@@ -116,6 +115,6 @@ func Run(ctx context.Context, root *cobra.Command, args []string) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(root.ErrOrStderr(), "error: %v\n", err)
+	fmt.Fprintf(root.ErrOrStderr(), "error: %v\n", cmdutil.ExplainConnection(err))
 	return code
 }

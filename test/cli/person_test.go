@@ -169,7 +169,7 @@ func TestErase(t *testing.T) {
 
 	said := all.course(append(args, "--yes", "--reason", "request 4711")...)
 	g.Expect(said.code).To(Equal(0), said.String())
-	g.Expect(said.out).To(And(ContainSubstring("Erased: 1 completions, 1 Grants, 1 namespaces and 0 other objects."),
+	g.Expect(said.out).To(And(ContainSubstring("Erased: completions: 1, Grants: 1, namespaces: 1, other objects: 0"),
 		ContainSubstring("Not reached from here:"), ContainSubstring("A late repetition")))
 	user.awaitErased()
 	for _, marker := range user.markers {
@@ -238,7 +238,7 @@ func TestErasedAndBack(t *testing.T) {
 	// Who completes something new is back, and is erased as anybody.
 	g.Expect(user.complete(anew(3))).To(Equal("created"))
 	school.awaitGrant(user.grant, v1alpha1.GrantActive)
-	g.Expect(all.does(append(args, "--yes")...)).To(ContainSubstring("Erased: 1 completions, 1 Grants"))
+	g.Expect(all.does(append(args, "--yes")...)).To(ContainSubstring("Erased: completions: 1, Grants: 1,"))
 	user.awaitErased(anew(3))
 
 	// By mistake, or since the person asks for it.
@@ -271,7 +271,7 @@ func TestEraseBeforeAnythingComes(t *testing.T) {
 	g.Expect(admin.DeleteAllOf(t.Context(), &v1alpha1.CourseCompletion{},
 		client.InNamespace(school.Namespace))).To(Succeed())
 	g.Expect(runs.course("erase", "--user", "7", "--yes").out).To(And(HavePrefix("Nothing is stored about user 7"),
-		ContainSubstring("Erased: 0 completions")))
+		ContainSubstring("Erased: completions: 0")))
 	user.awaitErased()
 	g.Expect(runs.does("erase", "--allow-again", "--before", "2026-01-01", "--yes")).To(ContainSubstring("does not know"))
 	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)

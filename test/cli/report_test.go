@@ -36,7 +36,7 @@ func TestReport(t *testing.T) {
 		"MONTH     COMPLETIONS   GRANTED\n" +
 			"2026-01   1             1\n" +
 			"2026-03   2             1\n" +
-			"\n3 completions, of which 2 were granted something.\n"))
+			"\nCompletions: 3, granted something: 2\n"))
 	g.Expect(viewer.does("report", "--by", "course,policy", "-o", "csv")).To(Equal(
 		"course,policy,completions,granted\n777,(none),1,0\n123456,lab,2,2\n"))
 	g.Expect(viewer.does("report", "--since", "2026-03-01", "--until", "2026-03-31", "--by=day", "-o", "json")).To(

@@ -33,7 +33,7 @@ func TestStatusShowsTheWhole(t *testing.T) {
 	g.Expect(viewer.does("status")).To(And(
 		ContainSubstring(fmt.Sprintf("Institution %d (institution in %s): Ready", school.ID, school.Namespace)),
 		MatchRegexp(`Completions: +0 today, 0 in 7 days, 0 in all`), MatchRegexp(`Grants: +none`),
-		MatchRegexp(`Revocations: +at most 20 an hour`), ContainSubstring("Nothing needs you.")))
+		MatchRegexp(`Brake: +open, lets through 20 revocations an hour`), ContainSubstring("Nothing needs you.")))
 
 	g.Expect(admin.Create(t.Context(), &v1alpha1.SeatPool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: school.Namespace, Name: "licences"},

@@ -202,7 +202,7 @@ func TestWhySeat(t *testing.T) {
 		ContainSubstring(". User 1 has access by grant "),
 		ContainSubstring("Pool lab-desks: capacity 1, 1 taken, 12 waiting"),
 		ContainSubstring("1. "+s.grantName("desk", 2)+"\n"), Not(ContainSubstring("user 2"))))
-	g.Expect(person.does("why", "seat/lab-desks-7")).To(HavePrefix("Seat lab-desks-7 is none that is given: pool " +
+	g.Expect(person.does("why", "seat/lab-desks-7")).To(HavePrefix("There is no seat lab-desks-7: pool " +
 		"lab-desks has the capacity 1, and its seats are numbered from 0.\n"))
 	g.Expect(person.does("why", "seat/nowhere-7")).To(HavePrefix("There is no pool nowhere in namespace " + s.Namespace))
 	g.Expect(person.fails("why", "seat/nowhere")).To(ContainSubstring("tutors-0"))

@@ -174,5 +174,8 @@ func (s *System) Scale(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	// Of a replica that there will never be again there is nothing to save.
+	_, err := s.Cluster.Kubectl(ctx, "delete", "persistentvolumeclaim", "-n", Namespace, "--ignore-not-found",
+		"--wait=false", "inbox-"+ReplicaPod(len(s.Replicas)))
+	return err
 }

@@ -6,6 +6,8 @@ package cmdutil
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -54,6 +56,22 @@ func Explain(err error, role string) error {
 		return fmt.Errorf("%w\nThe cluster does not know you: check your kubeconfig", err)
 	}
 	return err
+}
+
+// noConfig is where client-go looks for a cluster when nothing says where one is.
+const noConfig = "localhost:8080"
+
+// ExplainConnection says of an API server that does not answer what to do about it.
+func ExplainConnection(err error) error {
+	failed, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return err
+	}
+	if strings.Contains(failed.URL, noConfig) {
+		return fmt.Errorf("%w\nNo kubeconfig says where the cluster is: set KUBECONFIG, or give --kubeconfig", err)
+	}
+	return fmt.Errorf("%w\nThe cluster does not answer: check --context, --server and KUBECONFIG, and whether it runs",
+		err)
 }
 
 // UsageError means that a command was called wrongly.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/kubectl/pkg/util/templates"
 
@@ -31,6 +32,10 @@ type options struct {
 	limit  int
 	follow bool
 }
+
+// outcomes are what can come of a delivery, see docs/glossary.md.
+var outcomes = []string{"created", "updated", "duplicate", "stale", "queued", "held", "erased", "ignored", "refused",
+	"unavailable", "failed", outcomeChecked}
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
@@ -57,7 +62,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			kubectl course deliveries --delivery 01a218b8-8dae-7f29-a7e0-413db6c824f1 -o json`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return cmdutil.Explain(o.run(cmd.Context()), cmdutil.RoleOperations)
+			return explain(o.run(cmd.Context()))
 		},
 	}
 	flags := cmd.Flags()
@@ -77,6 +82,15 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVarP(&o.follow, "follow", "f", false, "Show what comes, until interrupted.")
 	o.output.AddFlags(cmd, "table", "json")
 	return cmd
+}
+
+// explain says of an error where which role has the right that is missing.
+func explain(err error) error {
+	if !apierrors.IsForbidden(err) {
+		return cmdutil.Explain(err, cmdutil.RoleOperations)
+	}
+	return fmt.Errorf("%w\nThe ClusterRole %s allows it, bound in namespace %s: ask whoever runs the cluster", err,
+		cmdutil.RoleOperations, replicas.Namespace)
 }
 
 func (o *options) run(ctx context.Context) error {
@@ -119,6 +133,11 @@ func (o *options) validate() error {
 	}
 	if o.limit < 1 {
 		return cmdutil.Usagef("--limit is %d: use 1 or more", o.limit)
+	}
+	for _, one := range o.filter.outcomes {
+		if !slices.Contains(outcomes, one) {
+			return cmdutil.Usagef("--outcome %s is unknown: use one or several of %s", one, strings.Join(outcomes, ", "))
+		}
 	}
 	// The answer to a delivery names the completion as namespace/name.
 	o.filter.completion = o.filter.completion[strings.LastIndex(o.filter.completion, "/")+1:]

@@ -219,7 +219,7 @@ func (e *erasure) all(ctx context.Context) (left bool, err error) {
 	}
 	e.record(ctx)
 	if !left {
-		fmt.Fprintf(e.Out, "Erased: %d completions, %d Grants, %d namespaces and %d other objects.\n",
+		fmt.Fprintf(e.Out, "Erased: completions: %d, Grants: %d, namespaces: %d, other objects: %d\n",
 			e.completions, e.grants, e.namespaces, e.objects)
 	}
 	return left, nil
@@ -275,7 +275,7 @@ func describe(entry *v1alpha1.InventoryEntry) string {
 // printElsewhere says what was not reached.
 func (e *erasure) printElsewhere() {
 	fmt.Fprintln(e.Out, "\nNot reached from here:")
-	for _, place := range elsewhere {
+	for _, place := range elsewhere(e.institution.Namespace, e.user) {
 		fmt.Fprintf(e.Out, "  %s: %s\n    %s\n", place.Place, place.What, place.How)
 	}
 	fmt.Fprintln(e.Out, "A late repetition of a delivery about what was erased is acknowledged, and not stored.")

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,19 +80,26 @@ func (o *exportOptions) run(ctx context.Context) error {
 	if err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleViewer)
 	}
+	registers := true
 	said := answer{
 		User: user, Time: o.Now().UTC().Truncate(time.Second), Stored: found, Erasures: []erased{},
-		NotLookedAt: slices.Clone(elsewhere),
+		NotLookedAt: elsewhere(namespace, user),
 	}
 	if said.Erasures, err = erasuresOf(ctx, c, namespace, user); apierrors.IsForbidden(err) || meta.IsNoMatchError(err) {
 		said.NotLookedAt = append(said.NotLookedAt, place{
 			"the registers of erasures", "whether and when the person was erased before, by keyed digests",
 			"whoever has the ClusterRole " + cmdutil.RoleInstitutionAdmin,
 		})
-		err = nil
+		registers, err = false, nil
 	}
 	if err != nil {
 		return err
+	}
+	if found.empty() && len(said.Erasures) == 0 && !o.scope.All {
+		// Whoever looks in the wrong place must not tell the person that nothing is stored.
+		if _, err := cmdutil.Institution(ctx, c, namespace, ""); err != nil && !cmdutil.IsUsage(err) {
+			return cmdutil.Explain(err, cmdutil.RoleViewer)
+		}
 	}
 	where := "namespace " + namespace
 	if o.scope.All {
@@ -103,7 +109,7 @@ func (o *exportOptions) run(ctx context.Context) error {
 	encoder.SetIndent("", "    ")
 	encoder.SetEscapeHTML(false)
 	said.LookedAt = []string{"CourseCompletions, Grants, Seats and the queues of SeatPools in " + where}
-	if len(said.NotLookedAt) == len(elsewhere) {
+	if registers {
 		said.LookedAt = append(said.LookedAt, "ErasureRegisters in "+where)
 	}
 	if err := encoder.Encode(said); err != nil {

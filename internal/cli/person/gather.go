@@ -8,6 +8,7 @@ package person
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -170,32 +171,39 @@ type place struct {
 	How   string `json:"how"`
 }
 
-// elsewhere are the places that no request to the API server reaches.
-var elsewhere = []place{
-	{
-		"the inboxes of the webhook servers",
-		"deliveries that wait to be stored, and dead letters, as they were to be stored; of a person who is erased each " +
-			"running server drops them, and an inbox that no server has open keeps them",
-		"kubectl course inbox list -n NAMESPACE --user ID, and inbox drop with the same and --state all",
-	},
-	{
-		"the audit log of the webhook server, and the logs of both programs",
-		"ids, times and addresses of machines; no names, emails or other personal fields",
-		"wherever the cluster keeps logs",
-	},
-	{
-		"backups, of etcd and of objects",
-		"everything that was stored when they were made",
-		"whoever keeps them; what is restored from them is stored again",
-	},
-	{
-		"what is in granted namespaces, and objects that others made",
-		"whatever the person and others put there",
-		"the names of the namespaces are in this answer",
-	},
-	{
-		"the learning platform, and what stands between it and the webhook servers",
-		"the deliveries themselves",
-		"the platform",
-	},
+// elsewhere returns the places that no request to the API server reaches.
+func elsewhere(namespace string, user v1alpha1.PlatformID) []place {
+	in := "-n " + namespace + " "
+	if namespace == "" {
+		in = ""
+	}
+	inbox := fmt.Sprintf("%s--user %d", in, user)
+	return []place{
+		{
+			"the inboxes of the webhook servers",
+			"deliveries that wait to be stored, and dead letters, as they were to be stored; of a person who is erased each " +
+				"running server drops them, and an inbox that no server has open keeps them",
+			fmt.Sprintf("kubectl course inbox list %s; kubectl course inbox drop %s --state all", inbox, inbox),
+		},
+		{
+			"the audit log of the webhook server, and the logs of both programs",
+			"ids, times and addresses of machines; no names, emails or other personal fields",
+			"wherever the cluster keeps logs",
+		},
+		{
+			"backups, of etcd and of objects",
+			"everything that was stored when they were made",
+			"whoever keeps them; what is restored from them is stored again",
+		},
+		{
+			"what is in granted namespaces, and objects that others made",
+			"whatever the person and others put there",
+			"the names of the namespaces are in this answer",
+		},
+		{
+			"the learning platform, and what stands between it and the webhook servers",
+			"the deliveries themselves",
+			"the platform",
+		},
+	}
 }

@@ -92,9 +92,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			return exit(o.run(cmd.Context()))
 		},
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit(cmdutil.Usagef("%w\nSee '%s --help' for usage.", err, cmd.CommandPath()))
-	})
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmdutil.FlagError(cmd, err)) })
 	o.addFlags(cmd)
 	return cmd
 }

@@ -203,8 +203,7 @@ func (o *options) print(counted *counter) error {
 	if err := cmdutil.Table(o.Out, headers, rows); err != nil || o.output.NoHeaders {
 		return err
 	}
-	fmt.Fprintf(o.Out, "\n%d completions, of which %d were granted something.\n",
-		counted.total.completions, counted.total.granted)
+	fmt.Fprintf(o.Out, "\nCompletions: %d, granted something: %d\n", counted.total.completions, counted.total.granted)
 	return nil
 }
 
@@ -285,13 +284,32 @@ func drawBars(out io.Writer, groups []*group, width int) error {
 	}
 	number := len(strconv.Itoa(most))
 	bars := max(width-label-number-len("  ")-1, leastBars)
-	for _, g := range groups {
+	for i := 0; i < len(groups); i++ {
+		g := groups[i]
+		if empty := emptyFrom(groups[i:]); empty > mostEmpty {
+			if _, err := fmt.Fprintf(out, "%-*s %*d none in these %d\n", label, "...", number, 0, empty); err != nil {
+				return err
+			}
+			i += empty - 1
+			continue
+		}
 		if _, err := fmt.Fprintf(out, "%-*s %*d %s\n", label, strings.Join(g.keys, "  "), number, g.completions,
 			bar(g.completions, most, bars)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mostEmpty is how many bars of nothing are drawn one after the other.
+const mostEmpty = 6
+
+// emptyFrom is how many of the first groups have nothing.
+func emptyFrom(groups []*group) int {
+	if i := slices.IndexFunc(groups, func(g *group) bool { return g.completions > 0 }); i >= 0 {
+		return i
+	}
+	return len(groups)
 }
 
 // parts are eighths of a character.

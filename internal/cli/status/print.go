@@ -65,7 +65,7 @@ func (i *institution) write(out io.Writer) error {
 	rows = append(rows,
 		[]string{"  Ends of access:", fmt.Sprintf("%d within %d days", i.EndingSoon, soonDays)},
 		[]string{"  Namespaces:", fmt.Sprintf("%d of at most %d", i.Namespaces, i.NamespacesAtMost)},
-		[]string{"  Revocations:", i.Brake.String()})
+		[]string{"  Brake:", i.Brake.String()})
 	if i.Inbox != nil {
 		rows = append(rows, []string{"  Inboxes:", kept(i.Inbox)})
 	}
@@ -91,9 +91,9 @@ func (i *institution) grants() string {
 // String says how the brake stands.
 func (b brake) String() string {
 	if b.PausedSince == nil {
-		return fmt.Sprintf("at most %d an hour that nobody asked for", b.Budget)
+		return fmt.Sprintf("open, lets through %d revocations an hour", b.Budget)
 	}
-	return fmt.Sprintf("paused since %s, %d held back", b.PausedSince.Format(time.RFC3339), b.Held)
+	return fmt.Sprintf("tripped at %s, holds back %d", b.PausedSince.Format(time.RFC3339), b.Held)
 }
 
 func (p *problem) write(out io.Writer, all bool) {

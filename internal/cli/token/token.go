@@ -138,7 +138,7 @@ func AddURLFlags(cmd *cobra.Command, host *string, timeout *time.Duration) {
 func newRemove(f *cmdutil.Factory) *cobra.Command {
 	o := &options{Factory: f}
 	cmd := &cobra.Command{
-		Use:     "remove INSTITUTION SECRET",
+		Use:     "remove [INSTITUTION] SECRET",
 		Aliases: []string{"rm"},
 		Short:   "Take a token back, and delete its Secret",
 		Long: templates.LongDesc(`
@@ -157,14 +157,16 @@ func newRemove(f *cmdutil.Factory) *cobra.Command {
 
 			# For scripts
 			kubectl course token remove institution-12345 webhook-token --yes`),
-		Args: cobra.ExactArgs(2),
+		Args: cobra.RangeArgs(1, 2),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
 				return o.completeTokens(cmd.Context(), args[0], start), cobra.ShellCompDirectiveNoFileComp
 			}
 			return cmdutil.CompleteNames(f, &v1alpha1.InstitutionList{}, false)(cmd, args, start)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return o.remove(cmd.Context(), args[0], args[1]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.remove(cmd.Context(), strings.Join(args[:len(args)-1], ""), args[len(args)-1])
+		},
 	}
 	cmd.Flags().BoolVar(&o.force, "force", false, "Remove also the last token that is accepted.")
 	cmd.Flags().BoolVar(&o.evenIfUsed, "even-if-used", false, "Remove also a token that was used within the last day.")
@@ -302,10 +304,10 @@ func (o *options) remove(ctx context.Context, which, name string) error {
 	if err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 	}
-	fmt.Fprintf(o.ErrOut, "What the platform still sends with token %s gets 401 and is lost.\n", name)
 	if err := o.checkUse(ctx, institution, name); err != nil {
 		return err
 	}
+	fmt.Fprintf(o.ErrOut, "What the platform still sends with token %s gets 401 and is lost.\n", name)
 	if plan.note != "" {
 		fmt.Fprintln(o.ErrOut, plan.note)
 	}

@@ -129,6 +129,12 @@ func (s *story) answer(f *facts) string {
 func (s *story) withoutGrants(f *facts) string {
 	const no = "has no access: "
 	switch {
+	case len(f.completions) == 0 && !f.erasedAt.IsZero():
+		return no + "their data was erased at " + text(f.in(f.erasedAt)) + "; what was sent until then is not stored again"
+	case len(f.completions) == 0 && len(f.deliveries) > 0:
+		last := f.deliveries[len(f.deliveries)-1]
+		return fmt.Sprintf("%sno completion is stored; the last delivery, %s, was answered %d %s at %s", no, last.ID,
+			last.Status, last.Outcome, text(f.in(last.At)))
 	case len(f.completions) == 0:
 		return no + "no completion is stored: none was delivered, it waits in an inbox (kubectl course inbox list), or it " +
 			"was deleted since"
@@ -140,7 +146,10 @@ func (s *story) withoutGrants(f *facts) string {
 	best := s.nearest()
 	more := ""
 	if others := len(s.Policies) - 1; others > 0 {
-		more = fmt.Sprintf(" (%d more policies below)", others)
+		more = " (1 more policy below)"
+		if others > 1 {
+			more = fmt.Sprintf(" (%d more policies below)", others)
+		}
 	}
 	return no + "policy " + best.Name + " " + strings.TrimPrefix(best.Message, "the policy ") + more
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/deliveries"
 )
 
 // document is what is told. Its times are in the time zone of the institution.
@@ -39,8 +40,10 @@ type story struct {
 	History     []event      `json:"history"`
 	Next        []event      `json:"next"`
 	Completions []completion `json:"completions"`
-	Policies    []policy     `json:"policies"`
-	Grants      []grant      `json:"grants"`
+	// Deliveries are those that the audit log has, where that may be read.
+	Deliveries []deliveries.Delivery `json:"deliveries,omitempty"`
+	Policies   []policy              `json:"policies"`
+	Grants     []grant               `json:"grants"`
 }
 
 type institution struct {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/deliveries"
 	"github.com/lxp-dev/course-completion-operator/internal/erasure"
 	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
@@ -29,6 +30,8 @@ type reader struct {
 	institution string
 	personal    bool
 	now         time.Time
+	// logged returns the deliveries about a person that the audit log has, and what is not known of them.
+	logged func(context.Context, v1alpha1.GrantHolder) ([]deliveries.Delivery, []string)
 
 	institutions []v1alpha1.Institution
 	policies     []v1alpha1.CompletionPolicy
@@ -51,6 +54,8 @@ type facts struct {
 	seats map[string]*v1alpha1.Seat
 	// erasedAt is when the person was erased last, as far as that may be read; zero without an erasure.
 	erasedAt time.Time
+	// deliveries are those that the audit log has, the oldest first.
+	deliveries []deliveries.Delivery
 }
 
 // compiledPolicy is a policy, and what it says.

@@ -32,6 +32,11 @@ func (r *reader) tell(ctx context.Context, asked target) (*document, error) {
 		if err != nil {
 			return nil, err
 		}
+		if asked.kind == kindUser || asked.kind == kindCompletion {
+			var unknown []string
+			f.deliveries, unknown = r.logged(ctx, f.holder)
+			r.unknown = append(r.unknown, unknown...)
+		}
 		one, err := r.story(ctx, f)
 		if err != nil {
 			return nil, err
@@ -121,8 +126,8 @@ func (r *reader) seatAnswer(ctx context.Context, name string, told *document, zo
 		return fmt.Sprintf("There is no pool %s in namespace %s, so there is no seat %s", told.Pool.Name, r.namespace,
 			name), nil
 	case atLeast(name[dash+1:], told.Pool.Capacity):
-		return fmt.Sprintf("Seat %s is none that is given: pool %s has the capacity %d, and its seats are numbered from 0",
-			name, told.Pool.Name, told.Pool.Capacity), nil
+		return fmt.Sprintf("There is no seat %s: pool %s has the capacity %d, and its seats are numbered from 0", name,
+			told.Pool.Name, told.Pool.Capacity), nil
 	case told.Pool.Waiting > 0:
 		return fmt.Sprintf("Seat %s is free, and %d grants wait for a seat of pool %s: the first is %s", name,
 			told.Pool.Waiting, told.Pool.Name, told.Pool.Queue[0]), nil
@@ -156,6 +161,11 @@ func (r *reader) story(ctx context.Context, f *facts) (*story, error) {
 	for i := range f.completions {
 		if f.tells(f.completions[i].Name) {
 			told.Completions = append(told.Completions, f.completionStory(&f.completions[i]))
+		}
+	}
+	for i := range f.deliveries {
+		if f.tells(f.deliveries[i].Completion) {
+			told.Deliveries = append(told.Deliveries, f.deliveries[i])
 		}
 	}
 	for _, p := range f.policies {

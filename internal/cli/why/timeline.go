@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/deliveries"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
@@ -59,6 +60,11 @@ func (r *reader) history(f *facts) []event {
 			t.completion(c)
 		}
 	}
+	for i := range f.deliveries {
+		if d := &f.deliveries[i]; f.tells(d.Completion) {
+			t.delivery(f, d)
+		}
+	}
 	for i := range f.beside {
 		if g := &f.beside[i]; f.shows(g) {
 			t.grant(f, g, r.now)
@@ -82,6 +88,15 @@ func (t *timeline) completion(c *v1alpha1.CourseCompletion) {
 		t.note(c.CreationTimestamp.Time, "completion %s is stored, by %s", c.Name, delivery)
 	}
 	t.noteTime(c.DeletionTimestamp, "completion %s is deleted", c.Name)
+}
+
+// delivery tells of one that the audit log has, unless its completion tells that it is stored.
+func (t *timeline) delivery(f *facts, d *deliveries.Delivery) {
+	if c := f.stored(d.Completion); c != nil && c.Spec.Delivery.ID == d.ID {
+		return
+	}
+	t.note(d.At, "delivery %s about completion %s arrives and is answered %d: %s (%s)", d.ID, d.Completion, d.Status,
+		d.Outcome, d.Reason)
 }
 
 func (t *timeline) grant(f *facts, g *v1alpha1.Grant, now time.Time) {
@@ -232,7 +247,7 @@ func (r *reader) waits(told *grant, of *story, t *timeline) {
 			t.note(p.frees, "the first end of access is known that frees a seat of pool %s; grant %s has place %d in the queue",
 				seat.Pool, told.Name, seat.Place)
 		} else {
-			t.note(time.Time{}, "grant %s waits for a seat of pool %s; of nobody who has one is an end known", told.Name,
+			t.note(time.Time{}, "grant %s waits for a seat of pool %s; no holder of a seat has a known end", told.Name,
 				seat.Pool)
 		}
 	}

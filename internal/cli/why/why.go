@@ -14,6 +14,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
+	"github.com/lxp-dev/course-completion-operator/internal/cli/deliveries"
 )
 
 // kind is what somebody asks about.
@@ -88,7 +89,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			with what decides its end, and its objects as they are in the cluster.
 
 			It needs the ClusterRole completion-viewer in the institution's namespace. Objects that you may not look at
-			are named all the same. Personal data is shown with --show-personal-data only.`),
+			are named all the same. With completion-operations in the namespace completion-system the story of a user or a
+			completion has every delivery that the audit log has, also those that changed nothing. Personal data is shown
+			with --show-personal-data only.`),
 		Example: templates.Examples(`
 			# The whole story of a user
 			kubectl course why 987654321 -n institution-12345
@@ -136,7 +139,10 @@ func (o *options) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{client: c, namespace: namespace, institution: o.institution, personal: o.personal, now: o.Now()}
+	r := &reader{client: c, namespace: namespace, institution: o.institution, personal: o.personal, now: o.Now(),
+		logged: func(ctx context.Context, who v1alpha1.GrantHolder) ([]deliveries.Delivery, []string) {
+			return deliveries.About(ctx, o.Factory, who)
+		}}
 	told, err := r.tell(ctx, asked)
 	if err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleViewer)
