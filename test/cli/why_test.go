@@ -356,7 +356,7 @@ func TestWhyNothing(t *testing.T) {
 	g.Expect(person.fails("why", "completion/x")).To(ContainSubstring("not found"))
 	g.Expect(person.fails("why", "ana@example.edu")).To(ContainSubstring("neither the number of a user nor one of"))
 	g.Expect(person.fails("why", "pod/x")).To(ContainSubstring("ask for user, completion, grant, namespace or seat"))
-	g.Expect(person.fails("why")).To(ContainSubstring("accepts between 1 and 2 arg(s)"))
+	g.Expect(person.fails("why")).To(ContainSubstring("an argument is missing: use `kubectl course why"))
 	g.Expect(person.fails("why", "1", "--institution", "nobody")).To(ContainSubstring("has no Institution nobody"))
 	g.Expect(administrator(t).fails("why", "1", "-n", "default")).To(
 		ContainSubstring("namespace default has no Institution"))

@@ -106,6 +106,9 @@ func (s *school) answer(user int64, values ...map[string]any) system.Answer {
 	return answer
 }
 
+// taken is the outcome of a delivery that is stored: an API server that is busy takes it a moment later.
+var taken = BeElementOf("created", "queued")
+
 // awaitGrant waits until a Grant is in a phase.
 func (s *school) awaitGrant(name string, phase v1alpha1.GrantPhase) *v1alpha1.Grant {
 	s.t.Helper()

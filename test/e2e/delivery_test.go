@@ -59,11 +59,12 @@ func TestContractExampleIsStoredWithEveryFieldInItsPlace(t *testing.T) {
 	answer, err := system.Deliver(t.Context(), url, example)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(answer.Status).To(Equal(http.StatusOK), answer.String())
-	g.Expect(answer.Outcome).To(Equal("created"))
+	// An API server that is busy takes it a moment later.
+	g.Expect(answer.Outcome).To(BeElementOf("created", "queued"))
 
 	var completion v1alpha1.CourseCompletion
 	key := client.ObjectKey{Namespace: sampleNamespace, Name: exampleCompletion}
-	g.Expect(admin.Get(t.Context(), key, &completion)).To(Succeed())
+	g.Eventually(func() error { return admin.Get(t.Context(), key, &completion) }, soon, often).Should(Succeed())
 	warnings := []v1alpha1.DeliveryWarning{v1alpha1.WarningCourseIDsDiffer, v1alpha1.WarningCPFInvalid}
 	want := v1alpha1.CourseCompletionSpec{
 		Event: v1alpha1.CompletionEvent{
