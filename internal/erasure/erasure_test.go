@@ -10,6 +10,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
@@ -70,6 +71,13 @@ func TestAPersonWhoIsErasedAgain(t *testing.T) {
 	for _, enrollment := range []v1alpha1.PlatformID{11, 12} {
 		g.Expect(r.Covers(ana, enrollment, later.AddDate(1, 0, 0))).To(BeTrue())
 	}
+
+	// Of one whom people wrote into the register twice, the last time counts, whatever the order.
+	twice := spec.People[0]
+	twice.ErasedAt = metav1.NewTime(noon)
+	spec.People = append(spec.People, twice)
+	at, _ = registerOf(t, &spec).ErasedAt(ana)
+	g.Expect(at).To(Equal(later))
 }
 
 func TestForgetting(t *testing.T) {
@@ -86,6 +94,8 @@ func TestForgetting(t *testing.T) {
 	known, err = Remove(&spec, ana)
 	g.Expect(known, err).To(BeFalse())
 	g.Expect(RemoveBefore(&spec, noon.AddDate(0, 6, 0))).To(BeZero())
+	// At the moment itself is not before it.
+	g.Expect(RemoveBefore(&spec, noon.AddDate(1, 0, 0))).To(BeZero())
 	g.Expect(RemoveBefore(&spec, noon.AddDate(2, 0, 0))).To(Equal(1))
 	g.Expect(spec.People).To(BeEmpty())
 }
