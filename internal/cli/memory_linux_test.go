@@ -189,10 +189,12 @@ func (c *crowd) grant(n int) string {
 }
 
 func (c *crowd) record(n int) string {
-	return fmt.Sprintf(`{"time":%q,"deliveryID":"01a218c4-1111-71ce-bebb-%012d","method":"POST","path":"/webhooks/1/***",`+
-		`"remoteAddress":"203.0.113.7","institutionID":1,"namespace":"institution-1","tokenSecret":"token","courseID":7,`+
-		`"enrollmentID":%d,"userID":%d,"completion":"1-7","outcome":"created","reason":"stored","status":200,"bytes":800,`+
-		`"durationSeconds":0.004}`, c.sentAt(n).Format(time.RFC3339Nano), n, 500_000+n, 100_000_000+n)
+	return fmt.Sprintf(`{"@timestamp":%q,"event":{"id":"01a218c4-1111-71ce-bebb-%012d","reason":"stored"},`+
+		`"http":{"request":{"method":"POST"},"response":{"status_code":200}},"source":{"ip":"203.0.113.7"},`+
+		`"organization":{"id":"1"},"user":{"target":{"id":"%d"}},`+
+		`"orchestrator":{"namespace":"institution-1","resource":{"name":"1-7-%d-%d"}},`+
+		`"completion":{"outcome":"created","course_id":"7","enrollment_id":"%d","token_secret":"token"}}`,
+		c.sentAt(n).Format(time.RFC3339Nano), n, 100_000_000+n, 500_000+n, 100_000_000+n, 500_000+n)
 }
 
 // ServeHTTP answers.
