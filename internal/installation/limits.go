@@ -66,6 +66,7 @@ func limitsOf(limits []Limit, faults *faults) []corev1.LimitRangeItem {
 			*part = limitPart(given[j], item.Type, path+"."+partNames[j], faults)
 		}
 		checkOrder(&item, path, faults)
+		checkDevices(&item, path, faults)
 		if item.Type == corev1.LimitTypePersistentVolumeClaim && len(item.Min)+len(item.Max) == 0 {
 			faults.add(path, "a PersistentVolumeClaim needs a min or a max of storage")
 		}
@@ -85,14 +86,31 @@ func limitPart(
 	list := corev1.ResourceList{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		at := path + "[" + name + "]"
-		if !slices.Contains(names, name) && (!devices || !strings.Contains(name, "/") || !quotaName(name)) {
+		device := devices && strings.Contains(name, "/") && quotaName(name) && wholeInQuota(name)
+		if !slices.Contains(names, name) && !device {
 			faults.add(at, "this cannot be limited here: use %s", strings.Join(names, ", "))
 		}
-		if quantity, ok := quantityOf(values[name], at, faults); ok {
+		quantity, ok := quantityOf(values[name], at, faults)
+		if ok && device && !whole(quantity) {
+			faults.add(at, "%s is not a whole number", values[name])
+		}
+		if ok {
 			list[corev1.ResourceName(name)] = quantity
 		}
 	}
 	return list
+}
+
+// checkDevices sees that a container that says nothing gets as many devices as it asks for: nodes do not have more of
+// them than there are.
+func checkDevices(item *corev1.LimitRangeItem, path string, faults *faults) {
+	for _, name := range slices.Sorted(maps.Keys(item.DefaultRequest)) {
+		request := item.DefaultRequest[name]
+		if limit, found := item.Default[name]; found && strings.Contains(string(name), "/") && request.Cmp(limit) != 0 {
+			faults.add(path+".defaultRequest["+string(name)+"]", "%s is not the default, which is %s: of devices both are "+
+				"the same", request.String(), limit.String())
+		}
+	}
 }
 
 // checkOrder looks for a resource of which one part is above a later one.

@@ -53,7 +53,7 @@ func quotaOf(values map[string]Quantity, faults *faults) corev1.ResourceList {
 			faults.add(path, "this is not a resource, such as count/pods or requests.storage")
 		}
 		quantity, ok := quantityOf(values[name], path, faults)
-		if ok && strings.HasPrefix(name, "count/") && quantity.MilliValue()%1000 != 0 {
+		if ok && wholeInQuota(name) && !whole(quantity) {
 			faults.add(path, "%s is not a whole number", values[name])
 		}
 		list[corev1.ResourceName(name)] = quantity
@@ -70,11 +70,21 @@ func quantityOf(value Quantity, path string, faults *faults) (resource.Quantity,
 	return quantity, true
 }
 
+// whole reports whether a quantity has no fraction.
+func whole(quantity resource.Quantity) bool { return quantity.MilliValue()%1000 == 0 }
+
+// wholeInQuota reports whether the API server takes only whole numbers of a resource in a quota: of what it counts, and
+// of devices.
+func wholeInQuota(name string) bool {
+	return !requested.Has(name) && !strings.HasPrefix(name, "requests.") && !strings.HasPrefix(name, "limits.")
+}
+
 // quotaName reports whether the API server takes a name in a quota.
 func quotaName(name string) bool {
 	for _, prefix := range []string{"requests.", "limits."} {
 		if rest, found := strings.CutPrefix(name, prefix); found {
-			return requested.Has(rest) || prefix == "requests." && rest == "storage" || strings.Contains(rest, "/")
+			return requested.Has(rest) || prefix == "requests." && rest == "storage" ||
+				strings.Contains(rest, "/") && len(validation.IsQualifiedName(rest)) == 0
 		}
 	}
 	return plainResources.Has(name) || strings.Contains(name, "/") && len(validation.IsQualifiedName(name)) == 0
