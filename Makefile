@@ -210,7 +210,7 @@ install: $(KUSTOMIZE) ## Install the CRDs.
 uninstall: $(KUSTOMIZE) ## Remove the CRDs, and with them every object of ours; the controller-manager has to run.
 	@echo "==> removing the CRDs; what grants provisioned stays"
 	@$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found --timeout=5m -f - || \
-		{ echo "a Grant is held by its finalizer: is the controller-manager running? See docs/operations.md" >&2; exit 1; }
+		{ echo "a Grant is held by its finalizer: is the controller-manager running? See docs/install.md, Uninstalling" >&2; exit 1; }
 
 .PHONY: deploy
 deploy: build-installer ## Install everything, with the image IMG.

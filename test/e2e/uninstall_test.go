@@ -18,7 +18,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
-// Uninstalling as docs/operations.md has it hangs nowhere and destroys nobody's namespace. A new installation takes
+// Uninstalling as docs/install.md has it hangs nowhere and destroys nobody's namespace. A new installation takes
 // the namespaces back.
 func TestUninstallKeepsWhatWasGranted(t *testing.T) {
 	g := NewWithT(t)

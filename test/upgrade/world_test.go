@@ -54,7 +54,7 @@ type world struct {
 	kept                 []kept
 }
 
-// startWorld installs a release, as docs/operations.md says, and starts its programs.
+// startWorld installs a release, as docs/install.md says, and starts its programs.
 func startWorld(t *testing.T, r release) *world {
 	t.Helper()
 	g, ctx := NewWithT(t), t.Context()

@@ -168,7 +168,7 @@ func advise(err error) error {
 		return fmt.Errorf("%w: start the later version again; the file was left as it is", err)
 	case errors.Is(err, ErrCorrupt), errors.Is(err, ErrForeign):
 		return fmt.Errorf("%w; it was left as it is, and may hold acknowledged deliveries: keep it, and set it aside with "+
-			"webhook-server inbox set-aside to start without it; see docs/operations.md, A damaged inbox", err)
+			"webhook-server inbox set-aside to start without it; see docs/inbox.md, A damaged inbox", err)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ const (
 
 const (
 	helpInstall = "apply config/default of the release of this plugin: make deploy IMG=..."
-	helpCRDs    = "apply config/crd of the release of this plugin, before the programs (see docs/operations.md, Upgrading)"
+	helpCRDs    = "apply config/crd of the release of this plugin, before the programs (see docs/upgrade.md)"
 )
 
 // documents calls each with every object of a folder's files.

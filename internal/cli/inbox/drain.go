@@ -35,7 +35,7 @@ func newDrain(f *cmdutil.Factory) *cobra.Command {
 
 			It leaves dead letters alone, see "retry" and "drop". It does not reach the volume of a replica that was scaled
 			away, which it names: scale up again, or empty it by the Job of config/examples/drain-inbox
-			(docs/operations.md, Scaling down). It neither stops a webhook server nor keeps it from taking more.
+			(docs/inbox.md, Scale down). It neither stops a webhook server nor keeps it from taking more.
 
 			The exit code is 1 where something waits after all.` + needs),
 		Example: templates.Examples(`

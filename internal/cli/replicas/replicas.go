@@ -181,7 +181,7 @@ func (c *Connection) others(ctx context.Context, pods map[string]*Replica) (abse
 		number, err := strconv.ParseInt(strings.TrimPrefix(pod, set+"-"), 10, 32)
 		if ok && err == nil && number >= int64(wanted) && pods[pod] == nil {
 			notes = append(notes, fmt.Sprintf("Not looked at: claim %s, of a replica that was scaled away. Its inbox may have "+
-				"deliveries: scale up again, or empty it by a Job (docs/operations.md, Scaling down)", volumes.Items[i].Name))
+				"deliveries: scale up again, or empty it by a Job (docs/inbox.md, Scale down)", volumes.Items[i].Name))
 		}
 	}
 	return absent, notes
