@@ -422,3 +422,6 @@ type CompletionPolicyList struct {
 	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []CompletionPolicy `json:"items"`
 }
+
+// Suspended reports whether the policy plans nothing for now.
+func (s *CompletionPolicySpec) Suspended() bool { return s.Suspend != nil && *s.Suspend }

@@ -410,3 +410,6 @@ type InstitutionList struct {
 	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []Institution `json:"items"`
 }
+
+// Suspended reports whether nothing is given, and nothing taken, for now.
+func (s *InstitutionSpec) Suspended() bool { return s.Suspend != nil && *s.Suspend }

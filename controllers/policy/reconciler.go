@@ -139,7 +139,7 @@ func (r *Reconciler) verdict(
 				true
 		}
 	}
-	if policy.Spec.Suspend != nil && *policy.Spec.Suspend {
+	if policy.Spec.Suspended() {
 		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended,
 			Message: "the policy is suspended: it plans nothing"}, compiled, true
 	}

@@ -6,7 +6,6 @@ package seatpool
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,6 +16,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/index"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
+	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
 
 const (
@@ -64,24 +64,24 @@ func (r *Reconciler) returns(ctx context.Context, grant client.ObjectKey, now ti
 
 // remade reports whether a policy and a completion are there of which the planner makes a Grant of this name.
 func (r *Reconciler) remade(ctx context.Context, grant client.ObjectKey) (bool, error) {
-	name, cause, planned := strings.Cut(grant.Name, ".")
+	origin, planned := plan.OriginOf(grant.Name)
 	if !planned {
 		return false, nil
 	}
-	policy, err := kube.LivePolicy(ctx, r.Live, grant.Namespace, name)
+	policy, err := kube.LivePolicy(ctx, r.Live, grant.Namespace, origin.Policy)
 	if err != nil || policy == nil {
 		return false, err
 	}
-	suspended := policy.Spec.Suspend != nil && *policy.Spec.Suspend
-	if !suspended && !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady) {
+	if !policy.Spec.Suspended() && !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady) {
 		return false, nil
 	}
-	if institution, user, perUser := strings.Cut(cause, "-"); perUser && !strings.Contains(user, "-") {
-		return r.completed(ctx, grant.Namespace, institution, user)
+	if origin.Completion == "" {
+		return r.completed(ctx, grant.Namespace, origin.Institution, origin.User)
 	}
-	err = r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: cause}, &v1alpha1.CourseCompletion{})
+	key := client.ObjectKey{Namespace: grant.Namespace, Name: origin.Completion}
+	err = r.Client.Get(ctx, key, &v1alpha1.CourseCompletion{})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return false, fmt.Errorf("look for completion %s: %w", cause, err)
+		return false, fmt.Errorf("look for completion %s: %w", origin.Completion, err)
 	}
 	return err == nil, nil
 }

@@ -35,7 +35,7 @@ type Tenant struct {
 }
 
 // Suspended reports whether nothing is to be done for the institution for now.
-func (t *Tenant) Suspended() bool { return t.Spec.Suspend != nil && *t.Spec.Suspend }
+func (t *Tenant) Suspended() bool { return t.Spec.Suspended() }
 
 // ErrNotLookedAt means that an Institution is so new that nothing is known of it. Its status will tell, by a watch.
 var ErrNotLookedAt = &InstitutionProblem{v1alpha1.ReasonProgressing, "the Institution has not been looked at yet"}

@@ -130,5 +130,5 @@ func releaseWaits(reason, message string) ReleaseDecision {
 }
 
 func (f *ReleaseFacts) policySuspended() bool {
-	return f.Policy != nil && f.Policy.Spec.Suspend != nil && *f.Policy.Spec.Suspend
+	return f.Policy != nil && f.Policy.Spec.Suspended()
 }

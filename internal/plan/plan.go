@@ -177,15 +177,6 @@ func (p *planning) policy(policy *policies.Policy) {
 	}
 }
 
-// grantName returns the name of the Grant that a policy makes of a completion. The policy's name is a DNS label, so
-// that what stands before the first dot is always the policy.
-func grantName(policy *policies.Policy, completion *v1alpha1.CourseCompletion) string {
-	if policy.Spec.GrantPer == v1alpha1.GrantPerUser {
-		return policy.Name + "." + completion.Spec.Institution.ID.String() + "-" + completion.Spec.User.ID.String()
-	}
-	return policy.Name + "." + completion.Name
-}
-
 // candidates returns the completions that a Grant may be caused by: those that a policy would name it after, and those
 // that it records, also where the policy has gone or names its Grants in another way by now.
 func (p *planning) candidates(policy *policies.Policy, name string, existing *v1alpha1.Grant) []candidate {

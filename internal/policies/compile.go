@@ -43,7 +43,7 @@ type Policy struct {
 }
 
 // Suspended reports whether the policy plans nothing for now.
-func (p *Policy) Suspended() bool { return p.Spec.Suspend != nil && *p.Spec.Suspend }
+func (p *Policy) Suspended() bool { return p.Spec.Suspended() }
 
 type namespaceTemplate struct {
 	path        string
