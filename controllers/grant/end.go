@@ -45,7 +45,7 @@ func (r *Reconciler) end(
 ) (outcome, error) {
 	seats, err := r.endAccess(ctx, grant)
 	if err != nil {
-		return r.waiting(grant, err)
+		return outcome{}, err
 	}
 	if decision.Verdict.Reason != "" {
 		return outcome{decision.Phase, decision.Verdict, 0}, nil
@@ -57,7 +57,7 @@ func (r *Reconciler) end(
 	}
 	beside, err := r.grantsBesideOf(ctx, grant)
 	if err != nil {
-		return r.pending(grant, err)
+		return outcome{}, err
 	}
 	facts := lifecycle.DataFacts{Grant: grant, Seats: seats, Beside: beside, Now: now}
 	for {
@@ -65,7 +65,7 @@ func (r *Reconciler) end(
 		switch decision.Action {
 		case lifecycle.Confirm:
 			if facts.Confirmation, err = r.confirm(ctx, grant, tenant); err != nil {
-				return r.pending(grant, err)
+				return outcome{}, err
 			}
 		case lifecycle.EndData:
 			if result, err := r.endData(ctx, grant, decision.Phase); err != nil || result.phase != "" {
@@ -93,7 +93,7 @@ func (r *Reconciler) endData(
 ) (outcome, error) {
 	applier, err := r.applier(ctx, grant)
 	if err != nil {
-		return r.pending(grant, err)
+		return outcome{}, err
 	}
 	inventory, err := applier.EndData(ctx, grant)
 	grant.Status.Inventory = inventory
@@ -103,7 +103,7 @@ func (r *Reconciler) endData(
 		}
 	}
 	if err != nil {
-		result, err := r.waiting(grant, err)
+		result, err := r.told(grant, outcome{}, err)
 		result.phase = phase
 		return result, err
 	}

@@ -27,12 +27,13 @@ func (r *Reconciler) provision(
 ) (outcome, error) {
 	beside, err := r.grantsBesideOf(ctx, grant)
 	if err != nil {
-		return r.pending(grant, err)
+		return outcome{}, err
 	}
 	revoked := lifecycle.RevokedFrom(grant, beside, r.Clock.Now())
 	if faults := r.Limits.CheckGrant(&grant.Spec, site(tenant)); len(faults) > 0 {
 		// What it had before it was refused stays, but for what is revoked.
 		_, err := r.endRevoked(ctx, grant, revoked)
+		_, err = r.told(grant, outcome{}, err)
 		return outcome{v1alpha1.GrantPending, condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
 			Message: faults[0].Error()}, 0}, err
 	}
@@ -71,12 +72,12 @@ func (r *Reconciler) endRevoked(
 	if len(revoked.Namespaces) > 0 {
 		applier, err := r.applier(ctx, remaining)
 		if err != nil {
-			return r.pending(remaining, err)
+			return outcome{}, err
 		}
 		inventory, err := applier.RevokeAccess(ctx, remaining, slices.Sorted(maps.Keys(revoked.Namespaces)))
 		remaining.Status.Inventory = inventory
 		if err != nil {
-			return r.waiting(remaining, err)
+			return outcome{}, err
 		}
 	}
 	if len(revoked.Seats) == 0 {
@@ -84,7 +85,7 @@ func (r *Reconciler) endRevoked(
 	}
 	held, err := r.seatsOf(ctx, remaining)
 	if err != nil {
-		return r.pending(remaining, err)
+		return outcome{}, err
 	}
 	for _, pool := range slices.Sorted(maps.Keys(revoked.Seats)) {
 		if _, still := held[pool]; still {
@@ -127,16 +128,16 @@ func (r *Reconciler) putInPlace(
 ) (outcome, error) {
 	applier, err := r.applier(ctx, grant)
 	if err != nil {
-		return r.pending(grant, err)
+		return outcome{}, err
 	}
 	if err := r.holdAccess(ctx, grant, tenant, applier); err != nil {
-		return r.waiting(grant, err)
+		return outcome{}, err
 	}
 	within, full := r.withinCount(grant, tenant, applier.SharedNamespaces(grant))
 	inventory, err := applier.Provision(ctx, within)
 	grant.Status.Inventory = inventory
 	if err != nil {
-		return r.waiting(grant, err)
+		return outcome{}, err
 	}
 	if full != "" {
 		return outcome{v1alpha1.GrantWaiting, condition.Verdict{
@@ -144,11 +145,11 @@ func (r *Reconciler) putInPlace(
 	}
 	missing, err := r.seats(ctx, grant)
 	if err != nil {
-		return r.pending(grant, err)
+		return outcome{}, err
 	}
 	after, err := r.objects(ctx, grant)
 	if err != nil {
-		return r.waiting(grant, err)
+		return outcome{}, err
 	}
 	if len(applier.Held) > 0 {
 		return outcome{lifecycle.PhaseOrPending(grant), lifecycle.PausedVerdict(

@@ -115,7 +115,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 func (r *Reconciler) act(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
 	institution, tenant, err := r.institution(ctx, grant)
 	if err != nil {
-		return r.pending(grant, err)
+		return r.told(grant, outcome{}, err)
 	}
 	facts := lifecycle.Facts{Grant: grant, Institution: institution,
 		Admitted: map[v1alpha1.RevocationType]bool{}, Now: r.Clock.Now()}
@@ -139,7 +139,7 @@ func (r *Reconciler) actOn(
 ) (outcome, error) {
 	decision, err := r.decide(ctx, tenant, facts)
 	if err != nil {
-		return r.pending(grant, err)
+		return r.told(grant, outcome{}, err)
 	}
 	if decision.ResetEnd {
 		grant.Status.AccessEndedAt = nil
@@ -148,7 +148,8 @@ func (r *Reconciler) actOn(
 	case lifecycle.Provide:
 		return r.provide(ctx, grant, tenant, decision)
 	case lifecycle.EndAccess:
-		return r.end(ctx, grant, tenant, decision)
+		result, err := r.end(ctx, grant, tenant, decision)
+		return r.told(grant, result, err)
 	case lifecycle.WaitUntold:
 		return outcome{}, kube.ErrNotLookedAt
 	}
@@ -180,6 +181,7 @@ func (r *Reconciler) provide(
 	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, decision lifecycle.Decision,
 ) (outcome, error) {
 	result, err := r.provision(ctx, grant, tenant)
+	result, err = r.told(grant, result, err)
 	switch {
 	case err == nil && decision.Verdict.Reason != "":
 		result.verdict = decision.Verdict

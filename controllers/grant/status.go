@@ -31,6 +31,17 @@ type outcome struct {
 	after time.Duration
 }
 
+// told turns an error into what is told of it, unless there is something to tell already: that a Grant waits, or that it
+// is tried again, for which the error is returned. When to look again stays, if it is sooner.
+func (r *Reconciler) told(grant *v1alpha1.Grant, result outcome, err error) (outcome, error) {
+	if err == nil || result.phase != "" {
+		return result, err
+	}
+	told, err := r.waiting(grant, err)
+	told.after = kube.Sooner(told.after, result.after)
+	return told, err
+}
+
 // pending tells of an attempt that failed and is repeated. What was forbidden is waited for, since people have to act;
 // everything else is repeated with backoff.
 func (r *Reconciler) pending(grant *v1alpha1.Grant, err error) (outcome, error) {
