@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package seatpool is the loop of SeatPools: who gets which seat, and who loses one. Who is next is for package plan;
+// Package seatpool is the loop of SeatPools: who gets which seat, and who loses one. Who is next is for package seats;
 // what is kept for somebody who is about to come back is in reservations.go, and who has to wait until others have been
 // planned in queue.go.
 package seatpool

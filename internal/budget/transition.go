@@ -26,7 +26,7 @@ type Transition struct {
 	ignored bool
 }
 
-// Evaluate works out how the brake of an institution stands by now. Nothing changes before settle.
+// Evaluate works out how the brake of an institution stands by now. Nothing changes before Settle.
 func (b *Brakes) Evaluate(ctx context.Context, institution *v1alpha1.Institution) (*Transition, error) {
 	l := b.of(institution)
 	l.mu.Lock()

@@ -68,7 +68,7 @@ func For(pool Pool) Plan {
 	return plan
 }
 
-// Queue is SeatsOf, with the names of all who wait once that is done, the first one first.
+// Queue is For, with the names of all who wait once that is done, the first one first.
 func Queue(pool Pool) (Plan, []v1alpha1.LocalName) {
 	plan, line := seatsOf(pool)
 	queue := make([]v1alpha1.LocalName, 0, len(line))
