@@ -8,12 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -113,6 +116,24 @@ func TestTrustedProxiesComponent(t *testing.T) {
 	both := with(t, "trusted-proxies", "tls")
 	g.Expect(value(both)).NotTo(BeEmpty())
 	g.Expect(string(both["StatefulSet/"+server])).To(ContainSubstring("--tls-cert-file="))
+}
+
+// A replica that goes takes deliveries along until somebody drains its inbox, and a role names the pods.
+func TestAutoscalingOnlyAddsWhatTheInboxAdminCanReach(t *testing.T) {
+	g := NewWithT(t)
+	objects := with(t, "autoscaling")
+	autoscaler := read[autoscalingv2.HorizontalPodAutoscaler](t, objects, "HorizontalPodAutoscaler/"+server)
+	g.Expect(objects).To(HaveKey(autoscaler.Spec.ScaleTargetRef.Kind + "/" + autoscaler.Spec.ScaleTargetRef.Name))
+	g.Expect(autoscaler.Spec.Behavior.ScaleDown.SelectPolicy).To(HaveValue(Equal(autoscalingv2.DisabledPolicySelect)))
+	named := 0
+	for _, rule := range read[rbacv1.ClusterRole](t, objects, "ClusterRole/completion-inbox-admin").Rules {
+		for _, name := range rule.ResourceNames {
+			if strings.HasPrefix(name, server+"-") && slices.Contains(rule.Resources, "pods/exec") {
+				named++
+			}
+		}
+	}
+	g.Expect(autoscaler.Spec.MaxReplicas).To(BeNumerically("==", named))
 }
 
 // Whatever is put together, every component builds, and each example does.
