@@ -139,7 +139,8 @@ func TestPolicyEventsCostOnlyThoseConcerned(t *testing.T) {
 		w.create(late)
 		w.awaitReason(late, v1alpha1.ReasonPolicyFailed)
 	})
-	broken := MakePolicy(w, "broken").Courses(lab.Spec.Match.CourseIDs...).Expression("course.nobody == 1").Seat("desk").Obj()
+	broken := MakePolicy(w, "broken").Courses(lab.Spec.Match.CourseIDs...).Expression("course.nobody == 1").
+		Seat("desk").Obj()
 	w.costs("one that never worked is made for the same course", none, func() {
 		w.create(broken)
 		w.awaitReason(broken, v1alpha1.ReasonInvalidPolicy)

@@ -31,8 +31,8 @@ type outcome struct {
 	after time.Duration
 }
 
-// told turns an error into what is told of it, unless there is something to tell already: that a Grant waits, or that it
-// is tried again, for which the error is returned. When to look again stays, if it is sooner.
+// told turns an error into what is told of it, unless there is something to tell already: that a Grant waits, or that
+// it is tried again, for which the error is returned. When to look again stays, if it is sooner.
 func (r *Reconciler) told(grant *v1alpha1.Grant, result outcome, err error) (outcome, error) {
 	if err == nil || result.phase != "" {
 		return result, err
