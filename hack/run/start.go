@@ -65,11 +65,12 @@ func start(ctx context.Context, demo bool) (s *session, err error) {
 		dir: dir, kubeconfig: filepath.Join(dir, "kubeconfig"), urlFile: filepath.Join(dir, "webhook-url"),
 		kubectl: filepath.Join(dir, "bin", "kubectl"),
 	}
-	defer func() {
+	// A return of nothing must not keep what was started from being stopped.
+	defer func(started *session) {
 		if err != nil {
-			err = errors.Join(err, s.stop())
+			err = errors.Join(err, started.stop())
 		}
-	}()
+	}(s)
 	steps := []struct {
 		what string
 		do   func(context.Context) error

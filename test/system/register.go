@@ -28,6 +28,43 @@ const (
 // that it is there until the context ends. With ready the pods of both programs are Ready, and the volumes of the
 // inboxes bound, as in a cluster whose nodes run them.
 func (n *Node) Register(ctx context.Context, c client.Client, ready bool) error {
+	if err := n.appear(ctx, c); err != nil {
+		return err
+	}
+	for number := range n.system.Replicas {
+		if ready {
+			if err := bindVolume(ctx, c, number); err != nil {
+				return err
+			}
+		}
+		key := client.ObjectKey{Namespace: Namespace, Name: ReplicaPod(number)}
+		err := run(ctx, c, WebhookServer, ready, func(ctx context.Context) (*corev1.Pod, error) {
+			pod := &corev1.Pod{}
+			return pod, c.Get(ctx, key, pod)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !ready {
+		return nil
+	}
+	return run(ctx, c, ControllerManager, true, func(ctx context.Context) (*corev1.Pod, error) {
+		var pods corev1.PodList
+		err := c.List(ctx, &pods, client.InNamespace(Namespace),
+			client.MatchingLabels{"app.kubernetes.io/component": "controller-manager"})
+		if err == nil && len(pods.Items) != 1 {
+			err = fmt.Errorf("there are %d pods of the controller-manager", len(pods.Items))
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &pods.Items[0], nil
+	})
+}
+
+// appear makes the node known, and has it say that it is there until the context ends.
+func (n *Node) appear(ctx context.Context, c client.Client) error {
 	host, port, err := n.address()
 	if err != nil {
 		return err
@@ -36,15 +73,22 @@ func (n *Node) Register(ctx context.Context, c client.Client, ready bool) error 
 	if err := c.Create(ctx, node); err != nil {
 		return fmt.Errorf("register the node: %w", err)
 	}
-	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: host}}
-	node.Status.DaemonEndpoints.KubeletEndpoint.Port = port
-	now := metav1.Now()
-	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue,
-		Reason: "KubeletReady", Message: "the programs run", LastHeartbeatTime: now, LastTransitionTime: now}}
-	if err := c.Status().Update(ctx, node); err != nil {
+	// The controllers of the cluster write to it as well.
+	err = WaitFor(ctx, podsWithin, func(ctx context.Context) error {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(node), node); err != nil {
+			return err
+		}
+		node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: host}}
+		node.Status.DaemonEndpoints.KubeletEndpoint.Port = port
+		now := metav1.Now()
+		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue,
+			Reason: "KubeletReady", Message: "the programs run", LastHeartbeatTime: now, LastTransitionTime: now}}
+		return c.Status().Update(ctx, node)
+	})
+	if err != nil {
 		return fmt.Errorf("say where the kubelet is: %w", err)
 	}
-	if err := n.beat(ctx, c); err != nil {
+	if err := WaitFor(ctx, podsWithin, func(ctx context.Context) error { return n.beat(ctx, c) }); err != nil {
 		return err
 	}
 	go func() {
@@ -60,19 +104,6 @@ func (n *Node) Register(ctx context.Context, c client.Client, ready bool) error 
 			}
 		}
 	}()
-	for number := range n.system.Replicas {
-		if ready {
-			if err := bindVolume(ctx, c, number); err != nil {
-				return err
-			}
-		}
-		if err := run(ctx, c, ReplicaPod(number), WebhookServer, ready); err != nil {
-			return err
-		}
-	}
-	if ready {
-		return runManager(ctx, c)
-	}
 	return nil
 }
 
@@ -95,23 +126,26 @@ func (n *Node) beat(ctx context.Context, c client.Client) error {
 	return nil
 }
 
-// run has a pod run on the node.
-func run(ctx context.Context, c client.Client, name, container string, ready bool) error {
-	pod := &corev1.Pod{}
-	key := client.ObjectKey{Namespace: Namespace, Name: name}
-	err := WaitFor(ctx, podsWithin, func(ctx context.Context) error { return c.Get(ctx, key, pod) })
-	if err != nil {
-		return fmt.Errorf("wait for pod %s: %w", name, err)
-	}
-	err = c.SubResource("binding").Create(ctx, pod, &corev1.Binding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name},
-		Target:     corev1.ObjectReference{Kind: "Node", Name: nodeName}})
-	if err != nil {
-		return fmt.Errorf("bind pod %s: %w", name, err)
-	}
-	return WaitFor(ctx, podsWithin, func(ctx context.Context) error {
-		if err := c.Get(ctx, key, pod); err != nil {
+// run has a pod run on the node, whatever the controllers of the cluster do to it meanwhile.
+func run(
+	ctx context.Context, c client.Client, container string, ready bool,
+	find func(context.Context) (*corev1.Pod, error),
+) error {
+	err := WaitFor(ctx, podsWithin, func(ctx context.Context) error {
+		pod, err := find(ctx)
+		if err != nil {
 			return err
+		}
+		if pod.Spec.NodeName == "" {
+			err := c.SubResource("binding").Create(ctx, pod, &corev1.Binding{
+				ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: pod.Name},
+				Target:     corev1.ObjectReference{Kind: "Node", Name: nodeName}})
+			if err != nil {
+				return err
+			}
+			if pod, err = find(ctx); err != nil {
+				return err
+			}
 		}
 		now := metav1.Now()
 		pod.Status.Phase = corev1.PodRunning
@@ -125,27 +159,10 @@ func run(ctx context.Context, c client.Client, name, container string, ready boo
 		}
 		return c.Status().Update(ctx, pod)
 	})
-}
-
-// runManager has one pod of the controller-manager run on the node.
-func runManager(ctx context.Context, c client.Client) error {
-	var name string
-	err := WaitFor(ctx, podsWithin, func(ctx context.Context) error {
-		var pods corev1.PodList
-		if err := c.List(ctx, &pods, client.InNamespace(Namespace), client.MatchingLabels{
-			"app.kubernetes.io/component": "controller-manager"}); err != nil {
-			return err
-		}
-		if len(pods.Items) != 1 {
-			return fmt.Errorf("there are %d pods of the controller-manager", len(pods.Items))
-		}
-		name = pods.Items[0].Name
-		return nil
-	})
 	if err != nil {
-		return err
+		return fmt.Errorf("have the pod of %s run: %w", container, err)
 	}
-	return run(ctx, c, name, ControllerManager, true)
+	return nil
 }
 
 // bindVolume gives the claim of a replica a volume.
