@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	. "github.com/onsi/gomega/gstruct"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -319,11 +320,20 @@ func TestWhyByHand(t *testing.T) {
 	got := person.does("why", "grant/guest")
 	t.Log(got)
 	g.Expect(got).To(And(HavePrefix(access), ContainSubstring("Grant guest, made by hand:"),
+		ContainSubstring("grant guest is made by hand\n"),
 		ContainSubstring("nothing more happens by itself"), Not(ContainSubstring("ana@"))))
 	g.Expect(person.does("why", "namespace/"+namespace)).To(HavePrefix(
 		"Namespace " + namespace + " (may not be looked at) is named by grant guest. " + access))
 	g.Expect(administrator(t).does("why", "ns/"+namespace, "-n", s.Namespace)).To(HavePrefix(
 		"Namespace " + namespace + " (there) is named by grant guest. " + access))
+
+	// Nothing is planned for an institution whose namespace no longer allows it.
+	s.deliver(8)
+	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
+	g.Expect(admin.Patch(t.Context(), home, client.RawPatch("application/merge-patch+json",
+		[]byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationInstitutionID+`":null}}}`)))).To(Succeed())
+	g.Eventually(func() string { return person.does("why", "8") }, soon, often).Should(
+		HavePrefix("User 8 has no access: the institution is not allowed: NotAllowed: "))
 
 	// What is somebody else's is told by its annotation, to who may see that.
 	other := openSchool(t)
