@@ -19,6 +19,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
+	"github.com/lxp-dev/course-completion-operator/test/states"
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
@@ -66,6 +67,7 @@ func startWorld(t *testing.T, r release) *world {
 	w.admin, err = system.NewClient(w.plane.AdminConfig())
 	g.Expect(err).NotTo(HaveOccurred())
 	w.applyCRDs(r)
+	w.observe()
 	w.apply(filepath.Join(r.root, "config", "default"))
 	w.system, err = system.StartInstalled(ctx, w.plane, system.Options{
 		Dir: filepath.Join(t.TempDir(), "programs"), Root: r.root, Bin: r.bin, Replicas: servers,
@@ -83,6 +85,23 @@ func startWorld(t *testing.T, r release) *world {
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(w.metrics.Close)
 	return w
+}
+
+// observe makes sure that the samples for GitOps have each state that an object is seen in.
+func (w *world) observe() {
+	w.t.Helper()
+	observer, err := states.Observe(w.t.Context(), w.admin)
+	NewWithT(w.t).Expect(err).NotTo(HaveOccurred())
+	w.t.Cleanup(func() {
+		unknown, seen := observer.Unknown()
+		for _, state := range unknown {
+			w.t.Error(state)
+		}
+		// Labs, seats, an approval, a revocation and a brake are in more than these.
+		if seen < 8 && !w.t.Failed() {
+			w.t.Errorf("saw %d states", seen)
+		}
+	})
 }
 
 // apply applies a kustomization as the documented steps do.
