@@ -22,7 +22,7 @@ func explainArguments(cmd *cobra.Command) {
 			}
 			// `kubectl course` is what it is called, whatever the program is.
 			use := strings.Replace(cmd.UseLine(), cmd.Root().Name(), cmd.Root().DisplayName(), 1)
-			said := cmdutil.Usagef("%s: use `%s`\nSee '%s --help'", complaint(err, args), use, cmd.CommandPath())
+			said := cmdutil.Usagef("%s: use `%s`\nSee '%s --help' for usage.", complaint(err, args), use, cmd.CommandPath())
 			if exit, ok := errors.AsType[*cmdutil.ExitError](err); ok {
 				return &cmdutil.ExitError{Code: exit.Code, Err: said}
 			}

@@ -22,5 +22,5 @@ func FlagError(cmd *cobra.Command, err error) error {
 		}
 		return "not a number"
 	})
-	return Usagef("%s\nSee '%s --help'", text, cmd.CommandPath())
+	return Usagef("%s\nSee '%s --help' for usage.", text, cmd.CommandPath())
 }
