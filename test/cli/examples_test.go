@@ -166,15 +166,22 @@ authentication: {tokenSecretRefs: [{name: webhook-token}]}}}`
 	for name, content := range map[string]string{
 		"graduates.csv": strings.NewReplacer("enrollment.status,", "", "true,1,", "true,", "user.id", "student").Replace(csv),
 		"policy.yaml":   policy, "institution.yaml": institution, "delivery.json": string(example), "export.csv": csv,
-		"kubectl": fmt.Sprintf("#!/bin/sh\nPATH=%q:\"$PATH\" exec %q \"$@\"\n", filepath.Dir(plugin), plane.KubectlPath()),
 	} {
-		g.Expect(os.WriteFile(filepath.Join(e.dir, name), []byte(content), 0o755)).To(Succeed())
+		g.Expect(os.WriteFile(filepath.Join(e.dir, name), []byte(content), 0o600)).To(Succeed())
 	}
+	e.link()
 	config, err := os.ReadFile(plane.Kubeconfig())
 	g.Expect(err).NotTo(HaveOccurred())
 	e.tool.kubeconfig = filepath.Join(e.dir, "kubeconfig")
 	g.Expect(os.WriteFile(e.tool.kubeconfig, config, 0o600)).To(Succeed())
 	e.shell("kubectl config set-context --current --namespace " + sampleNamespace)
+}
+
+// link writes a kubectl that finds the plugin.
+func (e *examples) link() {
+	e.t.Helper()
+	script := fmt.Sprintf("#!/bin/sh\nPATH=%q:\"$PATH\" exec %q \"$@\"\n", filepath.Dir(plugin), plane.KubectlPath())
+	NewWithT(e.t).Expect(os.WriteFile(filepath.Join(e.dir, "kubectl"), []byte(script), 0o755)).To(Succeed())
 }
 
 // shell prepares a line of a shell.
