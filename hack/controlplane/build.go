@@ -78,7 +78,7 @@ func (b *builder) buildPrograms(ctx context.Context, programs []program) error {
 	var names, packages []string
 	build := append([]string{"build", "-v"}, buildFlags...)
 	for _, p := range programs {
-		names, packages = append(names, p.name), append(packages, p.pkg)
+		names, packages = append(names, p.name+" "+p.version), append(packages, p.pkg)
 		build = append(build, "-ldflags="+p.pkg+"="+p.ldflags)
 	}
 	b.sayf("building %s from source: 10 to 20 minutes on two cores the first time. What is compiled is kept: "+

@@ -186,7 +186,7 @@ func TestFailedBuildShowsWhatTheCompilerSaid(t *testing.T) {
 		t.Fatal("a package that does not exist was built")
 	}
 	wantContains(t, err.Error(), "cmd/nothing")
-	wantContains(t, said.String(), "[1/1] nothing v0")
+	wantContains(t, said.String(), "building nothing v0 from source")
 	if entries, err := os.ReadDir(release.dir); err != nil || len(entries) > 0 {
 		t.Errorf("the failed build left %v (%v), want nothing", entries, err)
 	}

@@ -74,7 +74,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return calledWrongly(fmt.Errorf("%w\nSee '%s --help' for usage.", err, cmd.CommandPath()))
+		return calledWrongly(cmdutil.FlagError(cmd, err))
 	})
 	o.bind(cmd)
 	return cmd
