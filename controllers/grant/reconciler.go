@@ -62,6 +62,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("grant").
 		For(&v1alpha1.Grant{}).
+		Watches(&v1alpha1.Grant{}, kube.NewFirst()).
 		// What one Grant revokes, another one of the same holder loses.
 		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(r.grantsOfHolder),
 			builder.WithPredicates(stageChanged())).
