@@ -13,7 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
@@ -43,15 +42,7 @@ type Arrival struct {
 
 // FindArrival finds the audit record of a call that was just made.
 func FindArrival(ctx context.Context, f *cmdutil.Factory, deliveryID string) (*Arrival, error) {
-	config, err := f.Flags.ToRESTConfig()
-	if err != nil {
-		return nil, fmt.Errorf("find the cluster: %w", err)
-	}
-	c, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the cluster: %w", err)
-	}
-	pods, err := replicas.Pods(ctx, c)
+	c, pods, err := servers(ctx, f)
 	if err != nil {
 		return nil, err
 	}

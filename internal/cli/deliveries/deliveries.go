@@ -97,15 +97,7 @@ func (o *options) run(ctx context.Context) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	config, err := o.Flags.ToRESTConfig()
-	if err != nil {
-		return fmt.Errorf("find the cluster: %w", err)
-	}
-	c, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return fmt.Errorf("connect to the cluster: %w", err)
-	}
-	pods, err := replicas.Pods(ctx, c)
+	c, pods, err := servers(ctx, o.Factory)
 	if err != nil {
 		return err
 	}
@@ -235,4 +227,18 @@ func (o *options) followAll(ctx context.Context, c kubernetes.Interface, pods []
 		return nil
 	}
 	return err
+}
+
+// servers returns a client, and the pods of the webhook servers.
+func servers(ctx context.Context, f *cmdutil.Factory) (kubernetes.Interface, []corev1.Pod, error) {
+	config, err := f.Flags.ToRESTConfig()
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	c, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to the cluster: %w", err)
+	}
+	pods, err := replicas.Pods(ctx, c)
+	return c, pods, err
 }

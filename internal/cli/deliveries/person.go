@@ -9,7 +9,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
@@ -60,15 +59,7 @@ func about(
 	ctx context.Context, f *cmdutil.Factory, who v1alpha1.GrantHolder,
 ) (found newest, unknown []string, err error) {
 	found.most = perPerson
-	config, err := f.Flags.ToRESTConfig()
-	if err != nil {
-		return found, nil, err
-	}
-	c, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return found, nil, err
-	}
-	pods, err := replicas.Pods(ctx, c)
+	c, pods, err := servers(ctx, f)
 	if err != nil {
 		return found, nil, err
 	}

@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
-	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
 )
 
 // Uses is what the audit records say of the use of a token.
@@ -25,15 +22,7 @@ type Uses struct {
 // TokenUses looks in the logs of all replicas for deliveries since a moment that came with the token of a Secret.
 // Calls that only check the URL are none.
 func TokenUses(ctx context.Context, f *cmdutil.Factory, namespace, secret string, since time.Time) (*Uses, error) {
-	config, err := f.Flags.ToRESTConfig()
-	if err != nil {
-		return nil, fmt.Errorf("find the cluster: %w", err)
-	}
-	c, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the cluster: %w", err)
-	}
-	pods, err := replicas.Pods(ctx, c)
+	c, pods, err := servers(ctx, f)
 	if err != nil {
 		return nil, err
 	}
