@@ -32,7 +32,7 @@ func newAdmissionPolicies(
 	registry prometheus.Registerer, label *apply.OwnerLabel, log logr.Logger,
 ) (*admissionPolicies, error) {
 	gauge, err := kube.RegisterGauge(registry, "completion_admission_policy_in_place",
-		"1 while an admission policy of the installation refuses what it is there for, otherwise 0.", "policy")
+		"1 while an admission policy of the installation is in force, otherwise 0.", "policy")
 	if err != nil {
 		return nil, err
 	}

@@ -28,32 +28,32 @@ func newInstruments(registry prometheus.Registerer) (*instruments, error) {
 	m := &instruments{
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_deliveries_total",
-			Help: "Calls of the webhook by what came of them and why.",
+			Help: "Calls to the webhook, by outcome and reason.",
 		}, []string{"outcome", "reason"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "completion_delivery_duration_seconds",
-			Help:    "Time from the header of a call to its answer, by what came of it.",
+			Help:    "Time from the header of a call to its answer, by outcome.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"outcome"}),
 		unknownFields: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "completion_delivery_unknown_fields_total",
-			Help: "Fields of accepted deliveries that the contract does not know. They were ignored.",
+			Help: "Fields of accepted deliveries that are not in the contract, and were ignored.",
 		}),
 		ignoredEvents: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_ignored_events_total",
-			Help: "Events other than activities.course.completed by their slug; other for those of slugs beyond the first 32.",
+			Help: "Events other than activities.course.completed, by slug; other after the first 32 slugs.",
 		}, []string{"slug"}),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_rejected_authentications_total",
-			Help: "Calls that were not let in, by reason: missing, malformed, differing, wrong, address.",
+			Help: "Calls that failed to authenticate, by reason: missing, malformed, differing, wrong, address.",
 		}, []string{"reason"}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_throttled_total",
-			Help: "Calls that got 429 by what was too fast: failures of an address, the rate or the places of an institution.",
+			Help: "Calls answered 429, by the exceeded limit: failures of an address, rate or concurrency of an institution.",
 		}, []string{"limit"}),
 		auditFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "completion_audit_failures_total",
-			Help: "Audit records that the audit log did not take. They are in the program's log.",
+			Help: "Audit records that could not be written to the audit log, and went to the program's log.",
 		}),
 	}
 	for _, collector := range []prometheus.Collector{
@@ -70,7 +70,7 @@ func newInstruments(registry prometheus.Registerer) (*instruments, error) {
 func observeConnections(registry prometheus.Registerer, open func() int) error {
 	return registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "completion_connections",
-		Help: "Open connections of the webhook; --max-connections bounds them.",
+		Help: "Open connections of the webhook, limited by --max-connections.",
 	}, func() float64 { return float64(open()) }))
 }
 
@@ -78,7 +78,7 @@ func observeConnections(registry prometheus.Registerer, open func() int) error {
 func observeSnapshot(registry prometheus.Registerer, taken *atomic.Int64) error {
 	return registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "completion_snapshot_timestamp_seconds",
-		Help: "When the API last confirmed the institutions that the inbox has, in seconds since 1970; 0 without any.",
+		Help: "Unix time when the API server last confirmed the inbox's snapshot of Institutions; 0 without one.",
 	}, func() float64 { return float64(taken.Load()) / 1e9 }))
 }
 

@@ -17,7 +17,7 @@ type BrakeGauges struct{ held, tripped *prometheus.GaugeVec }
 // NewBrakeGauges registers the gauges.
 func NewBrakeGauges(registry prometheus.Registerer) (*BrakeGauges, error) {
 	held, err := kube.RegisterGauge(registry, "completion_revocations_held",
-		"Grants that keep what is to be taken away, because the brake of their institution has tripped.",
+		"Grants with a revocation held back by the brake of their institution.",
 		"namespace", "institution")
 	if err != nil {
 		return nil, err

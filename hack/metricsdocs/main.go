@@ -213,9 +213,9 @@ func write(metrics []metric) string {
 	var b strings.Builder
 	b.WriteString(introduction)
 	for _, part := range []struct{ program, title string }{
-		{"webhook-server", "Of the webhook server"},
-		{"controller-manager", "Of the controller-manager"},
-		{"both", "Of both"},
+		{"webhook-server", "Webhook server"},
+		{"controller-manager", "Controller-manager"},
+		{"both", "Both programs"},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| metric | type | labels | meaning | source |\n|---|---|---|---|---|\n", part.title)
 		for _, m := range metrics {

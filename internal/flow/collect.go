@@ -39,21 +39,22 @@ var changes = []string{changeMade, changeActive, changeEnded, changeRevoked}
 
 var (
 	descCompletions = describe("completion_completions",
-		"Completions that are stored, by institution and course; other for courses that no policy names, or beyond the "+
-			"first 32 of the institution.", "institution", "course")
+		"Stored completions, by institution and course; other for courses that no policy names, and after the first 32 "+
+			"courses of the institution.", "institution", "course")
 	descStored = describe("completion_completions_stored_total",
-		"Completions that were stored, by institution and course, as completion_completions has it.", "institution", "course")
+		"Completions stored since the start, by institution and course as in completion_completions.",
+		"institution", "course")
 	descGrants = describe("completion_grants", "Grants by institution and phase.", "institution", "phase")
 	descEnding = describe("completion_grants_ending",
-		"Grants whose access ends by itself within 7 or 30 days, by institution.", "institution", "within")
+		"Grants whose access is due to end within 7 or 30 days, by institution.", "institution", "within")
 	descChanges = describe("completion_grant_changes_total",
-		"What became of Grants, by institution and policy: made, active (everything is in place), ended, revoked (by a "+
-			"person). The policy is empty for Grants made by hand, and other beyond the first 32 of the institution.",
+		"Changes of Grants, by institution and policy: made, active (everything is in place), ended, revoked (by a "+
+			"person). The policy is empty for Grants made by hand, and other after the first 32 of the institution.",
 		"institution", "policy", "change")
 	descCapacity = describe("completion_seats",
-		"Seats of a SeatPool; other for the pools beyond the first 32 of the namespace.", "pool")
-	descTaken   = describe("completion_seats_taken", "Seats of a SeatPool that somebody has.", "pool")
-	descWaiting = describe("completion_seats_waiting", "Grants that wait for a seat of a SeatPool.", "pool")
+		"Seats of a SeatPool; other after the first 32 pools of the namespace.", "pool")
+	descTaken   = describe("completion_seats_taken", "Seats of a SeatPool that are taken.", "pool")
+	descWaiting = describe("completion_seats_waiting", "Grants waiting for a seat of a SeatPool.", "pool")
 )
 
 // describe describes a metric of an institution or a pool, which is known by its namespace as well.

@@ -79,8 +79,8 @@ func New(c clock.PassiveClock) *Flow {
 		clock: c,
 		granted: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "completion_grant_duration_seconds",
-			Help: "Time from a delivery to what it granted being in place. Without Grants that waited for a person, a seat, " +
-				"a name or a policy.",
+			Help: "Time from the receipt of a delivery until everything it grants is in place. Excludes Grants that waited " +
+				"for a person, a seat, a name or a policy.",
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800},
 		}),
 		institutions: map[types.NamespacedName]v1alpha1.PlatformID{},

@@ -61,9 +61,9 @@ func New(config *rest.Config, scheme *runtime.Scheme, log logr.Logger) *Keeper {
 	return &Keeper{
 		config: config, scheme: scheme, log: log.WithName("informers"), kinds: map[string]*state{},
 		failing: gauge("completion_informer_failing",
-			"1 while the objects of a kind cannot be listed or watched, whatever the reason, else 0."),
+			"1 while the objects of a kind cannot be listed or watched, for any reason, otherwise 0."),
 		undecodable: gauge("completion_undecodable_objects",
-			"How many objects of a kind the API server has that do not decode. Nothing is done with them."),
+			"Stored objects of a kind that do not decode, and are not processed."),
 	}
 }
 

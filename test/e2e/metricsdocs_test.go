@@ -65,8 +65,8 @@ func describes(t *testing.T, webhookServer, controllerManager string) {
 	g.Expect(err).NotTo(HaveOccurred())
 	page, err := os.ReadFile(filepath.Join(root, "docs", "metrics.md"))
 	g.Expect(err).NotTo(HaveOccurred())
-	ofServer, rest, _ := strings.Cut(string(page), "## Of the controller-manager")
-	ofManager, ofBoth, _ := strings.Cut(rest, "## Of both")
+	ofServer, rest, _ := strings.Cut(string(page), "## Controller-manager")
+	ofManager, ofBoth, _ := strings.Cut(rest, "## Both programs")
 	for program, tc := range map[string]struct{ text, pages string }{
 		"webhook-server": {webhookServer, ofServer + ofBoth}, "controller-manager": {controllerManager, ofManager + ofBoth},
 	} {

@@ -24,34 +24,34 @@ func newInboxInstruments(registry prometheus.Registerer, stats func() inbox.Stat
 	}
 	m := &inboxInstruments{drained: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "completion_inbox_drained_total",
-		Help: "Attempts to store what the inbox has, by what came of them: created, updated, duplicate, stale, erased, " +
+		Help: "Attempts to store a record of the inbox, by outcome: created, updated, duplicate, stale, erased, " +
 			"held, retried.",
 	}, []string{"outcome"}), administered: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "completion_inbox_administered_total",
-		Help: "Records that a person decided about, by the decision: retried, dropped.",
+		Help: "Records that a person retried or dropped, by action.",
 	}, []string{"action"}), expired: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "completion_inbox_expired_total",
-		Help: "Dead letters that were dropped because nobody decided about them within the retention.",
+		Help: "Dead letters dropped when their retention ended.",
 	})}
 	for _, collector := range []prometheus.Collector{
 		m.drained, m.administered, m.expired,
-		gauge("completion_inbox_records", "Deliveries in the inbox that wait until the API takes them.",
+		gauge("completion_inbox_records", "Deliveries in the inbox waiting to be stored in the API server.",
 			func(s inbox.Stats) float64 { return float64(s.Records) }),
-		gauge("completion_inbox_dead_letters", "Deliveries in the inbox that the API refuses for good.",
+		gauge("completion_inbox_dead_letters", "Deliveries in the inbox that the API server refuses for good.",
 			func(s inbox.Stats) float64 { return float64(s.DeadLetters) }),
-		gauge("completion_inbox_bytes", "What the inbox takes in its file, as far as it is in use.",
+		gauge("completion_inbox_bytes", "Bytes in use in the file of the inbox.",
 			func(s inbox.Stats) float64 { return float64(s.Bytes) }),
-		gauge("completion_inbox_max_bytes", "The bound of completion_inbox_bytes.",
+		gauge("completion_inbox_max_bytes", "Limit of completion_inbox_bytes.",
 			func(s inbox.Stats) float64 { return float64(s.MaxBytes) }),
 		gauge("completion_inbox_oldest_timestamp_seconds",
-			"When the oldest of the waiting deliveries was received, in seconds since 1970; 0 without any.",
+			"Unix time when the oldest waiting delivery was received; 0 if none waits.",
 			func(s inbox.Stats) float64 {
 				if s.Oldest.IsZero() {
 					return 0
 				}
 				return float64(s.Oldest.UnixNano()) / 1e9
 			}),
-		gauge("completion_inbox_failing", "1 while the inbox cannot be written.",
+		gauge("completion_inbox_failing", "1 while the inbox cannot be written, otherwise 0.",
 			func(s inbox.Stats) float64 {
 				if s.Failure != nil {
 					return 1
