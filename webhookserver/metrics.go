@@ -45,7 +45,7 @@ func newInstruments(registry prometheus.Registerer) (*instruments, error) {
 		}, []string{"slug"}),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_rejected_authentications_total",
-			Help: "Calls that failed to authenticate, by reason: missing, malformed, differing, wrong, address.",
+			Help: "Calls rejected at authentication, by reason: missing, malformed, differing, wrong, address.",
 		}, []string{"reason"}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "completion_throttled_total",
