@@ -34,18 +34,26 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/why"
 )
 
+const long = `
+	Follow course completions, and manage what they grant.
+
+	A learning platform reports who completed which course; policies say what that grants in this cluster:
+	namespaces, seats and other objects. These commands open institutions, write and preview policies, explain
+	why somebody has access or has none, and make exceptions.
+
+	Every command has -o and --no-headers, as kubectl has them. With -o table, the default, it is what people
+	read; wide has more columns where there are more. With json, yaml, kyaml, jsonpath=... and go-template=... it is
+	the same data, which has an apiVersion and a kind, and rows as items. With name it is resource/name, where rows
+	are objects of the API; elsewhere that is refused. --no-headers leaves out the headers of tables and what stands
+	below them, and changes nothing elsewhere.`
+
 // NewCommand returns the command with all its subcommands.
 func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	f := cmdutil.NewFactory(streams)
 	root := &cobra.Command{
-		Use:   "kubectl-course",
-		Short: "Follow course completions, and manage what they grant",
-		Long: templates.LongDesc(`
-			Follow course completions, and manage what they grant.
-
-			A learning platform reports who completed which course; policies say what that grants in this cluster:
-			namespaces, seats and other objects. These commands open institutions, write and preview policies, explain
-			why somebody has access or has none, and make exceptions.`),
+		Use:           "kubectl-course",
+		Short:         "Follow course completions, and manage what they grant",
+		Long:          templates.LongDesc(long),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl course"},
@@ -59,7 +67,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	overview := status.NewCommand(f)
 	// Without a subcommand it is status.
 	root.Flags().AddFlagSet(overview.Flags())
-	root.RunE = overview.RunE
+	root.PreRunE, root.RunE = overview.PreRunE, overview.RunE
 	groups := templates.CommandGroups{
 		{Message: "See what there is:", Commands: []*cobra.Command{
 			overview,

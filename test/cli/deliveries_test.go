@@ -47,7 +47,10 @@ func TestDeliveries(t *testing.T) {
 	g.Expect(operations.does("deliveries", institution, "--outcome="+arrived.Outcome, "--no-headers")).To(And(
 		MatchRegexp(row(arrived.Outcome, `\S+`)), Not(ContainSubstring("refused")), Not(ContainSubstring("TIME"))))
 	g.Expect(operations.does("deliveries", "--delivery", refused.DeliveryID, "-o", "json")).To(And(
-		HavePrefix("{"), ContainSubstring(`"outcome":"refused"`), ContainSubstring(refused.DeliveryID)))
+		HavePrefix("{"), ContainSubstring(`"kind": "DeliveryList"`), ContainSubstring(`"outcome": "refused"`),
+		ContainSubstring(refused.DeliveryID)))
+	g.Expect(operations.does("deliveries", "--delivery", refused.DeliveryID, "-o", "wide")).To(And(
+		MatchRegexp(`^TIME .* DELIVERY +ADDRESS +TOKEN +COMPLETION +POD\n`), ContainSubstring("completion-webhook-server-0")))
 	g.Expect(operations.does("deliveries", "--completion", name, "--limit=1")).To(MatchRegexp(row(again, `\S+`)))
 	none := operations.course("deliveries", institution, "--user=78")
 	g.Expect(none.code).To(BeZero())

@@ -21,12 +21,12 @@ type finding struct{ Level, Check, Message, Help string }
 func (p *person) findings(args ...string) (map[string]finding, result) {
 	p.t.Helper()
 	got := p.course(append([]string{"doctor", "-o", "json"}, args...)...)
-	var all []finding
+	var all struct{ Items []finding }
 	if err := json.Unmarshal([]byte(got.out), &all); err != nil {
 		p.t.Fatalf("%v: %s", err, got)
 	}
 	byCheck := make(map[string]finding)
-	for _, one := range all {
+	for _, one := range all.Items {
 		byCheck[one.Check] = one
 	}
 	return byCheck, got

@@ -100,12 +100,16 @@ func (s *school) keep(operations *person, replica int, user int64, outcome strin
 		g.Expect(answer.Outcome).To(Equal(outcome), answer.String())
 		k.deliveryID = answer.DeliveryID
 	}, soon, often).Should(Succeed())
-	var listed struct {
-		Replica, DeliveryID string
-		Record              uint64
+	var all struct {
+		Items []struct {
+			Replica, DeliveryID string
+			Record              uint64
+		}
 	}
 	out := operations.does("inbox", "list", "-n", s.Namespace, "--user", fmt.Sprint(k.user), "-o", "json")
-	g.Expect(json.Unmarshal([]byte(out), &listed)).To(Succeed(), out)
+	g.Expect(json.Unmarshal([]byte(out), &all)).To(Succeed(), out)
+	g.Expect(all.Items).To(HaveLen(1), out)
+	listed := all.Items[0]
 	g.Expect(listed.Replica).To(Equal(system.ReplicaPod(replica)))
 	g.Expect(listed.DeliveryID).To(Equal(k.deliveryID))
 	k.record = fmt.Sprintf("%d/%d", replica, listed.Record)

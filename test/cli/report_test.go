@@ -40,7 +40,8 @@ func TestReport(t *testing.T) {
 	g.Expect(viewer.does("report", "--by", "course,policy", "-o", "csv")).To(Equal(
 		"course,policy,completions,granted\n777,(none),1,0\n123456,lab,2,2\n"))
 	g.Expect(viewer.does("report", "--since", "2026-03-01", "--until", "2026-03-31", "--by=day", "-o", "json")).To(
-		MatchJSON(`{"by": ["day"], "since": "2026-03-01", "until": "2026-03-31", "completions": 2, "granted": 1,
+		MatchJSON(`{"apiVersion": "cli.completions.lxp.dev/v1alpha1", "kind": "Report", "by": ["day"],
+			"since": "2026-03-01", "until": "2026-03-31", "completions": 2, "granted": 1,
 			"groups": [{"day": "2026-03-01", "completions": 1, "granted": 1},
 				{"day": "2026-03-31", "completions": 1, "granted": 0}]}`))
 	g.Expect(viewer.does("report", "--until", "2026-03-30", "--no-headers")).To(Equal(

@@ -57,7 +57,9 @@ func TestTokenRotation(t *testing.T) {
 	g.Expect(got.err).NotTo(ContainSubstring(strings.TrimSpace(token)))
 	g.Eventually(answers(t, got.out), soon, often).Should(Equal(http.StatusOK))
 	g.Expect(staff.does("token", "list", "institution", "-o", "json")).To(MatchJSON(fmt.Sprintf(
-		`[{"secret":"token","state":"Accepted"},{"secret":%q,"state":"Accepted"}]`, added)))
+		`{"apiVersion":"cli.completions.lxp.dev/v1alpha1","kind":"TokenList","items":[{"secret":"token","state":"Accepted"},
+			{"secret":%q,"state":"Accepted"}]}`, added)))
+	g.Expect(staff.does("token", "list", "-o", "name")).To(Equal("secret/token\nsecret/" + added + "\n"))
 
 	// Both are taken until the old one is removed, which is asked for.
 	g.Eventually(answers(t, s.URLs[0]), soon, often).Should(Equal(http.StatusOK))

@@ -19,7 +19,8 @@ func TestVersion(t *testing.T) {
 		MatchRegexp(`Plugin: +\S+`), MatchRegexp(`API: +completions.lxp.dev/v1alpha1\n`),
 		MatchRegexp(`Controller-manager: +\S*course-completion-operator\S*\n`),
 		MatchRegexp(`Webhook server: +\S*course-completion-operator\S*\n`)))
-	g.Expect(administrator(t).does("version", "--client", "-o", "json")).To(MatchJSON(`{"plugin": "dev"}`))
+	g.Expect(administrator(t).does("version", "--client", "-o", "json")).To(MatchJSON(
+		`{"apiVersion": "cli.completions.lxp.dev/v1alpha1", "kind": "Version", "plugin": "dev"}`))
 
 	// Who may not look at the programs is told so, which is no error.
 	school := openSchool(t)
@@ -45,5 +46,5 @@ func TestWrongUse(t *testing.T) {
 	g.Expect(administrator(t).fails("version", "--nonsense")).To(Equal(
 		"error: unknown flag: --nonsense\nSee 'kubectl course version --help' for usage.\n"))
 	g.Expect(administrator(t).fails("versio")).To(And(ContainSubstring("unknown command"), ContainSubstring("version")))
-	g.Expect(administrator(t).fails("version", "-o", "xml")).To(ContainSubstring("use one of json, yaml"))
+	g.Expect(administrator(t).fails("version", "-o", "xml")).To(ContainSubstring("use one of table, wide, json, yaml"))
 }

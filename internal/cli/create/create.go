@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/kubectl/pkg/util/templates"
@@ -58,10 +59,11 @@ type object struct {
 }
 
 func (o *object) addFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&o.export, "export", false, "Print the YAML, and create nothing. It needs no cluster.")
+	cmd.Flags().BoolVar(&o.export, "export", false,
+		"Print the YAML, or with -o other data, and create nothing. It needs no cluster.")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 15*time.Second,
 		"How long to wait at most until it is Ready. 0 does not wait.")
-	o.change.AddFlags(cmd, "created")
+	o.change.AddFlags(cmd)
 }
 
 // conditioned is an object with conditions.
@@ -86,7 +88,7 @@ func (o *object) create(ctx context.Context, of conditioned) error {
 	}
 	of.SetNamespace(namespace)
 	if o.export {
-		return Export(o.Out, of.Object)
+		return Export(o.Out, &o.change.Output, of.Object)
 	}
 	c, err := o.Client()
 	if err != nil {
@@ -168,9 +170,13 @@ func current(of conditioned, kind string) *metav1.Condition {
 	return condition
 }
 
-// Export prints objects as YAML documents, without what the API server adds.
-func Export(out io.Writer, objects ...client.Object) error {
+// Export prints objects as YAML documents, without what the API server adds, or as data.
+func Export(out io.Writer, output *cmdutil.Output, objects ...client.Object) error {
+	if done, err := output.Names(out, objects...); done {
+		return err
+	}
 	var documents []string
+	var all []*unstructured.Unstructured
 	for _, object := range objects {
 		kind, err := apiutil.GVKForObject(object, cmdutil.Scheme)
 		if err != nil {
@@ -197,6 +203,10 @@ func Export(out io.Writer, objects ...client.Object) error {
 			return err
 		}
 		documents = append(documents, string(content))
+		all = append(all, &unstructured.Unstructured{Object: fields})
+	}
+	if done, err := output.Objects(out, all...); done {
+		return err
 	}
 	_, err := io.WriteString(out, strings.Join(documents, "---\n"))
 	return err

@@ -5,6 +5,7 @@ package create
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/netip"
 	"slices"
@@ -41,6 +42,7 @@ type institutionFlags struct {
 	host                       string
 	timeout                    time.Duration
 	export                     bool
+	output                     cmdutil.Output
 }
 
 func newInstitution(f *cmdutil.Factory) *cobra.Command {
@@ -95,8 +97,10 @@ func newInstitution(f *cmdutil.Factory) *cobra.Command {
 	)
 	flags.Int32Var(&o.budget, "revocation-budget", v1alpha1.DefaultRevocationBudget,
 		"How many Grants may be revoked within an hour before the brake holds the others.")
-	flags.BoolVar(&o.export, "export", false, "Print the YAML without the token, and create nothing. It needs no cluster.")
+	flags.BoolVar(&o.export, "export", false,
+		"Print the YAML, or with -o other data, without the token, and create nothing. It needs no cluster.")
 	token.AddURLFlags(cmd, &o.host, &o.timeout)
+	o.output.AddFlags(cmd, "WebhookURL")
 	return cmd
 }
 
@@ -116,10 +120,10 @@ func (o *institutionFlags) run(cmd *cobra.Command, number string) error {
 		return err
 	}
 	opening := &opening{Factory: o.Factory, institution: institution, namespace: namespaceOf(institution),
-		binding: bindingIn(institution.Namespace), secret: o.secret, base: base, timeout: o.timeout}
+		binding: bindingIn(institution.Namespace), secret: o.secret, base: base, timeout: o.timeout, output: &o.output}
 	if o.export {
 		fmt.Fprintf(
-			o.Out,
+			o.exportNote(),
 			"# The token is a Secret that no file should hold. Once this is applied, make it by running again, "+
 				"without --export,\n# what made this, or by: kubectl create secret generic %s -n %s --type=%s \\\n"+
 				"#   --from-literal=%s=\"$(openssl rand -hex 32)\"\n",
@@ -128,9 +132,17 @@ func (o *institutionFlags) run(cmd *cobra.Command, number string) error {
 			v1alpha1.SecretTypeWebhookToken,
 			v1alpha1.SecretKeyToken,
 		)
-		return Export(o.Out, opening.namespace, opening.binding, institution)
+		return Export(o.Out, &o.output, opening.namespace, opening.binding, institution)
 	}
 	return opening.run(cmd.Context())
+}
+
+// exportNote is where it is said how the token is made: as comments before the documents, or beside the data.
+func (o *institutionFlags) exportNote() io.Writer {
+	if o.output.Text() {
+		return o.Out
+	}
+	return o.ErrOut
 }
 
 // institution makes the Institution of the flags.
@@ -253,6 +265,7 @@ type opening struct {
 	// secret is the name of the Secret, and base how the webhook URL begins.
 	secret, base string
 	timeout      time.Duration
+	output       *cmdutil.Output
 }
 
 // said prints what became of an object.

@@ -49,12 +49,16 @@ func (o *opening) run(ctx context.Context) error {
 	}
 	waited := o.await(ctx, c)
 	id := o.institution.Spec.ID
+	shown := &token.URL{Namespace: o.institution.Namespace, Institution: o.institution.Name, Secret: o.secret,
+		Accepted: waited == nil}
 	if text != "" {
 		// In any case: nobody can read it later.
-		token.ShowURL(context.WithoutCancel(ctx), o.Factory, c, o.base, id, text)
+		err = shown.Show(context.WithoutCancel(ctx), o.Factory, o.output, c, o.base, id, text)
+	} else {
+		_, err = o.output.Document(o.Out, shown)
 	}
-	if waited != nil {
-		return waited
+	if waited != nil || err != nil {
+		return errors.Join(waited, err)
 	}
 	o.said("institution", o.institution.Name, "is Ready")
 	if text == "" {

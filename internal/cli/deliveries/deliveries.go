@@ -5,7 +5,6 @@
 package deliveries
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +79,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.until, "until", "", "Only older ones, likewise.")
 	flags.IntVar(&o.limit, "limit", 500, "At most so many, the newest.")
 	flags.BoolVarP(&o.follow, "follow", "f", false, "Show what comes, until interrupted.")
-	o.output.AddFlags(cmd, "table", "json")
+	o.output.AddFlags(cmd, "Delivery")
 	return cmd
 }
 
@@ -120,9 +119,6 @@ func (o *options) run(ctx context.Context) error {
 }
 
 func (o *options) validate() error {
-	if err := o.output.Validate(); err != nil {
-		return err
-	}
 	if o.limit < 1 {
 		return cmdutil.Usagef("--limit is %d: use 1 or more", o.limit)
 	}
@@ -176,11 +172,14 @@ func (o *options) print(found *newest) error {
 	if found.left > 0 {
 		fmt.Fprintf(o.ErrOut, "%d older ones are left out: use --since, --until or --limit\n", found.left)
 	}
-	if o.output.Format == "json" {
+	list := o.output.List(o.Out)
+	if !o.output.Text() {
 		for _, r := range found.kept {
-			fmt.Fprintf(o.Out, "%s\n", bytes.TrimSpace(r.line))
+			if err := list.Add(r.data()); err != nil {
+				return err
+			}
 		}
-		return nil
+		return list.Close()
 	}
 	if len(found.kept) == 0 {
 		fmt.Fprintln(o.ErrOut, "No such delivery is in the logs.")
@@ -188,13 +187,9 @@ func (o *options) print(found *newest) error {
 	}
 	rows := make([][]string, 0, len(found.kept))
 	for _, r := range found.kept {
-		rows = append(rows, r.cells(time.Local))
+		rows = append(rows, r.cells(time.Local, o.output.Is(cmdutil.Wide)))
 	}
-	head := headers
-	if o.output.NoHeaders {
-		head = nil
-	}
-	return cmdutil.Table(o.Out, head, rows)
+	return o.output.Table(o.Out, headers(o.output.Is(cmdutil.Wide)), rows)
 }
 
 // followAll shows records as they come.
@@ -202,7 +197,8 @@ func (o *options) followAll(ctx context.Context, c kubernetes.Interface, pods []
 	if o.filter.since.IsZero() {
 		o.filter.since = o.Now()
 	}
-	widths := []int{29, 11, 20, 6, 11, 10, 10, 12, 0}
+	wide := o.output.Is(cmdutil.Wide)
+	widths := []int{29, 11, 20, 6, 11, 10, 10, 12, 36, 15, 24, 40, 0}
 	show := func(cells []string) {
 		var line strings.Builder
 		for i, cell := range cells {
@@ -210,17 +206,18 @@ func (o *options) followAll(ctx context.Context, c kubernetes.Interface, pods []
 		}
 		fmt.Fprintln(o.Out, strings.TrimRight(line.String(), " "))
 	}
-	if o.output.Format != "json" && !o.output.NoHeaders {
-		show(headers)
+	if o.output.Text() && !o.output.NoHeaders {
+		show(headers(wide))
 	}
 	err := read(ctx, c, sources(pods, true), o.filter.since, true, func(r *record) error {
-		switch {
-		case !o.filter.wants(r):
-		case o.output.Format == "json":
-			fmt.Fprintf(o.Out, "%s\n", bytes.TrimSpace(r.line))
-		default:
-			show(r.cells(time.Local))
+		if !o.filter.wants(r) {
+			return nil
 		}
+		// Each is data of its own, since nobody knows when the last one comes.
+		if done, err := o.output.Document(o.Out, r.data()); done {
+			return err
+		}
+		show(r.cells(time.Local, wide))
 		return nil
 	})
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {

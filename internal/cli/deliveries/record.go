@@ -4,6 +4,7 @@
 package deliveries
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
@@ -108,16 +109,30 @@ func (f *filter) wants(r *record) bool {
 
 const outcomeChecked = "checked"
 
+// data is the record as it was logged.
+func (r *record) data() json.RawMessage { return bytes.TrimSpace(r.line) }
+
 // cells is a row of the table.
-func (r *record) cells(zone *time.Location) []string {
-	return []string{
+func (r *record) cells(zone *time.Location, wide bool) []string {
+	row := []string{
 		r.Time.In(zone).Format("2006-01-02T15:04:05.000Z07:00"), r.Completion.Outcome, r.Event.Reason,
 		strconv.Itoa(r.HTTP.Response.StatusCode), cmp.Or(r.Organization.ID, "-"), cmp.Or(r.Completion.CourseID, "-"),
 		cmp.Or(r.Completion.EnrollmentID, "-"), cmp.Or(r.User.Target.ID, "-"), r.Event.ID,
 	}
+	if wide {
+		row = append(row, cmp.Or(r.Source.IP, r.Source.Address, "-"), cmp.Or(r.Completion.TokenSecret, "-"),
+			cmp.Or(r.Orchestrator.Resource.Name, "-"), r.pod)
+	}
+	return row
 }
 
-var headers = []string{"TIME", "OUTCOME", "REASON", "STATUS", "INSTITUTION", "COURSE", "ENROLLMENT", "USER", "DELIVERY"}
+func headers(wide bool) []string {
+	head := []string{"TIME", "OUTCOME", "REASON", "STATUS", "INSTITUTION", "COURSE", "ENROLLMENT", "USER", "DELIVERY"}
+	if wide {
+		head = append(head, "ADDRESS", "TOKEN", "COMPLETION", "POD")
+	}
+	return head
+}
 
 // newest keeps the newest records, in the order of time, and no more than it may.
 type newest struct {

@@ -34,7 +34,7 @@ func TestParse(t *testing.T) {
 		t.Fatal("the record was not read")
 	}
 	want := []string{"2026-10-01T12:00:00.500Z", "created", "stored", "200", "501", "123456", "11", "7", "d-1"}
-	if diff := cmp.Diff(want, r.cells(time.UTC)); diff != "" {
+	if diff := cmp.Diff(want, r.cells(time.UTC, false)); diff != "" {
 		t.Errorf("cells (-want +got):\n%s", diff)
 	}
 }

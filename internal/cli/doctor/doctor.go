@@ -72,7 +72,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	o.webhook.AddFlags(cmd)
 	cmd.Flags().StringVar(&o.namespace, "system-namespace", "completion-system", "Where both programs are installed.")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "How long the webhook may take to answer.")
-	o.output.AddFlags(cmd, "json", "yaml")
+	o.output.AddFlags(cmd, "Finding")
 	return cmd
 }
 
@@ -84,9 +84,6 @@ type examination struct {
 }
 
 func (o *options) run(ctx context.Context) error {
-	if err := o.output.Validate(); err != nil {
-		return err
-	}
 	c, err := o.Client()
 	if err != nil {
 		return err

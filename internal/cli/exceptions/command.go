@@ -158,7 +158,7 @@ func newCommand(f *cmdutil.Factory, v verb, cmd *cobra.Command) *cobra.Command {
 		"With -o, print personal data as well: who has access, and the objects that the Grant gives.")
 	_ = cmd.RegisterFlagCompletionFunc("policy", cmdutil.CompleteNames(f, &v1alpha1.CompletionPolicyList{}, true))
 	o.confirm.AddFlags(cmd)
-	o.change.AddFlags(cmd, v.past())
+	o.change.AddFlags(cmd)
 	return cmd
 }
 

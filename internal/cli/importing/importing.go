@@ -25,6 +25,7 @@ type options struct {
 	*cmdutil.Factory
 	webhook     cmdutil.Webhook
 	confirm     cmdutil.Confirmation
+	output      cmdutil.Output
 	file        string
 	maps, sets  []string
 	delimiter   string
@@ -94,6 +95,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVar(&o.dryRun, "dry-run", false, "Check all rows as the webhook server does, and post nothing.")
 	flags.Int64Var(&o.institution, "institution", 0, "With --dry-run, the id of the institution, in the place of a URL.")
 	o.confirm.AddFlags(cmd)
+	o.output.AddFlags(cmd, "Import")
 	_ = cmd.MarkFlagFilename("filename", "csv", "jsonl", "json")
 	return cmd
 }
@@ -171,6 +173,10 @@ func (o *options) check(ctx context.Context, institution v1alpha1.PlatformID) er
 	if err := w.run(ctx, institution); err != nil {
 		return err
 	}
+	w.complete = true
+	if done, err := o.output.Document(o.Out, o.summary(w, 0)); done {
+		return errors.Join(err, o.refusals(w))
+	}
 	fmt.Fprintf(o.Out, "%d rows: %d would be taken, %d refused\n", w.done, w.done-w.refused, w.refused)
 	if n := w.outcomes[outcomeIgnored]; n > 0 {
 		fmt.Fprintf(o.Out, "%d of these are other events, which are ignored\n", n)
@@ -192,8 +198,61 @@ func (o *options) ask(ctx context.Context, institution v1alpha1.PlatformID) (int
 		"Deliver them for institution %d? What its policies grant for them is granted.", institution))
 }
 
+// summary is what came of the rows, as data.
+type summary struct {
+	Institution v1alpha1.PlatformID `json:"institution"`
+	DryRun      bool                `json:"dryRun,omitempty"`
+	// Complete reports whether every row of the file has an answer.
+	Complete bool `json:"complete"`
+	Rows     int  `json:"rows"`
+	Taken    int  `json:"taken"`
+	Refused  int  `json:"refused"`
+	Erased   int  `json:"erased"`
+	// Outcomes counts what was taken by what the server made of it.
+	Outcomes map[string]int `json:"outcomes"`
+	Repeated int            `json:"repeated"`
+	// Rejects is the file with the refused rows.
+	Rejects string `json:"rejects,omitempty"`
+	// NextLine is where --from-line goes on.
+	NextLine int `json:"nextLine,omitempty"`
+}
+
+func (o *options) summary(w *work, repeated int) summary {
+	erased := w.outcomes[outcomeErased]
+	s := summary{Institution: w.institution, DryRun: o.dryRun, Complete: w.complete, Rows: w.done,
+		Taken: w.done - w.refused - erased, Refused: w.refused, Erased: erased, Outcomes: w.outcomes, Repeated: repeated}
+	if w.refused > 0 {
+		s.Rejects = o.rejects
+	}
+	if !w.complete && w.last > 0 {
+		s.NextLine = w.missing()
+	}
+	return s
+}
+
 // finish says what came of it.
 func (o *options) finish(w *work, repeated int, err error) error {
+	w.complete = err == nil
+	if done, failed := o.output.Document(o.Out, o.summary(w, repeated)); failed != nil {
+		return errors.Join(err, failed)
+	} else if !done {
+		o.tell(w, repeated)
+	}
+	if err == nil {
+		return o.refusals(w)
+	}
+	if w.refused > 0 {
+		fmt.Fprintf(o.ErrOut, "The refused rows, with their reasons, are in %s\n", o.rejects)
+	}
+	if next := w.missing(); w.last > 0 {
+		fmt.Fprintf(o.ErrOut, "Not all rows were delivered. To go on run the same again: what has arrived changes nothing. "+
+			"All rows before line %d have been answered: --from-line %d leaves them out.\n", next, next)
+	}
+	return err
+}
+
+// tell says it to people.
+func (o *options) tell(w *work, repeated int) {
 	erased := w.outcomes[outcomeErased]
 	fmt.Fprintf(o.Out, "%d rows: %d taken, %d refused\n", w.done, w.done-w.refused-erased, w.refused)
 	for _, outcome := range sortedKeys(w.outcomes) {
@@ -207,17 +266,6 @@ func (o *options) finish(w *work, repeated int, err error) error {
 	if repeated > 0 {
 		fmt.Fprintf(o.Out, "%d times the server did not answer or asked to wait, and the row was posted again\n", repeated)
 	}
-	if err == nil {
-		return o.refusals(w)
-	}
-	if w.refused > 0 {
-		fmt.Fprintf(o.ErrOut, "The refused rows, with their reasons, are in %s\n", o.rejects)
-	}
-	if next := w.missing(); w.last > 0 {
-		fmt.Fprintf(o.ErrOut, "Not all rows were delivered. To go on run the same again: what has arrived changes nothing. "+
-			"All rows before line %d have been answered: --from-line %d leaves them out.\n", next, next)
-	}
-	return err
 }
 
 // refusals is nil where no row was refused.

@@ -31,6 +31,9 @@ const (
 type work struct {
 	*options
 	connections int
+	// institution is whose rows these are, and complete tells that all of them have an answer.
+	institution v1alpha1.PlatformID
+	complete    bool
 	// total is how many rows there are, where that is known.
 	total int
 	// judge says what comes of a row that is a delivery.
@@ -102,6 +105,7 @@ func (w *work) run(ctx context.Context, institution v1alpha1.PlatformID) error {
 	if w.rejects != nil {
 		w.rejects.header = file.header()
 	}
+	w.institution = institution
 	defer w.show()()
 	return w.all(ctx, file)
 }

@@ -26,9 +26,12 @@ type changing struct {
 	asking
 	selection
 	confirm cmdutil.Confirmation
-	verb    string
-	every   bool
-	dryRun  bool
+	output  cmdutil.Output
+	// said is what came of each record, as data.
+	said   *cmdutil.List
+	verb   string
+	every  bool
+	dryRun bool
 }
 
 func newRetry(f *cmdutil.Factory) *cobra.Command {
@@ -86,6 +89,7 @@ func (o *changing) command(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().BoolVar(&o.every, "all", false, "Every record of the state, of all institutions or that of -n.")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "Show which, and change nothing.")
 	o.confirm.AddFlags(cmd)
+	o.output.AddFlags(cmd, "InboxRecord")
 	o.asking.addFlags(cmd)
 	return cmd
 }
@@ -105,6 +109,7 @@ func (o *changing) run(ctx context.Context, args []string) error {
 	if err := o.connect(ctx); err != nil {
 		return err
 	}
+	o.said = o.output.List(o.Out)
 	chosen := &choice{numbers: map[*replicas.Replica][]uint64{}, first: newFinding(&o.asking)}
 	failed := o.choose(ctx, args, chosen)
 	if chosen.count() == 0 {
@@ -124,7 +129,11 @@ func (o *changing) run(ctx context.Context, args []string) error {
 	if err := o.ask(chosen); err != nil {
 		return err
 	}
-	return errors.Join(failed, o.do(ctx, chosen))
+	failed = errors.Join(failed, o.do(ctx, chosen))
+	if !o.output.Text() {
+		failed = errors.Join(failed, o.said.Close())
+	}
+	return failed
 }
 
 // choice is what is to be changed. It holds no more of most records than their numbers.
@@ -257,6 +266,9 @@ func (o *changing) do(ctx context.Context, c *choice) error {
 
 // say prints what came of a record.
 func (o *changing) say(r *replicas.Record) error {
+	if !o.output.Text() {
+		return o.said.Add(r)
+	}
 	text := string(r.Outcome)
 	switch {
 	case r.Outcome == replicas.Gone && o.verb == "retry":

@@ -20,6 +20,7 @@ import (
 
 type draining struct {
 	asking
+	output   cmdutil.Output
 	patience time.Duration
 }
 
@@ -47,6 +48,7 @@ func newDrain(f *cmdutil.Factory) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
+	o.output.AddFlags(cmd, "InboxTotal")
 	cmd.Flags().DurationVar(&o.patience, "timeout", time.Minute, "How long to wait until nothing waits any more.")
 	return cmd
 }
@@ -72,13 +74,17 @@ func (o *draining) run(ctx context.Context) error {
 		return err
 	})
 	var rows [][]string
+	var all []total
 	for _, one := range o.all {
 		if status := left[one]; status != nil {
+			all = append(all, total{one.Pod, *status})
 			rows = append(rows, []string{one.Pod, strconv.Itoa(status.Records), strconv.Itoa(status.DeadLetters)})
 		}
 	}
-	if len(rows) > 0 {
-		if err := cmdutil.Table(o.Out, []string{"REPLICA", "WAITING", "DEAD LETTERS"}, rows); err != nil {
+	if done, err := o.output.Document(o.Out, all); done && err != nil {
+		return err
+	} else if !done && len(rows) > 0 {
+		if err := o.output.Table(o.Out, []string{"REPLICA", "WAITING", "DEAD LETTERS"}, rows); err != nil {
 			return err
 		}
 	}

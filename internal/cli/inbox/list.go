@@ -5,7 +5,6 @@ package inbox
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"sync"
@@ -37,8 +36,7 @@ func newList(f *cmdutil.Factory) *cobra.Command {
 			it was tried and why the API server did not take it. Below stands how much each replica has. With -n it is
 			what is for an institution's namespace. What is listed are ids, and no personal data.
 
-			With -o json there is one record a line, and with --totals as well how much each replica has instead. Neither
-			that nor --no-headers prints anything below the records.` + needs),
+			As data there are the records, or with --totals how much each replica has.` + needs),
 		Example: templates.Examples(`
 			# Everything
 			kubectl course inbox list
@@ -59,14 +57,11 @@ func newList(f *cmdutil.Factory) *cobra.Command {
 	cmd.Flags().IntVar(&o.limit, "limit", 500, "At most so many. 0: all.")
 	cmd.Flags().BoolVar(&o.totals, "totals", false, "Only how much there is.")
 	o.asking.addFlags(cmd)
-	o.output.AddFlags(cmd, "table", "wide", "json")
+	o.output.AddFlags(cmd, "InboxRecord")
 	return cmd
 }
 
 func (o *listing) run(ctx context.Context) error {
-	if err := o.output.Validate(); err != nil {
-		return err
-	}
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -84,7 +79,7 @@ func (o *listing) run(ctx context.Context) error {
 			return totals.ask(ctx, o.connection, r)
 		})
 	} else {
-		shown := &shown{listing: o, now: o.Now()}
+		shown := &shown{listing: o, now: o.Now(), data: o.output.List(o.Out)}
 		var err error
 		if failed, err = o.merge(ctx, totals, shown); err != nil {
 			return err
@@ -186,6 +181,7 @@ const page = 500
 type shown struct {
 	*listing
 	now   time.Time
+	data  *cmdutil.List
 	rows  [][]string
 	count int
 	// more tells that there were more than --limit says.
@@ -194,34 +190,32 @@ type shown struct {
 
 func (s *shown) add(r *replicas.Record) error {
 	s.count++
-	if s.output.Format == "json" {
-		return encode(s.Factory, r)
+	if !s.output.Text() {
+		return s.data.Add(r)
 	}
-	s.rows = append(s.rows, cells(r, s.now, s.output.Format == "wide"))
+	s.rows = append(s.rows, cells(r, s.now, s.output.Is(cmdutil.Wide)))
 	if len(s.rows) < page {
 		return nil
 	}
 	return s.flush()
 }
 
-func encode(f *cmdutil.Factory, value any) error {
-	encoder := json.NewEncoder(f.Out)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
-}
-
 func (s *shown) flush() error {
 	var head []string
-	if !s.headed && !s.output.NoHeaders {
-		head = headers(s.output.Format == "wide")
+	if !s.headed {
+		head = headers(s.output.Is(cmdutil.Wide))
 	}
 	rows := s.rows
 	s.rows, s.headed = nil, true
-	return cmdutil.Table(s.Out, head, rows)
+	return s.output.Table(s.Out, head, rows)
 }
 
 func (s *shown) finish() error {
-	if len(s.rows) > 0 {
+	if !s.output.Text() {
+		if err := s.data.Close(); err != nil {
+			return err
+		}
+	} else if len(s.rows) > 0 {
 		if err := s.flush(); err != nil {
 			return err
 		}
@@ -289,10 +283,11 @@ type total struct {
 
 // sum prints the totals.
 func (o *listing) sum(t *totals) error {
-	if o.output.Format == "json" {
+	if !o.output.Text() {
 		if !o.totals {
 			return nil
 		}
+		o.output.SetKind("InboxTotal")
 		var all []total
 		for _, one := range t.all {
 			if status := t.known[one]; status != nil {
@@ -323,12 +318,10 @@ func (o *listing) sum(t *totals) error {
 	}
 	rows = append(rows, append(append([]string{"all"}, o.counted(sum)...), "-", unknown))
 	head := []string{"REPLICA", "WAITING", "OLDEST", "DEAD LETTERS", "IN USE", "TROUBLE"}
-	if o.output.NoHeaders {
-		head = nil
-	} else if !o.totals {
+	if !o.output.NoHeaders && !o.totals {
 		fmt.Fprintln(o.Out)
 	}
-	return cmdutil.Table(o.Out, head, rows)
+	return o.output.Table(o.Out, head, rows)
 }
 
 func (o *listing) counted(count replicas.Count) []string {

@@ -45,14 +45,11 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&o.personal, "show-personal-data", false, "Show the delivery, with the personal data in it.")
 	o.addFlags(cmd)
-	o.output.AddFlags(cmd, "json", "yaml")
+	o.output.AddFlags(cmd, "InboxRecord")
 	return cmd
 }
 
 func (o *showing) run(ctx context.Context, args []string) error {
-	if err := o.output.Validate(); err != nil {
-		return err
-	}
 	if err := o.connect(ctx); err != nil {
 		return err
 	}

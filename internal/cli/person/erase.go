@@ -5,6 +5,7 @@ package person
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ import (
 type eraseOptions struct {
 	*cmdutil.Factory
 	confirm     cmdutil.Confirmation
+	output      cmdutil.Output
 	user        string
 	institution string
 	reason      string
@@ -94,6 +96,7 @@ func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.before, "before", "",
 		"With --allow-again and without --user, everybody who was erased before this `day` (2021-01-31, in UTC).")
 	o.confirm.AddFlags(cmd)
+	o.output.AddFlags(cmd, "Erasure")
 	return cmd
 }
 
@@ -106,7 +109,10 @@ type erasure struct {
 	found       *stored
 	// register is the one of the namespace, nil where there is none, or where it may not be read.
 	register *v1alpha1.ErasureRegister
-	// removed counts what has gone, for the record.
+	// told is what is printed as data, and of is what it says of this person.
+	told *told
+	of   *toldOf
+	// These count what has gone, for the record.
 	completions, grants, namespaces, objects int
 }
 
@@ -118,13 +124,18 @@ func (o *eraseOptions) run(ctx context.Context) error {
 	if err := e.prepare(ctx); err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 	}
+	e.told = &told{Namespace: e.institution.Namespace, Institution: e.institution.Spec.ID, DryRun: o.dryRun}
+	var err error
 	switch {
 	case o.allowAgain:
-		return cmdutil.Explain(e.allow(ctx), cmdutil.RoleInstitutionAdmin)
+		err = cmdutil.Explain(e.allow(ctx), cmdutil.RoleInstitutionAdmin)
 	case o.restored:
-		return e.again(ctx)
+		err = e.again(ctx)
+	default:
+		err = e.person(ctx)
 	}
-	return e.person(ctx)
+	_, failed := o.output.Document(o.Out, e.told)
+	return errors.Join(err, failed)
 }
 
 func (o *eraseOptions) validate() error {
@@ -182,7 +193,9 @@ func (e *erasure) person(ctx context.Context) error {
 	}
 	e.show()
 	if e.found.empty() && erased {
-		fmt.Fprintf(e.Out, "The data was erased, and what was sent until %s is not stored.\n", at.UTC().Format(time.RFC3339))
+		e.of.ErasedAt = new(at.UTC())
+		fmt.Fprintf(e.text(), "The data was erased, and what was sent until %s is not stored.\n",
+			at.UTC().Format(time.RFC3339))
 		e.printElsewhere()
 		return nil
 	}
@@ -218,8 +231,9 @@ func (e *erasure) all(ctx context.Context) (left bool, err error) {
 		return left, fmt.Errorf("%w\nRun the same again to go on", cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin))
 	}
 	e.record(ctx)
+	e.of.Erased = &removed{e.completions, e.grants, e.namespaces, e.objects}
 	if !left {
-		fmt.Fprintf(e.Out, "Erased: completions: %d, Grants: %d, namespaces: %d, other objects: %d\n",
+		fmt.Fprintf(e.text(), "Erased: completions: %d, Grants: %d, namespaces: %d, other objects: %d\n",
 			e.completions, e.grants, e.namespaces, e.objects)
 	}
 	return left, nil
@@ -233,14 +247,15 @@ func (e *erasure) look(ctx context.Context) (err error) {
 
 // show prints what there is, by ids and names.
 func (e *erasure) show() {
+	e.of = e.told.of(e.user, e.found)
 	if e.found.empty() {
-		fmt.Fprintf(e.Out, "Nothing is stored about user %d in institution %d.\n", e.user, e.institution.Spec.ID)
+		fmt.Fprintf(e.text(), "Nothing is stored about user %d in institution %d.\n", e.user, e.institution.Spec.ID)
 		return
 	}
-	fmt.Fprintf(e.Out, "User %d has in institution %d:\n", e.user, e.institution.Spec.ID)
+	fmt.Fprintf(e.text(), "User %d has in institution %d:\n", e.user, e.institution.Spec.ID)
 	for i := range e.found.Completions {
 		spec := &e.found.Completions[i].Spec
-		fmt.Fprintf(e.Out, "  completion %s of course %d, sent %s\n", e.found.Completions[i].Name, spec.Course.ID,
+		fmt.Fprintf(e.text(), "  completion %s of course %d, sent %s\n", e.found.Completions[i].Name, spec.Course.ID,
 			spec.Event.SendAt)
 	}
 	for i := range e.found.Grants {
@@ -249,18 +264,18 @@ func (e *erasure) show() {
 		if grant.Planned() {
 			by = "of policy " + string(grant.Spec.Policy)
 		}
-		fmt.Fprintf(e.Out, "  Grant %s %s, %s\n", grant.Name, by, grant.Status.Phase)
+		fmt.Fprintf(e.text(), "  Grant %s %s, %s\n", grant.Name, by, grant.Status.Phase)
 	}
 	for i := range e.found.Seats {
-		fmt.Fprintf(e.Out, "  Seat %s\n", e.found.Seats[i].Name)
+		fmt.Fprintf(e.text(), "  Seat %s\n", e.found.Seats[i].Name)
 	}
 	for _, namespace := range e.found.GrantedNamespaces {
-		fmt.Fprintf(e.Out, "  namespace %s with all that is in it\n", namespace)
+		fmt.Fprintf(e.text(), "  namespace %s with all that is in it\n", namespace)
 	}
 	for i := range e.found.Objects {
 		entry := &e.found.Objects[i]
 		if !slices.Contains(e.found.GrantedNamespaces, namespaceOf(entry)) {
-			fmt.Fprintf(e.Out, "  %s\n", describe(entry))
+			fmt.Fprintf(e.text(), "  %s\n", describe(entry))
 		}
 	}
 }
@@ -274,11 +289,12 @@ func describe(entry *v1alpha1.InventoryEntry) string {
 
 // printElsewhere says what was not reached.
 func (e *erasure) printElsewhere() {
-	fmt.Fprintln(e.Out, "\nNot reached from here:")
-	for _, place := range elsewhere(e.institution.Namespace, e.user) {
-		fmt.Fprintf(e.Out, "  %s: %s\n    %s\n", place.Place, place.What, place.How)
+	fmt.Fprintln(e.text(), "\nNot reached from here:")
+	e.told.NotReached = elsewhere(e.institution.Namespace, e.user)
+	for _, place := range e.told.NotReached {
+		fmt.Fprintf(e.text(), "  %s: %s\n    %s\n", place.Place, place.What, place.How)
 	}
-	fmt.Fprintln(e.Out, "A late repetition of a delivery about what was erased is acknowledged, and not stored.")
+	fmt.Fprintln(e.text(), "A late repetition of a delivery about what was erased is acknowledged, and not stored.")
 }
 
 // suspended says which suspension keeps Grants from ending or from going.

@@ -5,7 +5,6 @@ package person
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -20,8 +19,9 @@ import (
 
 type exportOptions struct {
 	*cmdutil.Factory
-	scope cmdutil.Scope
-	user  string
+	scope  cmdutil.Scope
+	output cmdutil.Output
+	user   string
 }
 
 // NewExportCommand returns `kubectl course export`.
@@ -31,10 +31,9 @@ func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "export --user ID",
 		Short: "Show all that is stored about one person, for that person",
 		Long: templates.LongDesc(`
-			Print all that is stored about one person in the cluster, as JSON, for the person who asks (LGPD, article 18):
-			completions, Grants, Seats, places in lines, the names of granted namespaces, and when the person was erased
-			before, where you may read that. What is in these
-			namespaces is the person's own, and is not read. The answer names the places that were looked at, and those
+			Print all that is stored about one person in the cluster, as JSON or as -o says, for the person who asks
+			(LGPD, article 18): completions, Grants, Seats, places in lines, the names of granted namespaces, and when the
+			person was erased before, where you may read that. What is in these namespaces is the person's own, and is not read. The answer names the places that were looked at, and those
 			that cannot be looked at from here.
 
 			This command shows personal data without being asked to, since that is its purpose. Take care where its
@@ -50,6 +49,7 @@ func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.user, "user", "", "The platform's `id` of the person.")
 	o.scope.AddFlags(cmd)
+	o.output.AddDataFlags(cmd, "PersonalData")
 	return cmd
 }
 
@@ -105,14 +105,11 @@ func (o *exportOptions) run(ctx context.Context) error {
 	if o.scope.All {
 		where = "all namespaces"
 	}
-	encoder := json.NewEncoder(o.Out)
-	encoder.SetIndent("", "    ")
-	encoder.SetEscapeHTML(false)
 	said.LookedAt = []string{"CourseCompletions, Grants, Seats and the queues of SeatPools in " + where}
 	if registers {
 		said.LookedAt = append(said.LookedAt, "ErasureRegisters in "+where)
 	}
-	if err := encoder.Encode(said); err != nil {
+	if _, err := o.output.Document(o.Out, said); err != nil {
 		return err
 	}
 	if found.empty() && len(said.Erasures) == 0 {

@@ -168,10 +168,10 @@ func (e *erasure) allow(ctx context.Context) error {
 		}
 	}
 	if !known {
-		fmt.Fprintf(e.Out, "The register of namespace %s does not know that %s.\n", e.institution.Namespace, whom)
+		fmt.Fprintf(e.text(), "The register of namespace %s does not know that %s.\n", e.institution.Namespace, whom)
 		return nil
 	}
-	fmt.Fprintf(e.Out, "The register of namespace %s knows that %s.\n", e.institution.Namespace, whom)
+	fmt.Fprintf(e.text(), "The register of namespace %s knows that %s.\n", e.institution.Namespace, whom)
 	if e.dryRun {
 		return nil
 	}
@@ -181,6 +181,8 @@ func (e *erasure) allow(ctx context.Context) error {
 	if err := e.changeRegister(ctx, forget); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.Out, "Forgotten. What was erased does not come back by that, and is stored when it is delivered again.")
+	e.told.Forgotten = true
+	fmt.Fprintln(e.text(),
+		"Forgotten. What was erased does not come back by that, and is stored when it is delivered again.")
 	return nil
 }

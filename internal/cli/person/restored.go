@@ -24,11 +24,12 @@ func (e *erasure) again(ctx context.Context) error {
 		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 	}
 	for _, user := range mixed {
-		fmt.Fprintf(e.Out, "User %d was erased, and is stored with what was erased and with what is newer: look, and erase "+
-			"all of it with --user %d.\n", user, user)
+		fmt.Fprintf(e.text(), "User %d was erased, and is stored with what was erased and with what is newer: look, and "+
+			"erase all of it with --user %d.\n", user, user)
 	}
+	e.told.Newer = mixed
 	if len(back) == 0 {
-		fmt.Fprintf(e.Out, "Nobody is stored of whom institution %d has nothing but what was erased.\n",
+		fmt.Fprintf(e.text(), "Nobody is stored of whom institution %d has nothing but what was erased.\n",
 			e.institution.Spec.ID)
 		return nil
 	}

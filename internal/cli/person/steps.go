@@ -332,14 +332,21 @@ func (e *erasure) deleteGrants(ctx context.Context) (left bool, err error) {
 
 func (e *erasure) tellWhen(grant *v1alpha1.Grant) {
 	end := lifecycle.StateOf(grant, e.Now())
+	keeps := kept{Grant: grant.Name, ForEver: grant.Spec.OnRevoke == v1alpha1.RemovalRetain}
+	if !keeps.ForEver && !end.Next.IsZero() {
+		keeps.Until = new(end.Next.UTC())
+	}
+	if e.of != nil {
+		e.of.Kept = append(e.of.Kept, keeps)
+	}
 	switch {
 	case grant.Spec.OnRevoke == v1alpha1.RemovalRetain:
-		fmt.Fprintf(e.Out, "Grant %s keeps its data for ever (onRevoke: Retain): run the same without --keep-grace.\n",
+		fmt.Fprintf(e.text(), "Grant %s keeps its data for ever (onRevoke: Retain): run the same without --keep-grace.\n",
 			grant.Name)
 	case end.Next.IsZero():
-		fmt.Fprintf(e.Out, "Grant %s has data that the operator is deleting: run the same again later.\n", grant.Name)
+		fmt.Fprintf(e.text(), "Grant %s has data that the operator is deleting: run the same again later.\n", grant.Name)
 	default:
-		fmt.Fprintf(e.Out, "Grant %s has data until %s: run the same again after that.\n", grant.Name,
+		fmt.Fprintf(e.text(), "Grant %s has data until %s: run the same again after that.\n", grant.Name,
 			end.Next.UTC().Format(time.RFC3339))
 	}
 }

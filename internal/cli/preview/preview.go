@@ -106,7 +106,9 @@ func (o *options) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.payload, "payload", "", "The body of a delivery that is to come as well, - for stdin.")
 	flags.BoolVar(&o.offline, "offline", false, "Use no cluster: everything comes from files.")
 	flags.BoolVar(&o.personal, "show-personal-data", false, "Show personal data, such as e-mail addresses, as well.")
-	o.output.AddFlags(cmd, "json", "yaml")
+	o.output.AddFlags(cmd, "Preview")
+	prepare := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error { return exit(prepare(cmd, args)) }
 	bound := flag.NewFlagSet("", flag.ContinueOnError)
 	o.limits.Bind(bound)
 	bound.VisitAll(func(f *flag.Flag) {
@@ -158,7 +160,7 @@ func (o *options) validate() error {
 	if err := o.limits.Validate(); err != nil {
 		return cmdutil.Usagef("%w", err)
 	}
-	return o.output.Validate()
+	return nil
 }
 
 func (o *options) run(ctx context.Context) error {

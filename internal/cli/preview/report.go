@@ -176,7 +176,7 @@ func (o *options) print(r *report) error {
 	if err := r.printVerdicts(o.Out); err != nil {
 		return err
 	}
-	if err := r.printTallies(o.Out); err != nil {
+	if err := r.printTallies(o); err != nil {
 		return err
 	}
 	r.printRooms(o.Out)
@@ -198,7 +198,8 @@ func (r *report) printNotes(out io.Writer) {
 	}
 }
 
-func (r *report) printTallies(out io.Writer) error {
+func (r *report) printTallies(o *options) error {
+	out := o.Out
 	tallies := []struct {
 		name  string
 		tally *preview.Tally
@@ -209,7 +210,7 @@ func (r *report) printTallies(out io.Writer) error {
 		counts = append(counts,
 			[]string{t.name + ":", plural(t.tally.Grants, "grant"), "of " + plural(t.tally.Users, "user")})
 	}
-	if err := cmdutil.Table(out, nil, counts); err != nil {
+	if err := cmdutil.Rows(out, nil, counts); err != nil {
 		return err
 	}
 	for _, t := range tallies {
@@ -225,7 +226,7 @@ func (r *report) printTallies(out io.Writer) error {
 		for _, row := range t.tally.First {
 			rows = append(rows, []string{row.User.String(), row.Grant, strings.Join(row.What, "; ")})
 		}
-		if err := cmdutil.Table(out, []string{"USER", "GRANT", "WHAT"}, rows); err != nil {
+		if err := o.output.Table(out, []string{"USER", "GRANT", "WHAT"}, rows); err != nil {
 			return err
 		}
 	}

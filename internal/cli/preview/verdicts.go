@@ -55,5 +55,5 @@ func (r *report) printVerdicts(out io.Writer) error {
 	for _, one := range r.Delivery {
 		rows = append(rows, []string{"  " + one.Policy, one.Outcome, one.Message})
 	}
-	return cmdutil.Table(out, nil, rows)
+	return cmdutil.Rows(out, nil, rows)
 }

@@ -69,7 +69,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.window.until, "until", "", "The last day, or a moment, likewise.")
 	flags.BoolVar(&o.chart, "chart", false, "Draw bars in the place of the table.")
 	o.scope.AddFlags(cmd)
-	o.output.AddFlags(cmd, "table", "csv", "json")
+	o.output.AddFlags(cmd, "Report", cmdutil.CSV)
 	_ = cmd.RegisterFlagCompletionFunc("by",
 		cobra.FixedCompletions(dimensionNames(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -96,11 +96,8 @@ func (o *options) run(ctx context.Context) error {
 }
 
 func (o *options) validate() ([]dimension, error) {
-	if err := o.output.Validate(); err != nil {
-		return nil, err
-	}
-	if o.chart && o.output.Format != "" {
-		return nil, cmdutil.Usagef("--chart and -o do not go together")
+	if o.chart && !o.output.Text() {
+		return nil, cmdutil.Usagef("--chart is for people: leave -o out")
 	}
 	by, err := dimensionsOf(o.by)
 	if err == nil {
@@ -178,29 +175,27 @@ func (c *calendar) count(counted *counter, completion *v1alpha1.CourseCompletion
 
 func (o *options) print(counted *counter) error {
 	groups := counted.sorted()
+	if done, err := o.output.Document(o.Out, o.document(counted, groups)); done {
+		return err
+	}
 	switch {
 	case o.chart:
 		return o.draw(withoutGaps(counted.by, groups))
-	case o.output.Format == "csv":
+	case o.output.Is(cmdutil.CSV):
 		return o.printCSV(counted.by, groups)
-	case o.output.Format == "json":
-		_, err := o.output.Document(o.Out, o.document(counted, groups))
-		return err
 	case len(groups) == 0:
 		fmt.Fprintln(o.ErrOut, "No completions found.")
 		return nil
 	}
 	var headers []string
-	if !o.output.NoHeaders {
-		for _, name := range columns(counted.by) {
-			headers = append(headers, strings.ToUpper(name))
-		}
+	for _, name := range columns(counted.by) {
+		headers = append(headers, strings.ToUpper(name))
 	}
 	var rows [][]string
 	for _, g := range groups {
 		rows = append(rows, g.row())
 	}
-	if err := cmdutil.Table(o.Out, headers, rows); err != nil || o.output.NoHeaders {
+	if err := o.output.Table(o.Out, headers, rows); err != nil || o.output.NoHeaders {
 		return err
 	}
 	fmt.Fprintf(o.Out, "\nCompletions: %d, granted something: %d\n", counted.total.completions, counted.total.granted)
@@ -231,7 +226,7 @@ func (o *options) printCSV(by []dimension, groups []*group) error {
 	return w.Error()
 }
 
-// document is the report as JSON.
+// document is the report as data.
 type document struct {
 	By          []string         `json:"by"`
 	Since       string           `json:"since,omitempty"`

@@ -37,6 +37,17 @@ func (e *example) bind(cmd *cobra.Command) {
 	}
 }
 
+// answered is what one delivery was answered, as data.
+type answered struct {
+	Status     int      `json:"status"`
+	Outcome    string   `json:"outcome,omitempty"`
+	DeliveryID string   `json:"deliveryID,omitempty"`
+	Completion string   `json:"completion,omitempty"`
+	Warnings   []string `json:"warnings,omitempty"`
+	// Reason is why it was not taken.
+	Reason string `json:"reason,omitempty"`
+}
+
 // validate checks that the flags go together. The flag --start is for both.
 func (e *example) validate(cmd *cobra.Command) error {
 	for _, id := range exampleIDs {
@@ -87,6 +98,9 @@ func (o *options) sendExample(ctx context.Context) error {
 		return err
 	}
 	if to == nil {
+		if !o.output.Text() {
+			return calledWrongly(errors.New("without a webhook URL the delivery itself is printed: leave -o out"))
+		}
 		_, err := fmt.Fprintf(o.Out, "%s\n", body)
 		return err
 	}
@@ -101,6 +115,16 @@ func (o *options) sendExample(ctx context.Context) error {
 
 func (o *options) printAnswer(answer sender.Answer) error {
 	body := answer.Document()
+	done, err := o.output.Document(o.Out, answered{answer.Status, answer.Outcome, answer.DeliveryID, body.Completion,
+		body.Warnings, body.Reason()})
+	switch {
+	case err != nil:
+		return err
+	case done && answer.Status == http.StatusOK:
+		return nil
+	case done:
+		return fmt.Errorf("the delivery was not taken: %s", body.Reason())
+	}
 	fmt.Fprintf(o.Out, "%d %s, delivery id %s\n", answer.Status, answer.Outcome, answer.DeliveryID)
 	if body.Completion != "" {
 		fmt.Fprintf(o.Out, "completion %s\n", body.Completion)

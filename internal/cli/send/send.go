@@ -44,6 +44,7 @@ type options struct {
 	checkFor time.Duration
 	send     sender.Options
 	example  example
+	output   cmdutil.Output
 }
 
 // NewCommand returns the command.
@@ -100,6 +101,22 @@ func (o *options) bind(cmd *cobra.Command) {
 			"You have to list CourseCompletions of all namespaces.")
 	flags.DurationVar(&o.checkFor, "check-timeout", time.Minute, "How long the cluster may take to hold everything.")
 	o.example.bind(cmd)
+	o.output.AddFlags(cmd, "Sending")
+	prepare := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := prepare(cmd, args); err != nil {
+			return calledWrongly(err)
+		}
+		return nil
+	}
+}
+
+// text is where people read what happens: beside the data, where that is asked for.
+func (o *options) text() io.Writer {
+	if o.output.Text() {
+		return o.Out
+	}
+	return o.ErrOut
 }
 
 func calledWrongly(err error) error { return &cmdutil.ExitError{Code: wrongCall, Err: err} }
@@ -158,7 +175,7 @@ func (o *options) stream(ctx context.Context, plan sender.Plan) error {
 	}
 	ledger := &sender.Ledger{}
 	o.send.Ledger = ledger
-	fmt.Fprintf(o.Out, "sending for %d institutions, --seed %d --start %q --mix %s\n",
+	fmt.Fprintf(o.text(), "sending for %d institutions, --seed %d --start %q --mix %s\n",
 		len(plan.Institutions), plan.Seed, plan.Start.Format(time.DateTime), plan.Mix)
 	sending := ctx
 	if o.duration > 0 {
@@ -170,13 +187,17 @@ func (o *options) stream(ctx context.Context, plan sender.Plan) error {
 	if err != nil {
 		return err
 	}
-	report.Print(o.Out)
+	if done, err := o.output.Document(o.Out, sendingOf(plan, report)); err != nil {
+		return err
+	} else if !done {
+		report.Print(o.Out)
+	}
 	failures := []error{report.Err()}
 	if o.ledger != "" {
 		failures = append(failures, writeLedger(o.ledger, ledger))
 	}
 	if o.check {
-		failures = append(failures, o.checkCluster(ctx, plan, ledger, o.Out))
+		failures = append(failures, o.checkCluster(ctx, plan, ledger, o.text()))
 	}
 	return errors.Join(failures...)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -202,6 +203,16 @@ func (g *gathering) readCompletions(ctx context.Context) error {
 		}
 		return nil
 	}, client.InNamespace(g.namespace))
+}
+
+// objects are the institutions, by name alone.
+func (o *overview) objects() []client.Object {
+	var all []client.Object
+	for i := range o.Institutions {
+		one := &o.Institutions[i]
+		all = append(all, &v1alpha1.Institution{ObjectMeta: metav1.ObjectMeta{Namespace: one.Namespace, Name: one.Name}})
+	}
+	return all
 }
 
 // startOfDay is when today began in a zone.

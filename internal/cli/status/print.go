@@ -69,7 +69,7 @@ func (i *institution) write(out io.Writer) error {
 	if i.Inbox != nil {
 		rows = append(rows, []string{"  Inboxes:", kept(i.Inbox)})
 	}
-	return cmdutil.Table(out, nil, rows)
+	return cmdutil.Rows(out, nil, rows)
 }
 
 func (i *institution) grants() string {

@@ -56,16 +56,13 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	o.scope.AddFlags(cmd)
-	o.output.AddFlags(cmd, "json", "yaml")
+	o.output.AddFlags(cmd, "Status", cmdutil.Name)
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "Show it again and again, until interrupted.")
 	cmd.Flags().DurationVar(&o.interval, "interval", 5*time.Second, "How often with --watch.")
 	return cmd
 }
 
 func (o *options) run(ctx context.Context) error {
-	if err := o.output.Validate(); err != nil {
-		return err
-	}
 	if o.interval < time.Second {
 		return cmdutil.Usagef("--interval is %s: use 1s or more", o.interval)
 	}
@@ -107,6 +104,9 @@ func (o *options) show(
 		return err
 	}
 	if done, err := o.output.Document(o.Out, found); done {
+		return err
+	}
+	if done, err := o.output.Names(o.Out, found.objects()...); done {
 		return err
 	}
 	if o.watch {

@@ -106,8 +106,8 @@ func newCommand(f *cmdutil.Factory, to bool, parent *cobra.Command) *cobra.Comma
 		ValidArgsFunction: cmdutil.CompleteNames(f, &v1alpha1.CompletionPolicyList{}, true),
 		RunE:              func(cmd *cobra.Command, names []string) error { return policy.policies(cmd.Context(), names) },
 	}
-	institution.change.AddFlags(one, institution.past())
-	policy.change.AddFlags(many, policy.past())
+	institution.change.AddFlags(one)
+	policy.change.AddFlags(many)
 	policy.confirm.AddFlags(many)
 	parent.AddCommand(one, many)
 	return parent

@@ -13,16 +13,33 @@ import (
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 )
 
-// ShowURL prints the webhook URL of a token to stdout, which nobody can see again, and how the platform is told. The
-// base is how it begins; where it is empty, it is looked for.
-func ShowURL(
-	ctx context.Context, f *cmdutil.Factory, c client.Reader, base string, id v1alpha1.PlatformID, token string,
-) {
+// URL is a webhook URL, as data.
+type URL struct {
+	Namespace   string `json:"namespace"`
+	Institution string `json:"institution"`
+	// Secret has the token.
+	Secret string `json:"secret"`
+	// URL is a path only where the host is not known, and empty where the token was made before.
+	URL string `json:"url,omitempty"`
+	// Accepted reports whether deliveries by it are taken by now.
+	Accepted bool `json:"accepted"`
+}
+
+// Show prints the webhook URL of a token to stdout, which nobody can see again, and how the platform is told. The base
+// is how it begins; where it is empty, it is looked for.
+func (u *URL) Show(
+	ctx context.Context, f *cmdutil.Factory, output *cmdutil.Output, c client.Reader, base string,
+	id v1alpha1.PlatformID, token string,
+) error {
 	if base == "" {
 		base = FindBase(ctx, c)
 	}
 	path := fmt.Sprintf("/webhooks/%s", id)
-	fmt.Fprintf(f.Out, "%s%s/%s\n", base, path, token)
+	u.URL = base + path + "/" + token
+	done, err := output.Document(f.Out, u)
+	if !done {
+		_, err = fmt.Fprintln(f.Out, u.URL)
+	}
 	if base == "" {
 		fmt.Fprintln(
 			f.ErrOut,
@@ -42,6 +59,7 @@ func ShowURL(
 			"(any user), or as\n`Authorization: Bearer <token>`.\n",
 		orHost(base)+path,
 	)
+	return err
 }
 
 func orHost(base string) string {

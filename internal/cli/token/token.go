@@ -80,7 +80,7 @@ func newList(f *cmdutil.Factory) *cobra.Command {
 			return o.list(cmd.Context(), strings.Join(args, ""))
 		},
 	}
-	o.output.AddFlags(cmd, "table", "json", "yaml", "name")
+	o.output.AddFlags(cmd, "Token", cmdutil.Name)
 	return cmd
 }
 
@@ -125,6 +125,7 @@ func (o *options) adds(cmd *cobra.Command) *cobra.Command {
 		"Name of the Secret. Default: webhook-token, the day, and random letters.",
 	)
 	AddURLFlags(cmd, &o.host, &o.timeout)
+	o.output.AddFlags(cmd, "WebhookURL")
 	return cmd
 }
 
@@ -171,6 +172,7 @@ func newRemove(f *cmdutil.Factory) *cobra.Command {
 	cmd.Flags().BoolVar(&o.force, "force", false, "Remove also the last token that is accepted.")
 	cmd.Flags().BoolVar(&o.evenIfUsed, "even-if-used", false, "Remove also a token that was used within the last day.")
 	o.confirm.AddFlags(cmd)
+	o.output.AddFlags(cmd, "TokenRemoval", cmdutil.Name)
 	return cmd
 }
 
@@ -204,18 +206,17 @@ type entry struct {
 }
 
 func (o *options) list(ctx context.Context, which string) error {
-	if err := o.output.Validate(); err != nil {
-		return err
-	}
 	_, institution, err := o.institution(ctx, which)
 	if err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleViewer)
 	}
 	var found []entry
 	var rows [][]string
+	var secrets []client.Object
 	for _, name := range refs(institution) {
 		state := stateOf(institution, name)
 		found = append(found, entry{name, state, Hint(state)})
+		secrets = append(secrets, Secret(institution.Namespace, name, ""))
 		row := []string{name, string(state), Hint(state)}
 		if state == "" {
 			row[1] = "Unknown"
@@ -225,17 +226,10 @@ func (o *options) list(ctx context.Context, which string) error {
 	if done, err := o.output.Document(o.Out, found); done {
 		return err
 	}
-	if o.output.Format == "name" {
-		for _, one := range found {
-			fmt.Fprintln(o.Out, "secret/"+one.Secret)
-		}
-		return nil
+	if done, err := o.output.Names(o.Out, secrets...); done {
+		return err
 	}
-	headers := []string{"SECRET", "STATE", "WHAT TO DO"}
-	if o.output.NoHeaders {
-		headers = nil
-	}
-	return cmdutil.Table(o.Out, headers, rows)
+	return o.output.Table(o.Out, []string{"SECRET", "STATE", "WHAT TO DO"}, rows)
 }
 
 func (o *options) add(ctx context.Context, which string) error {
@@ -274,7 +268,8 @@ func (o *options) add(ctx context.Context, which string) error {
 	)
 	waited := Await(ctx, c, client.ObjectKeyFromObject(institution), name, o.timeout)
 	// In any case: nobody can read it later.
-	ShowURL(context.WithoutCancel(ctx), o.Factory, c, base, institution.Spec.ID, token)
+	shown := &URL{Namespace: institution.Namespace, Institution: institution.Name, Secret: name, Accepted: waited == nil}
+	printed := shown.Show(context.WithoutCancel(ctx), o.Factory, &o.output, c, base, institution.Spec.ID, token)
 	if waited != nil {
 		fmt.Fprintf(
 			o.ErrOut,
@@ -282,7 +277,7 @@ func (o *options) add(ctx context.Context, which string) error {
 			institution.Name,
 			institution.Namespace,
 		)
-		return waited
+		return errors.Join(waited, printed)
 	}
 	fmt.Fprintf(o.ErrOut, "It is accepted.\n")
 	if o.rotates && len(before) > 0 {
@@ -291,7 +286,7 @@ func (o *options) add(ctx context.Context, which string) error {
 			fmt.Fprintf(o.ErrOut, "  kubectl course token remove %s %s -n %s\n", institution.Name, old, institution.Namespace)
 		}
 	}
-	return nil
+	return printed
 }
 
 func (o *options) remove(ctx context.Context, which, name string) error {
@@ -328,18 +323,41 @@ func (o *options) remove(ctx context.Context, which, name string) error {
 		if err != nil {
 			return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 		}
-		fmt.Fprintf(o.Out, "institution/%s no longer names secret/%s\n", institution.Name, name)
+		o.say("institution/%s no longer names secret/%s\n", institution.Name, name)
 	}
 	if plan.keepSecret {
-		return nil
+		return o.removed(institution, name, plan)
 	}
 	err = c.Delete(ctx, Secret(institution.Namespace, name, ""))
 	if client.IgnoreNotFound(err) != nil {
 		return cmdutil.Explain(fmt.Errorf("%w\nThe token is not accepted any more, but its Secret is left: "+
 			"kubectl delete secret %s -n %s", err, name, institution.Namespace), cmdutil.RoleInstitutionAdmin)
 	}
-	fmt.Fprintf(o.Out, "secret/%s deleted\n", name)
-	return nil
+	o.say("secret/%s deleted\n", name)
+	return o.removed(institution, name, plan)
+}
+
+// say prints something for people.
+func (o *options) say(format string, values ...any) {
+	if o.output.Text() {
+		fmt.Fprintf(o.Out, format, values...)
+	}
+}
+
+// removed prints as data, or by name, what was removed.
+func (o *options) removed(institution *v1alpha1.Institution, name string, plan removal) error {
+	if done, err := o.output.Names(o.Out, Secret(institution.Namespace, name, "")); done {
+		return err
+	}
+	_, err := o.output.Document(o.Out, struct {
+		Namespace   string `json:"namespace"`
+		Institution string `json:"institution"`
+		Secret      string `json:"secret"`
+		// Named tells that the Institution goes on naming the Secret, and Deleted that the Secret has gone.
+		Named   bool `json:"named"`
+		Deleted bool `json:"deleted"`
+	}{institution.Namespace, institution.Name, name, plan.keepRef, !plan.keepSecret})
+	return err
 }
 
 // removal is what the removal of a token leaves.

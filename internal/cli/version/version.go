@@ -68,14 +68,11 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	cmd.Flags().BoolVar(&o.clientOnly, "client", false, "Print the version of the plugin only.")
-	o.output.AddFlags(cmd, "json", "yaml")
+	o.output.AddFlags(cmd, "Version")
 	return cmd
 }
 
 func (o *options) run(ctx context.Context) error {
-	if err := o.output.Validate(); err != nil {
-		return err
-	}
 	found := versions{Plugin: Plugin}
 	if !o.clientOnly {
 		c, err := o.Client()
@@ -144,7 +141,7 @@ func (v *versions) print(out io.Writer, clientOnly bool) error {
 			[]string{"Controller-manager:", orUnknown(v.ControllerManager)},
 			[]string{"Webhook server:", orUnknown(v.WebhookServer)})
 	}
-	if err := cmdutil.Table(out, nil, rows); err != nil {
+	if err := cmdutil.Rows(out, nil, rows); err != nil {
 		return err
 	}
 	for _, why := range v.Unknown {

@@ -117,16 +117,13 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		"Name or number of the institution, where the namespace has several.")
 	cmd.Flags().BoolVar(&o.personal, "show-personal-data", false,
 		"Show names, addresses and other personal data, and who is given access.")
-	o.output.AddFlags(cmd, "json", "yaml")
+	o.output.AddFlags(cmd, "Explanation")
 	cmd.ValidArgsFunction = complete(f)
 	_ = cmd.RegisterFlagCompletionFunc("institution", cmdutil.CompleteNames(f, &v1alpha1.InstitutionList{}, true))
 	return cmd
 }
 
 func (o *options) run(ctx context.Context, args []string) error {
-	if err := o.output.Validate(); err != nil {
-		return err
-	}
 	asked, err := parseTarget(args)
 	if err != nil {
 		return err
