@@ -16,7 +16,7 @@ CONTAINER_TOOL ?= docker
 KUBECTL ?= kubectl
 
 # Every Go module here; those below keep their dependencies out of the product's.
-MODULES := . hack/dashboards hack/tools hack/controlplane test/alerts test/gitops
+MODULES := . hack/dashboards hack/tools hack/controlplane test/alerts test/gitops test/upgrade/etcdtools
 
 # A package whose tests start a control plane takes a while to start and much memory: two at once, no more.
 TEST_PARALLEL ?= 2

@@ -15,8 +15,10 @@ import (
 
 // readyMessage is the first line on stdout.
 type readyMessage struct {
-	Ready      bool   `json:"ready"`
-	Server     string `json:"server"`
+	Ready  bool   `json:"ready"`
+	Server string `json:"server"`
+	// Etcd takes clients with a certificate of pki/etcd-ca.crt in the state folder.
+	Etcd       string `json:"etcd"`
 	Kubeconfig string `json:"kubeconfig"`
 	Kubectl    string `json:"kubectl"`
 	// AuditLog is empty when auditing is off.
@@ -83,8 +85,8 @@ func (s *session) run(ctx context.Context, release *release, o options) error {
 		return err
 	}
 	err = s.say(readyMessage{
-		Ready: true, Server: loopback(plane.endpoints.apiServer), Kubeconfig: plane.state.path("kubeconfig"),
-		Kubectl: release.path("kubectl"), AuditLog: plane.auditLog(), StateDir: plane.state.dir, Parts: plane.info(),
+		Ready: true, Server: loopback(plane.endpoints.apiServer), Etcd: loopback(plane.endpoints.etcd),
+		Kubeconfig: plane.state.path("kubeconfig"), Kubectl: release.path("kubectl"), AuditLog: plane.auditLog(), StateDir: plane.state.dir, Parts: plane.info(),
 	})
 	var stop *command
 	if err == nil {

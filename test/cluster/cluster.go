@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -202,6 +203,15 @@ func (c *Cluster) PID(ctx context.Context, part Part) (int, error) {
 
 // Server returns the URL of the API server.
 func (c *Cluster) Server() string { return c.ready.Server }
+
+// EtcdArgs returns the flags with which etcdctl reaches etcd.
+func (c *Cluster) EtcdArgs() []string {
+	pki := filepath.Join(c.ready.StateDir, "pki")
+	return []string{
+		"--endpoints=" + c.ready.Etcd, "--cacert=" + filepath.Join(pki, "etcd-ca.crt"),
+		"--cert=" + filepath.Join(pki, "etcd-client.crt"), "--key=" + filepath.Join(pki, "etcd-client.key"),
+	}
+}
 
 // Kubeconfig returns the path of the administrator's kubeconfig.
 func (c *Cluster) Kubeconfig() string { return c.ready.Kubeconfig }

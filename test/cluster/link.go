@@ -18,6 +18,7 @@ type (
 	readyMessage struct {
 		Ready      bool              `json:"ready"`
 		Server     string            `json:"server"`
+		Etcd       string            `json:"etcd"`
 		Kubeconfig string            `json:"kubeconfig"`
 		Kubectl    string            `json:"kubectl"`
 		AuditLog   string            `json:"auditLog"`

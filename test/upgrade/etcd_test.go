@@ -5,7 +5,10 @@ package upgrade
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -14,16 +17,17 @@ import (
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
 
-// TestClusterThatWentBackInTime follows docs/disaster-recovery.md: etcd is as it was at an earlier moment, and nobody
-// has lost or got anything but what happened since then, which comes again with the deliveries.
+// TestClusterThatWentBackInTime follows docs/disaster-recovery.md with etcd's own tools: etcd is as it was at an earlier
+// moment, and nobody has lost or got anything but what happened since then, which comes again with the deliveries.
 func TestClusterThatWentBackInTime(t *testing.T) {
 	g := NewWithT(t)
+	tools := etcdTools(t)
 	w := startWorld(t, this)
 	w.fill()
 	w.awaitIdle()
 	was := w.look(g)
-	saved := filepath.Join(t.TempDir(), "etcd")
-	w.whileDown(func(data string) { g.Expect(os.CopyFS(saved, os.DirFS(data))).To(Succeed()) })
+	saved := filepath.Join(t.TempDir(), "snapshot.db")
+	tools.run(t, "etcdctl", append(w.plane.EtcdArgs(), "snapshot", "save", saved)...)
 
 	// What the snapshot does not have: a delivery that was acknowledged, and a withdrawal.
 	w.complete(w.school, 0, labCourse, 50)
@@ -32,13 +36,24 @@ func TestClusterThatWentBackInTime(t *testing.T) {
 		v1alpha1.GrantActive: 7, v1alpha1.GrantWaiting: 1, v1alpha1.GrantAwaitingApproval: 1, v1alpha1.GrantEnded: 2,
 	}
 	w.awaitPhases(w.school, before)
+	busy := w.grants(g, w.busy)
 
-	w.whileDown(func(data string) {
-		g.Expect(os.RemoveAll(data)).To(Succeed())
-		g.Expect(os.CopyFS(data, os.DirFS(saved))).To(Succeed())
-	})
+	for _, part := range []cluster.Part{cluster.ControllerManager, cluster.APIServer, cluster.Etcd} {
+		g.Expect(w.plane.Kill(t.Context(), part)).To(Succeed())
+	}
+	g.Expect(w.complete(w.busy, 1, labCourse, 51).Outcome).To(Equal("queued"), "the programs stay up")
+	data := filepath.Join(w.plane.StateDir(), "etcd")
+	g.Expect(os.RemoveAll(data)).To(Succeed())
+	tools.run(t, "etcdutl", append(documentedRestore(g), saved, "--data-dir="+data)...)
+	for _, part := range []cluster.Part{cluster.Etcd, cluster.APIServer, cluster.ControllerManager} {
+		g.Expect(w.plane.StartPart(t.Context(), part)).To(Succeed())
+	}
+	w.restart()
 	w.awaitIdle()
 	was.same(g, w.look(g))
+	g.Eventually(func(g Gomega) {
+		g.Expect(w.grants(g, w.busy)).To(HaveLen(len(busy)+1), "what was in an inbox is stored")
+	}, patience, often).Should(Succeed())
 
 	g.Expect(w.complete(w.school, 0, labCourse, 50).Outcome).To(Equal("created"), "the platform sends it again")
 	g.Expect(w.complete(w.school, 0, labCourse, 11).Outcome).To(Equal("duplicate"))
@@ -46,21 +61,47 @@ func TestClusterThatWentBackInTime(t *testing.T) {
 	w.awaitPhases(w.school, before)
 }
 
-// whileDown does something to the folder of etcd's data while nothing runs, and starts everything again.
-func (w *world) whileDown(do func(data string)) {
+// restart replaces the processes of both programs, as `kubectl rollout restart` does.
+func (w *world) restart() {
 	w.t.Helper()
-	g, ctx := NewWithT(w.t), w.t.Context()
 	for _, program := range w.system.Programs() {
-		g.Expect(program.Stop()).To(Succeed())
+		NewWithT(w.t).Expect(program.Stop()).To(Succeed())
+		NewWithT(w.t).Expect(program.Start(w.t.Context())).To(Succeed())
 	}
-	for _, part := range []cluster.Part{cluster.ControllerManager, cluster.APIServer, cluster.Etcd} {
-		g.Expect(w.plane.Kill(ctx, part)).To(Succeed())
-	}
-	do(filepath.Join(w.plane.StateDir(), "etcd"))
-	for _, part := range []cluster.Part{cluster.Etcd, cluster.APIServer, cluster.ControllerManager} {
-		g.Expect(w.plane.StartPart(ctx, part)).To(Succeed())
-	}
-	for _, program := range w.system.Programs() {
-		g.Expect(program.Start(ctx)).To(Succeed())
-	}
+}
+
+// documentedRestore returns the arguments of etcdutl that the page has, without those of a place.
+func documentedRestore(g Gomega) []string {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "disaster-recovery.md"))
+	g.Expect(err).NotTo(HaveOccurred())
+	command := regexp.MustCompile("etcdutl (snapshot restore .*) FILE").FindSubmatch(page)
+	g.Expect(command).To(HaveLen(2), "the page has no command for the restore")
+	return strings.Fields(string(command[1]))
+}
+
+// programs is a folder with etcdctl and etcdutl.
+type programs string
+
+// etcdTools builds them, of the version of etcd that the control plane has.
+func etcdTools(t *testing.T) programs {
+	t.Helper()
+	g := NewWithT(t)
+	version := regexp.MustCompile(`go\.etcd\.io/etcd/server/v3 (v\S+)`)
+	want, err := os.ReadFile(filepath.Join("..", "..", "hack", "controlplane", "go.mod"))
+	g.Expect(err).NotTo(HaveOccurred())
+	got, err := os.ReadFile(filepath.Join("etcdtools", "go.mod"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(version.FindSubmatch(got)[1]).To(Equal(version.FindSubmatch(want)[1]), "etcdtools has another version of etcd")
+	folder := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", "etcdtools", "-o", folder+"/", "tool")
+	build.Env = append(os.Environ(), "GOWORK=off")
+	output, err := build.CombinedOutput()
+	g.Expect(err).NotTo(HaveOccurred(), string(output))
+	return programs(folder)
+}
+
+func (p programs) run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), filepath.Join(string(p), name), args...).CombinedOutput()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred(), string(output))
 }
