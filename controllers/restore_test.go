@@ -5,6 +5,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -52,6 +53,7 @@ func (w *world) backup() backup {
 			delete(item.Object, "status")
 			for _, field := range []string{
 				"uid", "creationTimestamp", "resourceVersion", "generation", "managedFields", "deletionTimestamp",
+				"deletionGracePeriodSeconds", "generateName", "ownerReferences",
 			} {
 				unstructured.RemoveNestedField(item.Object, "metadata", field)
 			}
@@ -72,12 +74,16 @@ func (w *world) lose() {
 	w.create(system.InstitutionNamespace(w.namespace, w.id, w.prefix))
 }
 
-// restore puts kinds back. What is there already is left as it is.
+// restore puts kinds back, with the labels that Velero adds. What is there already is left as it is.
 func (w *world) restore(kept backup, kinds ...string) {
 	w.t.Helper()
 	for _, kind := range kinds {
 		for i := range kept[kind] {
-			err := admin.Create(w.t.Context(), kept[kind][i].DeepCopy())
+			object := kept[kind][i].DeepCopy()
+			labels := map[string]string{"velero.io/backup-name": "daily", "velero.io/restore-name": "first"}
+			maps.Copy(labels, object.GetLabels())
+			object.SetLabels(labels)
+			err := admin.Create(w.t.Context(), object)
 			NewWithT(w.t).Expect(client.IgnoreAlreadyExists(err)).To(Succeed(), "%s %s", kind, kept[kind][i].GetName())
 		}
 	}
