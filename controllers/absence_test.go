@@ -8,9 +8,12 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/transport"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
 )
 
@@ -82,4 +85,23 @@ func TestCompletionDeletedWhileTheManagerWasDownIsWaitedFor(t *testing.T) {
 	w.step(4 * time.Minute)
 	w.stays(lab, lab.UID)
 	w.awaitEnd(grant, 3*time.Minute, v1alpha1.CauseWithdrawn)
+}
+
+// While a kind is not served, nothing is known of its objects: that is no order to end anything.
+func TestPolicyOfAKindThatIsNotServedIsNotMissing(t *testing.T) {
+	t.Parallel()
+	w, g := makeWorld(t), NewWithT(t)
+	look := func(resource string) error {
+		kind := v1alpha1.SchemeGroupVersion.WithKind("CompletionPolicy")
+		mapper := meta.NewDefaultRESTMapper(nil)
+		mapper.AddSpecific(kind, kind.GroupVersion().WithResource(resource), kind.GroupVersion().WithResource(resource),
+			meta.RESTScopeNamespace)
+		live, err := client.New(plane.AdminConfig(), client.Options{Scheme: admin.Scheme(), Mapper: mapper})
+		g.Expect(err).NotTo(HaveOccurred())
+		policy, err := kube.LivePolicy(t.Context(), live, w.namespace, "lab")
+		g.Expect(policy).To(BeNil())
+		return err
+	}
+	g.Expect(look("completionpolicies")).To(Succeed(), "there is no such policy")
+	g.Expect(look("absentpolicies")).To(MatchError(ContainSubstring("could not find the requested resource")))
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -82,19 +83,34 @@ func (r *Reconciler) namespace(
 	if lifecycle.UntouchableByMetadata(grant, facts) {
 		return facts, nil
 	}
-	var inside v1alpha1.InstitutionList
-	if err := r.Live.List(ctx, &inside, client.InNamespace(name), client.Limit(1)); err != nil {
-		return facts, fmt.Errorf("look for institutions in namespace %s: %w", name, err)
-	}
-	if facts.HoldsInstitution = len(inside.Items) > 0; facts.HoldsInstitution || !object.DeletionTimestamp.IsZero() {
-		return facts, nil
-	}
-	if owner := object.Labels[v1alpha1.LabelGrant]; owner != "" {
-		err = r.ownerOf(ctx, owner, &facts)
-	} else {
-		facts.Contested, err = r.contested(ctx, grant)
-	}
+	err = r.lookInto(ctx, grant, &facts)
 	return facts, err
+}
+
+// lookInto reads what is in a namespace, and whose it is, after the namespace itself: the deletion names the version
+// that was read. A list waits until the API server knows that it shows the latest, so those that say nothing of each
+// other are made at the same time.
+func (r *Reconciler) lookInto(ctx context.Context, grant *v1alpha1.Grant, facts *lifecycle.NamespaceFacts) error {
+	going, owner := !facts.Object.DeletionTimestamp.IsZero(), facts.Object.Labels[v1alpha1.LabelGrant]
+	var reads errgroup.Group
+	reads.Go(func() error {
+		var inside v1alpha1.InstitutionList
+		if err := r.Live.List(ctx, &inside, client.InNamespace(facts.Name), client.Limit(1)); err != nil {
+			return fmt.Errorf("look for institutions in namespace %s: %w", facts.Name, err)
+		}
+		facts.HoldsInstitution = len(inside.Items) > 0
+		return nil
+	})
+	if !going && owner == "" {
+		reads.Go(func() (err error) {
+			facts.Contested, err = r.contested(ctx, grant)
+			return err
+		})
+	}
+	if err := reads.Wait(); err != nil || going || owner == "" || facts.HoldsInstitution {
+		return err
+	}
+	return r.ownerOf(ctx, owner, facts)
 }
 
 // ownerOf finds the Grant that an owner label names, and those beside it. The Grant itself is read live.
@@ -153,23 +169,43 @@ func (r *Reconciler) confirm(
 		return nil, fmt.Errorf("look at the completions: %w", err)
 	}
 	read.Completions = completions.Items
-	current := &v1alpha1.Grant{}
-	switch err := r.Live.Get(ctx, key, current); {
-	case err == nil:
-		read.Current = current
-	case !apierrors.IsNotFound(err):
-		return nil, fmt.Errorf("look at the grant: %w", err)
-	}
 	if read.Known, err = r.grantsBesideOf(ctx, grant); err != nil {
 		return nil, err
 	}
+	var reads errgroup.Group
+	reads.Go(func() (err error) {
+		read.Current, err = r.liveGrant(ctx, key)
+		return err
+	})
+	reads.Go(func() (err error) {
+		read.Alike, err = r.liveAlike(ctx, grant)
+		return err
+	})
+	return read, reads.Wait()
+}
+
+// liveGrant reads a Grant live; nil where it has gone.
+func (r *Reconciler) liveGrant(ctx context.Context, key client.ObjectKey) (*v1alpha1.Grant, error) {
+	grant := &v1alpha1.Grant{}
+	err := r.Live.Get(ctx, key, grant)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at the grant: %w", err)
+	}
+	return grant, nil
+}
+
+// liveAlike reads the Grants of the same holder and policy live.
+func (r *Reconciler) liveAlike(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.Grant, error) {
+	holder := grant.Spec.Holder
 	var alike v1alpha1.GrantList
-	err = r.Live.List(ctx, &alike, client.InNamespace(grant.Namespace), client.MatchingFields{
+	err := r.Live.List(ctx, &alike, client.InNamespace(grant.Namespace), client.MatchingFields{
 		"spec.policy":               string(grant.Spec.Policy),
 		"spec.holder.institutionID": holder.InstitutionID.String(), "spec.holder.userID": holder.UserID.String()})
 	if err != nil {
 		return nil, fmt.Errorf("look at the grants of the same holder and policy: %w", err)
 	}
-	read.Alike = alike.Items
-	return read, nil
+	return alike.Items, nil
 }

@@ -42,10 +42,10 @@ func (a *absentees) wait(absent, patience time.Duration) {
 // process saw it being deleted under the Grant, or the Grant has been looked at together with it, and so was not just
 // restored. The latter is waited for, because what was deleted may be about to be restored.
 func (r *Reconciler) absentees(
-	ctx context.Context, person memory.Person, gathered *plan.Person, policies []v1alpha1.CompletionPolicy,
+	ctx context.Context, tenant *kube.Tenant, gathered *plan.Person, policies []v1alpha1.CompletionPolicy,
 ) (absentees, error) {
 	found := absentees{gone: map[string]bool{}, awaited: map[string]bool{}}
-	missing, err := r.missing(ctx, person, gathered)
+	missing, err := r.missing(ctx, tenant, gathered)
 	if err != nil {
 		return found, err
 	}
@@ -64,7 +64,7 @@ func (r *Reconciler) absentees(
 // live read. None is missing while the institution, its namespace or the kind itself is being deleted: that is no order
 // to revoke anything.
 func (r *Reconciler) missing(
-	ctx context.Context, person memory.Person, gathered *plan.Person,
+	ctx context.Context, tenant *kube.Tenant, gathered *plan.Person,
 ) (map[string]bool, error) {
 	present, missing := map[string]bool{}, map[string]bool{}
 	for i := range gathered.Completions {
@@ -77,7 +77,7 @@ func (r *Reconciler) missing(
 			if present[name] || missing[name] || cause.End == v1alpha1.CauseWithdrawn || cause.ArchivedAt != nil {
 				continue
 			}
-			err := r.Live.Get(ctx, client.ObjectKey{Namespace: person.Namespace, Name: name}, &v1alpha1.CourseCompletion{})
+			err := r.Live.Get(ctx, client.ObjectKey{Namespace: tenant.Namespace, Name: name}, &v1alpha1.CourseCompletion{})
 			if err == nil {
 				// It has come back, and the cache will show it.
 				present[name] = true
@@ -92,7 +92,7 @@ func (r *Reconciler) missing(
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	dissolving, err := kube.Dissolving(ctx, r.Live, person.Namespace, person.InstitutionID)
+	dissolving, err := kube.Dissolving(ctx, r.Live, tenant)
 	if err != nil || dissolving {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ package planner
 import (
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
@@ -23,6 +22,4 @@ type ownMemory struct {
 	written kube.Expectations
 	// unsettled is since when a completion waits for its Grants.
 	unsettled kube.Since[client.ObjectKey]
-	// reading are the live reads of Institutions that are under way.
-	reading singleflight.Group
 }

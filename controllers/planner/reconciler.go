@@ -90,7 +90,7 @@ func (r *Reconciler) plan(ctx context.Context, person memory.Person, written *bo
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	absent, err := r.absentees(ctx, person, gathered, sources)
+	absent, err := r.absentees(ctx, tenant, gathered, sources)
 	if err != nil {
 		return reconcile.Result{}, err
 	}

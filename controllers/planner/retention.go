@@ -7,14 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
@@ -26,13 +24,11 @@ func (r *Reconciler) expire(ctx context.Context, tenant *kube.Tenant, planned pl
 	if len(planned.Expired)+len(planned.Over) == 0 {
 		return nil
 	}
-	institutions, err := r.liveInstitutions(ctx, tenant.Namespace)
+	current, err := kube.LiveInstitution(ctx, r.Live, tenant.Institution)
 	if err != nil {
 		return fmt.Errorf("look for how long completions are kept: %w", err)
 	}
-	if !slices.ContainsFunc(institutions, func(i v1alpha1.Institution) bool {
-		return i.UID == tenant.UID && i.Generation == tenant.Generation
-	}) {
+	if current == nil || current.Generation != tenant.Generation {
 		return kube.ErrBehind
 	}
 	var failed []error
@@ -52,20 +48,6 @@ func (r *Reconciler) expire(ctx context.Context, tenant *kube.Tenant, planned pl
 		remove("grant", grant)
 	}
 	return errors.Join(failed...)
-}
-
-// liveInstitutions reads the Institutions of a namespace. Workers that ask at the same time share an answer: many
-// completions are due at once, each of another person.
-func (r *Reconciler) liveInstitutions(ctx context.Context, namespace string) ([]v1alpha1.Institution, error) {
-	read, err, _ := r.reading.Do(namespace, func() (any, error) {
-		var institutions v1alpha1.InstitutionList
-		err := r.Live.List(ctx, &institutions, client.InNamespace(namespace))
-		return institutions.Items, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return read.([]v1alpha1.Institution), nil
 }
 
 // next lets the person be planned again when retention asks for it.

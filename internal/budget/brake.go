@@ -192,17 +192,13 @@ func (b *Brakes) load(ctx context.Context, l *brake, institution *v1alpha1.Insti
 	if l.loaded {
 		return nil
 	}
-	var institutions v1alpha1.InstitutionList
-	err := b.live.List(ctx, &institutions, client.InNamespace(institution.Namespace),
-		client.MatchingFields{"metadata.name": institution.Name})
+	current, err := kube.LiveInstitution(ctx, b.live, institution)
 	if err != nil {
 		return fmt.Errorf("look how the brake stands: %w", err)
 	}
-	for i := range institutions.Items {
-		if found := &institutions.Items[i]; found.UID == institution.UID {
-			l.BrakeState = stateOf(&found.Status.Brake)
-			l.told = l.Trip
-		}
+	if current != nil {
+		l.BrakeState = stateOf(&current.Status.Brake)
+		l.told = l.Trip
 	}
 	now := b.clock.Now()
 	page := client.ListOptions{Namespace: institution.Namespace, Limit: brakePage}

@@ -51,17 +51,20 @@ func schoolWith(budget int32) *school {
 }
 
 // Get implements client.Reader.
-func (s *school) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
-	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+func (s *school) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	s.looks++
+	institution, ok := object.(*v1alpha1.Institution)
+	if !ok || key != client.ObjectKeyFromObject(&s.institution) {
+		return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+	}
+	s.institution.DeepCopyInto(institution)
+	return s.away
 }
 
 // List implements client.Reader.
 func (s *school) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	s.looks++
-	switch list := list.(type) {
-	case *v1alpha1.InstitutionList:
-		list.Items = []v1alpha1.Institution{*s.institution.DeepCopy()}
-	case *v1alpha1.GrantList:
+	if list, ok := list.(*v1alpha1.GrantList); ok {
 		list.Items = slices.Clone(s.grants)
 	}
 	return s.away

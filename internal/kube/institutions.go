@@ -5,7 +5,6 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -109,23 +108,26 @@ const (
 	GrantsCRD      = "grants." + v1alpha1.GroupName
 )
 
-// Dissolving reports whether an institution, its namespace or the kind of its completions is gone or being deleted.
-// What disappears in the course of that was withdrawn by nobody. All of it is read live.
-func Dissolving(
-	ctx context.Context, live client.Reader, namespace string, id v1alpha1.PlatformID,
-) (bool, error) {
-	going, err := Terminating(ctx, live, namespace)
+// Dissolving reports whether an institution, its namespace or the kind of its completions is gone or being deleted, or
+// the institution can no longer be worked with. What disappears in the course of that was withdrawn by nobody. All of
+// it is read live.
+func Dissolving(ctx context.Context, live client.Reader, tenant *Tenant) (bool, error) {
+	going, err := Terminating(ctx, live, tenant.Namespace)
 	if err != nil || going {
 		return going, err
 	}
 	if going, err := Undefined(ctx, live, CompletionsCRD); err != nil || going {
 		return going, err
 	}
-	found, err := InstitutionOf(ctx, live, namespace, id)
-	if _, ok := errors.AsType[*InstitutionProblem](err); ok {
+	current, err := LiveInstitution(ctx, live, tenant.Institution)
+	if err != nil {
+		return false, err
+	}
+	if current == nil || !current.DeletionTimestamp.IsZero() || !IsAllowed(current) {
 		return true, nil
 	}
-	return err == nil && !found.DeletionTimestamp.IsZero(), err
+	_, unusable := TenantOf(current)
+	return unusable != nil, nil
 }
 
 // DefinedSince returns when a definition was made, by a live read.
@@ -165,20 +167,44 @@ func deleted(ctx context.Context, live client.Reader, key client.ObjectKey, obje
 	return !object.GetDeletionTimestamp().IsZero(), nil
 }
 
+// LiveInstitution returns an Institution as it is right now; nil if it is gone, and if another one has its name by now.
+func LiveInstitution(
+	ctx context.Context, live client.Reader, known *v1alpha1.Institution,
+) (*v1alpha1.Institution, error) {
+	current := &v1alpha1.Institution{}
+	found, err := there(live.Get(ctx, client.ObjectKeyFromObject(known), current))
+	if err != nil {
+		return nil, fmt.Errorf("look at the institution: %w", err)
+	}
+	if !found || current.UID != known.UID {
+		return nil, nil
+	}
+	return current, nil
+}
+
 // LivePolicy returns a policy, nil if there is none. It is read live, since a policy is often deleted together with its
-// Grants; by a list, which needs no other right.
+// Grants.
 func LivePolicy(
 	ctx context.Context, live client.Reader, namespace, name string,
 ) (*v1alpha1.CompletionPolicy, error) {
-	var policies v1alpha1.CompletionPolicyList
-	err := live.List(ctx, &policies, client.InNamespace(namespace), client.MatchingFields{"metadata.name": name})
+	policy := &v1alpha1.CompletionPolicy{}
+	found, err := there(live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, policy))
 	if err != nil {
 		return nil, fmt.Errorf("look at the policy: %w", err)
 	}
-	if len(policies.Items) == 0 {
+	if !found {
 		return nil, nil
 	}
-	return &policies.Items[0], nil
+	return policy, nil
+}
+
+// there reports whether a read found its object. Where the whole kind is not served, nothing is known of the object:
+// the API server then answers "not found" too, but in the words of a path that it does not know.
+func there(err error) (bool, error) {
+	if apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // IsAllowed reports whether an Institution has been found to be allowed.

@@ -11,16 +11,18 @@ import (
 
 // Confirmation is everything that may bring a planned Grant back, read right before its data is deleted, in the order
 // of its fields. Whether the person was planned is asked before what was planned is read: the other way round, a plan
-// that is written in between is missed.
+// that is written in between is missed. Current and Alike may be read at the same time: both are what was planned.
 type Confirmation struct {
 	// Planned reports whether the Grant was planned with its policy and its institution as they are.
 	Planned bool
 	// Completions are those of the holder, read live.
 	Completions []v1alpha1.CourseCompletion
+	// Known are the Grants of the holder that were decided with.
+	Known []v1alpha1.Grant
 	// Current is the Grant, read live; nil where it has gone.
 	Current *v1alpha1.Grant
-	// Known are the Grants of the holder that were decided with, and Alike those of the same policy, read live.
-	Known, Alike []v1alpha1.Grant
+	// Alike are the Grants of the holder and of the same policy, read live.
+	Alike []v1alpha1.Grant
 }
 
 // Doubt returns why the end that a Grant records may no longer hold; empty if it does.

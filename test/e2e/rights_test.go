@@ -130,6 +130,44 @@ func TestGrantNeedsTheRightToDeleteNamespaces(t *testing.T) {
 	u.awaitGrant(t, v1alpha1.ReasonEnded)
 }
 
+// What cannot be looked at right before it would end ends nothing.
+func TestEndsNeedTheRightsToLookAtWhatMayHaveChanged(t *testing.T) {
+	t.Run("the institution, where a completion was withdrawn", func(t *testing.T) {
+		g := NewWithT(t)
+		s := openSchool(t)
+		s.apply(t, s.labPolicy())
+		u := s.student()
+		u.complete(t)
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+		giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser,
+			right{verb: "get", group: ours, resource: "institutions"})
+		u.withdraw(t)
+		g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, aWhile, often).
+			Should(Equal(v1alpha1.ReasonActive))
+
+		giveBack()
+		u.awaitNamespaceGone(t)
+		u.awaitGrant(t, v1alpha1.ReasonEnded)
+	})
+	t.Run("the policy, where a grant was deleted", func(t *testing.T) {
+		g := NewWithT(t)
+		s := openSchool(t)
+		s.apply(t, s.labPolicy())
+		u := s.student()
+		u.complete(t)
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+		grants, err := u.grants(t.Context())
+		g.Expect(err).NotTo(HaveOccurred())
+		giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser,
+			right{verb: "get", group: ours, resource: "completionpolicies"})
+		g.Expect(admin.Delete(t.Context(), &grants[0])).To(Succeed())
+		u.awaitGrant(t, v1alpha1.ReasonForbidden)
+
+		giveBack()
+		u.awaitGrant(t, v1alpha1.ReasonActive)
+	})
+}
+
 // Rights that nothing can be said without: what they are for stays undone as long as they are missing.
 func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 	for _, r := range []right{
