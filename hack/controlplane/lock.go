@@ -26,25 +26,14 @@ func lockNow(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening lock: %w", err)
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil && isStillAt(file, path) {
+	if err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
 		return file, nil
 	}
 	_ = file.Close()
-	// A file that was removed between opening and locking protects nothing; whoever removed it was the holder.
-	if err == nil || errors.Is(err, syscall.EWOULDBLOCK) {
+	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, fmt.Errorf("%s: %w", path, errLocked)
 	}
 	return nil, fmt.Errorf("locking %s: %w", path, err)
-}
-
-func isStillAt(file *os.File, path string) bool {
-	held, err := file.Stat()
-	if err != nil {
-		return false
-	}
-	there, err := os.Stat(path)
-	return err == nil && os.SameFile(held, there)
 }
 
 // lockWaiting takes the lock as soon as it is free, and says so while it waits.

@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// The requirements travel inside the starter, so that its cache key always belongs to what it would build, and it
+// The requirements travel inside the program, so that its cache key always belongs to what it would build, and it
 // builds the same from any working folder.
 var (
 	//go:embed go.mod
@@ -29,9 +29,6 @@ var (
 
 // cacheEnv names the cache folder when no flag does.
 const cacheEnv = "CONTROLPLANE_CACHE"
-
-// startersDir is where callers keep built starters (see test/cluster); clean removes them too.
-const startersDir = "starter"
 
 const (
 	kubernetesModule = "k8s.io/kubernetes"
@@ -199,7 +196,7 @@ func (r *release) clean(stderr io.Writer) error {
 	defer lock.Close()
 	for _, entry := range entries {
 		// Only what this program names is removed: a cache folder may be shared by mistake.
-		if entry.Name() != startersDir && !strings.HasPrefix(entry.Name(), "kubernetes-v") {
+		if !strings.HasPrefix(entry.Name(), "kubernetes-v") {
 			continue
 		}
 		folder := filepath.Join(r.cache, entry.Name())

@@ -16,6 +16,9 @@ import (
 	"time"
 )
 
+// patience is how long something may take on a slow and busy machine before the test gives up.
+const patience = 2 * time.Minute
+
 func wantContains(t *testing.T, text, want string) {
 	t.Helper()
 	if !strings.Contains(text, want) {
@@ -86,7 +89,7 @@ func TestCleanKeepsThisReleaseAndWhatIsNotOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{filepath.Base(release.dir), "kubernetes-v1.1.1-etcd-v3.0.0-x", startersDir, "photos"} {
+	for _, dir := range []string{filepath.Base(release.dir), "kubernetes-v1.1.1-etcd-v3.0.0-x", "photos"} {
 		if err := os.MkdirAll(filepath.Join(release.cache, dir, "content"), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -147,29 +150,6 @@ func (w signalWriter) Write(p []byte) (int, error) {
 	default:
 	}
 	return len(p), nil
-}
-
-func TestLockOfARemovedFileProtectsNothing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	old, err := lockNow(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer old.Close()
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if isStillAt(old, path) {
-		t.Error("a removed lock file counts as there")
-	}
-	fresh, err := lockNow(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fresh.Close()
-	if isStillAt(old, path) {
-		t.Error("a lock file that was replaced counts as there")
-	}
 }
 
 func TestFailedBuildShowsWhatTheCompilerSaid(t *testing.T) {

@@ -216,9 +216,9 @@ func (s *session) watch(ctx context.Context, fail context.CancelCauseFunc) {
 			s.ended(ctx, s.system.ControllerManager, err, fail)
 		case <-tick.C:
 			for _, part := range []cluster.Part{cluster.Etcd, cluster.APIServer, cluster.ControllerManager} {
-				if pid, err := s.cluster.PID(ctx, part); err == nil && pid == 0 {
+				if s.cluster.PID(part) == 0 {
 					fail(fmt.Errorf("%s %w; the end of its log:\n%s", part, system.ErrEnded,
-						system.Tail(s.cluster.Log(part), 20)))
+						cluster.Tail(s.cluster.Log(part), 20)))
 				}
 			}
 		}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lists the packages that have tests and whose tests do not depend on the control plane's starter. Derived from the
+# Lists the packages that have tests and whose tests start no control plane. Derived from the
 # imports, so that no list has to be kept.
 set -euo pipefail
 

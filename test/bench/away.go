@@ -213,7 +213,7 @@ func (w *world) runAway(
 	latency = &sender.Histogram{}
 	for run := range s.runs {
 		for _, figure := range []bool{run%2 == 0, run%2 != 0} {
-			before := w.cpu(ctx, bare.pid())
+			before := w.cpu(bare.pid())
 			var report *sender.Report
 			if figure {
 				report, err = w.send(ctx, s.away, connections, 0)
@@ -223,7 +223,7 @@ func (w *world) runAway(
 			if err != nil {
 				return nil, nil, nil, err
 			}
-			cost.add(figure, before, w.cpu(ctx, bare.pid()), s.away)
+			cost.add(figure, before, w.cpu(bare.pid()), s.away)
 			if figure {
 				figures = append(figures, report.PerSecond())
 				latency.Merge(&report.Latency)

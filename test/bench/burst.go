@@ -33,22 +33,22 @@ func (w *world) measureBurst(ctx context.Context, s size, t *table) error {
 	cost := &costs{}
 	for run := range runs {
 		began := time.Now()
-		idle := w.cpu(ctx, 0)
+		idle := w.cpu(0)
 		before, err := w.createRaw(ctx, objects)
 		if err != nil {
 			return err
 		}
-		cost.add(false, idle, w.cpu(ctx, 0), s.raw)
+		cost.add(false, idle, w.cpu(0), s.raw)
 		b, err := w.burst(ctx, s.burst, overload*before, cost)
 		if err != nil {
 			return err
 		}
-		idle = w.cpu(ctx, 0)
+		idle = w.cpu(0)
 		after, err := w.createRaw(ctx, objects)
 		if err != nil {
 			return err
 		}
-		cost.add(false, idle, w.cpu(ctx, 0), s.raw)
+		cost.add(false, idle, w.cpu(0), s.raw)
 		references = append(references, (before+after)/2)
 		whole = append(whole, b.whole)
 		if b.waiting > 0 {
@@ -96,12 +96,12 @@ func (w *world) burst(ctx context.Context, n int, rate float64, cost *costs) (bu
 	if err != nil {
 		return burst{}, err
 	}
-	acknowledged, before := time.Now(), w.cpu(ctx, 0)
+	acknowledged, before := time.Now(), w.cpu(0)
 	if err := w.awaitDrained(ctx); err != nil {
 		return burst{}, err
 	}
 	ended := time.Now()
-	cost.add(true, before, w.cpu(ctx, 0), waiting)
+	cost.add(true, before, w.cpu(0), waiting)
 	if err := w.check(ctx); err != nil {
 		return burst{}, err
 	}

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -27,11 +26,11 @@ type cpuTimes [5]float64
 var processes = []string{"API server", "etcd", "webhook server", "this program", "bare server"}
 
 // cpu reads the CPU times. A process that cannot be read has none.
-func (w *world) cpu(ctx context.Context, bare int) cpuTimes {
-	api, _ := w.plane.PID(ctx, cluster.APIServer)
-	etcd, _ := w.plane.PID(ctx, cluster.Etcd)
+func (w *world) cpu(bare int) cpuTimes {
 	var times cpuTimes
-	for i, pid := range []int{api, etcd, w.system.WebhookServer.PID(), os.Getpid(), bare} {
+	for i, pid := range []int{
+		w.plane.PID(cluster.APIServer), w.plane.PID(cluster.Etcd), w.system.WebhookServer.PID(), os.Getpid(), bare,
+	} {
 		times[i] = cpuSeconds(pid)
 	}
 	return times

@@ -50,11 +50,9 @@ func (t *tenant) costOfMore(ctx context.Context, n int) (float64, error) {
 	if _, err := t.w.awaitQuiet(ctx); err != nil {
 		return 0, err
 	}
-	api, err := t.w.plane.PID(ctx, cluster.APIServer)
-	if err != nil {
-		return 0, err
+	spent := func() float64 {
+		return cpuSeconds(t.w.plane.PID(cluster.APIServer)) + cpuSeconds(t.w.system.ControllerManager.PID())
 	}
-	spent := func() float64 { return cpuSeconds(api) + cpuSeconds(t.w.system.ControllerManager.PID()) }
 	before := spent()
 	if _, err := t.settle(ctx, n); err != nil {
 		return 0, err

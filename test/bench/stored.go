@@ -29,7 +29,7 @@ func (w *world) measureStored(ctx context.Context, s size, t *table) error {
 		// Who begins takes turns, too.
 		for _, figure := range []bool{run%2 == 0, run%2 != 0} {
 			var rate float64
-			before := w.cpu(ctx, 0)
+			before := w.cpu(0)
 			if figure {
 				rate, err = w.store(ctx, s.stored)
 				figures = append(figures, rate)
@@ -40,7 +40,7 @@ func (w *world) measureStored(ctx context.Context, s size, t *table) error {
 			if err != nil {
 				return err
 			}
-			cost.add(figure, before, w.cpu(ctx, 0), s.stored)
+			cost.add(figure, before, w.cpu(0), s.stored)
 		}
 		w.say("run %d: %.0f stored, %.0f raw creates a second", run+1, figures[run], references[run])
 	}

@@ -72,9 +72,7 @@ type etcd struct {
 func newEtcd(t *testing.T) *etcd {
 	t.Helper()
 	g := NewWithT(t)
-	pid, err := plane.PID(t.Context(), cluster.APIServer)
-	g.Expect(err).NotTo(HaveOccurred())
-	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", plane.PID(cluster.APIServer)))
 	g.Expect(err).NotTo(HaveOccurred())
 	_, rest, found := strings.Cut(string(arguments), "--etcd-servers=")
 	g.Expect(found).To(BeTrue())

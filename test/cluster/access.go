@@ -33,10 +33,10 @@ func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 // KubectlInput is Kubectl with something to read on stdin.
 func (c *Cluster) KubectlInput(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, c.ready.Kubectl, args...)
+	cmd := exec.CommandContext(ctx, c.KubectlPath(), args...)
 	// Neither the cache nor the preferences of the user's own kubectl play a part.
 	cmd.Env = append(os.Environ(),
-		"KUBECONFIG="+c.ready.Kubeconfig, "KUBECACHEDIR="+filepath.Join(c.ready.StateDir, "kubectl"), "KUBERC=off")
+		"KUBECONFIG="+c.Kubeconfig(), "KUBECACHEDIR="+filepath.Join(c.StateDir(), "kubectl"), "KUBERC=off")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		said := strings.TrimSpace(stderr.String())

@@ -1,8 +1,8 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cluster starts the control plane of hack/controlplane for tests, demos and benchmarks, and lets them kill,
-// pause and restart its parts. Nothing of it outlives the process that started it.
+// Package cluster runs the control plane that hack/controlplane builds, for tests, demos and benchmarks, and lets them
+// kill, pause and restart its parts. Nothing of it outlives the process that started it.
 package cluster
 
 import (
@@ -11,10 +11,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -31,6 +30,9 @@ const (
 	ControllerManager Part = "kube-controller-manager"
 )
 
+// parts are in the order in which they start; they stop in the opposite order.
+var parts = []Part{Etcd, APIServer, ControllerManager}
+
 // AuditLevel says how much of each request the API server writes to its audit log.
 type AuditLevel string
 
@@ -42,8 +44,10 @@ const (
 	AuditRequestResponse AuditLevel = "RequestResponse"
 )
 
-// stopTimeout is how long the starter may need to stop everything before it is killed. Its own bounds add up to less.
-const stopTimeout = 45 * time.Second
+var auditLevels = []AuditLevel{AuditNone, AuditMetadata, AuditRequest, AuditRequestResponse}
+
+// partTimeout bounds the time in which a part has to become ready.
+const partTimeout = 2 * time.Minute
 
 // Options of a Cluster. The zero value is a control plane without audit log in a new temporary folder.
 type Options struct {
@@ -55,80 +59,98 @@ type Options struct {
 	Stderr io.Writer
 }
 
-// Cluster is a running control plane. Its methods are safe for use by several goroutines.
-type Cluster struct {
-	cmd     *exec.Cmd
-	link    *link
-	ready   readyMessage
-	admin   *rest.Config
-	exited  chan struct{}
-	exitErr error
+func (o *Options) complete() error {
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
+	}
+	if o.AuditLevel == "" {
+		o.AuditLevel = AuditNone
+	}
+	if !slices.Contains(auditLevels, o.AuditLevel) {
+		return fmt.Errorf("audit level %q is none of %q", o.AuditLevel, auditLevels)
+	}
+	if o.StateDir != "" && !filepath.IsAbs(o.StateDir) {
+		return fmt.Errorf("state folder %q is relative: give an absolute path", o.StateDir)
+	}
+	return nil
+}
 
+// Cluster is a running control plane. Its methods are safe for use by several goroutines; a part is started, ended or
+// paused one at a time.
+type Cluster struct {
+	options   Options
+	programs  string
+	state     *state
+	reaper    *reaper
+	endpoints endpoints
+	probes    *probes
+	admin     *rest.Config
+
+	// operating is held by what starts, ends or pauses a part.
+	operating sync.Mutex
+	// stopping is closed when Stop is called.
+	stopping chan struct{}
 	stopOnce sync.Once
 	stopErr  error
+
+	// mu guards running, in which a part that has ended is forgotten.
+	mu      sync.Mutex
+	running map[Part]*instance
 }
 
 // Start builds what is missing (minutes, once per version of Kubernetes; then about four seconds) and returns when
 // the API server and the controllers work. Ctx bounds the start only; Stop ends the cluster, and so does the end of
-// this process, however it ends.
+// this process, however it ends. After an error nothing is left.
 func Start(ctx context.Context, opts Options) (*Cluster, error) {
-	stderr := opts.Stderr
-	if stderr == nil {
-		stderr = os.Stderr
+	if err := opts.complete(); err != nil {
+		return nil, fmt.Errorf("starting the control plane: %w", err)
 	}
-	starter, err := buildStarter(ctx, stderr)
+	programs, err := build(ctx, opts.Stderr)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"start", "--build"}
-	if opts.StateDir != "" {
-		args = append(args, "--dir", opts.StateDir)
+	return start(ctx, opts, programs)
+}
+
+// start starts the programs of a folder.
+func start(ctx context.Context, opts Options, programs string) (*Cluster, error) {
+	c := &Cluster{options: opts, programs: programs, stopping: make(chan struct{}), running: map[Part]*instance{}}
+	err := c.prepare(ctx)
+	for _, part := range parts {
+		if err == nil {
+			err = c.StartPart(ctx, part)
+		}
 	}
-	if opts.AuditLevel != "" {
-		args = append(args, "--audit-level", string(opts.AuditLevel))
-	}
-	c := &Cluster{cmd: exec.Command(starter, args...), exited: make(chan struct{})}
-	c.cmd.Stderr = stderr
-	// Ctrl-C in a terminal is for us to handle: the starter ends when we stop it or are gone.
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.cmd.WaitDelay = 5 * time.Second
-	if err := c.launch(); err != nil {
-		return nil, fmt.Errorf("starting the control plane: %w", err)
-	}
-	if err := c.awaitReady(ctx); err != nil {
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the control plane: %w", err), c.Stop())
 	}
 	return c, nil
 }
 
-func (c *Cluster) launch() error {
-	stdin, err := c.cmd.StdinPipe()
-	if err != nil {
+// prepare writes everything that the parts need to start.
+func (c *Cluster) prepare(ctx context.Context) (err error) {
+	if c.state, err = newState(ctx, c.options.StateDir); err != nil {
 		return err
 	}
-	// Not StdoutPipe: Wait would close it under the reader.
-	stdout, writer, err := os.Pipe()
-	if err != nil {
+	if c.reaper, err = startReaper(c.state); err != nil {
 		return err
 	}
-	c.cmd.Stdout = writer
-	if err := errors.Join(c.cmd.Start(), writer.Close()); err != nil {
-		return errors.Join(err, stdout.Close())
-	}
-	c.link = newLink(stdin, stdout)
-	go func() {
-		c.exitErr = c.cmd.Wait()
-		close(c.exited)
-	}()
-	return nil
-}
-
-func (c *Cluster) awaitReady(ctx context.Context) error {
-	var err error
-	if c.ready, err = c.link.ready(ctx); err != nil {
+	if c.endpoints, err = newEndpoints(); err != nil {
 		return err
 	}
-	if c.admin, err = clientcmd.BuildConfigFromFlags("", c.ready.Kubeconfig); err != nil {
+	if c.audits() {
+		if err := c.state.write(auditPolicy(c.options.AuditLevel), "audit-policy.yaml"); err != nil {
+			return err
+		}
+		// Made here, so that it is there to be read before the first request.
+		if err := c.state.write(nil, auditLogName); err != nil {
+			return err
+		}
+	}
+	if c.probes, err = writeCredentials(c.state, c.endpoints); err != nil {
+		return err
+	}
+	if c.admin, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig()); err != nil {
 		return fmt.Errorf("reading the administrator's kubeconfig: %w", err)
 	}
 	c.admin.QPS = unlimited
@@ -140,93 +162,76 @@ const unlimited = -1
 
 // Stop ends every part and removes the state folder. Only the first call does so; each returns its result.
 func (c *Cluster) Stop() error {
-	c.stopOnce.Do(func() { c.stopErr = c.stop() })
+	c.stopOnce.Do(func() {
+		close(c.stopping)
+		c.operating.Lock()
+		defer c.operating.Unlock()
+		if err := c.stop(); err != nil {
+			c.stopErr = fmt.Errorf("stopping the control plane: %w", err)
+		}
+	})
 	return c.stopErr
 }
 
-// stop closes the starter's stdin, which needs no answer and also works in the middle of a start.
+// stop does what it can and returns every error.
 func (c *Cluster) stop() error {
-	if err := c.link.close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return fmt.Errorf("stopping the control plane: %w", err)
+	var errs []error
+	for _, part := range slices.Backward(parts) {
+		if i := c.instance(part); i != nil {
+			if err := c.end(i, i.terminate); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", part, err))
+			}
+		}
 	}
-	timer := time.NewTimer(stopTimeout)
-	defer timer.Stop()
-	select {
-	case <-c.exited:
-	case <-timer.C:
-		// What the starter leaves when it is killed, its parts and its folder, goes with it.
-		err := c.cmd.Process.Kill()
-		<-c.exited
-		late := fmt.Errorf("stopping the control plane took more than %s, the starter was killed", stopTimeout)
-		return errors.Join(late, err)
+	switch {
+	case c.reaper != nil:
+		errs = append(errs, c.reaper.close(), c.state.lock.Close())
+	case c.state != nil:
+		errs = append(errs, removeState(c.state.dir), c.state.lock.Close())
 	}
-	if c.exitErr != nil {
-		return fmt.Errorf("stopping the control plane: the starter ended with: %w", c.exitErr)
-	}
-	return nil
-}
-
-// Kill ends a part with SIGKILL and returns when it is gone.
-func (c *Cluster) Kill(ctx context.Context, part Part) error { return c.do(ctx, "kill", part) }
-
-// Pause stops a part with SIGSTOP: connections to it stay open, and nothing answers.
-func (c *Cluster) Pause(ctx context.Context, part Part) error { return c.do(ctx, "pause", part) }
-
-// Resume has a paused part go on.
-func (c *Cluster) Resume(ctx context.Context, part Part) error { return c.do(ctx, "resume", part) }
-
-// StartPart starts a part that was killed, on the same port and data, and returns when it is ready.
-func (c *Cluster) StartPart(ctx context.Context, part Part) error { return c.do(ctx, "start", part) }
-
-// Restart ends a part gracefully, starts it again and returns when it is ready.
-func (c *Cluster) Restart(ctx context.Context, part Part) error { return c.do(ctx, "restart", part) }
-
-func (c *Cluster) do(ctx context.Context, op string, part Part) error {
-	if _, err := c.link.do(ctx, op, part); err != nil {
-		return fmt.Errorf("%s %s: %w", op, part, err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // PID returns the process id of a part, 0 when it does not run.
-func (c *Cluster) PID(ctx context.Context, part Part) (int, error) {
-	parts, err := c.link.do(ctx, "status", "")
-	if err != nil {
-		return 0, fmt.Errorf("asking for the process id of %s: %w", part, err)
+func (c *Cluster) PID(part Part) int {
+	if i := c.instance(part); i != nil {
+		return i.process.pid()
 	}
-	info, ok := parts[part]
-	if !ok {
-		return 0, fmt.Errorf("unknown part %q", part)
-	}
-	return info.PID, nil
+	return 0
 }
 
 // Server returns the URL of the API server.
-func (c *Cluster) Server() string { return c.ready.Server }
+func (c *Cluster) Server() string { return loopback(c.endpoints.apiServer) }
 
 // EtcdArgs returns the flags with which etcdctl reaches etcd.
 func (c *Cluster) EtcdArgs() []string {
-	pki := filepath.Join(c.ready.StateDir, "pki")
 	return []string{
-		"--endpoints=" + c.ready.Etcd, "--cacert=" + filepath.Join(pki, "etcd-ca.crt"),
-		"--cert=" + filepath.Join(pki, "etcd-client.crt"), "--key=" + filepath.Join(pki, "etcd-client.key"),
+		"--endpoints=" + loopback(c.endpoints.etcd), "--cacert=" + c.state.path("pki", "etcd-ca.crt"),
+		"--cert=" + c.state.path("pki", "etcd-client.crt"), "--key=" + c.state.path("pki", "etcd-client.key"),
 	}
 }
 
 // Kubeconfig returns the path of the administrator's kubeconfig.
-func (c *Cluster) Kubeconfig() string { return c.ready.Kubeconfig }
+func (c *Cluster) Kubeconfig() string { return c.state.path("kubeconfig") }
 
 // KubectlPath returns the path of a kubectl of the same version.
-func (c *Cluster) KubectlPath() string { return c.ready.Kubectl }
+func (c *Cluster) KubectlPath() string { return filepath.Join(c.programs, "kubectl") }
 
 // StateDir returns the folder that holds logs and data, until Stop removes it.
-func (c *Cluster) StateDir() string { return c.ready.StateDir }
+func (c *Cluster) StateDir() string { return c.state.dir }
 
 // AuditLog returns the path of the audit log, empty without one.
-func (c *Cluster) AuditLog() string { return c.ready.AuditLog }
+func (c *Cluster) AuditLog() string {
+	if !c.audits() {
+		return ""
+	}
+	return c.state.path(auditLogName)
+}
+
+func (c *Cluster) audits() bool { return c.options.AuditLevel != AuditNone }
 
 // Log returns the path of the log of a part.
-func (c *Cluster) Log(part Part) string { return c.ready.Parts[part].Log }
+func (c *Cluster) Log(part Part) string { return c.state.logPath(part) }
 
 // AdminConfig returns a copy of the administrator's client configuration, without a rate limit.
 func (c *Cluster) AdminConfig() *rest.Config { return rest.CopyConfig(c.admin) }

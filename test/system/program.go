@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/lxp-dev/course-completion-operator/internal/clockoffset"
+	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
 
 const (
@@ -102,7 +103,7 @@ func (p *Program) Launch() error {
 	}
 	run.cmd.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, clockoffset.FileVariable+"="+p.clock)
 	run.cmd.Stdout, run.cmd.Stderr = log, log
-	if err := spawn(run.cmd); err != nil {
+	if err := cluster.Spawn(run.cmd); err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
 	p.process = run
@@ -264,4 +265,4 @@ func (p *Program) current() *process {
 }
 
 // LogTail returns the last lines of the log.
-func (p *Program) LogTail() string { return Tail(p.Log, tailLines) }
+func (p *Program) LogTail() string { return cluster.Tail(p.Log, tailLines) }

@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package system
+package cluster
 
 import (
 	"os/exec"
@@ -22,9 +22,10 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	return requests
 })
 
-// spawn starts the command so that it outlives neither this process nor a ctrl-C that is meant for this process alone.
-func spawn(cmd *exec.Cmd) error {
-	cmd.SysProcAttr = attributes()
+// Spawn starts the command in a process group of its own, which a ctrl-C for this process does not reach. On Linux the
+// kernel kills it when this process ends, however it ends.
+func Spawn(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = spawnAttributes()
 	started := make(chan error)
 	spawner() <- func() { started <- cmd.Start() }
 	return <-started

@@ -1,34 +1,13 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
-	"context"
 	"crypto/x509"
 	"fmt"
 	"strconv"
-	"time"
 )
-
-// The parts, in the order in which they start; they stop in the opposite order.
-const (
-	partEtcd              = "etcd"
-	partAPIServer         = "kube-apiserver"
-	partControllerManager = "kube-controller-manager"
-)
-
-var partNames = []string{partEtcd, partAPIServer, partControllerManager}
-
-// part is what it takes to start one program and to see that it works.
-type part struct {
-	name string
-	args []string
-	// ready returns nil once the part does its work.
-	ready func(context.Context) error
-	// grace is how long it may take to end after SIGTERM.
-	grace time.Duration
-}
 
 // endpoints are chosen once: a part that starts again listens where it did before.
 type endpoints struct{ etcd, etcdPeer, apiServer, controllerManager int }
@@ -67,7 +46,7 @@ func etcdArgs(s *state, e endpoints) []string {
 }
 
 // apiServerArgs leaves the default admission plugins on. The token issuer does not depend on the port.
-func apiServerArgs(s *state, e endpoints, auditLevel string) []string {
+func apiServerArgs(s *state, e endpoints, audits bool) []string {
 	args := []string{
 		"--bind-address=127.0.0.1",
 		"--secure-port=" + strconv.Itoa(e.apiServer),
@@ -97,12 +76,12 @@ func apiServerArgs(s *state, e endpoints, auditLevel string) []string {
 		"--proxy-client-cert-file=" + s.path("pki", "front-proxy-client.crt"),
 		"--proxy-client-key-file=" + s.path("pki", "front-proxy-client.key"),
 	}
-	if auditLevel == "None" {
+	if !audits {
 		return args
 	}
 	return append(args,
 		"--audit-policy-file="+s.path("audit-policy.yaml"),
-		"--audit-log-path="+s.path("audit.log"),
+		"--audit-log-path="+s.path(auditLogName),
 		// Never rotated: a test reads one file from its beginning to its end.
 		"--audit-log-maxsize=0",
 	)
@@ -152,14 +131,14 @@ func writeCredentials(s *state, e endpoints) (*probes, error) {
 		"etcd": func() (keyPair, error) {
 			return etcd.issue("etcd", nil, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
 		},
-		"etcd-client":         func() (keyPair, error) { return etcd.client("kube-apiserver") },
-		"front-proxy-client":  func() (keyPair, error) { return proxy.client("front-proxy-client") },
-		partAPIServer:         func() (keyPair, error) { return cluster.server("kube-apiserver") },
-		partControllerManager: func() (keyPair, error) { return cluster.server("kube-controller-manager") },
-		"controller-manager":  func() (keyPair, error) { return cluster.client("system:kube-controller-manager") },
-		"admin":               func() (keyPair, error) { return cluster.client("admin", "system:masters") },
+		"etcd-client":             func() (keyPair, error) { return etcd.client("kube-apiserver") },
+		"front-proxy-client":      func() (keyPair, error) { return proxy.client("front-proxy-client") },
+		string(APIServer):         func() (keyPair, error) { return cluster.server(string(APIServer)) },
+		string(ControllerManager): func() (keyPair, error) { return cluster.server(string(ControllerManager)) },
+		"controller-manager":      func() (keyPair, error) { return cluster.client("system:kube-controller-manager") },
+		"admin":                   func() (keyPair, error) { return cluster.client("admin", "system:masters") },
 		// The probes have a name of their own, so that an audit log tells them from the administrator.
-		"controlplane-starter": func() (keyPair, error) { return cluster.client("controlplane-starter", "system:masters") },
+		"controlplane-probe": func() (keyPair, error) { return cluster.client("controlplane-probe", "system:masters") },
 	} {
 		pair, err := issue()
 		if err != nil {
@@ -184,5 +163,5 @@ func writeCredentials(s *state, e endpoints) (*probes, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return newProbes(e, cluster, issued["controlplane-starter"], etcd, issued["etcd-client"])
+	return newProbes(e, cluster, issued["controlplane-probe"], etcd, issued["etcd-client"])
 }

@@ -1,11 +1,12 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -18,7 +19,7 @@ func TestStateFolder(t *testing.T) {
 		want string
 	}{
 		{name: "that does not exist is made"},
-		{name: "of a killed starter is taken over", given: []string{markerName, "kubeconfig"}, gone: []string{"kubeconfig"}},
+		{name: "of a killed cluster is taken over", given: []string{markerName, "kubeconfig"}, gone: []string{"kubeconfig"}},
 		{name: "of somebody else is refused", given: []string{"thesis.txt"}, want: "not made by this program"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -33,10 +34,9 @@ func TestStateFolder(t *testing.T) {
 			}
 			s, err := newState(t.Context(), dir)
 			if tc.want != "" {
-				if err == nil {
-					t.Fatal("got no error")
+				if err == nil || !strings.Contains(err.Error(), tc.want) {
+					t.Fatalf("got %v, want an error with %q", err, tc.want)
 				}
-				wantContains(t, err.Error(), tc.want)
 				if _, err := os.Stat(filepath.Join(dir, tc.given[0])); err != nil {
 					t.Errorf("a file of somebody else was touched: %v", err)
 				}
@@ -55,6 +55,29 @@ func TestStateFolder(t *testing.T) {
 				t.Errorf("got mode %v (%v), want 0700", info.Mode(), err)
 			}
 		})
+	}
+}
+
+func TestLockOfARemovedFileProtectsNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	old, err := lockNow(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if isStillAt(old, path) {
+		t.Error("a removed lock file counts as there")
+	}
+	fresh, err := lockNow(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Close()
+	if isStillAt(old, path) {
+		t.Error("a lock file that was replaced counts as there")
 	}
 }
 
@@ -88,13 +111,15 @@ func TestFreePortsAreDifferent(t *testing.T) {
 	}
 }
 
-func TestLogTail(t *testing.T) {
+func TestTail(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(path, []byte("one\ntwo\nthree\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := logTail(path, 2), "two\nthree"; got != want {
+	if got, want := Tail(path, 2), "two\nthree"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	wantContains(t, logTail(path+".absent", 2), "no log")
+	if got := Tail(path+".absent", 2); !strings.Contains(got, "no log") {
+		t.Errorf("got %q, want it to say that there is no log", got)
+	}
 }

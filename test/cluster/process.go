@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
 )
@@ -22,36 +21,17 @@ type process struct {
 	err  error
 }
 
-// spawner starts programs from one operating system thread that lives as long as this process: the kernel sends
-// a parent death signal when the thread that forked ends, not when the process does.
-type spawner struct{ requests chan func() }
-
-func newSpawner() *spawner {
-	s := &spawner{requests: make(chan func())}
-	go func() {
-		runtime.LockOSThread()
-		for request := range s.requests {
-			request()
-		}
-	}()
-	return s
-}
-
-// start runs a program in a process group of its own, so that ctrl-C in a terminal reaches only the starter, with
-// stdout and stderr appended to the log.
-func (s *spawner) start(path string, args []string, logPath string) (*process, error) {
+// launch starts a program with stdout and stderr appended to the log.
+func launch(executable string, args []string, logPath string) (*process, error) {
 	log, err := os.OpenFile(logPath, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening log: %w", err)
 	}
 	defer log.Close()
-	p := &process{cmd: exec.Command(path, args...), done: make(chan struct{})}
+	p := &process{cmd: exec.Command(executable, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = partAttributes()
-	started := make(chan error)
-	s.requests <- func() { started <- p.cmd.Start() }
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("starting %s: %w", path, err)
+	if err := Spawn(p.cmd); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", executable, err)
 	}
 	go func() {
 		p.err = p.cmd.Wait()

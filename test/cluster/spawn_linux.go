@@ -3,7 +3,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// partAttributes has the kernel kill a part when the starter dies, even by SIGKILL.
-func partAttributes() *syscall.SysProcAttr {
+// spawnAttributes has the kernel kill a program when this process dies, even by SIGKILL.
+func spawnAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 

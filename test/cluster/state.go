@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // killed one.
 const markerName = ".controlplane"
 
-var auditLevels = []string{"None", "Metadata", "Request", "RequestResponse"}
+const auditLogName = "audit.log"
 
 // state is the folder with everything one control plane writes. Mode 0700: it holds private keys.
 type state struct {
@@ -25,10 +25,10 @@ type state struct {
 	lock *os.File
 }
 
-// takeOverTimeout is how long the reaper of a killed starter may need to remove a folder that is wanted again.
+// takeOverTimeout is how long the reaper of a killed cluster may need to remove a folder that is wanted again.
 const takeOverTimeout = 10 * time.Second
 
-// newState makes the folder, or takes over the remains of a starter that was killed. It never touches a folder
+// newState makes the folder, or takes over the remains of a cluster that was killed. It never touches a folder
 // that it did not make, unless it is empty.
 func newState(ctx context.Context, dir string) (s *state, err error) {
 	if dir == "" {
@@ -90,7 +90,7 @@ func (s *state) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
-func (s *state) logPath(part string) string { return s.path("logs", part+".log") }
+func (s *state) logPath(part Part) string { return s.path("logs", string(part)+".log") }
 
 func (s *state) write(content []byte, elem ...string) error {
 	if err := os.WriteFile(s.path(elem...), content, 0o600); err != nil {
@@ -100,7 +100,7 @@ func (s *state) write(content []byte, elem ...string) error {
 }
 
 // auditPolicy logs every request once, at its end. Bodies that hold credentials are never logged.
-func auditPolicy(level string) []byte {
+func auditPolicy(level AuditLevel) []byte {
 	return []byte(`apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -109,11 +109,11 @@ rules:
   resources:
   - {group: "", resources: [secrets, serviceaccounts/token]}
   - {group: authentication.k8s.io, resources: [tokenreviews]}
-- level: ` + level + "\n")
+- level: ` + string(level) + "\n")
 }
 
-// logTail returns the last lines of a log, for an error message.
-func logTail(path string, lines int) string {
+// Tail returns the last lines of a log, for people; what cannot be read says so.
+func Tail(path string, lines int) string {
 	const limit = 64 << 10
 	file, err := os.Open(path)
 	if err != nil {
@@ -129,5 +129,6 @@ func logTail(path string, lines int) string {
 	if n == 0 {
 		return fmt.Sprintf("(empty log: %v)", err)
 	}
-	return strings.Join(lastOf(strings.Split(strings.TrimSpace(string(buffer[:n])), "\n"), lines), "\n")
+	all := strings.Split(strings.TrimSpace(string(buffer[:n])), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
