@@ -5,8 +5,12 @@ SHELL := /usr/bin/env bash -o pipefail
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
 
-BIN := $(CURDIR)/bin
-DIST := $(CURDIR)/dist
+# Relative, so that the path of the checkout may have spaces, of which make knows nothing. What changes folders takes
+# $(abspath ...), in quotes.
+BIN := bin
+DIST := dist
+# A go.work around the checkout is about other modules.
+export GOWORK := off
 API := ./api/v1alpha1
 CLI := github.com/lxp-dev/course-completion-operator/internal/cli
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -88,7 +92,7 @@ docs-metrics: ## Generate docs/metrics.md from where the code defines the metric
 .PHONY: dashboards
 dashboards: ## Generate the dashboards of config/components/grafana.
 	@echo "==> generating the dashboards"
-	@go run -C hack/dashboards . $(CURDIR)/config/components/grafana
+	@go run -C hack/dashboards . "$(CURDIR)/config/components/grafana"
 
 .PHONY: pictures
 pictures: controlplane ## Draw the dashboards of docs/images: plays days of deliveries in minutes.
@@ -103,14 +107,14 @@ lint: $(GOLANGCI_LINT) ## Lint every module.
 	@$(GOLANGCI_LINT) config verify
 	@for module in $(MODULES); do \
 		echo "==> linting $$module"; \
-		(cd $$module && $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml) || failed=1; \
+		(cd $$module && "$(abspath $(GOLANGCI_LINT))" run --config "$(CURDIR)/.golangci.yml") || failed=1; \
 	done; [ -z "$$failed" ]
 
 .PHONY: lint-fix
 lint-fix: $(GOLANGCI_LINT) ## Lint every module and fix what can be fixed.
 	@for module in $(MODULES); do \
 		echo "==> linting $$module"; \
-		(cd $$module && $(GOLANGCI_LINT) run --fix --config $(CURDIR)/.golangci.yml) || failed=1; \
+		(cd $$module && "$(abspath $(GOLANGCI_LINT))" run --fix --config "$(CURDIR)/.golangci.yml") || failed=1; \
 	done; [ -z "$$failed" ]
 
 .PHONY: verify
@@ -155,7 +159,7 @@ test-slow: controlplane ## Test the loops with late watches; SLOW_CORES=1 SLOW_B
 	@seed=$${LATE_WATCHES_SEED:-$$RANDOM}; \
 		echo "==> testing the loops with LATE_WATCHES=$(LATE_WATCHES) LATE_WATCHES_SEED=$$seed"; \
 		LATE_WATCHES=$(LATE_WATCHES) LATE_WATCHES_SEED=$$seed SLOW_CORES=$(SLOW_CORES) SLOW_BURNERS=$(SLOW_BURNERS) \
-		go test -count=1 -exec $(CURDIR)/hack/tools/slow.sh -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./controllers
+		go test -count=1 -exec "'$(CURDIR)/hack/tools/slow.sh'" -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./controllers
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
@@ -193,8 +197,8 @@ build-installer: $(DIST)/install.yaml ## Write dist/install.yaml, which installs
 $(DIST)/install.yaml: $(KUSTOMIZE)
 	@echo "==> building dist/install.yaml for $(IMG)"
 	@rm -rf $(DIST)/overlay && mkdir -p $(DIST)/overlay
-	@cd $(DIST)/overlay && $(KUSTOMIZE) create --resources ../../config/default && \
-		$(KUSTOMIZE) edit set image course-completion-operator=$(IMG)
+	@cd $(DIST)/overlay && "$(abspath $(KUSTOMIZE))" create --resources ../../config/default && \
+		"$(abspath $(KUSTOMIZE))" edit set image course-completion-operator=$(IMG)
 	@$(KUSTOMIZE) build $(DIST)/overlay > $@
 
 include hack/release/release.mk
@@ -228,7 +232,7 @@ tools: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(GOLANGCI_LINT) $(KUSTOMIZE) ## Build 
 # go build leaves a file alone that would not change; touching it tells make that it is up to date.
 define build-tool
 @echo "==> building $(@F) (hack/tools)"
-@go build -C hack/tools -o $@ $(1)
+@go build -C hack/tools -o "$(abspath $@)" $(1)
 @touch $@
 endef
 

@@ -19,7 +19,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 make_files() {
-  make --no-print-directory -C "$1" "BIN=$PWD/bin" "RELEASE_PLATFORMS=$platforms" release-files release-notes
+  make --no-print-directory -C "$1" "RELEASE_PLATFORMS=$platforms" release-files release-notes
 }
 
 # A clone knows the commit, its time and the tags; what was not committed is laid over it.
@@ -38,6 +38,7 @@ go test -C hack/tools ./image ./spdxcheck
 make_files .
 echo "==> again, in another folder"
 copy_to "$scratch/copy"
+ln -s "$PWD/bin" "$scratch/copy/bin"
 make_files "$scratch/copy"
 for made in programs release image image.digest notes.md; do
   diff --recursive "dist/$made" "$scratch/copy/dist/$made" || {

@@ -62,9 +62,9 @@ release-krew: release-archives ## Write the krew manifest of the plugin, course.
 release-image: release-programs ## Make the image of IMAGE_PLATFORMS, dist/image, without a daemon or a base.
 	@echo "==> making the image in dist/image"
 	@rm -rf $(IMAGE_LAYOUT)
-	@go run -C hack/tools ./image build --output $(IMAGE_LAYOUT) --version $(RELEASE_VERSION) \
-		--revision $$(git rev-parse HEAD) --epoch $(EPOCH) --licence $(CURDIR)/LICENSE \
-		$(foreach platform,$(IMAGE_PLATFORMS),--programs $(platform)=$(PROGRAMS)/$(platform)) >$(IMAGE_LAYOUT).digest
+	@go run -C hack/tools ./image build --output "$(abspath $(IMAGE_LAYOUT))" --version $(RELEASE_VERSION) \
+		--revision $$(git rev-parse HEAD) --epoch $(EPOCH) --licence "$(CURDIR)/LICENSE" \
+		$(foreach platform,$(IMAGE_PLATFORMS),--programs $(platform)="$(abspath $(PROGRAMS)/$(platform))") >$(IMAGE_LAYOUT).digest
 
 .PHONY: release-installer
 release-installer: release-archives release-image ## Write install.yaml, which installs the image by its digest.

@@ -35,14 +35,15 @@ verify_generated() {
   sources | tar --create --null --files-from=- | tar --extract --directory="$copy/before"
   # Nothing of the generated files goes along, so that one which is generated no more is found as well.
   cp -a "$copy/before" "$copy/after"
+  # The tools are those of the checkout, already built: make must not build them again in the copy.
+  ln -s "$PWD/bin" "$copy/after/bin"
   find "$copy/after/api" -name 'zz_generated.*.go' -delete
   rm -rf "$copy/after/config/crd/bases" "$copy/after/docs/api-reference.md" "$copy/after/docs/cli" "$copy/after/docs/metrics.md" \
     "$copy"/after/config/components/grafana/*.json
-  # The tools are those of the checkout, already built: make must not build them again in the copy.
-  if ! make --no-print-directory -C "$copy/after" "BIN=$PWD/bin" generate manifests docs-api docs-cli docs-metrics \
+  if ! make --no-print-directory -C "$copy/after" generate manifests docs-api docs-cli docs-metrics \
     dashboards; then
     fault "a generator failed"
-  elif ! (cd "$copy" && diff --recursive --new-file --unified=1 before after) >"$copy/diff"; then
+  elif ! (rm "$copy/after/bin" && cd "$copy" && diff --recursive --new-file --unified=1 before after) >"$copy/diff"; then
     head -n 200 "$copy/diff"
     fault "generated files are stale: run make generate manifests docs-api docs-cli docs-metrics dashboards, and commit the result"
   fi
