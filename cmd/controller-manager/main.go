@@ -9,9 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"time"
 	_ "time/tzdata" // The zones of institutions must not depend on the image.
@@ -50,7 +48,7 @@ const diagnosticsShutdown = 5 * time.Second
 type options struct {
 	metricsAddress string
 	metricsSecure  bool
-	pprofAddress   string
+	profiles       diagnostics.Profiles
 	healthAddress  string
 
 	leaderElect             bool
@@ -69,8 +67,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
 		"Serve metrics over TLS, to those who may get the non-resource URL /metrics.")
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "The address of /healthz and /readyz.")
-	flags.StringVar(&o.pprofAddress, "pprof-address", "0",
-		"The address of Go's profiles, for loopback only: they show what is in memory; 0 serves none.")
+	o.profiles.Bind(flags)
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "Let one replica work at a time.")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "",
 		"The namespace of the lease; by default that of the pod.")
@@ -93,27 +90,13 @@ func (o *options) validate() error {
 	if o.log.Level != nil && o.log.Level.Enabled(maxVerbosity-1) {
 		return errors.New("--zap-log-level is over 7: such logs would hold tokens and personal data, use at most 7")
 	}
-	if !isLoopback(o.pprofAddress) {
-		return fmt.Errorf("--pprof-address is %q: profiles show what is in memory, use a loopback address such as "+
-			"127.0.0.1:6060, or 0 for none", o.pprofAddress)
+	if err := o.profiles.Validate(); err != nil {
+		return err
 	}
 	if o.workers < 1 || o.workers > 64 {
 		return fmt.Errorf("--workers is %d: use 1 to 64", o.workers)
 	}
 	return nil
-}
-
-// isLoopback tells whether nobody but this machine, or pod, can reach an address; 0 and nothing are no address.
-func isLoopback(address string) bool {
-	if address == "" || address == "0" {
-		return true
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func main() {
@@ -142,6 +125,11 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("read the file of --config: %w", err)
 	}
+	stopProfiles, err := o.profiles.Serve(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfiles()) }()
 	provider, stopTracing, err := tracing.Start(ctrl.LoggerInto(ctx, ctrl.Log), o.otlpEndpoint,
 		tracing.Program{Name: "completion-controller-manager", Version: version})
 	if err != nil {
@@ -199,7 +187,6 @@ func (o *options) newManager(
 		Cache:                         keeper.Options(controllers.CacheOptions()),
 		Metrics:                       metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress:        "0",
-		PprofBindAddress:              o.pprofAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              "completion-controller-manager",
 		LeaderElectionNamespace:       o.leaderElectionNamespace,

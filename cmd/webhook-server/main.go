@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/lxp-dev/course-completion-operator/internal/commandline"
+	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
 	"github.com/lxp-dev/course-completion-operator/internal/machineclock"
 	"github.com/lxp-dev/course-completion-operator/webhookserver"
 )
@@ -42,6 +43,8 @@ func main() {
 	var sinks sinks
 	sinks.bind(flag.CommandLine)
 	logging.BindFlags(flag.CommandLine)
+	var profiles diagnostics.Profiles
+	profiles.Bind(flag.CommandLine)
 	limitMemory := bindMemory(flag.CommandLine)
 	showVersion := flag.Bool("version", false, "Print the version and exit.")
 	if code, exit := commandline.Parse(flag.CommandLine, os.Args[1:], os.Stdout, os.Stderr); exit {
@@ -58,7 +61,7 @@ func main() {
 	ctrl.SetLogger(log)
 	options.Log = log.WithName("webhook-server")
 	options.Log.Info("Webhook server starting", "version", version)
-	if err := run(ctrl.SetupSignalHandler(), options, sinks); err != nil {
+	if err := run(ctrl.SetupSignalHandler(), options, sinks, &profiles); err != nil {
 		log.Error(err, "Webhook server failed", "version", version)
 		os.Exit(1)
 	}
@@ -79,7 +82,17 @@ func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, options webhookserver.Options, sinks sinks) (err error) {
+func run(
+	ctx context.Context, options webhookserver.Options, sinks sinks, profiles *diagnostics.Profiles,
+) (err error) {
+	if err := profiles.Validate(); err != nil {
+		return err
+	}
+	stopProfiles, err := profiles.Serve(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfiles()) }()
 	closeSinks, err := sinks.open(ctx, &options)
 	if err != nil {
 		return err
