@@ -33,6 +33,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/controllers"
 	"github.com/lxp-dev/course-completion-operator/controllers/compiler"
+	"github.com/lxp-dev/course-completion-operator/internal/index"
 	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
 	"github.com/lxp-dev/course-completion-operator/internal/policies"
@@ -301,7 +302,7 @@ func (w *world) cache() cache.Options {
 	} {
 		options.ByObject[kind] = cache.ByObject{Namespaces: namespaces}
 	}
-	return options
+	return index.Lean(options)
 }
 
 // checkLogs holds for every test: no token and nothing personal is in the log.

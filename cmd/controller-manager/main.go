@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 	_ "time/tzdata" // The zones of institutions must not depend on the image.
 
@@ -28,6 +29,7 @@ import (
 	"github.com/lxp-dev/course-completion-operator/controllers"
 	"github.com/lxp-dev/course-completion-operator/internal/commandline"
 	"github.com/lxp-dev/course-completion-operator/internal/diagnostics"
+	"github.com/lxp-dev/course-completion-operator/internal/index"
 	"github.com/lxp-dev/course-completion-operator/internal/informers"
 	"github.com/lxp-dev/course-completion-operator/internal/installation"
 	"github.com/lxp-dev/course-completion-operator/internal/limits"
@@ -43,6 +45,9 @@ const maxVerbosity zapcore.Level = -7
 
 // diagnosticsShutdown is how long who reads metrics or probes may take once the program is to stop.
 const diagnosticsShutdown = 5 * time.Second
+
+// gcPercent is how much the memory may grow before it is collected: most of it is the cache, which stays.
+const gcPercent = 40
 
 // options are the flags.
 type options struct {
@@ -109,6 +114,9 @@ func main() {
 	if *showVersion {
 		fmt.Fprintln(os.Stdout, "controller-manager", version)
 		return
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.log)))
 	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
@@ -184,7 +192,7 @@ func (o *options) newManager(
 ) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Scheme:                        scheme,
-		Cache:                         keeper.Options(controllers.CacheOptions()),
+		Cache:                         index.Lean(keeper.Options(controllers.CacheOptions())),
 		Metrics:                       metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress:        "0",
 		LeaderElection:                o.leaderElect,

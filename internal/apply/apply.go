@@ -172,8 +172,8 @@ func (a *Applier) nameHolder(ctx context.Context, grant *v1alpha1.Grant, err err
 	}
 	var holders v1alpha1.GrantList
 	// It is only said for people: without it, they are told that it is another Grant.
-	if a.Client.List(ctx, &holders, client.InNamespace(grant.Namespace),
-		client.MatchingFields{IndexOwnerDigest: conflict.Owner}) == nil && len(holders.Items) > 0 {
+	err = a.Client.List(ctx, &holders, client.MatchingFields{IndexOwnerDigest: conflict.Owner})
+	if err == nil && len(holders.Items) > 0 && holders.Items[0].Namespace == grant.Namespace {
 		conflict.Holder = holders.Items[0].Name
 	}
 }
