@@ -5,14 +5,12 @@ package grant
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
@@ -54,12 +52,14 @@ func (r *Reconciler) end(
 	if seats == 0 && grant.Status.AccessEndedAt == nil {
 		// The grace days count from now, if they did not before.
 		grant.Status.AccessEndedAt = new(metav1.NewTime(now.UTC().Truncate(time.Second)))
+		r.ends.note(client.ObjectKeyFromObject(grant), now)
 	}
 	beside, err := r.grantsBesideOf(ctx, grant)
 	if err != nil {
 		return outcome{}, err
 	}
-	facts := lifecycle.DataFacts{Grant: grant, Seats: seats, Beside: beside, Now: now}
+	facts := lifecycle.DataFacts{
+		Grant: grant, Seats: seats, Beside: beside, AccessFirst: r.ends.others(grant, now), Now: now}
 	for {
 		decision := lifecycle.DecideData(facts)
 		switch decision.Action {
@@ -108,9 +108,7 @@ func (r *Reconciler) endData(
 		return result, err
 	}
 	if len(inventory) > 0 {
-		return outcome{phase, condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
-			Message: fmt.Sprintf("%d objects are being deleted, %s %s among them", len(inventory), inventory[0].Kind,
-				inventory[0].Name)}, r.lookAgain(grant)}, nil
+		return outcome{phase, lifecycle.DeletingVerdict(inventory), r.lookAgain(grant)}, nil
 	}
 	return outcome{}, nil
 }

@@ -10,12 +10,15 @@ import (
 )
 
 // ownMemory is what the loop remembers of Grants beside what their statuses say. A restart loses it: the templated
-// objects of every Grant are then looked at once more, and nothing else changes.
+// objects of every Grant are then looked at once more, data that waits for the access of others goes, and nothing else
+// changes.
 type ownMemory struct {
 	// written are the statuses that the cache has yet to show.
 	written kube.Expectations
 	// checks are when templated objects were last seen to be right.
 	checks objectChecks
+	// ends are the Grants whose access was taken last.
+	ends accessEnds
 }
 
 // forget forgets a Grant that has gone.

@@ -20,6 +20,8 @@ type DataFacts struct {
 	Seats int
 	// Beside are the Grants of the same holder, which may include the Grant itself.
 	Beside []v1alpha1.Grant
+	// AccessFirst tells that the access of others is being taken right now: data waits for that.
+	AccessFirst bool
 	// Confirmation is what was read live, nil where nothing was.
 	Confirmation *Confirmation
 	Now          time.Time
@@ -62,6 +64,10 @@ func DecideData(f DataFacts) DataDecision {
 			Message: "access has been taken away; namespaces and objects are left to people (onRevoke: Retain)"})
 	case left == 0:
 		return wait(condition.Verdict{Ready: true, Reason: endedReason(state, v1alpha1.ReasonEnded), Message: f.gone()})
+	case f.AccessFirst:
+		waits := wait(DeletingVerdict(f.Grant.Status.Inventory))
+		waits.At = f.Now.Add(AccessFirstInterval)
+		return waits
 	case state.Revoked || !f.Grant.Planned():
 		return DataDecision{Action: EndData, Phase: phase}
 	case f.Confirmation == nil:
@@ -74,6 +80,16 @@ func DecideData(f DataFacts) DataDecision {
 		return waits
 	}
 	return DataDecision{Action: EndData, Phase: phase}
+}
+
+// AccessFirstInterval is how soon after the access of one Grant that of the next is taken, where many end at once.
+const AccessFirstInterval = time.Second
+
+// DeletingVerdict tells of what is left of a Grant while it goes, from the moment that it is about to: the same all the
+// time, so that it is written once.
+func DeletingVerdict(left []v1alpha1.InventoryEntry) condition.Verdict {
+	return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating, Message: fmt.Sprintf(
+		"%d objects are being deleted, %s %s among them", len(left), left[0].Kind, left[0].Name)}
 }
 
 func endedReason(state State, reason string) string {

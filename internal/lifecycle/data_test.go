@@ -37,6 +37,7 @@ func TestDecideData(t *testing.T) {
 		grant  *v1alpha1.Grant
 		seats  int
 		beside []v1alpha1.Grant
+		others bool
 		// confirm makes the confirmation from the Grant.
 		confirm    func(*v1alpha1.Grant) *Confirmation
 		want       Action
@@ -65,12 +66,17 @@ func TestDecideData(t *testing.T) {
 				return certain(g, func(c *Confirmation) { c.Planned = false })
 			},
 			wantReason: v1alpha1.ReasonAccessEnded, wantSays: "about to be planned", wantPoll: true},
+		"what is due waits while access is taken from others": {grant: granted(endedLongAgo), others: true, want: Wait,
+			confirm: func(g *v1alpha1.Grant) *Confirmation { return certain(g) }, wantReason: v1alpha1.ReasonTerminating,
+			wantSays: "objects are being deleted", wantAt: noon.Add(AccessFirstInterval)},
+		"what is not due waits for that": {grant: granted(justEnded), others: true, want: Wait,
+			wantReason: v1alpha1.ReasonAccessEnded, wantAt: noon.Add(30 * 24 * time.Hour)},
 		"what a person revoked without grace days goes": {grant: granted(revokedByPerson, atOnce), want: EndData},
 		"what a person granted goes":                    {grant: granted(endedLongAgo, byHand), want: EndData},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			facts := DataFacts{Grant: tc.grant, Seats: tc.seats, Beside: tc.beside, Now: noon}
+			facts := DataFacts{Grant: tc.grant, Seats: tc.seats, Beside: tc.beside, AccessFirst: tc.others, Now: noon}
 			if tc.confirm != nil {
 				facts.Confirmation = tc.confirm(tc.grant)
 			}

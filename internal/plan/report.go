@@ -25,6 +25,7 @@ const maxRows = 256
 // and a Grant that is rendered anew costs none.
 const (
 	// patience is for Grants that are being put in place: they are as the completion was told before, or say nothing yet.
+	// It is also for those whose namespaces are being deleted, which takes a cluster its time where many end at once.
 	patience = time.Minute
 	// shortPatience is for Grants that wait for what mostly comes within moments, such as a seat that is free.
 	shortPatience = 10 * time.Second
@@ -227,10 +228,13 @@ func patienceWith(planned *Planned) time.Duration {
 	if ready.Status == metav1.ConditionTrue {
 		return 0
 	}
-	switch ready.Reason {
-	case v1alpha1.ReasonProgressing:
+	phase := planned.Existing.Status.Phase
+	ended := phase == v1alpha1.GrantEnded || phase == v1alpha1.GrantRevoked
+	switch reason := ready.Reason; {
+	case reason == v1alpha1.ReasonProgressing, reason == v1alpha1.ReasonTerminating && ended:
 		return patience
-	case v1alpha1.ReasonProgressingWithRetry, v1alpha1.ReasonTerminating, v1alpha1.ReasonWaitingForSeat:
+	case reason == v1alpha1.ReasonProgressingWithRetry, reason == v1alpha1.ReasonTerminating,
+		reason == v1alpha1.ReasonWaitingForSeat:
 		return shortPatience
 	}
 	return 0
