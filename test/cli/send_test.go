@@ -22,13 +22,14 @@ func TestSendExample(t *testing.T) {
 	contract, err := system.ContractExample()
 	g.Expect(err).NotTo(HaveOccurred())
 	nobody := &person{t: t, kubeconfig: "/dev/null"}
-	g.Expect(nobody.does("send", "--example")).To(MatchJSON(contract))
+	g.Expect(nobody.does("send", "--example", "--start", "2023-07-03 12:53:41")).To(MatchJSON(contract))
 
 	school := openSchool(t)
 	school.apply(school.labPolicy())
 	file := filepath.Join(t.TempDir(), "url")
 	g.Expect(os.WriteFile(file, []byte(school.URLs[0]+"\n"), 0o600)).To(Succeed())
-	args := []string{"send", "--example", "--user", "41", "--enrollment", "42", "--url-file", file}
+	args := []string{"send", "--example", "--user", "41", "--enrollment", "42", "--url-file", file,
+		"--start", "2026-03-01 00:00:00"}
 	name := fmt.Sprintf("%s/%d-123456-42-41", school.Namespace, school.ID)
 	g.Expect(nobody.does(args...)).To(And(MatchRegexp(`^200 created, delivery id \S+\n`),
 		ContainSubstring("completion "+name+"\n"), ContainSubstring("warnings: CourseIDsDiffer")))

@@ -74,15 +74,14 @@ func (o *options) sendExample(ctx context.Context) error {
 			values[field] = *id
 		}
 	}
-	if o.start != "" {
-		if _, err := time.Parse(time.DateTime, o.start); err != nil {
-			return calledWrongly(fmt.Errorf("--start is %q: write yyyy-MM-dd HH:mm:ss", o.start))
-		}
-		values["event.send_at"] = o.start
+	start, err := o.begin(o.Now())
+	if err != nil {
+		return calledWrongly(err)
 	}
+	// The contract's own date is long past, so that a policy which grants for some days would grant nothing.
+	values["event.send_at"] = start.Format(time.DateTime)
 	var to []sender.Institution
 	if o.webhook.Given() {
-		var err error
 		if to, err = o.webhook.Read(o.In); err != nil {
 			return calledWrongly(err)
 		}

@@ -58,8 +58,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			what came of them. Who and what is sent follows from --seed alone, so the same seed and --start again repeat
 			every delivery. Use an Institution of a test: what its policies grant is granted.
 
-			With --example one delivery is sent, the example of the platform's contract, for the institution of the URL;
-			without a URL it is printed.
+			With --example one delivery is sent, the example of the platform's contract, for the institution of the URL and
+			of a day ago; without a URL it is printed.
 
 			Exit code: 0 when every good delivery was acknowledged, every wrong one was refused in the right way, and the
 			cluster holds what was acknowledged (--check); 1 when not; 2 when it was called wrongly.`),
@@ -144,7 +144,7 @@ func (o *options) plan(now time.Time) (sender.Plan, error) {
 	if o.seed == 0 {
 		o.seed = rand.Uint64N(maxRandomSeed) + 1
 	}
-	p := sender.Plan{Seed: o.seed, Start: now.UTC().AddDate(0, 0, -1).Truncate(time.Second)}
+	p := sender.Plan{Seed: o.seed}
 	var err error
 	if p.Institutions, err = o.webhook.Read(o.In); err != nil {
 		return p, err
@@ -152,10 +152,8 @@ func (o *options) plan(now time.Time) (sender.Plan, error) {
 	if p.Mix, err = sender.ParseMix(o.mix); err != nil {
 		return p, fmt.Errorf("--mix: %w", err)
 	}
-	if o.start != "" {
-		if p.Start, err = time.Parse(time.DateTime, o.start); err != nil {
-			return p, fmt.Errorf("--start is %q: write yyyy-MM-dd HH:mm:ss", o.start)
-		}
+	if p.Start, err = o.begin(now); err != nil {
+		return p, err
 	}
 	for text := range strings.SplitSeq(o.courses, ",") {
 		id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
@@ -165,6 +163,18 @@ func (o *options) plan(now time.Time) (sender.Plan, error) {
 		p.Courses = append(p.Courses, v1alpha1.PlatformID(id))
 	}
 	return p, o.send.Validate()
+}
+
+// begin is the send_at of the first deliveries. A day ago is past in every time zone.
+func (o *options) begin(now time.Time) (time.Time, error) {
+	if o.start == "" {
+		return now.UTC().AddDate(0, 0, -1).Truncate(time.Second), nil
+	}
+	at, err := time.Parse(time.DateTime, o.start)
+	if err != nil {
+		return at, fmt.Errorf("--start is %q: write yyyy-MM-dd HH:mm:ss", o.start)
+	}
+	return at, nil
 }
 
 // stream sends, reports and checks.

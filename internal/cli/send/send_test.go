@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	testingclock "k8s.io/utils/clock/testing"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
@@ -94,6 +95,22 @@ func TestSeedsAreChosen(t *testing.T) {
 	plan, err := o.plan(time.Now())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(plan.Seed).To(And(BeNumerically(">", 0), BeNumerically("<=", maxRandomSeed)))
+}
+
+// The example is of yesterday, and of another time where somebody says so.
+func TestTheExampleIsOfYesterday(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 5, time.UTC)
+	for start, want := range map[string]string{"": "2026-11-22 12:00:00", "2025-01-02 03:04:05": "2025-01-02 03:04:05"} {
+		g := NewWithT(t)
+		o := newOptions("")
+		var out strings.Builder
+		o.Out, o.Clock = &out, testingclock.NewFakePassiveClock(now)
+		cmd := &cobra.Command{}
+		o.bind(cmd)
+		g.Expect(cmd.ParseFlags([]string{"--example", "--start", start})).To(Succeed())
+		g.Expect(o.sendExample(t.Context())).To(Succeed())
+		g.Expect(out.String()).To(ContainSubstring(`"send_at":%q`, want))
+	}
 }
 
 func TestFlagsOfTheExample(t *testing.T) {
