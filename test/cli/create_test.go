@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,16 +21,17 @@ import (
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 )
 
-// applies applies YAML as kubectl does.
-func applies(t *testing.T, content string) {
+// applies applies YAML as kubectl does, and returns what that says.
+func applies(t *testing.T, content string, flags ...string) string {
 	t.Helper()
 	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "exported.yaml")
 	g.Expect(os.WriteFile(file, []byte(content), 0o600)).To(Succeed())
-	kubectl := exec.CommandContext(t.Context(), plane.KubectlPath(), "apply", "--server-side", "-f", file)
+	kubectl := exec.CommandContext(t.Context(), plane.KubectlPath(), append([]string{"apply", "-f", file}, flags...)...)
 	kubectl.Env = append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig(), "KUBERC=off")
 	out, err := kubectl.CombinedOutput()
 	g.Expect(err).NotTo(HaveOccurred(), string(out)+content)
+	return string(out)
 }
 
 // noSchool returns the number of an institution that there is not, its namespace and its prefix.
@@ -58,6 +60,11 @@ func TestCreateInstitution(t *testing.T) {
 	g.Expect([]any{spec.TimeZone, spec.RetentionDays, *spec.RevocationBudget, spec.Privacy.Name, spec.Privacy.Email,
 		spec.Privacy.CPF, spec.Privacy.UUID}).To(Equal([]any{"America/Manaus", int32(365), int32(3), v1alpha1.DataDrop,
 		v1alpha1.DataMask, v1alpha1.DataMask, v1alpha1.DataKeep}))
+
+	exported := boss.does(append(slices.Clone(args), "--export")...)
+	g.Expect(applies(t, exported)).To(Equal("namespace/" + namespace + " unchanged\n" +
+		"rolebinding.rbac.authorization.k8s.io/completion-institution unchanged\n" +
+		"institution.completions.lxp.dev/" + namespace + " unchanged\n"))
 
 	// Again: nothing changes, and the URL is not shown once more.
 	before := institution.Generation
@@ -207,7 +214,11 @@ func TestCreatePolicyAndSeatPool(t *testing.T) {
 	var policy v1alpha1.CompletionPolicy
 	g.Expect(admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "lab"}, &policy)).To(Succeed())
 	created := policy.Spec
-	applies(t, exported)
+	// The file of it can be applied, in either way, without a warning. To kubectl a list of which the API server has
+	// filled in defaults is another one.
+	g.Expect(applies(t, exported)).To(MatchRegexp(`^completionpolicy\.completions\.lxp\.dev/lab (configured|unchanged)\n$`))
+	g.Expect(applies(t, exported, "--server-side")).To(
+		Equal("completionpolicy.completions.lxp.dev/lab serverside-applied\n"))
 	g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(&policy), &policy)).To(Succeed())
 	g.Expect(policy.Spec).To(Equal(created))
 

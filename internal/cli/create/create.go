@@ -16,8 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/kubectl/pkg/util"
 	"k8s.io/kubectl/pkg/util/templates"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -107,7 +109,7 @@ func (o *object) create(ctx context.Context, of conditioned) error {
 		)
 	}
 	if o.change.Writes() {
-		err := o.change.Client(c).Create(ctx, of.Object)
+		err := create(ctx, o.change.Client(c), of.Object)
 		switch {
 		case apierrors.IsAlreadyExists(err):
 			return fmt.Errorf("namespace %s has a %s %s already, and it was not changed: `kubectl edit %s %s -n %s` does",
@@ -170,6 +172,42 @@ func current(of conditioned, kind string) *metav1.Condition {
 	return condition
 }
 
+// create creates an object, and notes what was created as kubectl apply does, so that a file of it can be applied later.
+func create(ctx context.Context, c client.Client, object client.Object) error {
+	fields, err := fieldsOf(object)
+	if err != nil {
+		return err
+	}
+	plain := &unstructured.Unstructured{Object: fields}
+	if err := util.CreateApplyAnnotation(plain, unstructured.UnstructuredJSONScheme); err != nil {
+		return fmt.Errorf("note what is created: %w", err)
+	}
+	object.SetAnnotations(plain.GetAnnotations())
+	return c.Create(ctx, object)
+}
+
+// fieldsOf returns an object without what the API server adds.
+func fieldsOf(object client.Object) (map[string]any, error) {
+	kind, err := apiutil.GVKForObject(object, cmdutil.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	object.GetObjectKind().SetGroupVersionKind(kind)
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", object.GetName(), err)
+	}
+	delete(fields, "status")
+	if metadata, ok := fields["metadata"].(map[string]any); ok {
+		delete(metadata, "creationTimestamp")
+	}
+	// A Namespace has a spec that says nothing.
+	if spec, ok := fields["spec"].(map[string]any); ok && len(spec) == 0 {
+		delete(fields, "spec")
+	}
+	return fields, nil
+}
+
 // Export prints objects as YAML documents, without what the API server adds, or as data.
 func Export(out io.Writer, output *cmdutil.Output, objects ...client.Object) error {
 	if done, err := output.Names(out, objects...); done {
@@ -178,29 +216,13 @@ func Export(out io.Writer, output *cmdutil.Output, objects ...client.Object) err
 	var documents []string
 	var all []*unstructured.Unstructured
 	for _, object := range objects {
-		kind, err := apiutil.GVKForObject(object, cmdutil.Scheme)
+		fields, err := fieldsOf(object)
 		if err != nil {
 			return err
 		}
-		object.GetObjectKind().SetGroupVersionKind(kind)
-		content, err := yaml.Marshal(object)
+		content, err := yaml.Marshal(fields)
 		if err != nil {
 			return fmt.Errorf("encode as YAML: %w", err)
-		}
-		var fields map[string]any
-		if err := yaml.Unmarshal(content, &fields); err != nil {
-			return err
-		}
-		delete(fields, "status")
-		if metadata, ok := fields["metadata"].(map[string]any); ok {
-			delete(metadata, "creationTimestamp")
-		}
-		// A Namespace has a spec that says nothing.
-		if spec, ok := fields["spec"].(map[string]any); ok && len(spec) == 0 {
-			delete(fields, "spec")
-		}
-		if content, err = yaml.Marshal(fields); err != nil {
-			return err
 		}
 		documents = append(documents, string(content))
 		all = append(all, &unstructured.Unstructured{Object: fields})

@@ -40,7 +40,7 @@ func (o *opening) run(ctx context.Context) error {
 		if text, err = o.token(ctx, c); err != nil {
 			return explain(err)
 		}
-		if err := c.Create(ctx, o.institution); err != nil {
+		if err := create(ctx, c, o.institution); err != nil {
 			return explain(err)
 		}
 		o.said("institution", o.institution.Name, "created; waiting until it is Ready")
@@ -145,7 +145,7 @@ func differences(want, stored *v1alpha1.InstitutionSpec) []string {
 // place makes the namespace and the RoleBinding.
 func (o *opening) place(ctx context.Context, c client.Client) error {
 	name := o.namespace.Name
-	err := c.Create(ctx, o.namespace.DeepCopy())
+	err := create(ctx, c, o.namespace.DeepCopy())
 	switch {
 	case err == nil:
 		o.said("namespace", name, "created")
@@ -161,7 +161,7 @@ func (o *opening) place(ctx context.Context, c client.Client) error {
 	default:
 		return err
 	}
-	err = c.Create(ctx, o.binding.DeepCopy())
+	err = create(ctx, c, o.binding.DeepCopy())
 	switch {
 	case err == nil:
 		o.said("rolebinding", o.binding.Name, "created")
