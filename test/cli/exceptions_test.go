@@ -225,6 +225,59 @@ func TestExceptionsAreForInstitutionAdmins(t *testing.T) {
 	}
 }
 
+// tripped waits until the brake holds back so many Grants, and returns the trip.
+func (s *school) tripped(held int) string {
+	s.t.Helper()
+	g := NewWithT(s.t)
+	var institution v1alpha1.Institution
+	g.Eventually(func(g Gomega) {
+		key := client.ObjectKey{Namespace: s.Namespace, Name: "institution"}
+		g.Expect(admin.Get(s.t.Context(), key, &institution)).To(Succeed())
+		g.Expect(institution.Status.Brake.Trip).NotTo(BeEmpty())
+		g.Expect(institution.Status.Brake.Held).To(HaveValue(BeEquivalentTo(held)))
+	}, soon, often).Should(Succeed())
+	return institution.Status.Brake.Trip
+}
+
+// leaves delivers that the enrollment of a user is over.
+func (s *school) leaves(user int64) {
+	s.t.Helper()
+	s.deliver(user, map[string]any{"enrollment.actived": 0, "event.send_at": "2026-10-02 12:00:00"})
+}
+
+// Somebody waits with the answer while somebody else releases what was shown, and the brake trips anew: who is held now
+// was not shown, and does not go, though they are no more than were.
+func TestReleaseOfAnotherTrip(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	s := openSchool(t, func(spec *v1alpha1.InstitutionSpec) { spec.RevocationBudget = new(int32(0)) })
+	s.apply(s.labPolicy())
+	for user := int64(1); user <= 2; user++ {
+		s.deliver(user)
+	}
+	for user := int64(1); user <= 2; user++ {
+		s.awaitGrant(s.grantOf(user), v1alpha1.GrantActive)
+	}
+	s.leaves(1)
+	shown := s.tripped(1)
+	staff := s.with(institutionAdmin)
+	waiting := staff.talk("release")
+	waiting.asks()
+	staff.does("release", "--yes", "--timeout", "3m")
+	s.awaitGrant(s.grantOf(1), v1alpha1.GrantEnded)
+	s.leaves(2)
+	now := s.tripped(1)
+	g.Expect(now).NotTo(Equal(shown))
+
+	got := waiting.answer("y")
+	g.Expect(got.code).To(Equal(1), got.String())
+	g.Expect(got.err).To(ContainSubstring("the brake has tripped anew meanwhile (%s, and what was shown is %s): nothing was "+
+		"released; run it again to see who goes now", now, shown))
+	g.Expect(got.out).To(BeEmpty())
+	s.awaitGrant(s.grantOf(2), v1alpha1.GrantActive)
+	g.Expect(s.tripped(1)).To(Equal(now))
+}
+
 func TestReleaseShowsWhoGoes(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
