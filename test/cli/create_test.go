@@ -216,7 +216,8 @@ func TestCreatePolicyAndSeatPool(t *testing.T) {
 	created := policy.Spec
 	// The file of it can be applied, in either way, without a warning. To kubectl a list of which the API server has
 	// filled in defaults is another one.
-	g.Expect(applies(t, exported)).To(MatchRegexp(`^completionpolicy\.completions\.lxp\.dev/lab (configured|unchanged)\n$`))
+	g.Expect(applies(t, exported)).To(MatchRegexp(
+		`^completionpolicy\.completions\.lxp\.dev/lab (configured|unchanged)\n$`))
 	g.Expect(applies(t, exported, "--server-side")).To(
 		Equal("completionpolicy.completions.lxp.dev/lab serverside-applied\n"))
 	g.Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(&policy), &policy)).To(Succeed())

@@ -271,8 +271,8 @@ func TestReleaseOfAnotherTrip(t *testing.T) {
 
 	got := waiting.answer("y")
 	g.Expect(got.code).To(Equal(1), got.String())
-	g.Expect(got.err).To(ContainSubstring("the brake has tripped anew meanwhile (%s, and what was shown is %s): nothing was "+
-		"released; run it again to see who goes now", now, shown))
+	g.Expect(got.err).To(ContainSubstring("the brake has tripped anew meanwhile (%s, and what was shown is %s): nothing "+
+		"was released; run it again to see who goes now", now, shown))
 	g.Expect(got.out).To(BeEmpty())
 	s.awaitGrant(s.grantOf(2), v1alpha1.GrantActive)
 	g.Expect(s.tripped(1)).To(Equal(now))

@@ -57,7 +57,8 @@ func TestApprovalIsFollowed(t *testing.T) {
 	s.awaitGrant(s.grantOf(1), v1alpha1.GrantActive)
 	g.Expect(admin.Get(t.Context(), client.ObjectKey{Name: s.prefix() + "1"}, &corev1.Namespace{})).To(Succeed())
 	g.Expect(reader.does("why", "1")).To(HavePrefix("User 1 has access by grant " + s.grantOf(1)))
-	g.Eventually(func() string { return reader.does("status") }, soon, often).Should(ContainSubstring("Nothing needs you."))
+	g.Eventually(func() string { return reader.does("status") }, soon, often).Should(
+		ContainSubstring("Nothing needs you."))
 }
 
 // Who knows nothing of the brake lets go what it holds by what the commands show, after a policy was removed.

@@ -39,7 +39,8 @@ func TestOutputs(t *testing.T) {
 	for _, role := range []string{"completion-operations", "completion-inbox-admin"} {
 		p.bind(system.Namespace, role)
 	}
-	g.Eventually(func() string { return p.does("report") }, soon, often).Should(ContainSubstring("Completions: 2, granted"))
+	g.Eventually(func() string { return p.does("report") }, soon, often).Should(
+		ContainSubstring("Completions: 2, granted"))
 	g.Eventually(func() string { return p.does("deliveries", "--user=1") }, soon, often).Should(ContainSubstring("123456"))
 	rows := filepath.Join(t.TempDir(), "rows.csv")
 	g.Expect(os.WriteFile(rows, []byte(importHeader+importRow(3)), 0o600)).To(Succeed())

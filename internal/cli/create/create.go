@@ -172,7 +172,7 @@ func current(of conditioned, kind string) *metav1.Condition {
 	return condition
 }
 
-// create creates an object, and notes what was created as kubectl apply does, so that a file of it can be applied later.
+// create creates an object, and notes what was created as kubectl apply does, so that its file can be applied later.
 func create(ctx context.Context, c client.Client, object client.Object) error {
 	fields, err := fieldsOf(object)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/kubernetes"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
@@ -193,7 +193,7 @@ func (o *options) print(found *newest) error {
 }
 
 // followAll shows records as they come.
-func (o *options) followAll(ctx context.Context, c kubernetes.Interface, pods []corev1.Pod) error {
+func (o *options) followAll(ctx context.Context, c typedcorev1.PodsGetter, pods []corev1.Pod) error {
 	if o.filter.since.IsZero() {
 		o.filter.since = o.Now()
 	}
@@ -227,12 +227,12 @@ func (o *options) followAll(ctx context.Context, c kubernetes.Interface, pods []
 }
 
 // servers returns a client, and the pods of the webhook servers.
-func servers(ctx context.Context, f *cmdutil.Factory) (kubernetes.Interface, []corev1.Pod, error) {
+func servers(ctx context.Context, f *cmdutil.Factory) (typedcorev1.PodsGetter, []corev1.Pod, error) {
 	config, err := f.Flags.ToRESTConfig()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find the cluster: %w", err)
 	}
-	c, err := kubernetes.NewForConfig(config)
+	c, err := typedcorev1.NewForConfig(config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to the cluster: %w", err)
 	}

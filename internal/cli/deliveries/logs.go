@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/lxp-dev/course-completion-operator/internal/cli/replicas"
 )
@@ -48,7 +48,7 @@ func sources(pods []corev1.Pod, follow bool) []source {
 // read reads all logs at once and hands each record that is wanted to take, one at a time. It returns what could not
 // be read, joined with the errors of take.
 func read(
-	ctx context.Context, c kubernetes.Interface, from []source, since time.Time, follow bool, take func(*record) error,
+	ctx context.Context, c typedcorev1.PodsGetter, from []source, since time.Time, follow bool, take func(*record) error,
 ) error {
 	records := make(chan *record)
 	failures := make([]error, len(from))
@@ -73,13 +73,13 @@ func read(
 }
 
 func (s source) read(
-	ctx context.Context, c kubernetes.Interface, since time.Time, follow bool, records chan<- *record,
+	ctx context.Context, c typedcorev1.PodsGetter, since time.Time, follow bool, records chan<- *record,
 ) error {
 	options := &corev1.PodLogOptions{Container: replicas.Container, Follow: follow, Previous: s.previous}
 	if !since.IsZero() {
 		options.SinceTime = new(metav1.NewTime(since))
 	}
-	stream, err := c.CoreV1().Pods(replicas.Namespace).GetLogs(s.pod, options).Stream(ctx)
+	stream, err := c.Pods(replicas.Namespace).GetLogs(s.pod, options).Stream(ctx)
 	if err != nil {
 		return fmt.Errorf("read the log of pod %s: %w", s.pod, err)
 	}

@@ -33,8 +33,8 @@ func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Print all that is stored about one person in the cluster, as JSON or as -o says, for the person who asks
 			(LGPD, article 18): completions, Grants, Seats, places in lines, the names of granted namespaces, and when the
-			person was erased before, where you may read that. What is in these namespaces is the person's own, and is not read. The answer names the places that were looked at, and those
-			that cannot be looked at from here.
+			person was erased before, where you may read that. What is in these namespaces is the person's own,
+			and is not read. The answer names the places that were looked at, and those that cannot be looked at from here.
 
 			This command shows personal data without being asked to, since that is its purpose. Take care where its
 			output goes.`),

@@ -36,6 +36,12 @@ func pod(name string, phase corev1.PodPhase, args ...string) *corev1.Pod {
 	}
 }
 
+// connected is a connection to a cluster that has these objects.
+func connected(objects ...runtime.Object) *Connection {
+	clients := fake.NewClientset(objects...)
+	return &Connection{core: clients.CoreV1(), apps: clients.AppsV1()}
+}
+
 // Each replica is found that there should be, with where its server listens, and each volume that nobody has any more.
 func TestFind(t *testing.T) {
 	t.Parallel()
@@ -49,7 +55,7 @@ func TestFind(t *testing.T) {
 	for _, claim := range []string{"0", "1", "2", "3", "4", "x"} {
 		objects = append(objects, &corev1.PersistentVolumeClaim{ObjectMeta: named(claims + set + "-" + claim)})
 	}
-	found, notes, err := (&Connection{client: fake.NewClientset(objects...)}).Find(t.Context())
+	found, notes, err := connected(objects...).Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +73,7 @@ func TestFind(t *testing.T) {
 	if len(notes) != 1 || !strings.Contains(notes[0], "claim inbox-completion-webhook-server-3, of a replica that was") {
 		t.Errorf("notes %q", notes)
 	}
-	if _, _, err := (&Connection{client: fake.NewClientset()}).Find(t.Context()); !errors.Is(err, errNone) {
+	if _, _, err := connected().Find(t.Context()); !errors.Is(err, errNone) {
 		t.Errorf("got %v", err)
 	}
 }

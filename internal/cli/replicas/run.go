@@ -122,7 +122,7 @@ func (c *Connection) executor(r *Replica, args []string, refused *error) (remote
 
 func (c *Connection) url(r *Replica, args []string) *url.URL {
 	command := slices.Concat([]string{r.program, "inbox", args[0]}, r.where, args[1:])
-	return c.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(Namespace).Name(r.Pod).SubResource("exec").
+	return c.core.RESTClient().Post().Resource("pods").Namespace(Namespace).Name(r.Pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{
 			Container: Container, Command: command, Stdout: true, Stderr: true,
 		}, scheme.ParameterCodec).URL()
