@@ -84,6 +84,18 @@ func TestDoctor(t *testing.T) {
 	g.Expect(administrator(t).course("doctor").out).To(MatchRegexp(
 		`(?m)^Problem  completion-webhook-server: 0 of 2 pods are Ready\n {9}kubectl describe pods -n completion-system`))
 
+	// Where nothing is installed nobody has a right, and each finding says what to do.
+	found, got = administrator(t).findings("--system-namespace", "default")
+	g.Expect(got.code).To(Equal(1))
+	for _, check := range []string{"completion-controller-manager", "completion-webhook-server"} {
+		g.Expect(found[check]).To(And(HaveField("Level", "Problem"),
+			HaveField("Message", "is not installed in namespace default"),
+			HaveField("Help", ContainSubstring("apply config/default"))))
+		g.Expect(found["rights of ServiceAccount "+check+" by "+check]).To(And(HaveField("Level", "Problem"),
+			HaveField("Message", MatchRegexp(`^\d+ of \d+ are missing: .*list .*\.completions\.lxp\.dev`)),
+			HaveField("Help", ContainSubstring("config/rbac"))))
+	}
+
 	// Who sees an institution alone is told what to ask for.
 	found, got = school.with("completion-viewer").findings()
 	g.Expect(got.code).To(Equal(0), got.String())

@@ -18,8 +18,10 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/clock"
 
+	"github.com/lxp-dev/course-completion-operator/internal/cli/cmdutil"
 	"github.com/lxp-dev/course-completion-operator/internal/sender"
 )
 
@@ -70,6 +72,33 @@ func TestCSV(t *testing.T) {
 		g.Expect(all[i].fault).To(HavePrefix(want.fault))
 		g.Expect(all[i].body == nil).To(Equal(want.fault != ""))
 	}
+}
+
+// Where it goes on after an interruption is the first row without an answer, though later ones have theirs.
+func TestFirstLineWithoutAnAnswer(t *testing.T) {
+	g := NewWithT(t)
+	file := filepath.Join(t.TempDir(), "export.csv")
+	text := everything + "\n" + strings.Repeat("2026-01-02 03:04:05,9,5,,9,1,1,4,Ana\n", 5)
+	g.Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
+	fourth, away := make(chan struct{}), errors.New("the server is away")
+	w := &work{options: &options{Factory: cmdutil.NewFactory(genericiooptions.NewTestIOStreamsDiscard()), file: file},
+		connections: 2, outcomes: map[string]int{}, judge: func(r *row) (verdict, error) {
+			switch r.line {
+			case 3:
+				<-fourth
+				return verdict{}, away
+			case 4:
+				defer close(fourth)
+			}
+			return verdict{outcome: "created"}, nil
+		}}
+	g.Expect(w.run(t.Context(), 7)).To(MatchError(away))
+	g.Expect(w.missing()).To(Equal(3))
+
+	whole := &work{options: w.options, connections: 2, outcomes: map[string]int{},
+		judge: func(*row) (verdict, error) { return verdict{outcome: "created"}, nil }}
+	g.Expect(whole.run(t.Context(), 7)).To(Succeed())
+	g.Expect(whole.missing()).To(Equal(7))
 }
 
 func TestColumnsAreMapped(t *testing.T) {
