@@ -46,7 +46,7 @@ var plainObject = object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": ob
 var samples = []string{
 	"a", "A", "institution-1", "grad-", "2026-03-01 10:00:00", "2026-03-01",
 	"2026-03-01T13:00:00Z", "2026-03-01T13:00:00.000000Z",
-	"Europe/Berlin", strings.Repeat("a", 22), strings.Repeat("a", 43), strings.Repeat("a", 64), "00-" + strings.Repeat("a", 32) + "-" + strings.Repeat("b", 16) + "-01",
+	"Europe/Berlin", strings.Repeat("g", 22), strings.Repeat("g", 43), strings.Repeat("a", 64), "00-" + strings.Repeat("a", 32) + "-" + strings.Repeat("b", 16) + "-01",
 }
 
 // rules are samples of what a rule demands of a text, by its path.

@@ -21,7 +21,7 @@ func register() *unstructured.Unstructured {
 
 func erasedPerson(int) any {
 	return object{
-		"user": strings.Repeat("u", 22), "erasedAt": "2026-08-01T12:00:00Z", "enrollments": []any{strings.Repeat("e", 22)},
+		"user": strings.Repeat("u", 21) + "Q", "erasedAt": "2026-08-01T12:00:00Z", "enrollments": []any{strings.Repeat("e", 21) + "g"},
 	}
 }
 
@@ -33,7 +33,7 @@ func TestErasureRegisterRules(t *testing.T) {
 		}
 		return []edit{{"spec.people", []any{person}}}
 	}
-	digest := func(int) string { return strings.Repeat("e", 22) }
+	digest := func(int) string { return strings.Repeat("e", 21) + "g" }
 	checkCreates(t, register(), []rule{
 		{"as it is", nil, nil},
 		{"nobody", []edit{{"spec.people", nil}}, nil},
@@ -41,6 +41,12 @@ func TestErasureRegisterRules(t *testing.T) {
 		{"no key", []edit{{"spec.key", nil}}, []string{"spec.key", "Required"}},
 		{"a short key", []edit{{"spec.key", "k"}}, []string{"spec.key", "at least 43"}},
 		{"a key that is no base64url", []edit{{"spec.key", strings.Repeat("+", 43)}}, []string{"spec.key", "should match"}},
+		// 43 characters hold 258 bits, and 22 hold 132: programs that read base64 strictly refuse what is left over.
+		{"a key with bits left over", []edit{{"spec.key", strings.Repeat("A", 42) + "B"}}, []string{"spec.key", "should match"}},
+		{"a user with bits left over", people("user", strings.Repeat("A", 21)+"B"),
+			[]string{"spec.people[0].user", "should match"}},
+		{"an enrollment with bits left over", people("enrollments", []any{strings.Repeat("A", 21) + "B"}),
+			[]string{"spec.people[0].enrollments[0]", "should match"}},
 		{"a user id", people("user", "987654321"), []string{"spec.people[0].user", "at least 22"}},
 		{"a long key", []edit{{"spec.key", strings.Repeat("k", 44)}}, []string{"spec.key", "Too long"}},
 		{"a user of other characters", people("user", strings.Repeat("+", 22)),
@@ -62,8 +68,8 @@ func TestErasureRegisterRules(t *testing.T) {
 			[]string{"spec.people", "at most 5000"}},
 	})
 	checkUpdates(t, register(), []rule{
-		{"others", people("user", strings.Repeat("v", 22)), nil},
-		{"another key", []edit{{"spec.key", strings.Repeat("l", 43)}}, []string{"key is immutable"}},
+		{"others", people("user", strings.Repeat("v", 21)+"w"), nil},
+		{"another key", []edit{{"spec.key", strings.Repeat("l", 42) + "0"}}, []string{"key is immutable"}},
 	})
 }
 

@@ -17,11 +17,12 @@ const (
 )
 
 // ErasureDigest stands for an id of the platform: the first 16 bytes of an HMAC-SHA256 by the key of the register, in
-// base64url without padding.
+// base64url without padding. The last character holds two bits of them; its other four must be zero, since any other
+// spelling of the same bytes would match nobody.
 //
 // +kubebuilder:validation:MinLength=22
 // +kubebuilder:validation:MaxLength=22
-// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{22}$`
+// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{21}[AQgw]$`
 type ErasureDigest string
 
 // ErasedPerson is one person whose data was erased.
@@ -50,12 +51,13 @@ type ErasedPerson struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.key == oldSelf.key",message="key is immutable: the digests are made with it"
 type ErasureRegisterSpec struct {
-	// key makes the digests: 32 random bytes, in base64url without padding. Whoever has it can find out by trying whether
-	// a user was erased, since ids are small numbers.
+	// key makes the digests: 32 random bytes, in base64url without padding. The last character holds four bits of them; its
+	// other two must be zero. Anyone who has the key can find out by trying whether a user was erased, since ids are small
+	// numbers.
 	//
 	// +kubebuilder:validation:MinLength=43
 	// +kubebuilder:validation:MaxLength=43
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{43}$`
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$`
 	// +required
 	Key string `json:"key,omitempty"`
 
