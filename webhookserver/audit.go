@@ -45,14 +45,14 @@ type call struct {
 func (h *handler) audit(record *auditRecord) {
 	turned, err := h.auditLog.write(record)
 	if turned && err == nil {
-		h.log.Info("Audit log takes records again")
+		h.log.Info("Audit log recovered")
 	}
 	if err == nil {
 		return
 	}
 	h.instruments.auditFailures.Inc()
 	if turned {
-		h.log.Error(err, "Audit log does not take records; they are logged here instead")
+		h.log.Error(err, "Could not write to audit log, logging audit records here")
 	}
 	h.log.Info("Audit record", "record", record)
 }

@@ -174,7 +174,7 @@ func (a *authenticator) authenticate(
 	err = a.institutions.List(ctx, &found, client.MatchingFields{indexAcceptedDigest: digest},
 		client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return nil, "", fmt.Errorf("looking for the institution of a token: %w", err)
+		return nil, "", fmt.Errorf("looking up the institution of a token: %w", err)
 	}
 	if len(found.Items) != 1 || c.invalid != "" {
 		return nil, "", nil

@@ -83,7 +83,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := a.write(w, c.id); err != nil {
 		// The sender has gone, which changes nothing about what was stored.
-		h.log.V(1).Info("Sender did not take the answer", "deliveryID", c.id)
+		h.log.V(1).Info("Could not send response", "deliveryID", c.id)
 	}
 }
 
@@ -95,7 +95,7 @@ const lingering = time.Second
 func (h *handler) hangUp(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(w).SetReadDeadline(clock.RealClock{}.Now().Add(lingering)); err != nil {
-		h.log.V(1).Info("Connection cannot be hurried", "reason", err.Error())
+		h.log.V(1).Info("Could not set read deadline", "reason", err.Error())
 	}
 }
 
@@ -104,7 +104,7 @@ func (h *handler) hangUp(w http.ResponseWriter) {
 func (h *handler) handleSafely(w http.ResponseWriter, r *http.Request, c *call) (a *answer) {
 	defer func() {
 		if defect := recover(); defect != nil {
-			h.log.Error(nil, "Handling a delivery panicked", "deliveryID", c.id,
+			h.log.Error(nil, "Panic while handling a delivery", "deliveryID", c.id,
 				"type", fmt.Sprintf("%T", defect), "stack", string(debug.Stack()))
 			a = internalError()
 		}
@@ -156,7 +156,7 @@ func (h *handler) authenticate(ctx context.Context, c *call, presented credentia
 	institution, secret, err := h.authenticator.authenticate(ctx, presented)
 	switch {
 	case err != nil:
-		h.log.Error(err, "Authenticating failed", "deliveryID", c.id)
+		h.log.Error(err, "Could not look up institution", "deliveryID", c.id)
 		return unavailable("institutions-unknown")
 	case institution == nil && h.authenticator.undecided(presented):
 		return unavailable("institution-unread")
@@ -204,7 +204,7 @@ func (h *handler) deliver(w http.ResponseWriter, r *http.Request, c *call, permi
 	}
 	spec, faults, err := delivery.Read(doc, c.institution, c.received)
 	if err != nil {
-		h.log.Error(err, "Institution cannot take deliveries", "deliveryID", c.id,
+		h.log.Error(err, "Institution cannot accept deliveries", "deliveryID", c.id,
 			"institution", client.ObjectKeyFromObject(c.institution))
 		return unavailable("time-zone")
 	}

@@ -44,18 +44,18 @@ func TestAnswersThatNeedNoInstitution(t *testing.T) {
 		wantReason   string
 	}{
 		{"another path", "POST", "/hooks/12345/" + token, true, 404, http.Header{},
-			start + `not-found","title":"Nothing here","status":404,` +
+			start + `not-found","title":"Not found","status":404,` +
 				`"detail":"The webhook is at /webhooks/{institution}/{token}, ` +
-				`or at /webhooks/{institution} with the token in the header."` + ending, "refused not-found"},
+				`or at /webhooks/{institution} with the token in the Authorization header."` + ending, "refused not-found"},
 		{"another method", "PUT", "/webhooks/12345/" + token, true, 405, http.Header{"Allow": {"GET, HEAD, POST"}},
 			start + `method-not-allowed","title":"Method not allowed","status":405,` +
-				`"detail":"Deliveries come by POST; GET checks the URL."` + ending, "refused method-not-allowed"},
+				`"detail":"Send deliveries with POST. GET checks the URL."` + ending, "refused method-not-allowed"},
 		{"institutions not known yet", "POST", "/webhooks/12345/" + token, false, 503, http.Header{"Retry-After": {"10"}},
 			start + `unavailable","title":"Unavailable","status":503,` +
 				`"detail":"The delivery was not stored. Send it again later."` + ending, "unavailable institutions-unknown"},
 		{"a defect", "POST", "/webhooks/12345/" + token, true, 500, http.Header{},
 			start + `internal-error","title":"Internal error","status":500,"detail":` +
-				`"The server has a defect. The delivery is not known to be stored; send it again later."` + ending,
+				`"The server failed unexpectedly. The delivery may not be stored; send it again later."` + ending,
 			"failed internal-error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestRecordsGoToTheLogWhileTheAuditLogFails(t *testing.T) {
 	disk.free = 10_000
 	call()
 	for text, want := range map[string]int{
-		"Audit log does not take records": 1, "Audit log takes records again": 1, "Audit record": 2, `"path":"/***/***"`: 2,
+		"Could not write to audit log": 1, "Audit log recovered": 1, "Audit record": 2, `"path":"/***/***"`: 2,
 		token: 0,
 	} {
 		if got := strings.Count(log.String(), text); got != want {

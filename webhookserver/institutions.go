@@ -80,8 +80,8 @@ func (d *institutionStore) load() error {
 	}
 	snapshot, readable := institutionsIn(loaded.Entries)
 	if !readable {
-		d.log.Info("Snapshot of the institutions cannot be read by this version, which takes deliveries once the API tells "+
-			"the institutions", "institutions", len(loaded.Entries), "taken", loaded.Taken)
+		d.log.Info("Snapshot of institutions is from another version, waiting for the API",
+			"institutions", len(loaded.Entries), "taken", loaded.Taken)
 		return nil
 	}
 	d.snapshot = snapshot
@@ -132,11 +132,11 @@ func (d *institutionStore) List(ctx context.Context, list client.ObjectList, opt
 	o.ApplyOptions(options)
 	found, ok := list.(*v1alpha1.InstitutionList)
 	if !ok || o.FieldSelector == nil {
-		return fmt.Errorf("the snapshot has Institutions by digest only, not %T", list)
+		return fmt.Errorf("the snapshot serves only Institutions by digest, not %T", list)
 	}
 	digest, ok := o.FieldSelector.RequiresExactMatch(indexAcceptedDigest)
 	if !ok {
-		return errors.New("the snapshot has Institutions by digest only")
+		return errors.New("the snapshot serves only Institutions by digest")
 	}
 	for _, institution := range d.snapshot[digest] {
 		found.Items = append(found.Items, *institution)
@@ -217,7 +217,7 @@ func (d *institutionStore) run(ctx context.Context) {
 		case <-timeout.C():
 			d.snapshotInUse.Store(true)
 			if !d.synced() {
-				d.log.Info("API does not tell the institutions", "tokensInSnapshot", len(d.snapshot), "taken", d.loaded,
+				d.log.Info("Institutions not loaded from the API in time", "tokensInSnapshot", len(d.snapshot), "taken", d.loaded,
 					"tooOld", !d.fresh())
 			}
 		case <-refresh.C():
@@ -248,7 +248,7 @@ func (d *institutionStore) run(ctx context.Context) {
 // saveNow reports whether that need not be tried again.
 func (d *institutionStore) saveNow(ctx context.Context) bool {
 	if err := d.save(ctx); err != nil && ctx.Err() == nil {
-		d.log.Error(err, "Snapshot of the institutions cannot be saved")
+		d.log.Error(err, "Could not save snapshot of institutions")
 		return false
 	}
 	return true
@@ -276,7 +276,7 @@ func (d *institutionStore) save(ctx context.Context) error {
 	}
 	d.saved = digest
 	d.taken.Store(taken.UnixNano())
-	d.log.V(1).Info("Snapshot of the institutions saved", "institutions", len(entries), "taken", taken)
+	d.log.V(1).Info("Saved snapshot of institutions", "institutions", len(entries), "taken", taken)
 	return nil
 }
 
@@ -286,13 +286,13 @@ func (d *institutionStore) confirmed(ctx context.Context, digest [sha256.Size]by
 	defer cancel()
 	entries, err := entriesOf(ctx, d.live)
 	if err != nil {
-		d.log.Info("API does not confirm the institutions, whose snapshot gets older", "reason", store.ReasonOf(err))
+		d.log.Info("Could not confirm snapshot of institutions", "reason", store.ReasonOf(err))
 		return false
 	}
 	if digestOf(entries) != digest {
 		// One that has just changed is told, and saved, in a moment.
-		d.log.Info("API has other institutions than those known, whose snapshot gets older: where this is said again and "+
-			"again, their watch is broken", "institutions", len(entries))
+		d.log.Info("API has other institutions than the cache; if this repeats, their watch is broken",
+			"institutions", len(entries))
 		return false
 	}
 	return true

@@ -109,7 +109,7 @@ func TestAnUnchangedSnapshotIsConfirmedByTheAPI(t *testing.T) {
 		{"the same in another order, with other versions", func(l *lister) {
 			l.institutions = []v1alpha1.Institution{withToken("two", "9"), withToken("one", "8")}
 		}, true, ""},
-		{"forbidden, or away", func(l *lister) { l.failure = errors.New("no") }, false, "does not confirm"},
+		{"forbidden, or away", func(l *lister) { l.failure = errors.New("no") }, false, "Could not confirm"},
 		{"a token was taken back", func(l *lister) {
 			l.institutions = []v1alpha1.Institution{withToken("one", "1"), withToken("two", "2")}
 			l.institutions[1].Status.Tokens[0].State = v1alpha1.TokenState("Other")
@@ -175,7 +175,7 @@ func TestASnapshotThatCannotBeReadIsNone(t *testing.T) {
 	g.Expect(restarted.load()).To(Succeed())
 	restarted.snapshotInUse.Store(true)
 	g.Expect(restarted.known()).To(BeFalse(), "nothing of it counts: whoever cannot be read would be refused")
-	g.Expect(w.logged).To(And(ContainSubstring("cannot be read"), Not(ContainSubstring("the number of"))))
+	g.Expect(w.logged).To(And(ContainSubstring("from another version"), Not(ContainSubstring("the number of"))))
 
 	synced = true
 	g.Expect(restarted.known()).To(BeTrue())

@@ -15,11 +15,11 @@ const mediaType = "application/json"
 // checkMediaType refuses a body that is not declared as plain JSON in UTF-8, before anything of it is read.
 func checkMediaType(header http.Header) *answer {
 	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return unsupportedMediaType("The body must not be compressed: send no Content-Encoding.")
+		return unsupportedMediaType("The body must not be compressed: omit Content-Encoding.")
 	}
 	declared := header.Values("Content-Type")
 	if len(declared) != 1 {
-		return unsupportedMediaType("The request must have one Content-Type, " + mediaType + ".")
+		return unsupportedMediaType("The request must have exactly one Content-Type, " + mediaType + ".")
 	}
 	if declared[0] == mediaType {
 		return nil

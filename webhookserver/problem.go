@@ -80,13 +80,14 @@ func refuse(problemType string, status int, title, detail string, faults ...deli
 }
 
 func notFound() *answer {
-	return hangUp(refuse(ProblemNotFound, http.StatusNotFound, "Nothing here",
-		"The webhook is at /webhooks/{institution}/{token}, or at /webhooks/{institution} with the token in the header."))
+	return hangUp(refuse(ProblemNotFound, http.StatusNotFound, "Not found",
+		"The webhook is at /webhooks/{institution}/{token}, or at /webhooks/{institution} with the token in the "+
+			"Authorization header."))
 }
 
 func methodNotAllowed() *answer {
 	a := refuse(ProblemMethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed",
-		"Deliveries come by POST; GET checks the URL.")
+		"Send deliveries with POST. GET checks the URL.")
 	a.header.Set("Allow", "GET, HEAD, POST")
 	return hangUp(a)
 }
@@ -95,24 +96,24 @@ func methodNotAllowed() *answer {
 // presents.
 func unauthorized() *answer {
 	a := refuse(ProblemUnauthorized, http.StatusUnauthorized, "Unauthorized",
-		"The institution is not known here or the token is not one of its tokens.")
+		"The institution is unknown, or the token is not valid for it.")
 	a.header["Www-Authenticate"] = []string{`Basic realm="webhooks", charset="UTF-8"`, `Bearer realm="webhooks"`}
 	return hangUp(a)
 }
 
 func addressNotAllowed() *answer {
 	return refuse(ProblemAddressNotAllowed, http.StatusForbidden, "Address not allowed",
-		"The institution's deliveries may not come from this address.")
+		"This address is not allowed to send deliveries for the institution.")
 }
 
 func rateLimited(wait time.Duration) *answer {
-	return retryLater(refuse(ProblemRateLimited, http.StatusTooManyRequests, "Too fast",
-		"Deliveries of the institution come too fast. This one was not stored; send it again later."), wait)
+	return retryLater(refuse(ProblemRateLimited, http.StatusTooManyRequests, "Too many requests",
+		"The institution sends deliveries too fast. This one was not stored; send it again later."), wait)
 }
 
 func tooManyFailures(wait time.Duration) *answer {
-	return hangUp(retryLater(refuse(ProblemTooManyFailures, http.StatusTooManyRequests, "Too many failures",
-		"The authentications of this address keep failing."), wait))
+	return hangUp(retryLater(refuse(ProblemTooManyFailures, http.StatusTooManyRequests, "Too many failed authentications",
+		"Too many authentications from this address failed. Try again later."), wait))
 }
 
 // retryLater asks for whole seconds, at least one: a Retry-After of 0 would ask for the next failure.
@@ -135,12 +136,12 @@ func unsupportedMediaType(detail string) *answer {
 
 func bodyTooLarge(limit int64) *answer {
 	return hangUp(refuse(ProblemBodyTooLarge, http.StatusRequestEntityTooLarge, "Body too large",
-		"The body may have at most "+strconv.FormatInt(limit, 10)+" bytes."))
+		"The body must have at most "+strconv.FormatInt(limit, 10)+" bytes."))
 }
 
 func bodyIncomplete() *answer {
 	return refuse(ProblemBodyIncomplete, http.StatusBadRequest, "Body incomplete",
-		"The body did not arrive whole and in time.")
+		"The body is incomplete or did not arrive in time.")
 }
 
 // bodyNotTaken answers what package throttle says of a body.
@@ -156,12 +157,12 @@ func bodyNotTaken(err error, limit int64) *answer {
 
 func malformedJSON(fault delivery.Fault) *answer {
 	return refuse(ProblemMalformedJSON, http.StatusBadRequest, "Malformed JSON",
-		"The body must be one JSON object in UTF-8 whose member names are unique.", fault)
+		"The body must be a single JSON object in UTF-8 with unique member names.", fault)
 }
 
 func invalidDelivery(faults []delivery.Fault) *answer {
 	return refuse(ProblemInvalidDelivery, http.StatusUnprocessableEntity, "Invalid delivery",
-		"The body is not a delivery as the contract describes it; errors names every fault.", faults...)
+		"The body does not follow the delivery contract; errors lists every problem.", faults...)
 }
 
 // unavailable answers what passes. The reason is for logs and metrics only: the inside of the cluster is none of the
@@ -176,7 +177,7 @@ func unavailable(reason string) *answer {
 
 func internalError() *answer {
 	a := refuse(ProblemInternalError, http.StatusInternalServerError, "Internal error",
-		"The server has a defect. The delivery is not known to be stored; send it again later.")
+		"The server failed unexpectedly. The delivery may not be stored; send it again later.")
 	a.outcome = store.Failed
 	return a
 }

@@ -206,7 +206,7 @@ func (s *Server) listen(ctx context.Context, webhook http.Handler) error {
 	} {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", e.address)
 		if err != nil {
-			return fmt.Errorf("opening the %s address: %w", e.name, err)
+			return fmt.Errorf("listening on the %s address: %w", e.name, err)
 		}
 		*e.at = endpoint{name: e.name, listener: listener, server: &http.Server{
 			Handler:        e.handler,
@@ -267,11 +267,11 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, e := range []*endpoint{&s.webhook, &s.health, &s.metrics} {
 		running.Go(func() {
 			if err := e.server.Serve(e.listener); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("serving the %s address: %w", e.name, err)
+				failed <- fmt.Errorf("serving on the %s address: %w", e.name, err)
 			}
 		})
 	}
-	log.Info("Webhook server started", "webhook", s.WebhookAddress(), "health", s.HealthAddress(),
+	log.Info("Started webhook server", "webhook", s.WebhookAddress(), "health", s.HealthAddress(),
 		"metrics", s.MetricsAddress())
 
 	var failure error
@@ -280,7 +280,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case failure = <-failed:
 	}
 	s.draining.Store(true)
-	log.Info("Webhook server stopping")
+	log.Info("Stopping webhook server")
 	drained := s.drain(context.WithoutCancel(ctx))
 	stopCache()
 	s.closeSockets()
@@ -303,7 +303,7 @@ func (s *Server) end(running *sync.WaitGroup) error {
 	case <-ended:
 		return s.intake.inbox.Close()
 	case <-timer.C():
-		return fmt.Errorf("leaving what did not end within %s after it was told to", limit)
+		return fmt.Errorf("giving up on work that did not stop within %s", limit)
 	}
 }
 

@@ -110,6 +110,6 @@ func TestTheEndDoesNotWaitForWhatHangs(t *testing.T) {
 	now.Step(2*time.Second + 2*store.DiskTimeout - 1)
 	g.Consistently(ended, 50*time.Millisecond).ShouldNot(Receive())
 	now.Step(1)
-	g.Eventually(ended, time.Minute).Should(Receive(MatchError(ContainSubstring("did not end within 12s"))))
+	g.Eventually(ended, time.Minute).Should(Receive(MatchError(ContainSubstring("did not stop within 12s"))))
 	running.Done()
 }

@@ -17,7 +17,7 @@ func listenSocket(path string) (net.Listener, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case err == nil && info.Mode().Type() != os.ModeSocket:
-		return nil, fmt.Errorf("opening the socket of the inbox: %s is there and no socket", path)
+		return nil, fmt.Errorf("opening the socket of the inbox: %s exists and is not a socket", path)
 	case err == nil:
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("opening the socket of the inbox: %w", err)

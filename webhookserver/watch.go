@@ -38,7 +38,7 @@ func watch(ctx context.Context, c *store.Connection, keeper *informers.Keeper) (
 	}
 	made.erasures, err = cached.GetInformer(ctx, &v1alpha1.ErasureRegister{}, cache.BlockUntilSynced(false))
 	if err != nil {
-		return nil, made, fmt.Errorf("preparing the informer of the registers of erasures: %w", err)
+		return nil, made, fmt.Errorf("preparing the informer of erasure registers: %w", err)
 	}
 	return cached, made, nil
 }

@@ -47,7 +47,7 @@ func newAwaiting(config *rest.Config, scheme *runtime.Scheme, health string, log
 	config.Timeout = awaitTimeout
 	asking, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("prepare to ask the API server: %w", err)
+		return nil, fmt.Errorf("create discovery client: %w", err)
 	}
 	a := &awaiting{log: log, clock: clock.RealClock{}, healthAddress: health, discovery: asking}
 	known := scheme.KnownTypes(v1alpha1.GroupVersion)
@@ -77,7 +77,7 @@ func (a *awaiting) run(ctx context.Context) error {
 	for logged := (time.Time{}); missing != nil; {
 		if a.clock.Since(logged) >= awaitLog {
 			logged = a.clock.Now()
-			a.log.Info("Waiting for the API", "reason", missing.Error(), "waited", a.clock.Since(began).String())
+			a.log.Info("Waiting for the API server", "reason", missing.Error(), "waited", a.clock.Since(began).String())
 		}
 		select {
 		case <-tick.C():
@@ -86,7 +86,7 @@ func (a *awaiting) run(ctx context.Context) error {
 			return nil
 		}
 	}
-	a.log.Info("API is there", "waited", a.clock.Since(began).String())
+	a.log.Info("API server is available", "waited", a.clock.Since(began).String())
 	return nil
 }
 
@@ -97,13 +97,13 @@ func (a *awaiting) ask(ctx context.Context) error {
 	version := v1alpha1.GroupVersion.String()
 	served, err := a.discovery.ServerResourcesForGroupVersionWithContext(ctx, version)
 	if err != nil {
-		return fmt.Errorf("ask the API server for %s: %w", version, err)
+		return fmt.Errorf("discover %s: %w", version, err)
 	}
 	missing := slices.DeleteFunc(slices.Clone(a.kinds), func(kind string) bool {
 		return slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Kind == kind })
 	})
 	if len(missing) > 0 {
-		return fmt.Errorf("the API server serves no %s of %s: install all CRDs of this version",
+		return fmt.Errorf("the API server does not serve %s in %s: install the CRDs of this version",
 			strings.Join(missing, ", "), version)
 	}
 	return nil
@@ -118,17 +118,17 @@ func (a *awaiting) serveProbes(ctx context.Context) (stop func(), err error) {
 	probes := http.NewServeMux()
 	probes.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	probes.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "the API server is not there", http.StatusServiceUnavailable)
+		http.Error(w, "the API server is not available", http.StatusServiceUnavailable)
 	})
 	server, listener, err := diagnostics.Listen(ctx, a.healthAddress, probes, false)
 	if err != nil {
-		return nil, fmt.Errorf("open the health address: %w", err)
+		return nil, fmt.Errorf("listen on the health address: %w", err)
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error(err, "Probes cannot be answered")
+			a.log.Error(err, "Could not serve probes")
 		}
 	}()
 	return func() {

@@ -33,9 +33,9 @@ func TestTheAPIIsThereOnceItServesEveryKind(t *testing.T) {
 	}{
 		{"every kind", 200, every, ""},
 		{"more than ours", 200, append(slices.Clone(every), "Later"), ""},
-		{"all but two", 200, every[1:6], "serves no CompletionPolicy, SeatPool of completions.lxp.dev/v1alpha1"},
-		{"none", 404, nil, "ask the API server for completions.lxp.dev/v1alpha1"},
-		{"not serving", 503, nil, "ask the API server for completions.lxp.dev/v1alpha1"},
+		{"all but two", 200, every[1:6], "does not serve CompletionPolicy, SeatPool in completions.lxp.dev/v1alpha1"},
+		{"none", 404, nil, "discover completions.lxp.dev/v1alpha1"},
+		{"not serving", 503, nil, "discover completions.lxp.dev/v1alpha1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -68,22 +68,22 @@ type options struct {
 }
 
 func (o *options) bind(flags *flag.FlagSet) {
-	flags.StringVar(&o.metricsAddress, "metrics-address", ":8443", "The address of the metrics; 0 serves none.")
+	flags.StringVar(&o.metricsAddress, "metrics-address", ":8443", "The address that serves /metrics; 0 disables it.")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
 		"Serve metrics over TLS, to those who may get the non-resource URL /metrics.")
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "The address of /healthz and /readyz.")
 	o.profiles.Bind(flags)
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "Let one replica work at a time.")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "",
-		"The namespace of the lease; by default that of the pod.")
+		"The namespace of the leader election lease. (default the namespace of the pod)")
 	flags.IntVar(&o.workers, "workers", 8,
-		"How many persons, and how many grants, are worked on at the same time (1 to 64).")
+		"The number of people, and of grants, to reconcile concurrently, from 1 to 64.")
 	o.limits.Bind(flags)
 	flags.StringVar(&o.configuration, "config", "",
-		"The file that says what every granted namespace gets: quota and limits where a policy says nothing, and what its "+
-			"network policy lets in and out. It is read at the start. Empty: the defaults.")
+		"The configuration file for granted namespaces: default quota and limits, and the traffic that their network "+
+			"policy allows. Read at startup. If empty, the defaults apply.")
 	flags.StringVar(&o.otlpEndpoint, "otlp-endpoint", "",
-		"The URL of a collector that takes traces as OTLP over gRPC, such as http://collector:4317. Empty: no tracing.")
+		"The URL of an OTLP/gRPC collector to send traces to, such as http://collector:4317. If empty, tracing is off.")
 	o.log.BindFlags(flags)
 }
 
@@ -93,13 +93,13 @@ func (o *options) validate() error {
 	}
 	// From 8 on, the client library logs the bodies of requests and answers: tokens and personal data.
 	if o.log.Level != nil && o.log.Level.Enabled(maxVerbosity-1) {
-		return errors.New("--zap-log-level is over 7: such logs would hold tokens and personal data, use at most 7")
+		return errors.New("--zap-log-level must be at most 7: higher levels log tokens and personal data")
 	}
 	if err := o.profiles.Validate(); err != nil {
 		return err
 	}
 	if o.workers < 1 || o.workers > 64 {
-		return fmt.Errorf("--workers is %d: use 1 to 64", o.workers)
+		return fmt.Errorf("--workers is %d: must be from 1 to 64", o.workers)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func main() {
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.log)))
 	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
-		ctrl.Log.Error(err, "Could not run the controller-manager")
+		ctrl.Log.Error(err, "Controller-manager failed")
 		os.Exit(1)
 	}
 }
@@ -131,7 +131,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	namespaces, err := installation.Load(o.configuration)
 	if err != nil {
-		return fmt.Errorf("read the file of --config: %w", err)
+		return fmt.Errorf("load the file of --config: %w", err)
 	}
 	stopProfiles, err := o.profiles.Serve(ctx)
 	if err != nil {
@@ -146,7 +146,7 @@ func run(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, stopTracing(ctx)) }()
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return fmt.Errorf("find the API server: %w", err)
+		return fmt.Errorf("load the client configuration: %w", err)
 	}
 	// The API server's priority and fairness sees every client and divides what there is; a limit in here would only be
 	// a guess, and the one that client-go ships allows five requests a second.
@@ -164,7 +164,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	keeper := informers.New(config, scheme, ctrl.Log)
 	if err := keeper.Register(metrics.Registry); err != nil {
-		return fmt.Errorf("add the metrics of the informers: %w", err)
+		return fmt.Errorf("register the informer metrics: %w", err)
 	}
 	mgr, err := o.newManager(config, scheme, keeper)
 	if err != nil {
@@ -183,7 +183,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err := o.serveDiagnostics(ctx, mgr, keeper); err != nil {
 		return err
 	}
-	ctrl.Log.Info("Starting the controller-manager", "version", version, "configuration", o.configuration)
+	ctrl.Log.Info("Starting controller-manager", "version", version, "configuration", o.configuration)
 	return mgr.Start(ctx)
 }
 
@@ -201,7 +201,7 @@ func (o *options) newManager(
 		LeaderElectionReleaseOnCancel: true,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make the manager: %w", err)
+		return nil, fmt.Errorf("create the manager: %w", err)
 	}
 	return mgr, nil
 }
@@ -231,7 +231,7 @@ func (o *options) serveDiagnostics(ctx context.Context, mgr ctrl.Manager, keeper
 		}
 		server, listener, err := diagnostics.Listen(ctx, port.address, port.handler, port.secure)
 		if err != nil {
-			return fmt.Errorf("open the %s address: %w", port.name, err)
+			return fmt.Errorf("listen on the %s address: %w", port.name, err)
 		}
 		// The manager starts these before its caches.
 		err = mgr.Add(&manager.Server{

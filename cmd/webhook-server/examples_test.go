@@ -38,9 +38,9 @@ func TestTheExampleJobsAskForWhatThereIs(t *testing.T) {
 		// want is what the log of the pod has.
 		want string
 	}{
-		{"drain-inbox", false, exitDead, "0 records and 2 dead letters are left"},
+		{"drain-inbox", false, exitDead, "0 records waiting, 2 dead letters left"},
 		{"drain-inbox", true, exitFailed, "A damaged inbox"},
-		{"set-aside-inbox", false, exitFailed, "the inbox is whole"},
+		{"set-aside-inbox", false, exitFailed, "the inbox is not damaged"},
 		{"set-aside-inbox", true, exitDone, ".set-aside-"},
 	} {
 		path := leftBehind(t)

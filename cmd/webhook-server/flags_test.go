@@ -52,5 +52,5 @@ func TestExposureFlags(t *testing.T) {
 	g.Expect(set.TrustedProxies).To(HaveLen(2))
 	g.Expect(set.MaxConnections).To(Equal(7))
 	_, err = parse("--trusted-proxies=ingress")
-	g.Expect(err).To(MatchError(ContainSubstring("no network of a trusted proxy")))
+	g.Expect(err).To(MatchError(ContainSubstring("is not a trusted proxy")))
 }

@@ -22,25 +22,25 @@ import (
 
 const inboxUsage = `Usage: webhook-server inbox <command> [flags] [record...]
 
-Looks after the deliveries that the API has not taken. It speaks to the running server through its socket; with --file
-it opens the inbox itself, such as one on a volume that was left behind, which no server may have open.
+Manages the deliveries that wait to be stored in the API. Talks to the running server through its socket. With --file,
+opens an inbox file itself, such as one on the volume of a removed replica; no server may have it open.
 
 Commands:
-  status                what the inbox has
-  list                  the records, oldest first (--state waiting, dead or all; at most --limit)
-  show RECORD...        records; --with-data adds the deliveries, which hold personal data
-  retry RECORD...       try dead letters again (--all: every one)
-  drop RECORD...        remove records for good
-  drain                 try everything now and wait until nothing waits any more, for as long as --timeout says; dead
-                        letters stay. With --file it uses the kubeconfig or the ServiceAccount of its pod, and fails
-                        where dead letters stay, unless --allow-dead-letters is given.
-  set-aside             give the damaged inbox that --file names another name in its folder, so that a server starts
-                        with a new one
+  status                show the state of the inbox
+  list                  list records, oldest first (--state waiting, dead or all; at most --limit)
+  show RECORD...        show records; --with-data includes the deliveries, which contain personal data
+  retry RECORD...       retry dead letters (--all: every one)
+  drop RECORD...        delete records for good
+  drain                 retry everything now and wait until nothing is waiting any more, at most --timeout. Dead letters
+                        stay. With --file, uses the kubeconfig or the ServiceAccount of the pod, and fails if dead
+                        letters remain, unless --allow-dead-letters is given.
+  set-aside             rename the damaged inbox of --file, so that a server can start with a new one
 
-With --json each command prints JSON: status and drain what the inbox has, all others one line for each record, which
-says what came of it, also where that is that there is no such record.
+With --json, every command prints JSON: status and drain the state of the inbox, the others one line per record with its
+outcome, even if there is no such record.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 drain left records that wait, 4 drain left dead letters only.
+Exit codes: 0 success, 1 failure, 2 invalid usage, 3 records are still waiting after drain, 4 only dead letters remain
+after drain.
 
 Flags:
 `
@@ -55,9 +55,9 @@ const (
 )
 
 var (
-	errUsage = errors.New("wrong usage")
-	errLeft  = errors.New("records are left in the inbox")
-	errDead  = errors.New("dead letters are left in the inbox")
+	errUsage = errors.New("invalid usage")
+	errLeft  = errors.New("records are still waiting in the inbox")
+	errDead  = errors.New("dead letters are still in the inbox")
 )
 
 // inboxCommand is one call of the command inbox.
@@ -124,18 +124,19 @@ func runInbox(ctx context.Context, args []string, out, errOut io.Writer) int {
 }
 
 func (c *inboxCommand) bind(flags *flag.FlagSet) {
-	flags.StringVar(&c.file, "file", "", "The inbox to open, instead of asking the running server.")
+	flags.StringVar(&c.file, "file", "", "The inbox file to open, instead of asking the running server.")
 	flags.StringVar(&c.socket, "inbox-socket", socketOf("", defaultInbox), "The socket of the running server.")
-	flags.StringVar(&c.state, "state", "all", "Which records list shows: waiting, dead or all.")
-	flags.IntVar(&c.limit, "limit", 0, "How many records list shows at most. 0: all.")
+	flags.StringVar(&c.state, "state", "all", "The records to list: waiting, dead or all.")
+	flags.IntVar(&c.limit, "limit", 0, "The maximum number of records to list. 0 means all.")
 	flags.BoolVar(&c.all, "all", false, "Retry every dead letter.")
-	flags.BoolVar(&c.allowDead, "allow-dead-letters", false, "Have drain with --file end well where dead letters stay.")
-	flags.BoolVar(&c.withData, "with-data", false, "Show the delivery too, which holds personal data.")
-	flags.BoolVar(&c.json, "json", false, "Print JSON, one record a line.")
-	flags.DurationVar(&c.timeout, "timeout", time.Minute, "How long drain waits for the inbox to be empty.")
+	flags.BoolVar(&c.allowDead, "allow-dead-letters", false, "Let drain with --file succeed although dead letters remain.")
+	flags.BoolVar(&c.withData, "with-data", false, "Include the delivery, which contains personal data.")
+	flags.BoolVar(&c.json, "json", false, "Print JSON, one record per line.")
+	flags.DurationVar(&c.timeout, "timeout", time.Minute, "How long drain waits until nothing is waiting any more.")
 	flags.DurationVar(&c.apiTimeout, "api-timeout", 10*time.Second,
-		"How long drain with --file waits for the API for one delivery.")
-	flags.IntVar(&c.concurrency, "api-concurrency", 16, "How many deliveries drain with --file stores at a time.")
+		"The total time for the API requests of one delivery, for drain with --file.")
+	flags.IntVar(&c.concurrency, "api-concurrency", 16,
+		"The number of deliveries to store concurrently, for drain with --file.")
 	bindKubeconfig(flags)
 }
 
@@ -145,7 +146,7 @@ func (c *inboxCommand) run(ctx context.Context, command string, args []string) e
 		"status": c.status, "list": c.list, "show": c.show, "retry": c.retry, "drop": c.drop, "drain": c.drain,
 	}[command], command == "show" || command == "retry" || command == "drop"
 	if do == nil && command != "set-aside" {
-		return fmt.Errorf("%w: there is no command %q", errUsage, command)
+		return fmt.Errorf("%w: unknown command %q", errUsage, command)
 	}
 	if len(args) > 0 && !takes {
 		return fmt.Errorf("%w: %s takes no records", errUsage, command)
@@ -154,7 +155,7 @@ func (c *inboxCommand) run(ctx context.Context, command string, args []string) e
 	for _, arg := range args {
 		record, err := strconv.ParseUint(arg, 10, 64)
 		if err != nil {
-			return fmt.Errorf("%w: %q is no number of a record (flags come before records)", errUsage, arg)
+			return fmt.Errorf("%w: %q is not a record number (flags come before records)", errUsage, arg)
 		}
 		records = append(records, record)
 	}
@@ -198,14 +199,14 @@ func (c *inboxCommand) status(ctx context.Context, _ []uint64) error {
 // setAside renames a damaged file: the image has no other program that could.
 func (c *inboxCommand) setAside() error {
 	if c.file == "" {
-		return fmt.Errorf("%w: set-aside takes the inbox by --file", errUsage)
+		return fmt.Errorf("%w: set-aside needs --file", errUsage)
 	}
 	aside, err := inbox.SetAside(c.file, c.clock.Now())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "the damaged inbox is now %s, and may hold acknowledged deliveries; a server starts with a new "+
-		"one\n", aside)
+	fmt.Fprintf(c.out, "renamed the damaged inbox to %s: keep it, it may contain acknowledged deliveries. "+
+		"A server can now start with a new inbox.\n", aside)
 	return nil
 }
 
@@ -229,7 +230,7 @@ func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
 			}
 			if s.DeadLetters > 0 && c.file != "" && !c.allowDead {
 				// Whoever deletes the file next deletes them.
-				return fmt.Errorf("%w, which nothing stores any more: list, retry or drop them", errDead)
+				return fmt.Errorf("%w and will not be stored: list, retry or drop them", errDead)
 			}
 			return nil
 		}
@@ -241,7 +242,7 @@ func (c *inboxCommand) drain(ctx context.Context, _ []uint64) error {
 					return err
 				}
 			}
-			return fmt.Errorf("%w after %s: %d wait, the list says why, and %d are dead letters", errLeft, c.timeout,
+			return fmt.Errorf("%w after %s: %d waiting (list shows why), %d dead letters", errLeft, c.timeout,
 				s.Records, s.DeadLetters)
 		}
 	}
@@ -252,6 +253,6 @@ func (c *inboxCommand) drained(left *inboxapi.Status) error {
 	if c.json {
 		return json.NewEncoder(c.out).Encode(left)
 	}
-	_, err := fmt.Fprintf(c.out, "0 records and %d dead letters are left\n", left.DeadLetters)
+	_, err := fmt.Fprintf(c.out, "0 records waiting, %d dead letters left\n", left.DeadLetters)
 	return err
 }

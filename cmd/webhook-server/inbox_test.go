@@ -69,12 +69,12 @@ func TestInboxCommandOnAFile(t *testing.T) {
 		{"retry what waits", "retry 2", exitFailed, ""},
 		{"drop, and some that are gone", "drop --json 1 98", exitFailed, `{"record":1,"outcome":"dropped"}` + "\n" +
 			`{"record":98,"outcome":"gone"}` + "\n"},
-		{"drop what is gone and another one", "drop 1 2", exitFailed, "record 2 is removed\n"},
+		{"drop what is gone and another one", "drop 1 2", exitFailed, "record 2 dropped\n"},
 		{"show what is gone", "show 1", exitFailed, ""},
 		{"show what is gone, and others", "show --json 1", exitFailed, `{"record":1,"outcome":"gone"}` + "\n"},
 		{"what is left", "list --json", exitDone, `{"record":3,"state":"dead","received":"2026-11-23T21:00:02Z",` +
 			`"deliveryID":"delivery-3","completion":"school/1-2-3-4","reason":"api-invalid","attempts":1}` + "\n"},
-		{"retry all", "retry --all", exitDone, "record 3 waits again\n"},
+		{"retry all", "retry --all", exitDone, "record 3 queued for retry\n"},
 		{"no dead letters", "list --state dead", exitDone, table},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -148,19 +148,20 @@ func TestInboxCommandUsedWrongly(t *testing.T) {
 		want     string
 	}{
 		{"nothing", nil, exitUsage, "Usage: webhook-server inbox"},
-		{"no such command", []string{"empty"}, exitUsage, `there is no command "empty"`},
+		{"no such command", []string{"empty"}, exitUsage, `unknown command "empty"`},
 		{"no such flag", []string{"list", "--dead"}, exitUsage, "flag provided but not defined"},
-		{"no such state", []string{"list", "--file", path, "--state", "lost"}, exitUsage, "--state is waiting, dead or all"},
+		{"no such state", []string{"list", "--file", path, "--state", "lost"}, exitUsage,
+			"--state must be waiting, dead or all"},
 		{"no record", []string{"show", "--file", path}, exitUsage, "name the records to show"},
-		{"no number", []string{"drop", "--file", path, "1-2-3-4"}, exitUsage, `"1-2-3-4" is no number of a record`},
+		{"no number", []string{"drop", "--file", path, "1-2-3-4"}, exitUsage, `"1-2-3-4" is not a record number`},
 		{"drop nothing", []string{"drop", "--file", path}, exitUsage, "name the records to drop"},
 		{"retry some and all", []string{"retry", "--file", path, "--all", "1"}, exitUsage, "or use --all"},
 		{"records for status", []string{"status", "1"}, exitUsage, "status takes no records"},
-		{"a limit that is none", []string{"list", "--file", path, "--limit=-1"}, exitUsage, "--limit is a number"},
-		{"set aside what", []string{"set-aside"}, exitUsage, "set-aside takes the inbox by --file"},
+		{"a limit that is none", []string{"list", "--file", path, "--limit=-1"}, exitUsage, "--limit must be a number"},
+		{"set aside what", []string{"set-aside"}, exitUsage, "set-aside needs --file"},
 		{"set aside a record", []string{"set-aside", "--file", path, "1"}, exitUsage, "set-aside takes no records"},
-		{"set aside a whole one", []string{"set-aside", "--file", path}, exitFailed, "the inbox is whole"},
-		{"no server", []string{"status", "--inbox-socket", path + ".sock"}, exitFailed, "does it run? --file opens"},
+		{"set aside a whole one", []string{"set-aside", "--file", path}, exitFailed, "the inbox is not damaged"},
+		{"no server", []string{"status", "--inbox-socket", path + ".sock"}, exitFailed, "is it running? --file opens"},
 		{"no file", []string{"status", "--file", path + ".other"}, exitFailed, "no such file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -42,7 +42,7 @@ func (c *inboxCommand) connect(ctx context.Context, drain bool) (stop func() err
 		c.client = newInboxClient(func(ctx context.Context) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, "unix", c.socket)
 			if err != nil {
-				return nil, fmt.Errorf("asking the server: %w (does it run? --file opens an inbox without one)", err)
+				return nil, fmt.Errorf("connect to the server: %w (is it running? --file opens an inbox without it)", err)
 			}
 			return conn, nil
 		})

@@ -27,19 +27,19 @@ func TestDrainingAFileFailsWhileDeadLettersStay(t *testing.T) {
 		t.Fatal(errOut)
 	}
 	code, out, errOut := run("drain")
-	if code != exitDead || out != "0 records and 2 dead letters are left\n" ||
+	if code != exitDead || out != "0 records waiting, 2 dead letters left\n" ||
 		!strings.Contains(errOut, "list, retry or drop") {
 		t.Errorf("exit code %d, want %d: %s%s", code, exitDead, out, errOut)
 	}
 	code, out, errOut = run("drain", "--allow-dead-letters")
-	if code != exitDone || out != "0 records and 2 dead letters are left\n" {
+	if code != exitDone || out != "0 records waiting, 2 dead letters left\n" {
 		t.Errorf("allowed: exit code %d: %s%s", code, out, errOut)
 	}
 	if code, _, errOut := run("drop", "2", "3"); code != exitDone {
 		t.Fatal(errOut)
 	}
 	code, out, errOut = run("drain")
-	if code != exitDone || out != "0 records and 0 dead letters are left\n" {
+	if code != exitDone || out != "0 records waiting, 0 dead letters left\n" {
 		t.Errorf("empty: exit code %d: %s%s", code, out, errOut)
 	}
 }

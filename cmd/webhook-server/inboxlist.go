@@ -23,10 +23,10 @@ func (c *inboxCommand) list(ctx context.Context, _ []uint64) error {
 		states = []string{"dead", "waiting"}
 	case "dead", "waiting":
 	default:
-		return fmt.Errorf("%w: --state is waiting, dead or all", errUsage)
+		return fmt.Errorf("%w: --state must be waiting, dead or all", errUsage)
 	}
 	if c.limit < 0 {
-		return fmt.Errorf("%w: --limit is a number of records, or 0 for all", errUsage)
+		return fmt.Errorf("%w: --limit must be a number of records, or 0 for all", errUsage)
 	}
 	show := c.printer()
 	shown, cut := 0, false
@@ -50,7 +50,8 @@ func (c *inboxCommand) list(ctx context.Context, _ []uint64) error {
 		return err
 	}
 	if cut {
-		fmt.Fprintf(c.errOut, "There are more than the %d of --limit; webhook-server inbox status says how many.\n", c.limit)
+		fmt.Fprintf(c.errOut, "There are more than the %d records of --limit; webhook-server inbox status shows how "+
+			"many.\n", c.limit)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (c *inboxCommand) each(records []uint64, done inboxapi.Outcome, do func(rec
 		}
 	}
 	if left > 0 {
-		return fmt.Errorf("%d of %d records were left as they are", left, len(records))
+		return fmt.Errorf("%d of %d records were not changed", left, len(records))
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (c *inboxCommand) retry(ctx context.Context, records []uint64) error {
 		}
 	}
 	return c.each(records, inboxapi.Retried, func(record uint64) error {
-		return c.change(ctx, record, http.MethodPost, "/retry", "waits again")
+		return c.change(ctx, record, http.MethodPost, "/retry", "queued for retry")
 	})
 }
 
@@ -119,7 +119,7 @@ func (c *inboxCommand) drop(ctx context.Context, records []uint64) error {
 		return fmt.Errorf("%w: name the records to drop", errUsage)
 	}
 	return c.each(records, inboxapi.Dropped, func(record uint64) error {
-		return c.change(ctx, record, http.MethodDelete, "", "is removed")
+		return c.change(ctx, record, http.MethodDelete, "", "dropped")
 	})
 }
 

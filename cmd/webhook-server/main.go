@@ -69,16 +69,16 @@ func main() {
 
 // bindFlags declares the flags. The flag --kubeconfig comes with controller-runtime.
 func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
-	flags.StringVar(&o.ListenAddress, "listen-address", ":8080", "Where the webhook listens.")
-	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "Where /healthz and /readyz are served.")
-	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8082", "Where /metrics is served.")
+	flags.StringVar(&o.ListenAddress, "listen-address", ":8080", "The address the webhook listens on.")
+	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "The address that serves /healthz and /readyz.")
+	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8082", "The address that serves /metrics.")
 	flags.BoolVar(&o.MetricsSecure, "metrics-secure", true,
-		"Serve metrics over TLS, to those who may get the non-resource URL /metrics.")
+		"Serve metrics over TLS, to clients that are allowed to get the non-resource URL /metrics.")
 	flags.Int64Var(&o.MaxBodyBytes, "max-body-bytes", 64<<10,
-		"The greatest body taken, in bytes. A delivery has about a thousand.")
+		"The maximum size of a request body, in bytes. A delivery has about 1000.")
 	flags.DurationVar(&o.ShutdownTimeout, "shutdown-timeout", 30*time.Second,
-		"How long accepted requests may take to finish once the program is to stop. The inbox has what they leave "+
-			"of it to be emptied, and at least a third of it.")
+		"How long accepted requests may take to finish on shutdown. The rest of it, and at least a third, is for "+
+			"draining the inbox.")
 }
 
 // run serves until ctx ends.

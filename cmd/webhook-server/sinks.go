@@ -22,9 +22,9 @@ type sinks struct{ auditLog, otlpEndpoint string }
 
 func (s *sinks) bind(flags *flag.FlagSet) {
 	flags.StringVar(&s.auditLog, "audit-log", webhookserver.AuditToStdout,
-		"The file that gets the audit record of each call, as lines of JSON, opened again on SIGHUP; - is standard output.")
+		"The file for the audit records, one JSON object per line; reopened on SIGHUP. Use - for standard output.")
 	flags.StringVar(&s.otlpEndpoint, "otlp-endpoint", "",
-		"The URL of a collector that takes traces as OTLP over gRPC, such as http://collector:4317. Empty: no tracing.")
+		"The URL of an OTLP/gRPC collector to send traces to, such as http://collector:4317. If empty, tracing is off.")
 }
 
 // open sets them in the options and returns what closes them.
@@ -53,10 +53,10 @@ func reopenOnHangup(ctx context.Context, o *webhookserver.Options) {
 			select {
 			case <-hangups:
 				if err := o.Audit.Reopen(); err != nil {
-					o.Log.Error(err, "Audit log could not be opened again; the one before stays in use")
+					o.Log.Error(err, "Could not reopen the audit log, keeping the current one")
 					continue
 				}
-				o.Log.Info("Audit log opened again")
+				o.Log.Info("Reopened the audit log")
 			case <-ctx.Done():
 				return
 			}

@@ -22,15 +22,15 @@ const (
 // bindStorage declares the flags that say where deliveries go.
 func bindStorage(flags *flag.FlagSet, s *webhookserver.Storage) {
 	flags.DurationVar(&s.APITimeout, "api-timeout", 2*time.Second,
-		"How long all requests to the API for one delivery may take together. What takes longer goes to the inbox.")
+		"The total time for the API requests of one delivery. A delivery that takes longer goes to the inbox.")
 	flags.IntVar(&s.APIConcurrency, "api-concurrency", 64,
-		"How many deliveries may be with the API at a time. What is more goes to the inbox.")
+		"The maximum number of deliveries to store in the API concurrently. Further ones go to the inbox.")
 	flags.Int64Var(&s.InboxMaxBytes, "inbox-max-bytes", 1<<30,
-		"How much of its file the inbox may use, in bytes. The volume should have a quarter more.")
+		"The maximum size of the data in the inbox file, in bytes. The volume should be at least 25% larger.")
 	flags.DurationVar(&s.DeadLetterRetention, "dead-letter-retention", 30*24*time.Hour,
-		"How long the inbox keeps what the API refuses for good and nobody decides about. 0 is for ever.")
+		"How long the inbox keeps dead letters, the deliveries that the API rejects for good. 0 means forever.")
 	flags.DurationVar(&s.SnapshotMaxAge, "snapshot-max-age", 24*time.Hour,
-		"How old what the inbox knows of the institutions may be for a start while the API is away. 0 is any age.")
+		"The maximum age of the institutions in the inbox for a start while the API is unavailable. 0 means any age.")
 	bindInbox(flags, &s.InboxFile, &s.InboxSocket)
 }
 
@@ -40,8 +40,8 @@ const gcPercent = 400
 
 // bindMemory declares the flag of the memory. What it returns is called once the flags are parsed.
 func bindMemory(flags *flag.FlagSet) (limit func()) {
-	target := flags.Int64("memory-target", 48<<20, "How much memory the program tries to make do with, in bytes, by "+
-		"collecting its garbage in time. The environment variables GOMEMLIMIT and GOGC go before it.")
+	target := flags.Int64("memory-target", 48<<20, "The soft memory limit in bytes, kept by collecting garbage in time. "+
+		"The environment variables GOMEMLIMIT and GOGC take precedence.")
 	return func() {
 		if os.Getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(*target)
@@ -54,9 +54,9 @@ func bindMemory(flags *flag.FlagSet) (limit func()) {
 
 func bindInbox(flags *flag.FlagSet, file, socket *string) {
 	flags.StringVar(file, inboxFlag, defaultInbox,
-		"The file that keeps deliveries until the API takes them. Its folder must exist.")
+		"The file that keeps deliveries until the API accepts them. Its directory must exist.")
 	flags.StringVar(socket, "inbox-socket", "",
-		"The socket for the command inbox. Empty: inbox.sock next to the file.")
+		"The socket for webhook-server inbox. If empty, inbox.sock next to the inbox file.")
 }
 
 // socketOf returns the path of the socket, which is next to the file unless it was named.

@@ -39,7 +39,7 @@ func Describe(err error) string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return "the API server, or a webhook that it asks, does not answer in time"
+			return "the API server, or a webhook that it calls, did not respond in time"
 		}
 		return "the API server cannot be reached"
 	}
@@ -93,7 +93,7 @@ func refusal(status metav1.Status) string {
 		return masked(found)
 	}
 	if byRole.MatchString(status.Message) {
-		return "it would grant rights that the controller-manager may not give"
+		return "it would grant rights that the controller-manager is not allowed to give"
 	}
 	if !impersonal[kind] || status.Details == nil {
 		return ""

@@ -41,7 +41,7 @@ func TestFaultsQuoteNothing(t *testing.T) {
 		}), []string{"spec"}, "Invalid for Grant a at spec", "Invalid at spec"},
 		"not of the API": {errors.New("dial: " + secret), nil, "the API server cannot be reached", ""},
 		"out of time": {fmt.Errorf("patch %s: %w", secret, context.DeadlineExceeded), nil,
-			"the API server, or a webhook that it asks, does not answer in time", ""},
+			"the API server, or a webhook that it calls, did not respond in time", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +78,7 @@ func TestFaultsSayWhoRefuses(t *testing.T) {
 		"a quota": {forbidden("pods", "exceeded quota: tight, requested: pods=1, used: pods=2, limited: pods=2"),
 			"Forbidden for pods grad-4: exceeded quota: tight, requested: pods=1, used: pods=2, limited: pods=2"},
 		"a role": {forbidden("rolebindings", `user "x" is attempting to grant RBAC permissions not currently held: ...`),
-			"Forbidden for rolebindings grad-4: it would grant rights that the controller-manager may not give"},
+			"Forbidden for rolebindings grad-4: it would grant rights that the controller-manager is not allowed to give"},
 		"a field": {apierrors.NewInvalid(schema.GroupKind{Kind: "ResourceQuota"}, "grad-4", field.ErrorList{
 			field.Invalid(field.NewPath("spec", "hard").Key("pods"), "-1", "must be greater than or equal to 0")}),
 			"Invalid for ResourceQuota grad-4: spec.hard[pods]: Invalid value: ...: must be greater than or equal to 0"},

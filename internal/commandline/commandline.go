@@ -34,10 +34,10 @@ func Parse(flags *flag.FlagSet, args []string, out, errOut io.Writer) (code int,
 	}
 	if err == nil && flags.NArg() > 0 {
 		// Whatever stands behind it would be ignored.
-		err = fmt.Errorf("%q is not a flag: a flag and its value are written --name=value", flags.Arg(0))
+		err = fmt.Errorf("%q is not a flag: write a flag and its value as --name=value", flags.Arg(0))
 	}
 	if err != nil {
-		fmt.Fprintf(errOut, "%s: %v (--help shows all flags)\n", name, err)
+		fmt.Fprintf(errOut, "%s: %v (use --help for all flags)\n", name, err)
 		return exitUsage, true
 	}
 	return 0, false

@@ -130,7 +130,7 @@ const byteOrderMark = "\ufeff"
 // and what nests too deep; it does not judge types or values. Its fault never quotes the delivery, not even a name.
 func Decode(body []byte) (*Document, *Fault) {
 	if !utf8.Valid(body) {
-		return nil, &Fault{Pointer: string(pointers[atDocument]), Detail: "must be UTF-8 throughout"}
+		return nil, &Fault{Pointer: string(pointers[atDocument]), Detail: "must be valid UTF-8"}
 	}
 	d := decoders.Get().(*decoder)
 	defer d.release()
@@ -265,12 +265,12 @@ func (d *decoder) fault(err error) *Fault {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		what = "ends before the JSON value is complete"
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		what = "has a member name twice"
+		what = "has a duplicate member name"
 		at = at.Parent()
 	case errors.Is(err, errTooDeep):
-		what = fmt.Sprintf("nests deeper than %d levels", maxDepth)
+		what = fmt.Sprintf("is nested more than %d levels deep", maxDepth)
 	case errors.Is(err, errTrailing):
-		what = "is followed by more data; send one JSON object alone"
+		what = "is followed by more data; send a single JSON object"
 	}
 	return &Fault{
 		Pointer: string(pointers[knownPlace(at)]), Detail: fmt.Sprintf("%s (at byte %d)", what, offset+d.skipped),

@@ -111,15 +111,15 @@ func (v *validator) id(at place) v1alpha1.PlatformID {
 			return v1alpha1.PlatformID(id)
 		}
 	}
-	v.refuse(at, "must be an integer from 1 to 9223372036854775807, without fraction and exponent, "+
-		"or a string of its digits")
+	v.refuse(at,
+		"must be an integer from 1 to 9223372036854775807, without fraction or exponent, or a string of its digits")
 	return 0
 }
 
 func (v *validator) institution(at place, want v1alpha1.PlatformID) v1alpha1.PlatformID {
 	id := v.id(at)
 	if id != 0 && id != want {
-		v.refuse(at, "must be the institution of the webhook URL")
+		v.refuse(at, "must be the institution in the webhook URL")
 	}
 	return id
 }
@@ -139,7 +139,7 @@ const earliest = "1000-01-01 00:00:00"
 func (v *validator) when(at place) string {
 	got, ok := v.require(at)
 	if ok && (got.kind != jsontext.KindString || !inCalendar(time.DateTime, got.text) || got.text < earliest) {
-		v.refuse(at, "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 1000 to 9999")
+		v.refuse(at, "must be a valid date and time as a string, yyyy-MM-dd HH:mm:ss, in the years 1000 to 9999")
 	}
 	return got.text
 }
@@ -155,7 +155,7 @@ func (v *validator) expiry(at place) string {
 	}
 	date := strings.TrimSuffix(got.text, midnight)
 	if got.kind != jsontext.KindString || !inCalendar(time.DateOnly, date) {
-		v.refuse(at, "must be null or an existing date as a string, yyyy-MM-dd, of the years 0001 to 9999")
+		v.refuse(at, "must be null or a valid date as a string, yyyy-MM-dd, in the years 0001 to 9999")
 	}
 	return date
 }
@@ -186,7 +186,7 @@ func (v *validator) flag(at place) *bool {
 			return new(false)
 		}
 	}
-	v.refuse(at, "must be 1, 0, true or false, also as a string")
+	v.refuse(at, "must be 1, 0, true or false, or one of these as a string")
 	return nil
 }
 
@@ -254,7 +254,7 @@ func ahead(sentAt metav1.Time, now time.Time) *Fault {
 	if sentAt.Sub(now) <= maxAhead {
 		return nil
 	}
-	return &Fault{Pointer: string(pointers[atEventSendAt]), Detail: "must not lie more than 48 hours in the future"}
+	return &Fault{Pointer: string(pointers[atEventSendAt]), Detail: "must not be more than 48 hours in the future"}
 }
 
 // moment reads the sender's date and time in the zone of the institution. Where a clock was turned, it takes one of the
@@ -265,7 +265,7 @@ func moment(sendAt string, zone *time.Location) (metav1.Time, *Fault) {
 	if year := local.UTC().Year(); err != nil || year < 1000 || year > 9999 {
 		return metav1.Time{}, &Fault{
 			Pointer: string(pointers[atEventSendAt]),
-			Detail:  "must be of the years 1000 to 9999 in UTC too",
+			Detail:  "must also be in the years 1000 to 9999 in UTC",
 		}
 	}
 	return metav1.NewTime(local.UTC()), nil
@@ -276,7 +276,8 @@ func moment(sendAt string, zone *time.Location) (metav1.Time, *Fault) {
 func zoneOf(institution *v1alpha1.Institution) (*time.Location, error) {
 	name := institution.Spec.TimeZone
 	if name == "" || strings.EqualFold(name, "local") {
-		return nil, fmt.Errorf("spec.timeZone of the institution is %q, which names no zone: set an IANA name", name)
+		return nil, fmt.Errorf("spec.timeZone of the institution is %q, which is not a time zone: use an IANA name such as "+
+			"America/Sao_Paulo", name)
 	}
 	if zone, ok := zones.Load(name); ok {
 		return zone.(*time.Location), nil

@@ -18,12 +18,12 @@ import (
 const (
 	saysObject   = "must be a JSON object"
 	saysRequired = "is required"
-	saysID       = "must be an integer from 1 to 9223372036854775807, without fraction and exponent, " +
-		"or a string of its digits"
+	saysID       = "must be an integer from 1 to 9223372036854775807, without fraction or exponent, or a string of its " +
+		"digits"
 	saysSlug   = `must be the string "activities.course.completed"`
-	saysSendAt = "must be an existing date and time as a string, yyyy-MM-dd HH:mm:ss, of the years 1000 to 9999"
-	saysDate   = "must be null or an existing date as a string, yyyy-MM-dd, of the years 0001 to 9999"
-	saysFlag   = "must be 1, 0, true or false, also as a string"
+	saysSendAt = "must be a valid date and time as a string, yyyy-MM-dd HH:mm:ss, in the years 1000 to 9999"
+	saysDate   = "must be null or a valid date as a string, yyyy-MM-dd, in the years 0001 to 9999"
+	saysFlag   = "must be 1, 0, true or false, or one of these as a string"
 	saysText   = "must be a string or null"
 )
 
@@ -286,7 +286,7 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 			{"/data/enrollment/status", saysRequired}, {"/data/user/id", saysRequired},
 		}},
 		{"another institution", with(t, `"id": 12345 }`, `"id": 12346 }`), []Fault{
-			{"/data/institution/id", "must be the institution of the webhook URL"},
+			{"/data/institution/id", "must be the institution in the webhook URL"},
 		}},
 		{"everything wrong", `{"event":{"name":` + long + `,"slug":"` + planted + `","send_at":"` + planted + `"},` +
 			`"data":{"institution":{"id":7},"course":{"id":"` + planted + `","name":` + long + `},` +
@@ -294,7 +294,7 @@ func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
 			`"user":{"id":null,"name":` + long + `,"email":` + long + `,"cpf":` + long + `,"nickname":` + long + `,"uuid":` +
 			long + `}}}`, []Fault{
 			{"/event/name", "must have at most 256 characters"}, {"/event/slug", saysSlug}, {"/event/send_at", saysSendAt},
-			{"/data/institution/id", "must be the institution of the webhook URL"},
+			{"/data/institution/id", "must be the institution in the webhook URL"},
 			{"/data/course/id", saysID}, {"/data/course/name", "must have at most 512 characters"},
 			{"/data/enrollment/id", saysID}, {"/data/enrollment/date_expire", saysDate},
 			{"/data/enrollment/course_id", saysID}, {"/data/enrollment/actived", saysFlag},

@@ -53,7 +53,7 @@ func Authorized(
 	asking.Timeout, asking.QPS = reviewTimeout, -1
 	client, err := kubernetes.NewForConfig(asking)
 	if err != nil {
-		return nil, fmt.Errorf("make a client for reviews: %w", err)
+		return nil, fmt.Errorf("create the client for reviews: %w", err)
 	}
 	return &guard{
 		handler: handler, client: client, log: log, clock: passing,
@@ -88,18 +88,18 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	token, found := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
 	if token = strings.TrimSpace(token); !found || token == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "give the token of a ServiceAccount: Authorization: Bearer <token>", http.StatusUnauthorized)
+		http.Error(w, "send the token of a ServiceAccount as Authorization: Bearer <token>", http.StatusUnauthorized)
 		return
 	}
 	switch code := g.judge(request, token); code {
 	case http.StatusOK:
 		g.handler.ServeHTTP(w, request)
 	case http.StatusServiceUnavailable:
-		http.Error(w, "the API server was not asked or does not say whether you may read this", code)
+		http.Error(w, "the API server could not be asked whether you are allowed to read this path", code)
 	case http.StatusForbidden:
-		http.Error(w, "you may not get this path: bind the ClusterRole completion-metrics-reader", code)
+		http.Error(w, "you are not allowed to get this path: bind the ClusterRole completion-metrics-reader", code)
 	default:
-		http.Error(w, "the API server does not know this token", code)
+		http.Error(w, "invalid token", code)
 	}
 }
 
@@ -120,7 +120,7 @@ func (g *guard) judge(request *http.Request, token string) int {
 			g.remember(key, answer{code, now})
 			return code
 		}
-		g.log.Error(err, "Could not ask the API server who may read the metrics")
+		g.log.Error(err, "Could not review access to metrics")
 	}
 	if known && before.code == http.StatusOK && now.Sub(before.at) < trust {
 		return http.StatusOK
@@ -180,7 +180,7 @@ func (g *guard) review(ctx context.Context, token, verb, path string) (int, erro
 			NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: path, Verb: verb},
 		}}, metav1.CreateOptions{})
 	if err != nil {
-		return 0, fmt.Errorf("review an access: %w", err)
+		return 0, fmt.Errorf("review access: %w", err)
 	}
 	if !may.Status.Allowed {
 		return http.StatusForbidden, nil

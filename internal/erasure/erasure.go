@@ -33,9 +33,9 @@ const (
 
 var (
 	// ErrFull says that a register takes nobody more.
-	ErrFull = errors.New("the register of erasures is full")
+	ErrFull = errors.New("the erasure register is full")
 	// errKey says that the key is none. What is in the register cannot be read then, and nobody knows whom it is about.
-	errKey = errors.New("the register of erasures has no key that this version can read")
+	errKey = errors.New("the erasure register has no key that this version can read")
 )
 
 var encoding = base64.RawURLEncoding.Strict()
@@ -143,7 +143,7 @@ func Add(
 	slices.Sort(entry.Enrollments)
 	entry.Enrollments = slices.Compact(entry.Enrollments)
 	if n := len(entry.Enrollments); n > v1alpha1.MaxErasedEnrollments {
-		return fmt.Errorf("the person has %d enrollments, and the register of erasures takes %d of each", n,
+		return fmt.Errorf("the person has %d enrollments, but the erasure register holds at most %d per person", n,
 			v1alpha1.MaxErasedEnrollments)
 	}
 	people = append(people, entry)

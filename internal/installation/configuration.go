@@ -110,10 +110,10 @@ func Parse(content []byte) (Namespaces, error) {
 	var c Configuration
 	// The version first: of another one, the fields may be others.
 	if err := json.Unmarshal(text, &struct{ APIVersion, Kind *string }{&c.APIVersion, &c.Kind}); err != nil {
-		return Namespaces{}, errors.New("it is not a configuration: it must start with apiVersion and kind")
+		return Namespaces{}, errors.New("not a configuration: apiVersion and kind are missing or not text")
 	}
 	if c.APIVersion != APIVersion || c.Kind != Kind {
-		return Namespaces{}, fmt.Errorf("apiVersion and kind are %q and %q: this version reads %s and %s",
+		return Namespaces{}, fmt.Errorf("apiVersion is %q and kind is %q: this version supports %s and %s",
 			c.APIVersion, c.Kind, APIVersion, Kind)
 	}
 	strict, err := kjson.UnmarshalStrict(text, &c)
@@ -130,12 +130,12 @@ func only(content []byte) ([]byte, error) {
 	var document, next yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, errors.New("it is empty")
+			return nil, errors.New("the file is empty")
 		}
 		return nil, err
 	}
 	if err := decoder.Decode(&next); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it has more than one document: of a second one nothing would be read")
+		return nil, errors.New("the file has more than one document: put everything into one")
 	}
 	return kyaml.YAMLToJSONStrict(content)
 }

@@ -54,12 +54,12 @@ func limitsOf(limits []Limit, faults *faults) []corev1.LimitRangeItem {
 		_, known := limited[item.Type]
 		switch {
 		case !known:
-			faults.add(path+".type", "%q is none: use Container, Pod or PersistentVolumeClaim", item.Type)
+			faults.add(path+".type", "unknown type %q: use Container, Pod or PersistentVolumeClaim", item.Type)
 			continue
 		case ofType(items, item.Type) != nil:
-			faults.add(path+".type", "%s is there twice", item.Type)
+			faults.add(path+".type", "duplicate type %s", item.Type)
 		case item.Type == corev1.LimitTypePod && len(limits[i].Default)+len(limits[i].DefaultRequest) > 0:
-			faults.add(path, "a Pod has no default and no defaultRequest: give them to Container")
+			faults.add(path, "default and defaultRequest are not allowed for Pod: set them for Container")
 		}
 		given := []map[string]Quantity{limits[i].Min, limits[i].DefaultRequest, limits[i].Default, limits[i].Max}
 		for j, part := range parts(&item) {
@@ -68,7 +68,7 @@ func limitsOf(limits []Limit, faults *faults) []corev1.LimitRangeItem {
 		checkOrder(&item, path, faults)
 		checkDevices(&item, path, faults)
 		if item.Type == corev1.LimitTypePersistentVolumeClaim && len(item.Min)+len(item.Max) == 0 {
-			faults.add(path, "a PersistentVolumeClaim needs a min or a max of storage")
+			faults.add(path, "PersistentVolumeClaim needs min or max of storage")
 		}
 		items = append(items, item)
 	}
@@ -88,11 +88,11 @@ func limitPart(
 		at := path + "[" + name + "]"
 		device := devices && strings.Contains(name, "/") && quotaName(name) && wholeInQuota(name)
 		if !slices.Contains(names, name) && !device {
-			faults.add(at, "this cannot be limited here: use %s", strings.Join(names, ", "))
+			faults.add(at, "cannot be limited for this type: use %s", strings.Join(names, ", "))
 		}
 		quantity, ok := quantityOf(values[name], at, faults)
 		if ok && device && !whole(quantity) {
-			faults.add(at, "%s is not a whole number", values[name])
+			faults.add(at, "%s must be a whole number", values[name])
 		}
 		if ok {
 			list[corev1.ResourceName(name)] = quantity
@@ -107,8 +107,8 @@ func checkDevices(item *corev1.LimitRangeItem, path string, faults *faults) {
 	for _, name := range slices.Sorted(maps.Keys(item.DefaultRequest)) {
 		request := item.DefaultRequest[name]
 		if limit, found := item.Default[name]; found && strings.Contains(string(name), "/") && request.Cmp(limit) != 0 {
-			faults.add(path+".defaultRequest["+string(name)+"]", "%s is not the default, which is %s: of devices both are "+
-				"the same", request.String(), limit.String())
+			faults.add(path+".defaultRequest["+string(name)+"]",
+				"%s must equal the default %s: devices cannot be overcommitted", request.String(), limit.String())
 		}
 	}
 }
@@ -121,7 +121,7 @@ func checkOrder(item *corev1.LimitRangeItem, path string, faults *faults) {
 			for j := i + 1; j < len(lists); j++ {
 				low := (*lower)[name]
 				if high, found := (*lists[j])[name]; found && low.Cmp(high) > 0 {
-					faults.add(path+"."+partNames[i]+"["+string(name)+"]", "%s is more than %s, which is %s",
+					faults.add(path+"."+partNames[i]+"["+string(name)+"]", "%s is greater than %s, which is %s",
 						low.String(), partNames[j], high.String())
 				}
 			}

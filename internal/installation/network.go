@@ -119,7 +119,7 @@ const (
 
 func checkPeers(peers []Peer, path string, to direction, faults *faults) []Peer {
 	if len(peers) > maxPeers {
-		faults.add(path, "it has %d entries, at most %d are allowed", len(peers), maxPeers)
+		faults.add(path, "%d entries, at most %d are allowed", len(peers), maxPeers)
 		return nil
 	}
 	keyed := map[string]Peer{}
@@ -132,7 +132,7 @@ func checkPeers(peers []Peer, path string, to direction, faults *faults) []Peer 
 			panic("encoding a peer: " + err.Error())
 		}
 		if _, twice := keyed[string(text)]; twice {
-			faults.add(at, "the same is there twice")
+			faults.add(at, "duplicate entry")
 		}
 		keyed[string(text)] = peer
 	}
@@ -150,7 +150,7 @@ func checkPeer(peer Peer, path string, to direction, faults *faults) Peer {
 	peer.Ports = checkPorts(peer.Ports, path+".ports", faults)
 	switch {
 	case (peer.Namespace == "") == (peer.CIDR == ""):
-		faults.add(path, "give either namespace, the name of a namespace, or cidr")
+		faults.add(path, "set either namespace or cidr")
 	case peer.Namespace != "":
 		checkPods(&peer, path, faults)
 	default:
@@ -162,18 +162,18 @@ func checkPeer(peer Peer, path string, to direction, faults *faults) Peer {
 
 func checkPods(peer *Peer, path string, faults *faults) {
 	if len(content.IsDNS1123Label(peer.Namespace)) > 0 {
-		faults.add(path+".namespace", "%q is not the name of a namespace: namespaces are known by their names alone, since "+
-			"others may label theirs", peer.Namespace)
+		faults.add(path+".namespace",
+			"%q is not a namespace name: labels cannot be used here, since tenants may label their namespaces", peer.Namespace)
 	}
 	if len(peer.Except) > 0 {
-		faults.add(path+".except", "it belongs to a cidr")
+		faults.add(path+".except", "only allowed with cidr")
 	}
 	if len(peer.PodLabels) > maxPodLabels {
-		faults.add(path+".podLabels", "it has %d labels, at most %d are allowed", len(peer.PodLabels), maxPodLabels)
+		faults.add(path+".podLabels", "%d labels, at most %d are allowed", len(peer.PodLabels), maxPodLabels)
 	}
 	for _, key := range slices.Sorted(maps.Keys(peer.PodLabels)) {
 		if len(content.IsLabelKey(key)) > 0 || len(content.IsLabelValue(peer.PodLabels[key])) > 0 {
-			faults.add(path+".podLabels["+key+"]", "this is not a label and its value")
+			faults.add(path+".podLabels["+key+"]", "invalid label key or value")
 		}
 	}
 }
@@ -185,11 +185,11 @@ var metadataServices = []netip.Addr{netip.MustParseAddr("169.254.169.254"), neti
 
 func checkRange(peer *Peer, path string, to direction, faults *faults) {
 	if len(peer.PodLabels) > 0 {
-		faults.add(path+".podLabels", "they belong to a namespace")
+		faults.add(path+".podLabels", "only allowed with namespace")
 	}
 	whole, ok := prefixOf(peer.CIDR, path+".cidr", faults)
 	if len(peer.Except) > maxExcept {
-		faults.add(path+".except", "it has %d ranges, at most %d are allowed", len(peer.Except), maxExcept)
+		faults.add(path+".except", "%d ranges, at most %d are allowed", len(peer.Except), maxExcept)
 		return
 	}
 	var except []netip.Prefix
@@ -200,7 +200,7 @@ func checkRange(peer *Peer, path string, to direction, faults *faults) {
 			continue
 		}
 		if ok && (part.Bits() <= whole.Bits() || !whole.Contains(part.Addr())) {
-			faults.add(at, "%s is no part of %s", part, whole)
+			faults.add(at, "%s is not a subrange of %s", part, whole)
 		}
 		except, peer.Except[i] = append(except, part), part.String()
 	}
@@ -209,8 +209,9 @@ func checkRange(peer *Peer, path string, to direction, faults *faults) {
 	}
 	peer.CIDR = whole.String()
 	if to == in && whole.Bits() == 0 {
-		faults.add(path+".cidr", "%s would let everybody in, the pods of other institutions too: name the addresses of the "+
-			"load balancer or the nodes", whole)
+		faults.add(path+".cidr",
+			"%s would admit everyone, including the pods of other institutions: use the addresses of the load balancer "+
+				"or the nodes", whole)
 	}
 	if to == in || len(peer.Ports) > 0 && !slices.Contains(peer.Ports, Port{corev1.ProtocolTCP, 80}) {
 		return
@@ -218,8 +219,9 @@ func checkRange(peer *Peer, path string, to direction, faults *faults) {
 	for _, service := range metadataServices {
 		holds := func(p netip.Prefix) bool { return p.Contains(service) }
 		if holds(whole) && !slices.ContainsFunc(except, holds) {
-			faults.add(path+".cidr", "%s leads to %s, where machines of clouds get their credentials: add %s to except, or "+
-				"give ports without TCP 80", whole, service, netip.PrefixFrom(service, service.BitLen()))
+			faults.add(path+".cidr",
+				"%s includes %s, a cloud metadata service that hands out credentials: add %s to except, or list ports "+
+					"without TCP 80", whole, service, netip.PrefixFrom(service, service.BitLen()))
 		}
 	}
 }
@@ -229,10 +231,10 @@ func prefixOf(text, path string, faults *faults) (netip.Prefix, bool) {
 	prefix, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil || prefix.Addr().Is4In6():
-		faults.add(path, "%q is not a range of addresses such as 10.1.0.0/16; a single address ends in /32, or /128", text)
+		faults.add(path, "%q is not a CIDR such as 10.1.0.0/16; write a single address with /32 or /128", text)
 		return netip.Prefix{}, false
 	case prefix != prefix.Masked():
-		faults.add(path, "%s has an address within the range: write %s", text, prefix.Masked())
+		faults.add(path, "%s has host bits set: write %s", text, prefix.Masked())
 		return netip.Prefix{}, false
 	}
 	return prefix, true
@@ -240,7 +242,7 @@ func prefixOf(text, path string, faults *faults) (netip.Prefix, bool) {
 
 func checkPorts(ports []Port, path string, faults *faults) []Port {
 	if len(ports) > maxPorts {
-		faults.add(path, "it has %d ports, at most %d are allowed", len(ports), maxPorts)
+		faults.add(path, "%d ports, at most %d are allowed", len(ports), maxPorts)
 		return nil
 	}
 	var checked []Port
@@ -250,13 +252,13 @@ func checkPorts(ports []Port, path string, faults *faults) []Port {
 			port.Protocol = corev1.ProtocolTCP
 		}
 		if !slices.Contains([]corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}, port.Protocol) {
-			faults.add(at+".protocol", "%q is none: use TCP, UDP or SCTP", port.Protocol)
+			faults.add(at+".protocol", "unknown protocol %q: use TCP, UDP or SCTP", port.Protocol)
 		}
 		if port.Port < 1 || port.Port > 65535 {
-			faults.add(at+".port", "%d is not a port from 1 to 65535", port.Port)
+			faults.add(at+".port", "%d is not a port number from 1 to 65535", port.Port)
 		}
 		if slices.Contains(checked, port) {
-			faults.add(at, "%s %d is there twice", port.Protocol, port.Port)
+			faults.add(at, "duplicate port %s %d", port.Protocol, port.Port)
 		}
 		checked = append(checked, port)
 	}

@@ -44,17 +44,17 @@ var plainResources = countedCore.Union(requested).Union(sets.New("services.nodep
 
 func quotaOf(values map[string]Quantity, faults *faults) corev1.ResourceList {
 	if len(values) > maxQuota {
-		faults.add("quota", "it bounds %d resources, at most %d are allowed", len(values), maxQuota)
+		faults.add("quota", "%d resources, at most %d are allowed", len(values), maxQuota)
 	}
 	list := corev1.ResourceList{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		path := "quota[" + name + "]"
 		if !quotaName(name) {
-			faults.add(path, "this is not a resource, such as count/pods or requests.storage")
+			faults.add(path, "not a quota resource such as count/pods or requests.storage")
 		}
 		quantity, ok := quantityOf(values[name], path, faults)
 		if ok && wholeInQuota(name) && !whole(quantity) {
-			faults.add(path, "%s is not a whole number", values[name])
+			faults.add(path, "%s must be a whole number", values[name])
 		}
 		list[corev1.ResourceName(name)] = quantity
 	}

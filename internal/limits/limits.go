@@ -31,19 +31,20 @@ type Flags struct {
 // Bind adds the flags to a set.
 func (f *Flags) Bind(flags *flag.FlagSet) {
 	flags.StringVar(&f.podSecurityCap, "pod-security-cap", string(v1alpha1.PodSecurityRestricted),
-		"The least strict pod security level of granted namespaces: restricted, baseline or privileged.")
-	flags.BoolVar(&f.allowGroupSubjects, "allow-group-subjects", false, "Let policies and grants give access to groups.")
+		"The least strict pod security level allowed for granted namespaces: restricted, baseline or privileged.")
+	flags.BoolVar(&f.allowGroupSubjects, "allow-group-subjects", false,
+		"Allow policies and grants to give access to groups.")
 	flags.BoolVar(&f.allowWorkloadObjects, "allow-workload-objects", false,
-		"Let the objects of policies and grants be pods, and the kinds of Kubernetes that make pods.")
+		"Allow policies and grants to contain pods and the built-in kinds that create pods.")
 	flags.StringVar(&f.objectKinds, "object-kinds", "",
-		"Further kinds that objects of policies and grants may have, such as Certificate.cert-manager.io, separated "+
+		"Additional kinds of objects that policies and grants may contain, such as Certificate.cert-manager.io, separated "+
 			"by commas.")
 	flags.StringVar(&f.objectNamespaces, "object-namespaces", "",
-		"Namespaces that objects may go into beside an institution's own and those that it grants, separated by commas.")
+		"Namespaces that objects may be created in besides an institution's own and those it grants, separated by commas.")
 	flags.StringVar(&f.networkIsolationCap, "network-isolation-cap", string(policies.DefaultNetworkIsolationCap),
-		"The least network isolation of granted namespaces: IngressAndEgress, Ingress or None.")
+		"The least network isolation allowed for granted namespaces: IngressAndEgress, Ingress or None.")
 	flags.StringVar(&f.labelDomains, "namespace-label-domains", "",
-		"Domains that labels and annotations of granted namespaces may have, such as example.com, separated by commas.")
+		"Domains allowed in labels and annotations of granted namespaces, such as example.com, separated by commas.")
 }
 
 // Validate returns what is wrong with the flags.
@@ -60,12 +61,12 @@ func (f *Flags) Validate() error {
 	}
 	for _, domain := range list(f.labelDomains) {
 		if wrong := policies.CheckLabelDomain(domain); wrong != "" {
-			return fmt.Errorf("--namespace-label-domains has %q: %s", domain, wrong)
+			return fmt.Errorf("--namespace-label-domains contains %q: %s", domain, wrong)
 		}
 	}
 	for _, namespace := range list(f.objectNamespaces) {
 		if lifecycle.SystemNamespace(namespace) {
-			return fmt.Errorf("--object-namespaces has %q: nothing is granted in system namespaces", namespace)
+			return fmt.Errorf("--object-namespaces contains %q: objects are never created in system namespaces", namespace)
 		}
 	}
 	return nil

@@ -41,14 +41,14 @@ func Start(
 	}
 	parsed, err := url.Parse(endpoint)
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" {
-		return nil, nil, fmt.Errorf("the OTLP endpoint is no URL of a collector: give one such as http://collector:4317")
+		return nil, nil, fmt.Errorf("the OTLP endpoint is not the URL of a collector: use one such as http://collector:4317")
 	}
 	exporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(endpoint))
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing the OTLP exporter: %w", err)
 	}
 	log := logr.FromContextOrDiscard(ctx).WithName("tracing")
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Error(err, "Spans were not sent") }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Error(err, "Could not send spans") }))
 	spans := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(
 		resource.NewSchemaless(attribute.String("service.name", program.Name),
 			attribute.String("service.version", program.Version))))

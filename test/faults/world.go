@@ -171,7 +171,7 @@ func (u *unit) resume() error {
 
 // couldNotRun is what the controller-manager says when it ends in an orderly way: it has to when it could not renew its
 // lease in time, since another one may lead by then, and it does when the API is away at its start.
-const couldNotRun = "Could not run the controller-manager"
+const couldNotRun = "Controller-manager failed"
 
 // startAgainAfter is how long a program that ended by itself stays down.
 const startAgainAfter = time.Second

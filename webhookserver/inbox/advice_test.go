@@ -36,7 +36,7 @@ func TestAdviceAboutARefusedFile(t *testing.T) {
 	}{
 		{"in use", func(t *testing.T, path string) {
 			open(t, path)
-		}, []string{"another process has the inbox open", "leave the file where it is", "without --file"}, "aside"},
+		}, []string{"another process has the inbox open", "do not move the file", "without --file"}, "aside"},
 		{"of a later version", func(t *testing.T, path string) {
 			db, err := bbolt.Open(path, 0o600, nil)
 			if err != nil {
@@ -49,7 +49,7 @@ func TestAdviceAboutARefusedFile(t *testing.T) {
 			if err := errors.Join(db.Update(later), db.Close()); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"start the later version again"}, "aside"},
+		}, []string{"start the newer version again"}, "aside"},
 		{"a folder", func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)

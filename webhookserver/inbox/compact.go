@@ -67,7 +67,7 @@ func (i *Inbox) compactWhenQuiet() {
 		err = boltfile.Guard(func() error { return i.db.View(func(tx *bbolt.Tx) error { return i.publish(tx, nil) }) })
 	}
 	if err != nil {
-		_ = i.failed(fmt.Errorf("writing what is left into a new file: %w", err))
+		_ = i.failed(fmt.Errorf("writing the remaining records to a new file: %w", err))
 	}
 }
 

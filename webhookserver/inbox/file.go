@@ -55,7 +55,7 @@ var (
 	// ErrLocked says that another process has the file open.
 	ErrLocked = boltfile.ErrLocked
 	// ErrNewer says that a later version of the program wrote the file.
-	ErrNewer = errors.New("the inbox was written by a later version of this program")
+	ErrNewer = errors.New("the inbox was written by a newer version of this program")
 )
 
 // openFile opens an existing file for this process alone, and looks through all of it before anything trusts it. What
@@ -71,7 +71,7 @@ func openFile(path string, wait time.Duration, rewrite bool, found *contents) (*
 		return fail(err)
 	}
 	if !info.Mode().IsRegular() {
-		return fail(fmt.Errorf("%w: it is no regular file", ErrForeign))
+		return fail(fmt.Errorf("%w: not a regular file", ErrForeign))
 	}
 	if err := boltfile.Lock(file, wait); err != nil {
 		return fail(err)
@@ -85,7 +85,7 @@ func openFile(path string, wait time.Duration, rewrite bool, found *contents) (*
 	if info.Mode().Perm() != fileMode {
 		// A volume that is given to a group of users gets the mode of the group with it.
 		if err := file.Chmod(fileMode); err != nil {
-			return fail(fmt.Errorf("keeping the inbox from others: %w", err))
+			return fail(fmt.Errorf("restricting access to the inbox: %w", err))
 		}
 	}
 	if rewrite {
@@ -184,7 +184,7 @@ func (s *contents) visit(bucket, key, value []byte) error {
 		s.noteFault(s.record(key, value, Count{DeadLetters: 1}))
 	case bytes.Equal(bucket, bucketInstitutions):
 		if _, err := unseal(value); err != nil {
-			s.noteFault(fmt.Errorf("%w: an Institution of its snapshot is %w", ErrCorrupt, err))
+			s.noteFault(fmt.Errorf("%w: an Institution in the snapshot is %w", ErrCorrupt, err))
 		}
 	}
 	return nil
@@ -205,7 +205,7 @@ func (s *contents) record(key, value []byte, one Count) error {
 		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
 	}
 	if !bytes.Equal(key, ID{Namespace: string(h.texts[1]), Seq: seq}.key()) {
-		return fmt.Errorf("%w: record %d is not where it belongs", ErrCorrupt, seq)
+		return fmt.Errorf("%w: record %d is in the wrong place", ErrCorrupt, seq)
 	}
 	if err := checkSum(value); err != nil {
 		return fmt.Errorf("%w: record %d is %w", ErrCorrupt, seq, err)
@@ -242,19 +242,19 @@ func (s *contents) count(oldest map[string]time.Time) {
 func (s *contents) complete() error {
 	switch {
 	case !bytes.Equal(s.magic, magic):
-		return fmt.Errorf("%w: it is a bbolt file of another program", ErrForeign)
+		return fmt.Errorf("%w: bbolt file of another program", ErrForeign)
 	case len(s.format) != 4:
-		return fmt.Errorf("%w: it does not say its format", ErrCorrupt)
+		return fmt.Errorf("%w: no format version", ErrCorrupt)
 	case binary.BigEndian.Uint32(s.format) < format:
-		return fmt.Errorf("%w: its format is %d, this version knows %d: drain it with the version that wrote it",
+		return fmt.Errorf("%w: its format is %d, this version supports %d: drain it with the version that wrote it",
 			ErrForeign, binary.BigEndian.Uint32(s.format), format)
 	case binary.BigEndian.Uint32(s.format) != format:
-		return fmt.Errorf("%w: its format is %d, this version knows %d", ErrNewer,
+		return fmt.Errorf("%w: its format is %d, this version supports %d", ErrNewer,
 			binary.BigEndian.Uint32(s.format), format)
 	}
 	for _, bucket := range [][]byte{bucketQueue, bucketDead, bucketInstitutions} {
 		if !slices.Contains(s.buckets, string(bucket)) {
-			return fmt.Errorf("%w: a part of it is missing: %s", ErrCorrupt, bucket)
+			return fmt.Errorf("%w: bucket %s is missing", ErrCorrupt, bucket)
 		}
 	}
 	return s.fault

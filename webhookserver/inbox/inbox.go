@@ -27,11 +27,11 @@ var (
 	ErrFull = errors.New("the inbox is full")
 	// ErrShare says that the records of one namespace take as much of the inbox as they may: as much as they leave free
 	// to all others.
-	ErrShare = errors.New("the inbox has no more room for the namespace")
+	ErrShare = errors.New("the inbox is full for this namespace")
 	// ErrClosed says that the inbox has been closed.
 	ErrClosed = errors.New("the inbox is closed")
 	// ErrHung says that the disk has not answered for so long that nobody should count on it.
-	ErrHung = errors.New("the disk has not answered")
+	ErrHung = errors.New("the disk did not respond in time")
 	// ErrNoRecord says that there is no such record, or that it is not where it would have to be.
 	ErrNoRecord = errors.New("no such record")
 )
@@ -123,7 +123,7 @@ type Inbox struct {
 // as it is. Opening reads the whole file.
 func Open(path string, options Options) (*Inbox, error) {
 	if options.MaxBytes <= 0 {
-		return nil, errors.New("the inbox needs a bound of its size")
+		return nil, errors.New("the inbox needs a maximum size")
 	}
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -162,13 +162,13 @@ func Open(path string, options Options) (*Inbox, error) {
 func advise(err error) error {
 	switch {
 	case errors.Is(err, ErrLocked):
-		return fmt.Errorf("%w: leave the file where it is; a server that runs answers webhook-server inbox without --file, "+
-			"in its pod", err)
+		return fmt.Errorf("%w: do not move the file; in the pod of the running server, use webhook-server inbox without "+
+			"--file", err)
 	case errors.Is(err, ErrNewer):
-		return fmt.Errorf("%w: start the later version again; the file was left as it is", err)
+		return fmt.Errorf("%w: start the newer version again; the file was not changed", err)
 	case errors.Is(err, ErrCorrupt), errors.Is(err, ErrForeign):
-		return fmt.Errorf("%w; it was left as it is, and may hold acknowledged deliveries: keep it, and set it aside with "+
-			"webhook-server inbox set-aside to start without it; see docs/inbox.md, A damaged inbox", err)
+		return fmt.Errorf("%w; it was not changed and may contain acknowledged deliveries: keep it, and run webhook-server "+
+			"inbox set-aside to start without it (see docs/inbox.md, A damaged inbox)", err)
 	}
 	return err
 }

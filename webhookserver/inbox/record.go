@@ -56,12 +56,12 @@ func (r *Record) encode() ([]byte, error) {
 	size := headBytes + len(r.Data)
 	for _, text := range texts {
 		if len(text) > MaxTextBytes {
-			return nil, fmt.Errorf("a text of %d bytes is longer than %d", len(text), MaxTextBytes)
+			return nil, fmt.Errorf("text of %d bytes exceeds %d", len(text), MaxTextBytes)
 		}
 		size += len(text)
 	}
 	if len(r.Data) > MaxDataBytes {
-		return nil, fmt.Errorf("data of %d bytes is longer than %d", len(r.Data), MaxDataBytes)
+		return nil, fmt.Errorf("data of %d bytes exceeds %d", len(r.Data), MaxDataBytes)
 	}
 	b := make([]byte, checkedFrom, size)
 	b[0] = recordVersion
@@ -92,10 +92,10 @@ type head struct {
 func decodeHead(b []byte) (head, error) {
 	var h head
 	if len(b) < headBytes {
-		return h, fmt.Errorf("%w: %d bytes are less than its head has", errRecord, len(b))
+		return h, fmt.Errorf("%w: %d bytes are shorter than the header", errRecord, len(b))
 	}
 	if b[0] != recordVersion {
-		return h, fmt.Errorf("%w of version %d, the only one that is known", errRecord, recordVersion)
+		return h, fmt.Errorf("%w of version %d", errRecord, recordVersion)
 	}
 	h.received = time.Unix(0, int64(binary.BigEndian.Uint64(b[5:]))).UTC()
 	h.attempts = binary.BigEndian.Uint32(b[13:])
@@ -103,12 +103,12 @@ func decodeHead(b []byte) (head, error) {
 	for i := range h.texts {
 		length := int(binary.BigEndian.Uint16(b[17+2*i:]))
 		if length > MaxTextBytes || length > len(rest) {
-			return h, fmt.Errorf("%w: a text has %d bytes", errRecord, length)
+			return h, fmt.Errorf("%w: text has %d bytes", errRecord, length)
 		}
 		h.texts[i], rest = rest[:length], rest[length:]
 	}
 	if length := binary.BigEndian.Uint32(b[25:]); length > MaxDataBytes || int(length) != len(rest) {
-		return h, fmt.Errorf("%w: %d bytes of data are declared, and %d there", errRecord, length, len(rest))
+		return h, fmt.Errorf("%w: expected %d bytes of data, got %d", errRecord, length, len(rest))
 	}
 	h.data = rest
 	return h, nil
@@ -117,7 +117,7 @@ func decodeHead(b []byte) (head, error) {
 // checkSum tells whether the bytes are those that encode made.
 func checkSum(b []byte) error {
 	if crc32.Checksum(b[checkedFrom:], castagnoli) != binary.BigEndian.Uint32(b[1:]) {
-		return fmt.Errorf("%w: its checksum is another", errRecord)
+		return fmt.Errorf("%w: checksum mismatch", errRecord)
 	}
 	return nil
 }

@@ -47,8 +47,8 @@ func TestRecordsThatAreTooLongAreRefused(t *testing.T) {
 		record Record
 		want   string
 	}{
-		{"text", Record{Reason: strings.Repeat("r", MaxTextBytes+1)}, "a text of 1025 bytes is longer than 1024"},
-		{"data", Record{Data: make([]byte, MaxDataBytes+1)}, "data of 4194305 bytes is longer than 4194304"},
+		{"text", Record{Reason: strings.Repeat("r", MaxTextBytes+1)}, "text of 1025 bytes exceeds 1024"},
+		{"data", Record{Data: make([]byte, MaxDataBytes+1)}, "data of 4194305 bytes exceeds 4194304"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := tc.record.encode(); err == nil || err.Error() != tc.want {

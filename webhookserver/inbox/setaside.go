@@ -14,7 +14,7 @@ import (
 )
 
 // ErrUsable says that an inbox is whole, so that there is no reason to put it away.
-var ErrUsable = errors.New("the inbox is whole")
+var ErrUsable = errors.New("the inbox is not damaged")
 
 // SetAside gives a file that Open refuses for good (ErrCorrupt, ErrForeign, or because it cannot be read) another name
 // in its folder, made of the time, and returns that. A server then starts with a new inbox. It is ErrUsable where the
@@ -28,7 +28,7 @@ func SetAside(path string, now time.Time) (aside string, err error) {
 	// The lock is held until the file has its new name, so that no server begins to use it meanwhile.
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if err := boltfile.Lock(file, 0); err != nil {
-		return "", fmt.Errorf("setting the inbox %s aside: %w: end that first", path, err)
+		return "", fmt.Errorf("setting the inbox %s aside: %w: stop it first", path, err)
 	}
 	var found contents
 	reason := boltfile.Guard(func() error { return boltfile.Verify(file, found.visit) })
@@ -37,7 +37,8 @@ func SetAside(path string, now time.Time) (aside string, err error) {
 	}
 	switch {
 	case reason == nil:
-		return "", fmt.Errorf("setting the inbox %s aside: %w: a server can start with it, and inbox drain empties it",
+		return "", fmt.Errorf("setting the inbox %s aside: %w: a server can start with it, or drain it with webhook-server "+
+			"inbox drain",
 			path, ErrUsable)
 	case errors.Is(reason, ErrNewer):
 		return "", fmt.Errorf("setting the inbox %s aside: %w", path, advise(reason))

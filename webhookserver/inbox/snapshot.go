@@ -46,7 +46,7 @@ func (i *Inbox) LoadSnapshot() (*Snapshot, error) {
 		return tx.Bucket(bucketInstitutions).ForEach(func(k, value []byte) error {
 			entry, err := unseal(value)
 			if err != nil {
-				return fmt.Errorf("%w: an Institution of its snapshot is %w", ErrCorrupt, err)
+				return fmt.Errorf("%w: an Institution in the snapshot is %w", ErrCorrupt, err)
 			}
 			loaded.Entries[string(k)] = bytes.Clone(entry)
 			return nil
@@ -96,7 +96,7 @@ func seal(data []byte) []byte {
 
 func unseal(sealed []byte) ([]byte, error) {
 	if len(sealed) < 4 || crc32.Checksum(sealed[4:], castagnoli) != binary.BigEndian.Uint32(sealed) {
-		return nil, errors.New("not what was written")
+		return nil, errors.New("checksum mismatch")
 	}
 	return sealed[4:], nil
 }

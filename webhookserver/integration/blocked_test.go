@@ -39,7 +39,7 @@ func TestADeliveryThatIsAlwaysForbiddenHoldsUpNoOther(t *testing.T) {
 	g.Expect(queued).To(HaveEach("queued"))
 	g.Eventually(func() int { return i.completions(t) }, 2*patience).Should(Equal(before + behind))
 	g.Expect(server.log.String()).To(MatchRegexp(
-		`"msg":"Delivery from the inbox is stored".*"outcome":"created","waited":"`))
+		`"msg":"Stored delivery from the inbox".*"outcome":"created","waited":"`))
 	g.Expect(server.gauge(t, "completion_inbox_records")).To(BeNumerically(">=", 1), "that one waits on")
 	allow()
 	server.emptied(t)
@@ -67,7 +67,7 @@ func TestALiveDeliveryThatIsStoredBringsWhatWaitsForItsNamespace(t *testing.T) {
 	g.Eventually(func() int {
 		tried := 0
 		for line := range strings.Lines(server.log.String()) {
-			if strings.Contains(line, "API did not take a delivery") && strings.Contains(line, waiting.deliveryID()) {
+			if strings.Contains(line, "Could not store delivery in the API") && strings.Contains(line, waiting.deliveryID()) {
 				tried++
 			}
 		}

@@ -43,7 +43,7 @@ func TestInstitutionsThatTheAPIDoesNotConfirm(t *testing.T) {
 	g.Eventually(confirmed, patience).Should(BeNumerically(">", first), "nothing has changed, but it is confirmed")
 
 	forbidden.Store(true)
-	const refused = "API does not confirm the institutions"
+	const refused = "Could not confirm snapshot of institutions"
 	g.Eventually(server.log.String, patience).Should(ContainSubstring(refused))
 	last := confirmed()
 	before := strings.Count(server.log.String(), refused)

@@ -128,7 +128,7 @@ func TestWhatWasErasedLeavesTheInbox(t *testing.T) {
 			g.Eventually(func() float64 { return server.gauge(t, want.gauge) }, patience).Should(Equal(1.0))
 			dropped := func() []string {
 				return slices.DeleteFunc(strings.Split(server.log.String(), "\n"), func(line string) bool {
-					return !strings.Contains(line, "the data of the person was erased")
+					return !strings.Contains(line, "the person was erased")
 				})
 			}
 			g.Eventually(func() int { return len(dropped()) }, patience).Should(BeNumerically(">=", len(erased)))

@@ -56,7 +56,7 @@ func TestStartWhileTheAPIIsAway(t *testing.T) {
 	i := newInstitution(t)
 	first := start(t, keptIn(dir))
 	first.knows(t, i)
-	g.Eventually(first.log.String, patience).Should(ContainSubstring("Snapshot of the institutions saved"))
+	g.Eventually(first.log.String, patience).Should(ContainSubstring("Saved snapshot of institutions"))
 	first.awaitEnd(t)
 
 	second := startWith(t, awayConfig(t), keptIn(dir))
@@ -82,7 +82,7 @@ func TestTheInboxKeepsNoMoreThanIsStored(t *testing.T) {
 	dir := t.TempDir()
 	i, server := newInstitution(t), start(t, keptIn(dir))
 	url := server.knows(t, i)
-	g.Eventually(server.log.String, patience).Should(ContainSubstring("Snapshot of the institutions saved"))
+	g.Eventually(server.log.String, patience).Should(ContainSubstring("Saved snapshot of institutions"))
 	g.Expect(controlPlane.Pause(t.Context(), cluster.APIServer)).To(Succeed())
 	got := post(t, url, example)
 	text, err := os.ReadFile(filepath.Join(dir, "inbox.db"))
@@ -127,7 +127,7 @@ func TestHeldWhereTheAPIRefusesForGood(t *testing.T) {
 	}
 	g.Expect(retry()).To(Equal(204))
 	// The drainer is refused too.
-	g.Eventually(server.log.String, patience).Should(ContainSubstring("Delivery is a dead letter"))
+	g.Eventually(server.log.String, patience).Should(ContainSubstring("Kept delivery as a dead letter"))
 	allow()
 	g.Eventually(func(g Gomega) {
 		g.Expect(retry()).To(BeElementOf(204, 404))

@@ -134,7 +134,7 @@ func TestAddressesThatAreTakenAreAnErrorAtOnce(t *testing.T) {
 		Config: config, ListenAddress: "127.0.0.1:0", HealthAddress: server.HealthAddress(), MetricsAddress: "127.0.0.1:0",
 		Registry: prometheus.NewRegistry(), Storage: newStorage(t), Clock: clock.RealClock{},
 	})
-	g.Expect(err).To(MatchError(ContainSubstring("opening the health address")))
+	g.Expect(err).To(MatchError(ContainSubstring("listening on the health address")))
 }
 
 // The log, the audit record, the answer and the completion share the delivery id; none but the completion holds

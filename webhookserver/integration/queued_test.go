@@ -64,7 +64,7 @@ func TestQueuedWhileTheAPIHangs(t *testing.T) {
 	expectQueued(t, server, first, "api-timeout")
 	// Once is enough to know.
 	expectQueued(t, server, second, "api-away")
-	g.Expect(ready).To(Equal(200), "deliveries are taken")
+	g.Expect(ready).To(Equal(200), "accepting deliveries")
 	server.emptied(t)
 	g.Expect(i.completion(t).Spec.Delivery.ID).To(Equal(second.deliveryID()))
 	g.Eventually(func() string { return post(t, url, example).outcome() }, patience).Should(Equal("stale"))

@@ -64,12 +64,12 @@ func (a *admin) status(w http.ResponseWriter, r *http.Request) {
 func (a *admin) list(w http.ResponseWriter, r *http.Request) {
 	state := inbox.State(r.FormValue("state"))
 	if state != inbox.Waiting && state != inbox.Dead {
-		http.Error(w, "the state is waiting or dead", http.StatusBadRequest)
+		http.Error(w, "state must be waiting or dead", http.StatusBadRequest)
 		return
 	}
 	after, err := strconv.ParseUint(r.FormValue("after"), 10, 64)
 	if err != nil {
-		http.Error(w, "after is the number of a record", http.StatusBadRequest)
+		http.Error(w, "after must be a record number", http.StatusBadRequest)
 		return
 	}
 	page, err := a.store.inbox.Read(state, after, maxListed)
@@ -90,7 +90,7 @@ func (a *admin) list(w http.ResponseWriter, r *http.Request) {
 func (a *admin) show(w http.ResponseWriter, r *http.Request) {
 	seq, err := strconv.ParseUint(r.PathValue("record"), 10, 64)
 	if err != nil {
-		http.Error(w, "a record has a number", http.StatusBadRequest)
+		http.Error(w, "the record must be a number", http.StatusBadRequest)
 		return
 	}
 	record, state, err := a.store.inbox.Get(seq)
@@ -106,7 +106,7 @@ func (a *admin) change(action string, do func(ctx context.Context, seq uint64) e
 	return func(w http.ResponseWriter, r *http.Request) {
 		seq, err := strconv.ParseUint(r.PathValue("record"), 10, 64)
 		if err != nil {
-			http.Error(w, "a record has a number", http.StatusBadRequest)
+			http.Error(w, "the record must be a number", http.StatusBadRequest)
 			return
 		}
 		record, state, err := a.store.inbox.Get(seq)
@@ -122,7 +122,7 @@ func (a *admin) change(action string, do func(ctx context.Context, seq uint64) e
 			return
 		}
 		a.store.measured.administered.WithLabelValues(action).Inc()
-		a.store.log.Info("Record was "+action+" by hand", "record", seq, "state", string(state),
+		a.store.log.Info("Record changed by hand", "action", action, "record", seq, "state", string(state),
 			"deliveryID", record.DeliveryID, "completion", keyOf(record), "reason", record.Reason)
 		// What was retried has its old place, which the drainer has passed.
 		a.store.drainer.restart()

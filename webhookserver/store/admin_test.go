@@ -80,8 +80,9 @@ func TestARecordThatIsBeingTriedCannotBeDropped(t *testing.T) {
 		status int
 		text   string
 	}{
-		{"with the API", func() {}, http.StatusConflict, "is being tried now"},
-		{"stored and not yet removed", func() { d.end(record, true, true) }, http.StatusConflict, "is being tried now"},
+		{"with the API", func() {}, http.StatusConflict, "is being retried right now"},
+		{"stored and not yet removed", func() { d.end(record, true, true) }, http.StatusConflict,
+			"is being retried right now"},
 		{"removed", func() { g.Expect(d.remove()).To(Succeed()) }, http.StatusNotFound, "no such record"},
 	} {
 		step.do()
@@ -137,7 +138,7 @@ func TestWhatAPersonDecidesIsOnRecord(t *testing.T) {
 		status, text := administer(t, s, step.method, step.path)
 		g.Expect(status).To(Equal(http.StatusNoContent), text)
 		g.Expect(log.String()).To(And(
-			ContainSubstring(`"msg"="Record was `+step.action+` by hand" "record"=1 "state"="`+step.state+`"`),
+			ContainSubstring(`"msg"="Record changed by hand" "action"="`+step.action+`" "record"=1 "state"="`+step.state+`"`),
 			ContainSubstring(`"deliveryID"="0193"`), ContainSubstring("1-2-3-4"), ContainSubstring(`"reason"="api-invalid"`)))
 		var counted dto.Metric
 		g.Expect(s.measured.administered.WithLabelValues(step.action).Write(&counted)).To(Succeed())

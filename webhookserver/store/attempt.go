@@ -28,7 +28,7 @@ func (d *drainer) try(ctx context.Context, record *inbox.Record, p permit) {
 	completion, err := completionOf(record)
 	if err != nil {
 		d.gateway.cancel(p)
-		d.log.Error(err, "Record cannot be drained", "record", record.Seq, "deliveryID", record.DeliveryID)
+		d.log.Error(err, "Could not decode record", "record", record.Seq, "deliveryID", record.DeliveryID)
 		d.bury(ctx, record, "record-unreadable")
 		return
 	}
@@ -39,7 +39,7 @@ func (d *drainer) try(ctx context.Context, record *inbox.Record, p permit) {
 		// The API was not asked, which says nothing about the namespace.
 		d.end(record, true, false)
 	case refused == nil:
-		d.log.Info("Delivery from the inbox is stored", "record", record.Seq, "deliveryID", record.DeliveryID,
+		d.log.Info("Stored delivery from the inbox", "record", record.Seq, "deliveryID", record.DeliveryID,
 			"completion", keyOf(record), "outcome", string(out),
 			"waited", d.clock.Since(record.Received).Round(time.Millisecond).String())
 		d.measured.drained.WithLabelValues(string(out)).Inc()
@@ -60,11 +60,11 @@ func (d *drainer) bury(ctx context.Context, record *inbox.Record, reason string)
 	ctx, cancel := context.WithTimeout(ctx, DiskTimeout)
 	defer cancel()
 	if err := d.inbox.Bury(ctx, record); err != nil {
-		d.log.Error(err, "Dead letter cannot be written", "record", record.Seq, "deliveryID", record.DeliveryID)
+		d.log.Error(err, "Could not write dead letter", "record", record.Seq, "deliveryID", record.DeliveryID)
 		d.failed(record, refusal{reason: reason, scope: scopeCompletion})
 		return
 	}
-	d.log.Info("Delivery is a dead letter", "record", record.Seq, "deliveryID", record.DeliveryID,
+	d.log.Info("Kept delivery as a dead letter", "record", record.Seq, "deliveryID", record.DeliveryID,
 		"completion", keyOf(record), "reason", reason)
 	d.measured.drained.WithLabelValues(string(Held)).Inc()
 	d.end(record, false, true)
@@ -93,7 +93,7 @@ func (d *drainer) end(record *inbox.Record, remove, answered bool) {
 // record of the same delivery would say it, and by the number, what was logged when the record was retried.
 func (d *drainer) erased(record *inbox.Record) {
 	d.measured.drained.WithLabelValues(string(Erased)).Inc()
-	d.log.Info("Delivery in the inbox is dropped: the data of the person was erased", "namespace", record.Namespace)
+	d.log.Info("Dropped delivery from the inbox, the person was erased", "namespace", record.Namespace)
 }
 
 // failed has a record tried again later.
@@ -119,7 +119,7 @@ func (d *drainer) describe(record *inbox.Record) {
 }
 
 // errBeingTried says that a record cannot be dropped, since the API may get it at this moment.
-var errBeingTried = errors.New("the record is being tried now: try again in a moment")
+var errBeingTried = errors.New("the record is being retried right now: try again in a moment")
 
 // drop removes a record for good. Once it has, the API does not get the record; errBeingTried where it might.
 func (d *drainer) drop(ctx context.Context, seq uint64) error {
@@ -163,7 +163,7 @@ func (d *drainer) removeStored(finished <-chan struct{}) {
 		delay = removeDelay
 		if err := d.remove(); err != nil {
 			// They stay in flight, so that they are not tried again meanwhile.
-			d.log.Error(err, "Stored deliveries cannot be removed from the inbox")
+			d.log.Error(err, "Could not remove stored deliveries from the inbox")
 			delay = maxAPIWait
 		}
 	}

@@ -26,7 +26,7 @@ func (s *Store) expire(ctx context.Context) {
 	defer look.Stop()
 	for {
 		if err := s.expireOnce(ctx, s.clock.Now().Add(-s.retention)); err != nil && ctx.Err() == nil {
-			s.log.Error(err, "Old dead letters cannot be dropped")
+			s.log.Error(err, "Could not drop expired dead letters")
 		}
 		select {
 		case <-look.C():
@@ -51,7 +51,7 @@ func (s *Store) expireOnce(ctx context.Context, before time.Time) error {
 				return err
 			}
 			s.measured.expired.Inc()
-			s.log.Info("Dead letter is dropped: nobody decided about it within the retention", "record", record.Seq,
+			s.log.Info("Dropped expired dead letter", "record", record.Seq,
 				"deliveryID", record.DeliveryID, "completion", keyOf(record), "reason", record.Reason,
 				"received", record.Received.Format(time.RFC3339))
 		}

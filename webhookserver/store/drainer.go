@@ -151,7 +151,7 @@ func (d *drainer) next(namespace string) *inbox.Record {
 	}
 	switch {
 	case err != nil:
-		d.log.Error(err, "Inbox cannot be read")
+		d.log.Error(err, "Could not read inbox")
 		d.queue.AddAfter(namespace, maxAPIWait)
 		return nil
 	case record == nil:

@@ -19,7 +19,7 @@ import (
 
 // errErasuresUnreadable says that nobody knows who was erased in a namespace, though somebody was: what is delivered
 // there must wait.
-var errErasuresUnreadable = errors.New("the register of erasures of the namespace cannot be read")
+var errErasuresUnreadable = errors.New("the erasure register of the namespace cannot be read")
 
 // erasures knows what was erased, by the ErasureRegisters of the namespaces. It follows an informer, and asks the API
 // as long as that has not told of all registers. Each concerns its own namespace alone. A nil one knows of no erasure.
@@ -64,7 +64,7 @@ func (e *erasures) observe(informer Informer) error {
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("watching the registers of erasures: %w", err)
+		return fmt.Errorf("watching erasure registers: %w", err)
 	}
 	// That of the informer is true before everything has been seen here.
 	e.synced = registration.HasSynced
@@ -133,7 +133,7 @@ func (e *erasures) ask(ctx context.Context, completion *v1alpha1.CourseCompletio
 		return false, nil
 	case err != nil:
 		// The kind itself may be missing, too.
-		return false, fmt.Errorf("reading the register of erasures: %w", err)
+		return false, fmt.Errorf("reading the erasure register: %w", err)
 	}
 	register, err := erasure.Read(&found.Spec)
 	if err != nil {

@@ -25,7 +25,7 @@ func (s *Store) forget(ctx context.Context) {
 		}
 		for _, state := range []inbox.State{inbox.Waiting, inbox.Dead} {
 			if err := s.forgetIn(ctx, state); err != nil && ctx.Err() == nil {
-				s.log.Error(err, "Records about what was erased cannot be dropped", "state", string(state))
+				s.log.Error(err, "Could not drop records of erased people", "state", string(state))
 			}
 		}
 	}

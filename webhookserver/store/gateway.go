@@ -107,7 +107,7 @@ func (g *gateway) record(ctx context.Context, completion *v1alpha1.CourseComplet
 	// A register may have come since the delivery was taken, or kept.
 	if erased, err := g.erasures.known(completion); err != nil {
 		refused := refusalOf(err)
-		g.log.Info("Delivery has to wait", "deliveryID", completion.Spec.Delivery.ID,
+		g.log.Info("Delivery must wait", "deliveryID", completion.Spec.Delivery.ID,
 			"namespace", completion.Namespace, "reason", refused.reason)
 		return "", &refused
 	} else if erased {
@@ -122,7 +122,7 @@ func (g *gateway) record(ctx context.Context, completion *v1alpha1.CourseComplet
 	}
 	refused := refusalOf(err)
 	g.breaker.report(p.attempt, refused.scope == scopeAPI, refused.wait)
-	g.log.Info("API did not take a delivery", "deliveryID", completion.Spec.Delivery.ID,
+	g.log.Info("Could not store delivery in the API", "deliveryID", completion.Spec.Delivery.ID,
 		"completion", client.ObjectKeyFromObject(completion), "reason", refused.reason, "fields", apifault.Fields(err))
 	return "", &refused
 }

@@ -25,7 +25,7 @@ const fieldOwner = "completion-webhook-server"
 const maxAttempts = 10
 
 var (
-	errContended   = errors.New("other deliveries of the completion kept changing it")
+	errContended   = errors.New("other deliveries kept changing the completion")
 	errTerminating = errors.New("the completion is being deleted")
 )
 

@@ -51,7 +51,7 @@ func moveWait(r *http.Request, response *http.Response, seconds int) error {
 	// Whatever was left of it is not wanted.
 	_ = response.Body.Close()
 	if err != nil {
-		return fmt.Errorf("reading an answer %d: %w", response.StatusCode, err)
+		return fmt.Errorf("reading a response with status %d: %w", response.StatusCode, err)
 	}
 	var status metav1.Status
 	if err := json.Unmarshal(body, &status); err != nil || status.Status != metav1.StatusFailure {
@@ -67,7 +67,7 @@ func moveWait(r *http.Request, response *http.Response, seconds int) error {
 		status.Details.RetryAfterSeconds = int32(min(seconds, int(maxAPIWait.Seconds())))
 	}
 	if body, err = json.Marshal(&status); err != nil {
-		return fmt.Errorf("encoding an answer %d: %w", response.StatusCode, err)
+		return fmt.Errorf("encoding a response with status %d: %w", response.StatusCode, err)
 	}
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	response.ContentLength = int64(len(body))

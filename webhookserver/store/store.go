@@ -135,7 +135,7 @@ func (s *Store) Put(ctx context.Context, completion *v1alpha1.CourseCompletion, 
 		if refused.scope == scopeNamespace {
 			s.gateway.unkept.note(completion.Namespace, s.clock.Now())
 		}
-		s.log.Error(err, "Delivery cannot be kept", "deliveryID", completion.Spec.Delivery.ID,
+		s.log.Error(err, "Could not keep delivery", "deliveryID", completion.Spec.Delivery.ID,
 			"completion", client.ObjectKeyFromObject(completion), "reason", refused.reason)
 		return Result{Outcome: Unavailable, Reason: reasonOfInbox(err)}
 	}
@@ -270,7 +270,7 @@ func newRecord(completion *v1alpha1.CourseCompletion, received time.Time, reason
 func completionOf(record *inbox.Record) (*v1alpha1.CourseCompletion, error) {
 	var spec v1alpha1.CourseCompletionSpec
 	if err := json.Unmarshal(record.Data, &spec); err != nil {
-		return nil, errors.New("the record holds no delivery that this version can read")
+		return nil, errors.New("the record contains no delivery that this version can decode")
 	}
 	return NewCompletion(record.Namespace, spec), nil
 }

@@ -20,9 +20,9 @@ var (
 	// ErrBodyTooLarge says that a body has more bytes than may come.
 	ErrBodyTooLarge = errors.New("the body is too large")
 	// ErrBodyIncomplete says that a body did not come whole and in time.
-	ErrBodyIncomplete = errors.New("the body did not arrive whole and in time")
+	ErrBodyIncomplete = errors.New("the body is incomplete or did not arrive in time")
 	// ErrBodyMemory says that the bodies of all, or of one institution, take as much memory as they may.
-	ErrBodyMemory = errors.New("the bodies in memory leave no room for another one")
+	ErrBodyMemory = errors.New("too many bodies in memory")
 )
 
 // BodyBudget bounds the memory that bodies take. The bounds of connections and of a single body are not enough: their

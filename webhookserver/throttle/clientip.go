@@ -51,7 +51,7 @@ func ParseTrustedProxies(text string) (TrustedProxies, error) {
 		}
 		network, err := parseNetwork(part)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no network of a trusted proxy: give addresses or CIDRs such as 10.0.0.0/8", part)
+			return nil, fmt.Errorf("%q is not a trusted proxy: use addresses or CIDRs such as 10.0.0.0/8", part)
 		}
 		proxies = append(proxies, network)
 	}
@@ -62,7 +62,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	if !strings.Contains(text, "/") {
 		address, err := netip.ParseAddr(text)
 		if err != nil || address.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("%q is no address without a zone", text)
+			return netip.Prefix{}, fmt.Errorf("%q is not an address without a zone", text)
 		}
 		address = address.Unmap()
 		return netip.PrefixFrom(address, address.BitLen()), nil

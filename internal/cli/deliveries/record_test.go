@@ -22,7 +22,7 @@ const line = `{"@timestamp":"2026-10-01T12:00:00.5Z","ecs":{"version":"9.4.0"},`
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, other := range []string{
-		"", "not JSON", `{"level":"info","ts":"2026-10-01T12:00:00Z","msg":"Webhook server starting"}`, "{", "null",
+		"", "not JSON", `{"level":"info","ts":"2026-10-01T12:00:00Z","msg":"Starting webhook server"}`, "{", "null",
 		`{"level":"info","msg":"Audit record","record":{"event":{"id":"d-1"},"completion":{"outcome":"created"}}}`,
 	} {
 		if r, ok := parse([]byte(other)); ok {

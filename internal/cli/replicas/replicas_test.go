@@ -151,7 +151,7 @@ func TestEach(t *testing.T) {
 func TestWhatACommandSaid(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]*ExitError{
-		"asking the server: gone":           {1, "webhook-server inbox: asking the server: gone\n"},
+		"connect to the server: gone":       {1, "webhook-server inbox: connect to the server: gone\n"},
 		"its command ended with":            {137, ""},
 		"of an earlier release than this p": {2, "flag provided but not defined: -json\n"},
 	} {

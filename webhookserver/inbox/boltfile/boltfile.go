@@ -17,7 +17,7 @@ import (
 
 var (
 	// ErrForeign says that the file is something else than an inbox.
-	ErrForeign = errors.New("the file is no inbox")
+	ErrForeign = errors.New("the file is not an inbox")
 	// ErrCorrupt says that the file is an inbox, and damaged.
 	ErrCorrupt = errors.New("the inbox is damaged")
 	// ErrLocked says that another process has the file open.

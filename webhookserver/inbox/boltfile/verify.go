@@ -74,7 +74,7 @@ func Verify(file *os.File, visit func(bucket, key, value []byte) error) error {
 		return err
 	}
 	if meta.pages > uint64(info.Size())/meta.pageSize {
-		return fmt.Errorf("%w: it has %d bytes, and %d pages of %d bytes are in use: it was cut off",
+		return fmt.Errorf("%w: truncated: %d bytes, but %d pages of %d bytes are in use",
 			ErrCorrupt, info.Size(), meta.pages, meta.pageSize)
 	}
 	v := &verifier{file: file, meta: meta, seen: make([]uint64, (meta.pages+63)/64), visit: visit}
@@ -119,9 +119,9 @@ func readMeta(file io.ReaderAt, size int64) (boltMeta, error) {
 	case found:
 		return best, nil
 	case known:
-		return best, fmt.Errorf("%w: neither of its meta pages is valid", ErrCorrupt)
+		return best, fmt.Errorf("%w: no valid meta page", ErrCorrupt)
 	default:
-		return best, fmt.Errorf("%w: it is no bbolt file", ErrForeign)
+		return best, fmt.Errorf("%w: not a bbolt file", ErrForeign)
 	}
 }
 
@@ -144,7 +144,7 @@ func parseMeta(b []byte) (meta boltMeta, known, valid bool) {
 // read returns a page with all its overflow pages, and marks them.
 func (v *verifier) read(id uint64, depth int) ([]byte, error) {
 	if id < 2 || id >= v.meta.pages {
-		return nil, fmt.Errorf("%w: there is no page %d", ErrCorrupt, id)
+		return nil, fmt.Errorf("%w: page %d does not exist", ErrCorrupt, id)
 	}
 	var header [pageHeaderBytes]byte
 	at := int64(id * v.meta.pageSize)
@@ -153,7 +153,7 @@ func (v *verifier) read(id uint64, depth int) ([]byte, error) {
 	}
 	count := 1 + uint64(order.Uint32(header[12:]))
 	if order.Uint64(header[:]) != id || count > v.meta.pages-id {
-		return nil, fmt.Errorf("%w: page %d says that it is page %d, of %d", ErrCorrupt, id, order.Uint64(header[:]), count)
+		return nil, fmt.Errorf("%w: page %d has the header of page %d of %d", ErrCorrupt, id, order.Uint64(header[:]), count)
 	}
 	for p := id; p < id+count; p++ {
 		if v.isSeen(p) {
@@ -187,7 +187,7 @@ type treePosition struct {
 // tree walks through the pages of a bucket.
 func (v *verifier) tree(id uint64, p treePosition) error {
 	if p.depth > maxDepth {
-		return fmt.Errorf("%w: its pages are nested too deep", ErrCorrupt)
+		return fmt.Errorf("%w: pages are nested too deeply", ErrCorrupt)
 	}
 	page, err := v.read(id, p.depth)
 	if err != nil {
@@ -209,10 +209,10 @@ func (p treePosition) inOrder(key []byte) error {
 func (v *verifier) elements(page []byte, p treePosition) error {
 	flags, count := order.Uint16(page[8:]), int(order.Uint16(page[10:]))
 	if flags != pageBranch && flags != pageLeaf {
-		return fmt.Errorf("%w: page %d is no part of a tree", ErrCorrupt, p.page)
+		return fmt.Errorf("%w: page %d is not part of a tree", ErrCorrupt, p.page)
 	}
 	if pageHeaderBytes+count*elementBytes > len(page) {
-		return fmt.Errorf("%w: page %d cannot hold %d elements", ErrCorrupt, p.page, count)
+		return fmt.Errorf("%w: page %d has an impossible count of %d elements", ErrCorrupt, p.page, count)
 	}
 	for i := range count {
 		at := pageHeaderBytes + i*elementBytes
@@ -224,7 +224,7 @@ func (v *verifier) elements(page []byte, p treePosition) error {
 		}
 		start := uint64(at) + position
 		if start+keySize+valueSize > uint64(len(page)) {
-			return fmt.Errorf("%w: element %d of page %d lies outside of it", ErrCorrupt, i, p.page)
+			return fmt.Errorf("%w: element %d of page %d is out of bounds", ErrCorrupt, i, p.page)
 		}
 		key, value := page[start:start+keySize], page[start+keySize:start+keySize+valueSize]
 		if err := p.inOrder(key); err != nil {
@@ -249,13 +249,13 @@ func (v *verifier) elements(page []byte, p treePosition) error {
 // leaf looks at one key with its value.
 func (v *verifier) leaf(flags uint32, key, value []byte, p treePosition) error {
 	if flags&^leafIsBucket != 0 {
-		return fmt.Errorf("%w: a key in page %d is marked as what there is not", ErrCorrupt, p.page)
+		return fmt.Errorf("%w: a key in page %d has unknown flags", ErrCorrupt, p.page)
 	}
 	if flags&leafIsBucket == 0 {
 		return v.visit(p.bucket, key, value)
 	}
 	if len(value) < bucketBytes {
-		return fmt.Errorf("%w: a bucket in page %d is cut off", ErrCorrupt, p.page)
+		return fmt.Errorf("%w: a bucket in page %d is truncated", ErrCorrupt, p.page)
 	}
 	inner := treePosition{
 		bucket: append(bytes.Clone(p.bucket), key...), depth: p.depth + 1, last: new([]byte), page: p.page,
@@ -268,7 +268,7 @@ func (v *verifier) leaf(flags uint32, key, value []byte, p treePosition) error {
 	}
 	inline := value[bucketBytes:]
 	if inner.depth > maxDepth || len(inline) < pageHeaderBytes || order.Uint16(inline[8:]) != pageLeaf {
-		return fmt.Errorf("%w: a bucket in page %d is cut off", ErrCorrupt, p.page)
+		return fmt.Errorf("%w: a bucket in page %d is truncated", ErrCorrupt, p.page)
 	}
 	return v.elements(inline, inner)
 }
@@ -283,18 +283,18 @@ func (v *verifier) freelist() error {
 		return err
 	}
 	if order.Uint16(page[8:]) != pageFreelist {
-		return fmt.Errorf("%w: page %d is no list of free pages", ErrCorrupt, v.meta.freelist)
+		return fmt.Errorf("%w: page %d is not a freelist", ErrCorrupt, v.meta.freelist)
 	}
 	ids, count := page[pageHeaderBytes:], uint64(order.Uint16(page[10:]))
 	if count == 0xFFFF {
 		count, ids = order.Uint64(ids), ids[8:]
 	}
 	if count > uint64(len(ids))/8 {
-		return fmt.Errorf("%w: its list of free pages is cut off", ErrCorrupt)
+		return fmt.Errorf("%w: the freelist is truncated", ErrCorrupt)
 	}
 	for i := range count {
 		if id := order.Uint64(ids[8*i:]); id < 2 || id >= v.meta.pages || v.isSeen(id) {
-			return fmt.Errorf("%w: page %d is called free, and is in use", ErrCorrupt, id)
+			return fmt.Errorf("%w: page %d is in the freelist and in use", ErrCorrupt, id)
 		}
 	}
 	return nil
