@@ -50,7 +50,7 @@ func (a *admissionPolicies) look(ctx context.Context) {
 		reason, err := a.label.MissingAdmission(ctx, name)
 		if err != nil {
 			// What was seen last stands. That the API server is away is told elsewhere.
-			a.log.V(1).Info("Could not look at an admission policy", "policy", name, "reason", err.Error())
+			a.log.V(1).Info("Could not check admission policy", "policy", name, "reason", err.Error())
 			continue
 		}
 		inPlace := float64(1)
@@ -61,10 +61,10 @@ func (a *admissionPolicies) look(ctx context.Context) {
 		switch {
 		case reason == a.reasons[name]:
 		case reason != "":
-			a.log.Error(nil, "An admission policy is not in place: apply config/admission again", "policy", name,
+			a.log.Error(nil, "Admission policy is not in place, apply config/admission again", "policy", name,
 				"reason", reason)
 		default:
-			a.log.Info("An admission policy is in place again", "policy", name)
+			a.log.Info("Admission policy is in place again", "policy", name)
 		}
 		a.reasons[name] = reason
 	}

@@ -126,7 +126,7 @@ func TestBrakeHoldsEndsThatDeliveriesBringForward(t *testing.T) {
 	for _, grant := range c.grants(NewWithT(t)) {
 		if message := ready(&grant).Message; message != "everything is in place" {
 			NewWithT(t).Expect(message).To(HavePrefix(
-				"everything is in place; a delivery brought its end forward to 2026-03-21T03:00:00Z, which waits: "))
+				"everything is in place; a delivery moved its end forward to 2026-03-21T03:00:00Z, which is paused: "))
 			told++
 		}
 	}

@@ -122,7 +122,7 @@ func (c *crowd) awaitTrip(held int32) string {
 		condition := c.paused()
 		g.Expect(condition.Status).To(Equal(metav1.ConditionTrue))
 		g.Expect(condition.Reason).To(Equal(v1alpha1.ReasonBudgetExceeded))
-		g.Expect(condition.Message).To(ContainSubstring("%d keep what is to be taken away", held))
+		g.Expect(condition.Message).To(ContainSubstring("revocations of %d grants are paused", held))
 		g.Expect(condition.Message).To(ContainSubstring(fmt.Sprintf(
 			"kubectl annotate institution school -n %s --overwrite completions.lxp.dev/release-brake=%s",
 			c.namespace, status.Trip)))

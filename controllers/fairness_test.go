@@ -121,5 +121,5 @@ func TestAttemptIsBoundedInTime(t *testing.T) {
 	w.awaitActive(w.grantOf("lab", completions[5]))
 	hangs := w.grantOf("lab", completions[0])
 	w.awaitReason(hangs, v1alpha1.ReasonProgressingWithRetry)
-	NewWithT(t).Expect(ready(hangs).Message).To(ContainSubstring("does not answer in time"))
+	NewWithT(t).Expect(ready(hangs).Message).To(ContainSubstring("did not respond in time"))
 }

@@ -138,6 +138,6 @@ func TestForeignAnnotationIsNotRepeated(t *testing.T) {
 	grant := w.grantOf("lab", completion)
 	w.awaitReason(grant, v1alpha1.ReasonConflict)
 	g.Expect(ready(grant).Message).To(Equal(
-		"Namespace " + foreign.Name + " carries the label of another grant; it was left untouched"))
+		"Namespace " + foreign.Name + " has the label of another grant; it was not changed"))
 	w.awaitReason(completion, v1alpha1.ReasonGrantNotReady)
 }

@@ -169,7 +169,7 @@ func TestPlannedGrantIsPutRight(t *testing.T) {
 			want, tampered := grant.Spec.DeepCopy(), grant.DeepCopy()
 			tc.change(w, tampered)
 			g.Expect(admin.Update(t.Context(), tampered.DeepCopy())).To(
-				MatchError(ContainSubstring("people change spec.override only")))
+				MatchError(ContainSubstring("only spec.override can be changed")))
 			itself, err := system.NewClient(rights)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(itself.Patch(t.Context(), tampered, client.MergeFrom(grant), client.FieldOwner("another"))).To(Succeed())

@@ -28,10 +28,11 @@ func TestMissingRightsShowOnPolicyAndGrantAndHeal(t *testing.T) {
 	condition := w.awaitAccess(policy, v1alpha1.ReasonForbidden)
 	g.Expect(condition.Status).To(Equal(metav1.ConditionFalse))
 	g.Expect(condition.Message).To(HavePrefix(
-		"spec.objects[0].template: ServiceAccount policies may not get, create, patch, delete configmaps in "))
+		"spec.objects[0].template: ServiceAccount policies is not allowed to get, create, patch, delete configmaps in "))
 	grant := w.grantOf("lab", completion)
 	w.awaitReason(grant, v1alpha1.ReasonForbidden)
-	g.Expect(ready(grant).Message).To(Equal("ServiceAccount policies may not get, create, patch, delete configmaps in " +
+	g.Expect(ready(grant).Message).To(Equal("ServiceAccount policies is not allowed to get, create, patch, delete " +
+		"configmaps in " +
 		"namespace " + w.prefix + "1"))
 	g.Expect(entryOf(grant, w.prefix+"1", "welcome")).To(BeZero(), "it may not even look")
 	w.awaitReason(completion, v1alpha1.ReasonGrantNotReady)
@@ -39,7 +40,8 @@ func TestMissingRightsShowOnPolicyAndGrantAndHeal(t *testing.T) {
 	w.allow("", rule("", "configmaps", "get"))
 	w.eventually(func(g Gomega) {
 		g.Expect(admin.Get(t.Context(), keyOf(grant), grant)).To(Succeed())
-		g.Expect(ready(grant).Message).To(HavePrefix("ServiceAccount policies may not create, patch, delete configmaps"))
+		g.Expect(ready(grant).Message).To(HavePrefix("ServiceAccount policies is not allowed to create, patch, delete " +
+			"configmaps"))
 	})
 
 	w.allow("", rule("", "configmaps", "create", "patch", "delete"))
@@ -65,8 +67,8 @@ metadata: {name: "${string(user.id)}", namespace: INSTITUTION}
 	w.awaitAccess(known, v1alpha1.ReasonReady)
 	w.awaitAccess(unknown, v1alpha1.ReasonReady)
 	condition := w.awaitAccess(scope, v1alpha1.ReasonRefused)
-	g.Expect(condition.Message).To(Equal("spec.objects[0].template: a ClusterRole is of the whole cluster: leave out " +
-		"metadata.namespace; spec.objects[1].template: a ConfigMap needs metadata.namespace"))
+	g.Expect(condition.Message).To(Equal("spec.objects[0].template: ClusterRole is cluster-scoped: remove " +
+		"metadata.namespace; spec.objects[1].template: ConfigMap is namespaced: set metadata.namespace"))
 }
 
 func TestServiceAccountHasToOptIn(t *testing.T) {
@@ -84,7 +86,7 @@ func TestServiceAccountHasToOptIn(t *testing.T) {
 	w.create(serviceAccount)
 	w.eventually(func(g Gomega) {
 		g.Expect(admin.Get(t.Context(), keyOf(grant), grant)).To(Succeed())
-		g.Expect(ready(grant).Message).To(ContainSubstring("does not let policies use its rights"))
+		g.Expect(ready(grant).Message).To(ContainSubstring("has not opted in"))
 	})
 	w.awaitAccess(policy, v1alpha1.ReasonServiceAccountNotOptedIn)
 	w.consistently(func(g Gomega) {
@@ -125,8 +127,8 @@ func TestForeignObjectStaysUntouchedAndTheGrantWaits(t *testing.T) {
 	grant := w.grantOf("lab", completion)
 	w.awaitReason(grant, v1alpha1.ReasonConflict)
 	g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantWaiting))
-	g.Expect(ready(grant).Message).To(Equal("ConfigMap " + w.namespace + "/note-1 exists and was not made by a grant; " +
-		"it was left untouched"))
+	g.Expect(ready(grant).Message).To(Equal("ConfigMap " + w.namespace + "/note-1 already exists and was not created by " +
+		"a grant; it was not changed"))
 	w.get(foreign)
 	g.Expect(foreign.ResourceVersion).To(Equal(version))
 
@@ -234,7 +236,7 @@ func TestEachObjectIsDeletedAsItWasApplied(t *testing.T) {
 	})
 	w.awaitGone(configMap)
 	w.awaitReason(grant, v1alpha1.ReasonForbidden)
-	g.Expect(ready(grant).Message).To(ContainSubstring("ServiceAccount other may not"))
+	g.Expect(ready(grant).Message).To(ContainSubstring("ServiceAccount other is not allowed to"))
 }
 
 // A kind whose definition comes later is granted then, and goes with its definition.

@@ -50,7 +50,7 @@ func TestOverrideThatRevokesTakesDataAfterTheGrace(t *testing.T) {
 	w.eventually(func(g Gomega) {
 		w.get(grant)
 		g.Expect(grant.Status.Inventory).To(BeEmpty())
-		g.Expect(ready(grant).Message).To(ContainSubstring("everything that was provisioned has gone"))
+		g.Expect(ready(grant).Message).To(ContainSubstring("everything that was provisioned is gone"))
 	})
 }
 

@@ -103,7 +103,7 @@ func TestSharedNamespaceStaysWithTheLastGrantThatEntitles(t *testing.T) {
 
 			s.step(ends.Spec.AccessEndsAt.Sub(s.clock.Now()) + margin)
 			s.awaitReason(ends, v1alpha1.ReasonEnded)
-			g.Expect(ready(ends).Message).To(ContainSubstring("except for what other grants of the user share"))
+			g.Expect(ready(ends).Message).To(ContainSubstring("except for what is shared with other grants of the user"))
 			s.awaitActive(stays)
 			s.awaitOwner(stays)
 			s.stays(homework, homework.UID)

@@ -46,10 +46,10 @@ func TestInstitutionSaysWhatIsWrongWithAToken(t *testing.T) {
 		reason string
 		says   string
 	}{
-		{"missing", nil, v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "no secret other of the type"},
+		{"missing", nil, v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "secret other of type"},
 		{"of another type",
 			func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long).Type(corev1.SecretTypeOpaque) },
-			v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "of the type completions.lxp.dev/webhook-token exists"},
+			v1alpha1.TokenNotFound, v1alpha1.ReasonTokenNotFound, "of type completions.lxp.dev/webhook-token not found"},
 		{"without a token", func(w *world) *SecretWrapper { return MakeSecret(w, "other") },
 			v1alpha1.TokenInvalid, v1alpha1.ReasonTokenInvalid, "under the key token"},
 		{"too short", func(w *world) *SecretWrapper { return MakeSecret(w, "other").Token(long[1:]) },
@@ -137,7 +137,7 @@ func TestTokenStaysAcceptedForAWhileWhereItMayNotBeRead(t *testing.T) {
 	}
 	lose()
 	g := NewWithT(t)
-	g.Expect(ready(institution).Message).To(ContainSubstring("accepted for 5m0s all the same"))
+	g.Expect(ready(institution).Message).To(ContainSubstring("accepted for up to 5m0s"))
 	g.Expect(institution.Status.Tokens).To(Equal(accepted))
 	w.step(4 * time.Minute)
 	w.create(w.binding())
@@ -153,7 +153,7 @@ func TestTokenStaysAcceptedForAWhileWhereItMayNotBeRead(t *testing.T) {
 		g.Expect(institution.Status.Tokens).To(Equal([]v1alpha1.TokenStatus{
 			{SecretName: "token", State: v1alpha1.TokenForbidden}}))
 	})
-	g.Expect(ready(institution).Message).NotTo(ContainSubstring("all the same"))
+	g.Expect(ready(institution).Message).NotTo(ContainSubstring("accepted for up to"))
 	w.create(w.binding())
 	w.awaitReason(institution, v1alpha1.ReasonReady)
 	g.Expect(institution.Status.Tokens).To(Equal(accepted))
@@ -173,7 +173,7 @@ func TestTokenThatTwoInstitutionsShareStaysWithTheOlder(t *testing.T) {
 	w.create(second)
 	w.awaitReason(second, v1alpha1.ReasonTokenShared)
 	g.Expect(second.Status.Tokens[0].State).To(Equal(v1alpha1.TokenShared))
-	g.Expect(ready(second).Message).To(ContainSubstring("of another Institution"))
+	g.Expect(ready(second).Message).To(ContainSubstring("by another Institution"))
 	w.eventually(func(g Gomega) {
 		w.get(first)
 		g.Expect(ready(first).Reason).To(Equal(v1alpha1.ReasonReady))
@@ -187,7 +187,7 @@ func TestTokenThatTwoInstitutionsShareStaysWithTheOlder(t *testing.T) {
 	w.awaitReason(second, v1alpha1.ReasonReady)
 	w.eventually(func(g Gomega) {
 		w.get(first)
-		g.Expect(ready(first).Message).To(Equal("deliveries are taken"))
+		g.Expect(ready(first).Message).To(Equal("accepting deliveries"))
 	})
 }
 

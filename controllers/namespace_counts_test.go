@@ -25,8 +25,8 @@ func TestInstitutionHasNoMoreNamespacesThanItMay(t *testing.T) {
 	w.create(MakeCompletion(w, 2).Obj())
 	w.awaitReason(waits, v1alpha1.ReasonNamespaceLimit)
 	g.Expect(waits.Status.Phase).To(Equal(v1alpha1.GrantWaiting))
-	g.Expect(ready(waits).Message).To(Equal("namespace " + w.learner(2).Name + " is not made: the institution has as " +
-		"many granted namespaces as it may have (1, spec.maxNamespaces of Institution school)"))
+	g.Expect(ready(waits).Message).To(Equal("namespace " + w.learner(2).Name + " is not created: the institution has " +
+		"reached its limit of 1 granted namespaces (spec.maxNamespaces of Institution school)"))
 	w.touch(institution)
 	w.eventually(func(g Gomega) {
 		w.get(institution)

@@ -65,7 +65,7 @@ func TestOwnerLabelAloneIsNotBelievedWithoutItsAdmissionPolicy(t *testing.T) {
 			g.Expect(ready(grant).Message).To(And(
 				ContainSubstring("completion-owner-label is missing"), ContainSubstring("config/admission")))
 			g.Expect(grant.Status.Inventory).To(BeEmpty())
-			g.Expect(w.logs.String()).To(ContainSubstring("An admission policy is not in place"))
+			g.Expect(w.logs.String()).To(ContainSubstring("Admission policy is not in place"))
 			w.get(forged)
 			g.Expect(forged.ResourceVersion).To(Equal(version))
 			// What the Grant makes itself, it knows by what it recorded.

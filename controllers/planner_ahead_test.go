@@ -20,7 +20,7 @@ func TestCompletionFromTheFutureGrantsNothingYet(t *testing.T) {
 	completion := MakeCompletion(w, 1).SendAt("2026-04-10 10:00:00").Obj()
 	w.create(MakeLab(w, "lab").Obj(), completion)
 	w.awaitReason(completion, v1alpha1.ReasonSentInFuture)
-	g.Expect(ready(completion).Message).To(ContainSubstring("more than 48 hours from now"))
+	g.Expect(ready(completion).Message).To(ContainSubstring("more than 48 hours in the future"))
 	g.Expect(w.grants(g)).To(BeEmpty())
 
 	w.stop()

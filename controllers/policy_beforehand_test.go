@@ -34,7 +34,7 @@ func TestPolicyIsToldBeforehandWhatCannotBeGranted(t *testing.T) {
 			Limit(v1alpha1.LimitTemplate{Type: "Container", Min: memoryQuota("2Gi"), Max: memoryQuota("1Gi")}),
 			v1alpha1.ReasonRefused, []string{"spec.namespaces[0]", "min", "memory"}},
 		"nothing": {MakePolicy(w, "nothing").Namespace(w.name("e-${user.id}")).Quota("requests.memory", "8589934592"),
-			v1alpha1.ReasonReady, []string{"nothing stands in the way"}},
+			v1alpha1.ReasonReady, []string{"everything that can be checked in advance is in place"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, g := w.in(t), NewWithT(t)

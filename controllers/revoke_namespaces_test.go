@@ -72,7 +72,7 @@ func TestRevokedNamespaceOfAPolicyGoesAfterTheGrace(t *testing.T) {
 	w.awaitReason(grant, v1alpha1.ReasonRevokedByCompletion)
 	g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantEnded))
 	g.Expect(ready(grant).Message).To(
-		ContainSubstring("completion " + completion.Name + " took away namespace " + namespace.Name))
+		ContainSubstring("completion " + completion.Name + " revoked namespace " + namespace.Name))
 	w.awaitEvent(grant, v1alpha1.ReasonRevokedByCompletion, completion.Name)
 	g.Expect(w.awaitRevocationReason(taker, v1alpha1.ReasonAccessEnded)).To(ContainSubstring(namespace.Name))
 	g.Expect(taker.Status.Revocations).To(HaveLen(1))
@@ -88,7 +88,7 @@ func TestRevokedNamespaceOfAPolicyGoesAfterTheGrace(t *testing.T) {
 	w.step(2 * margin)
 	w.awaitGone(namespace)
 	w.awaitRevocationReason(taker, v1alpha1.ReasonNamespacesDeleted)
-	w.awaitEvent(taker, v1alpha1.ReasonNamespacesDeleted, "has gone")
+	w.awaitEvent(taker, v1alpha1.ReasonNamespacesDeleted, "is gone")
 	w.eventually(func(g Gomega) {
 		w.get(grant)
 		g.Expect(grant.Status.Inventory).To(BeEmpty())
@@ -179,30 +179,30 @@ func TestRevokedNamespaceThatOthersMade(t *testing.T) {
 		says string
 	}{
 		{"labelled", func(w *world) *corev1.Namespace { return w.labelled(w.prefix+"1", w.id.String()) },
-			v1alpha1.ReasonNamespacesDeleted, "has gone"},
+			v1alpha1.ReasonNamespacesDeleted, "is gone"},
 		{"labelled for another institution", func(w *world) *corev1.Namespace { return w.labelled(w.prefix+"1", "77") },
-			v1alpha1.ReasonNotRevocable, "does not carry the label"},
+			v1alpha1.ReasonNotRevocable, "does not have the label"},
 		{"not labelled", func(w *world) *corev1.Namespace { return w.labelled(w.prefix+"1", "") },
-			v1alpha1.ReasonNotRevocable, "does not carry the label"},
+			v1alpha1.ReasonNotRevocable, "does not have the label"},
 		{"with an institution in it", func(w *world) *corev1.Namespace {
 			namespace := w.labelled(w.prefix+"1", w.id.String())
 			inside := MakeInstitution(w).Obj()
 			inside.Namespace = namespace.Name
 			w.create(inside)
 			return namespace
-		}, v1alpha1.ReasonNotRevocable, "an institution is in it"},
+		}, v1alpha1.ReasonNotRevocable, "it contains an Institution"},
 		{"of somebody else's grant", func(w *world) *corev1.Namespace {
 			other := MakeGrant(w, "other", 2).Namespace(w.prefix + "1")
 			other.Spec.Namespaces[0].Labels = map[string]string{v1alpha1.LabelRevocable: w.id.String()}
 			w.create(other.Obj())
 			w.awaitActive(other.Obj())
 			return w.learner(1)
-		}, v1alpha1.ReasonNotRevocable, "of somebody else"},
+		}, v1alpha1.ReasonNotRevocable, "of another user"},
 		{"with the owner label of nobody", func(w *world) *corev1.Namespace {
 			namespace := w.labelled(w.prefix+"1", w.id.String())
 			w.change(namespace, func() { namespace.Labels[v1alpha1.LabelGrant] = v1alpha1.OwnerDigest("gone", "gone") })
 			return namespace
-		}, v1alpha1.ReasonNotRevocable, "a grant that is not there"},
+		}, v1alpha1.ReasonNotRevocable, "a grant that does not exist"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -275,7 +275,7 @@ func TestRevokedNamespaceThatWasMadeAfterTheCompletionStays(t *testing.T) {
 	completion := finish(w).SendAt("2026-03-01 10:00:00").Obj()
 	w.create(revoking(w).Grace(0).Obj(), completion)
 	says := w.awaitRevocationReason(w.grantOf("done", completion), v1alpha1.ReasonNotRevocable)
-	NewWithT(t).Expect(says).To(ContainSubstring("made after the completion"))
+	NewWithT(t).Expect(says).To(ContainSubstring("created after the completion"))
 	w.stays(namespace, namespace.UID)
 }
 

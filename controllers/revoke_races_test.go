@@ -135,7 +135,7 @@ func TestRevokedNamespaceOfAPolicyThatDoesNotSayTheLabelStays(t *testing.T) {
 	w.change(namespace, func() { namespace.Labels[v1alpha1.LabelRevocable] = w.id.String() })
 	w.nudge()
 	w.eventually(func(g Gomega) {
-		g.Expect(w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)).To(ContainSubstring("does not say the label"))
+		g.Expect(w.awaitRevocationReason(taker, v1alpha1.ReasonNotRevocable)).To(ContainSubstring("does not have the label"))
 	})
 	w.stays(namespace, namespace.UID)
 }
@@ -193,7 +193,7 @@ func TestRevokedNamespaceTakesItsObjectsAlong(t *testing.T) {
 	w.awaitGone(w.accessOf(1))
 	w.eventually(func(g Gomega) {
 		w.get(grant)
-		g.Expect(ready(grant).Message).To(ContainSubstring("took away namespace"))
+		g.Expect(ready(grant).Message).To(ContainSubstring("revoked namespace"))
 		g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantActive), "the note is left")
 	})
 	w.stays(inside, inside.UID)

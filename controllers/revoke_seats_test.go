@@ -74,7 +74,7 @@ func TestRevokedSeatOfAHandmadeGrantGoesToTheNextInLine(t *testing.T) {
 	g.Expect(has.Status.Phase).To(Equal(v1alpha1.GrantEnded))
 	g.Expect(has.Status.Seats).To(BeEmpty())
 	g.Expect(ready(has).Message).To(
-		ContainSubstring("completion " + completion.Name + " took away the seat of SeatPool room"))
+		ContainSubstring("completion " + completion.Name + " revoked the seat of SeatPool room"))
 	w.awaitEvent(has, v1alpha1.ReasonRevokedByCompletion, completion.Name)
 	w.awaitPool(pool, 1, 0)
 	w.awaitActive(waiting)
@@ -274,8 +274,8 @@ func TestRevokedSeatLeavesTheRestOfAGrant(t *testing.T) {
 	w.eventually(func(g Gomega) {
 		w.get(grant)
 		g.Expect(grant.Status.Phase).To(Equal(v1alpha1.GrantActive))
-		g.Expect(ready(grant).Message).To(And(HavePrefix("what is left is in place"),
-			ContainSubstring("completion "+taking.Name+" took away the seat of SeatPool room")))
+		g.Expect(ready(grant).Message).To(And(HavePrefix("the rest is in place"),
+			ContainSubstring("completion "+taking.Name+" revoked the seat of SeatPool room")))
 		g.Expect(grant.Status.Seats).To(Equal([]v1alpha1.HeldSeat{{Pool: "desk", Number: new(int32(0))}}))
 	})
 	w.awaitEvent(grant, v1alpha1.ReasonActive, taking.Name)

@@ -111,7 +111,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	if err := mgr.Add(admission); err != nil {
-		return fmt.Errorf("add the look at the admission policies: %w", err)
+		return fmt.Errorf("add the admission policy check: %w", err)
 	}
 	for _, loop := range loopsOf(mgr, &options, &shared{seen, counts, namespaces, gauges, label}) {
 		if err := loop.setup(mgr); err != nil {

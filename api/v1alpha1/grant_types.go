@@ -213,7 +213,7 @@ const (
 	GrantEnded GrantPhase = "Ended"
 	// GrantRevoked means that a person revoked it.
 	GrantRevoked GrantPhase = "Revoked"
-	// GrantSuspended means that the institution is suspended: nothing is given and nothing is taken.
+	// GrantSuspended means that the institution is suspended: nothing is granted or revoked.
 	GrantSuspended GrantPhase = "Suspended"
 )
 

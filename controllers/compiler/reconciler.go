@@ -135,7 +135,7 @@ func (c *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	policy := &v1alpha1.CompletionPolicy{}
 	if err := c.Client.Get(ctx, req.NamespacedName, policy); err != nil {
 		if client.IgnoreNotFound(err) != nil {
-			return reconcile.Result{}, fmt.Errorf("read the policy: %w", err)
+			return reconcile.Result{}, fmt.Errorf("get policy: %w", err)
 		}
 		c.done(req.NamespacedName, nil)
 		return reconcile.Result{}, nil
@@ -170,9 +170,9 @@ func (c *Reconciler) compile(
 ) (compiled *policies.Policy) {
 	defer func() {
 		if failure := recover(); failure != nil {
-			ctrl.LoggerFrom(ctx).Error(fmt.Errorf("compile: %v", failure), "The compiler of expressions failed")
+			ctrl.LoggerFrom(ctx).Error(fmt.Errorf("compile: %v", failure), "Panic while compiling a policy")
 			compiled = &policies.Policy{Name: policy.Name, Spec: *policy.Spec.DeepCopy(), Faults: []policies.Fault{{
-				Field: "spec", Message: "the compiler of expressions failed on it: please report the policy as a bug",
+				Field: "spec", Message: "the expression compiler failed on this policy: please report it as a bug",
 			}}}
 		}
 	}()

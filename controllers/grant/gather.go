@@ -43,7 +43,7 @@ func (r *Reconciler) grantsBesideOf(ctx context.Context, grant *v1alpha1.Grant) 
 	err := r.Client.List(ctx, &grants, client.UnsafeDisableDeepCopy, client.InNamespace(grant.Namespace),
 		client.MatchingFields{index.GrantHolder: index.HolderKey(grant.Spec.Holder.InstitutionID, grant.Spec.Holder.UserID)})
 	if err != nil {
-		return nil, fmt.Errorf("list the grants of the holder: %w", err)
+		return nil, fmt.Errorf("list grants of the holder: %w", err)
 	}
 	return grants.Items, nil
 }
@@ -77,7 +77,7 @@ func (r *Reconciler) namespace(
 		return facts, nil
 	}
 	if err != nil {
-		return facts, fmt.Errorf("look at namespace %s: %w", name, err)
+		return facts, fmt.Errorf("get namespace %s: %w", name, err)
 	}
 	facts.Object = object
 	if lifecycle.UntouchableByMetadata(grant, facts) {
@@ -121,7 +121,7 @@ func (r *Reconciler) ownerOf(ctx context.Context, label string, facts *lifecycle
 	}
 	owner := &v1alpha1.Grant{}
 	if err := r.Live.Get(ctx, found[0].NamespacedName, owner); err != nil {
-		return fmt.Errorf("look at grant %s: %w", found[0].Name, err)
+		return fmt.Errorf("get grant %s: %w", found[0].Name, err)
 	}
 	beside, err := r.grantsBesideOf(ctx, owner)
 	facts.Owner, facts.BesideOwner = owner, beside
@@ -134,7 +134,7 @@ func (r *Reconciler) contested(ctx context.Context, grant *v1alpha1.Grant) (bool
 	id := grant.Spec.Holder.InstitutionID.String()
 	var claimants v1alpha1.InstitutionList
 	if err := r.Live.List(ctx, &claimants, client.MatchingFields{"spec.id": id}); err != nil {
-		return false, fmt.Errorf("look who else has the institution id %s: %w", id, err)
+		return false, fmt.Errorf("list institutions with id %s: %w", id, err)
 	}
 	for i := range claimants.Items {
 		if claimants.Items[i].Namespace != grant.Namespace && kube.IsAllowed(&claimants.Items[i]) {
@@ -154,7 +154,7 @@ func (r *Reconciler) confirm(
 	if apierrors.IsNotFound(err) {
 		policy = nil
 	} else if err != nil {
-		return nil, fmt.Errorf("look at the policy: %w", err)
+		return nil, fmt.Errorf("get policy: %w", err)
 	}
 	key := client.ObjectKeyFromObject(grant)
 	read := &lifecycle.Confirmation{Planned: r.Plans.Current(key, memory.BasisOf(tenant.Institution, policy))}
@@ -166,7 +166,7 @@ func (r *Reconciler) confirm(
 	err = r.Live.List(ctx, &completions, client.InNamespace(grant.Namespace), client.MatchingFields{
 		"spec.institution.id": holder.InstitutionID.String(), "spec.user.id": holder.UserID.String()})
 	if err != nil {
-		return nil, fmt.Errorf("look at the completions: %w", err)
+		return nil, fmt.Errorf("list completions: %w", err)
 	}
 	read.Completions = completions.Items
 	if read.Known, err = r.grantsBesideOf(ctx, grant); err != nil {
@@ -205,7 +205,7 @@ func (r *Reconciler) liveAlike(ctx context.Context, grant *v1alpha1.Grant) ([]v1
 		"spec.policy":               string(grant.Spec.Policy),
 		"spec.holder.institutionID": holder.InstitutionID.String(), "spec.holder.userID": holder.UserID.String()})
 	if err != nil {
-		return nil, fmt.Errorf("look at the grants of the same holder and policy: %w", err)
+		return nil, fmt.Errorf("list grants of the same holder and policy: %w", err)
 	}
 	return alike.Items, nil
 }

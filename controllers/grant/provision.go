@@ -91,7 +91,7 @@ func (r *Reconciler) endRevoked(
 		if _, still := held[pool]; still {
 			return outcome{lifecycle.PhaseOrPending(remaining), condition.Verdict{Reconciling: true,
 				Reason:  v1alpha1.ReasonTerminating,
-				Message: fmt.Sprintf("the seat of SeatPool %s, which %s took away, is being freed", pool, by(revoked.Seats[pool]))},
+				Message: fmt.Sprintf("freeing the seat of SeatPool %s, which %s revoked", pool, by(revoked.Seats[pool]))},
 				r.lookAgain(remaining)}, nil
 		}
 	}
@@ -104,12 +104,12 @@ func by(revoker lifecycle.Revoker) string { return "completion " + string(revoke
 func tellRevoked(result outcome, remaining *v1alpha1.Grant, revoked lifecycle.Revoked) outcome {
 	var parts []string
 	for _, pool := range slices.Sorted(maps.Keys(revoked.Seats)) {
-		parts = append(parts, fmt.Sprintf("%s took away the seat of SeatPool %s", by(revoked.Seats[pool]), pool))
+		parts = append(parts, fmt.Sprintf("%s revoked the seat of SeatPool %s", by(revoked.Seats[pool]), pool))
 	}
 	for _, name := range slices.Sorted(maps.Keys(revoked.Namespaces)) {
-		part := fmt.Sprintf("%s took away namespace %s", by(revoked.Namespaces[name]), name)
+		part := fmt.Sprintf("%s revoked namespace %s", by(revoked.Namespaces[name]), name)
 		if slices.ContainsFunc(remaining.Status.Inventory, func(e v1alpha1.InventoryEntry) bool { return e.Name == name }) {
-			part += ", whose data stays until " + revoked.Namespaces[name].DataEndsAt.UTC().Format(time.RFC3339)
+			part += ", whose data is kept until " + revoked.Namespaces[name].DataEndsAt.UTC().Format(time.RFC3339)
 		}
 		parts = append(parts, part)
 	}
@@ -118,7 +118,7 @@ func tellRevoked(result outcome, remaining *v1alpha1.Grant, revoked lifecycle.Re
 		result.verdict.Message = strings.Join(parts, "; ")
 		return result
 	}
-	result.verdict.Message = "what is left is in place: " + strings.Join(parts, "; ")
+	result.verdict.Message = "the rest is in place: " + strings.Join(parts, "; ")
 	return result
 }
 
@@ -153,7 +153,7 @@ func (r *Reconciler) putInPlace(
 	}
 	if len(applier.Held) > 0 {
 		return outcome{lifecycle.PhaseOrPending(grant), lifecycle.PausedVerdict(
-			"who has access to the namespaces stays as it is, and a change waits"), after}, nil
+			"a change of who has access to the namespaces is paused"), after}, nil
 	}
 	if len(missing) > 0 {
 		verdict, err := r.waitingForSeat(ctx, grant, missing[0])
@@ -178,7 +178,7 @@ func (r *Reconciler) applier(ctx context.Context, grant *v1alpha1.Grant) (*apply
 func inPlaceOf(shared map[string]string) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(shared)) {
-		parts = append(parts, fmt.Sprintf("; namespace %s is shared with grant %s, which has it", name, shared[name]))
+		parts = append(parts, fmt.Sprintf("; namespace %s is shared with grant %s, which owns it", name, shared[name]))
 	}
 	return strings.Join(parts, "")
 }
@@ -211,7 +211,7 @@ func (r *Reconciler) waitingForSeat(
 			Message: fmt.Sprintf("SeatPool %s does not exist", pool)}, nil
 	}
 	return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonWaitingForSeat,
-		Message: fmt.Sprintf("waiting for a seat of SeatPool %s; its status shows how many wait and who is next", pool)}, err
+		Message: fmt.Sprintf("waiting for a seat of SeatPool %s; see its status for the queue", pool)}, err
 }
 
 // withinCount returns the Grant as if it said only the namespaces that the institution may have, and what is to be told
@@ -237,6 +237,6 @@ func (r *Reconciler) withinCount(
 	within.Spec.Namespaces = slices.DeleteFunc(within.Spec.Namespaces, func(ns v1alpha1.GrantedNamespace) bool {
 		return slices.Contains(over, ns.Name)
 	})
-	return within, fmt.Sprintf("namespace %s is not made: the institution has as many granted namespaces as it may have "+
-		"(%d, spec.maxNamespaces of Institution %s)", over[0], tenant.Spec.NamespacesAtMost(), tenant.Name)
+	return within, fmt.Sprintf("namespace %s is not created: the institution has reached its limit of %d granted "+
+		"namespaces (spec.maxNamespaces of Institution %s)", over[0], tenant.Spec.NamespacesAtMost(), tenant.Name)
 }

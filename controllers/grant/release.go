@@ -41,7 +41,7 @@ func (r *Reconciler) release(ctx context.Context, grant *v1alpha1.Grant) (reconc
 		return r.heldUp(ctx, grant, before, &kube.InstitutionProblem{Reason: decision.Reason, Message: decision.Message})
 	case lifecycle.Detach:
 		r.Recorder.Eventf(grant, nil, corev1.EventTypeNormal, "Detached", "Release",
-			"the namespace or the kind of the grant is being deleted; what the grant provisioned stays")
+			"the namespace or the CRD of the grant is being deleted; everything it provisioned stays")
 	case lifecycle.Abandon:
 		if err := r.abandon(ctx, grant); err != nil {
 			return r.heldUp(ctx, grant, before, err)
@@ -108,7 +108,7 @@ func (r *Reconciler) completionsOf(
 		err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(name)},
 			&v1alpha1.CourseCompletion{})
 		if client.IgnoreNotFound(err) != nil {
-			return nil, fmt.Errorf("look for completion %s: %w", name, err)
+			return nil, fmt.Errorf("get completion %s: %w", name, err)
 		}
 		there[name] = err == nil
 	}
@@ -149,14 +149,15 @@ func (r *Reconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) error {
 	}
 	left, err := applier.EndAccess(ctx, grant)
 	if err != nil {
-		return fmt.Errorf("take the access of a grant that nobody plans again: %w", err)
+		return fmt.Errorf("revoke access: %w", err)
 	}
 	if shared := applier.AwaitedBy(left); shared != nil {
 		return shared
 	}
 	if len(left) > 0 {
 		r.Recorder.Eventf(grant, nil, corev1.EventTypeWarning, "Abandoned", "Release",
-			"the grant was deleted and will not be planned again: access has been taken away, %d objects are left to people",
+			"the grant was deleted and will not be planned again: access was revoked, %d remaining objects are no longer "+
+				"managed",
 			len(left))
 	}
 	return nil

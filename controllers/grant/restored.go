@@ -72,7 +72,7 @@ func (r *Reconciler) whole(ctx context.Context, grant *v1alpha1.Grant) (bool, er
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("look for what the grant comes from: %w", err)
+			return false, fmt.Errorf("get the cause of the grant: %w", err)
 		}
 		return true, nil
 	}
@@ -113,7 +113,7 @@ func (r *Reconciler) restoredFrom(ctx context.Context, object client.Object) []r
 	case *v1alpha1.CompletionPolicy:
 		of = client.MatchingFields{index.Policy: o.Name}
 	default:
-		ctrl.LoggerFrom(ctx).Error(nil, "No grant comes from this kind", "type", fmt.Sprintf("%T", object))
+		ctrl.LoggerFrom(ctx).Error(nil, "Unexpected kind of object", "type", fmt.Sprintf("%T", object))
 		return nil
 	}
 	return r.requestsOf(ctx, func(grant *v1alpha1.Grant) bool { return grant.Status.RestoredAt != nil },

@@ -144,7 +144,7 @@ func (r *Reconciler) deleteNamespace(
 		return lifecycle.Progress{}, nil
 	case apierrors.IsConflict(err):
 		return lifecycle.Progress{Reason: v1alpha1.ReasonTerminating, At: r.Clock.Now(),
-			Message: fmt.Sprintf("namespace %s has changed meanwhile", namespace.Name)}, nil
+			Message: fmt.Sprintf("namespace %s has changed in the meantime", namespace.Name)}, nil
 	case err != nil:
 		return lifecycle.Progress{}, fmt.Errorf("delete namespace %s: %w", namespace.Name, err)
 	}
@@ -167,7 +167,7 @@ func (r *Reconciler) afterProgress(progress lifecycle.Progress) time.Duration {
 func (r *Reconciler) setRevocationsComplete(grant *v1alpha1.Grant, worst lifecycle.Progress) {
 	status, reason, message := metav1.ConditionFalse, worst.Reason, worst.Message
 	if worst.Gone() {
-		status, reason, message = metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, "what was to be revoked has gone"
+		status, reason, message = metav1.ConditionTrue, v1alpha1.ReasonNamespacesDeleted, "everything to be revoked is gone"
 	}
 	meta.SetStatusCondition(&grant.Status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionRevocationsComplete, Status: status, Reason: reason, Message: message,

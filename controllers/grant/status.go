@@ -118,7 +118,7 @@ func (r *Reconciler) until(at time.Time) time.Duration {
 }
 
 // errOutdated means that a Grant was worked on as it no longer is. The cache catches up within moments.
-var errOutdated = errors.New("the grant has changed meanwhile")
+var errOutdated = errors.New("the grant has changed in the meantime")
 
 // recordAhead writes what has to be durable before its effect: a restart in between takes nothing that was not counted,
 // and loses sight of nothing that was made. Of the change only the version comes back.

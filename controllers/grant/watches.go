@@ -65,7 +65,7 @@ func (r *Reconciler) grantsOfHolder(ctx context.Context, object client.Object) [
 	changed := object.(*v1alpha1.Grant)
 	beside, err := r.grantsBesideOf(ctx, changed)
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Could not list the grants of a holder")
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list grants of a holder")
 		return nil
 	}
 	revokes := changed.Revokes() || slices.ContainsFunc(beside, func(g v1alpha1.Grant) bool { return g.Revokes() })

@@ -59,8 +59,8 @@ func (r *Reconciler) allowance(
 			return allowance{}, err
 		} else if holds {
 			return allowance{reason: v1alpha1.ReasonPrefixOverlaps, message: fmt.Sprintf("spec.namespacePrefix %q overlaps "+
-				"with %q of an older Institution, which keeps it: make another Institution, with a prefix that neither is the "+
-				"start of that one nor starts with it", institution.Spec.NamespacePrefix, rivals[i].Spec.NamespacePrefix)}, nil
+				"with %q of an older Institution, which keeps it: create another Institution with a prefix such that neither is "+
+				"the beginning of the other", institution.Spec.NamespacePrefix, rivals[i].Spec.NamespacePrefix)}, nil
 		}
 	}
 	if found.rival != "" {
@@ -77,16 +77,15 @@ func (r *Reconciler) permitted(ctx context.Context, institution *v1alpha1.Instit
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look at namespace %s: %w", institution.Namespace, err)
+		return false, fmt.Errorf("get namespace %s: %w", institution.Namespace, err)
 	}
 	return namespace.Annotations[v1alpha1.AnnotationInstitutionID] == institution.Spec.ID.String() &&
 		namespace.Annotations[v1alpha1.AnnotationNamespacePrefix] == institution.Spec.NamespacePrefix, nil
 }
 
 func notAllowed(institution *v1alpha1.Institution) string {
-	return fmt.Sprintf("namespace %s does not say that institution %d may be in it and may have namespaces that "+
-		"start with "+
-		"%q; whoever runs the cluster allows it: kubectl annotate namespace %s %s=%d %s=%s --overwrite",
+	return fmt.Sprintf("namespace %s does not allow institution %d with the namespace prefix %q; a cluster "+
+		"administrator can allow it: kubectl annotate namespace %s %s=%d %s=%s --overwrite",
 		institution.Namespace, institution.Spec.ID, institution.Spec.NamespacePrefix, institution.Namespace,
 		v1alpha1.AnnotationInstitutionID, institution.Spec.ID,
 		v1alpha1.AnnotationNamespacePrefix, institution.Spec.NamespacePrefix)
@@ -203,7 +202,7 @@ func (r *Reconciler) used(ctx context.Context, institution *v1alpha1.Institution
 	within := []client.ListOption{client.InNamespace(institution.Namespace), client.UnsafeDisableDeepCopy}
 	var completions v1alpha1.CourseCompletionList
 	if err := r.Client.List(ctx, &completions, within...); err != nil {
-		return false, fmt.Errorf("look for completions: %w", err)
+		return false, fmt.Errorf("list completions: %w", err)
 	}
 	for i := range completions.Items {
 		if completions.Items[i].Spec.Institution.ID == institution.Spec.ID {
@@ -212,7 +211,7 @@ func (r *Reconciler) used(ctx context.Context, institution *v1alpha1.Institution
 	}
 	var grants v1alpha1.GrantList
 	if err := r.Client.List(ctx, &grants, within...); err != nil {
-		return false, fmt.Errorf("look for grants: %w", err)
+		return false, fmt.Errorf("list grants: %w", err)
 	}
 	for i := range grants.Items {
 		if grants.Items[i].Planned() && grants.Items[i].Spec.Holder.InstitutionID == institution.Spec.ID {

@@ -41,7 +41,7 @@ func NewNamespaceCache(ctx context.Context, mgr ctrl.Manager) (*NamespaceCache, 
 		DefaultTransform:     claimsOnly,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make the cache of namespaces: %w", err)
+		return nil, fmt.Errorf("create the cache of namespaces: %w", err)
 	}
 	if _, err := namespaces.GetInformer(ctx, kube.NamespaceMetadata(), cache.BlockUntilSynced(false)); err != nil {
 		return nil, fmt.Errorf("cache namespaces: %w", err)

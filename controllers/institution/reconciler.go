@@ -47,7 +47,7 @@ const (
 	maxTokenLength = 512
 
 	// ofYounger stands in what an Institution is told of one that wanted what it has.
-	ofYounger = "of a younger Institution, which is not Ready for that"
+	ofYounger = "of a younger Institution, which is not Ready because of that"
 )
 
 // Reconciler reads the tokens of an Institution and publishes their digests, so that the webhook server can
@@ -344,7 +344,7 @@ func (r *Reconciler) verdict(
 	}
 	for _, token := range read.tokens {
 		if token.State == v1alpha1.TokenAccepted && slices.Contains(read.kept, token.SecretName) {
-			message := fmt.Sprintf("%s; its token is accepted for %s all the same",
+			message := fmt.Sprintf("%s; until then its token is accepted for up to %s",
 				accessMissing(institution, token.SecretName), refusalPatience)
 			return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessMissing, Message: message}, nil
 		}
@@ -352,10 +352,10 @@ func (r *Reconciler) verdict(
 			return condition.Verdict{Reconciling: true, Reason: reason, Message: message}, nil
 		}
 	}
-	ready := condition.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "deliveries are taken"}
+	ready := condition.Verdict{Ready: true, Reason: v1alpha1.ReasonReady, Message: "accepting deliveries"}
 	if len(read.copied) > 0 {
-		ready.Message = fmt.Sprintf("%s; the token in secret %s is also that %s: whoever made "+
-			"that one knows it, so replace it", ready.Message, read.copied[0], ofYounger)
+		ready.Message = fmt.Sprintf("%s; the token in secret %s is also that %s: its creator knows the token, so replace "+
+			"it", ready.Message, read.copied[0], ofYounger)
 	}
 	return ready, nil
 }
@@ -392,25 +392,25 @@ func tokenProblem(institution *v1alpha1.Institution, token v1alpha1.TokenStatus)
 		return "", ""
 	case v1alpha1.TokenNotFound:
 		return v1alpha1.ReasonTokenNotFound, fmt.Sprintf(
-			"no secret %s of the type %s exists: create it with that type, which cannot be changed later, and the key %s",
+			"secret %s of type %s not found: create it with this type, which cannot be changed later, and the key %s",
 			token.SecretName, v1alpha1.SecretTypeWebhookToken, v1alpha1.SecretKeyToken)
 	case v1alpha1.TokenInvalid:
 		return v1alpha1.ReasonTokenInvalid, fmt.Sprintf(
-			"secret %s must have under the key %s a random token of %d to %d printable ASCII characters, such as "+
-				"openssl rand -hex 32 makes", token.SecretName, v1alpha1.SecretKeyToken,
+			"secret %s must contain, under the key %s, a random token of %d to %d printable ASCII characters; "+
+				"generate one with openssl rand -hex 32", token.SecretName, v1alpha1.SecretKeyToken,
 			v1alpha1.MinTokenLength, maxTokenLength)
 	case v1alpha1.TokenForbidden:
 		return v1alpha1.ReasonAccessMissing, accessMissing(institution, token.SecretName)
 	case v1alpha1.TokenShared:
 		return v1alpha1.ReasonTokenShared, fmt.Sprintf(
-			"the token in secret %s is also that of another Institution, which has it and keeps it: give this one its own",
+			"the token in secret %s is already used by another Institution, which keeps it: generate a new one",
 			token.SecretName)
 	}
 	return v1alpha1.ReasonTokenInvalid, fmt.Sprintf("secret %s is in an unknown state", token.SecretName)
 }
 
 func accessMissing(institution *v1alpha1.Institution, secret v1alpha1.LocalName) string {
-	return fmt.Sprintf("secret %s may not be read: namespace %s needs a RoleBinding of the ClusterRole "+
+	return fmt.Sprintf("reading secret %s is forbidden: namespace %s needs a RoleBinding of the ClusterRole "+
 		"completion-institution to the ServiceAccount of completion-controller-manager", secret, institution.Namespace)
 }
 

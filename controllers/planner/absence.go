@@ -84,7 +84,7 @@ func (r *Reconciler) missing(
 				continue
 			}
 			if !apierrors.IsNotFound(err) {
-				return nil, fmt.Errorf("look for completion %s: %w", name, err)
+				return nil, fmt.Errorf("get completion %s: %w", name, err)
 			}
 			missing[name] = true
 		}

@@ -71,7 +71,7 @@ func (r *Reconciler) find(
 	ctx context.Context, found map[memory.Person]time.Time, list client.ObjectList, opts ...client.ListOption,
 ) {
 	if err := r.Client.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Could not list who is to be planned")
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list people to plan")
 		return
 	}
 	add := func(object client.Object, first time.Time) {

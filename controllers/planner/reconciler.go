@@ -260,7 +260,7 @@ func (r *Reconciler) writeEnds(ctx context.Context, person memory.Person, planne
 		return fmt.Errorf("write the end of grant %s: %w", planned.Name, err)
 	}
 	if apierrors.IsInvalid(err) {
-		ctrl.LoggerFrom(ctx).Error(nil, "The API server refuses the end of a grant: access may be taken by an older one",
+		ctrl.LoggerFrom(ctx).Error(nil, "API server rejected the end of a grant, an older end may apply",
 			"grant", planned.Name, "reason", apifault.Describe(err))
 		return nil
 	}
@@ -277,7 +277,7 @@ func (r *Reconciler) inTheWay(ctx context.Context, person memory.Person, planned
 	if there.Spec.Policy == planned.Spec.Policy && there.Spec.Holder == planned.Spec.Holder {
 		return "", nil
 	}
-	return "a Grant of that name was made by hand: delete it, and make it again under another name", nil
+	return "a Grant with this name was made by hand: delete it and create it again under another name", nil
 }
 
 // writeGrant writes what is planned of a Grant, if it still is as it was when it was planned: a Grant that is new to

@@ -26,7 +26,7 @@ func (r *Reconciler) expire(ctx context.Context, tenant *kube.Tenant, planned pl
 	}
 	current, err := kube.LiveInstitution(ctx, r.Live, tenant.Institution)
 	if err != nil {
-		return fmt.Errorf("look for how long completions are kept: %w", err)
+		return fmt.Errorf("get the retention of completions: %w", err)
 	}
 	if current == nil || current.Generation != tenant.Generation {
 		return kube.ErrBehind
@@ -36,10 +36,10 @@ func (r *Reconciler) expire(ctx context.Context, tenant *kube.Tenant, planned pl
 		uid, version := object.GetUID(), object.GetResourceVersion()
 		err := r.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})
 		if client.IgnoreNotFound(err) != nil {
-			failed = append(failed, fmt.Errorf("delete %s %s, which retention no longer keeps: %w", kind, object.GetName(), err))
+			failed = append(failed, fmt.Errorf("delete expired %s %s: %w", kind, object.GetName(), err))
 			return
 		}
-		ctrl.LoggerFrom(ctx).Info("Retention deleted an object", "kind", kind, "name", object.GetName())
+		ctrl.LoggerFrom(ctx).Info("Deleted expired object", "kind", kind, "name", object.GetName())
 	}
 	for _, completion := range planned.Expired {
 		remove("completion", completion)

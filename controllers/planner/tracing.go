@@ -54,7 +54,7 @@ func (t traced) Reconcile(ctx context.Context, person memory.Person) (reconcile.
 	result, err := t.planner.Reconcile(ctx, person)
 	if err != nil {
 		// The error itself may quote what it is about.
-		span.SetStatus(codes.Error, "will be tried again")
+		span.SetStatus(codes.Error, "will be retried")
 	}
 	return result, err
 }

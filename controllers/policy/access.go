@@ -39,7 +39,7 @@ func (r *Reconciler) access(
 	}
 	told := metav1.Condition{
 		Type: v1alpha1.ConditionAccessReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady,
-		Message:            "nothing stands in the way of what the policy grants, as far as that can be known beforehand",
+		Message:            "everything that can be checked in advance is in place",
 		ObservedGeneration: policy.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now()),
 	}
 	err := r.beforehand(ctx, policy, compiled)
@@ -110,16 +110,16 @@ func (r *Reconciler) missingFor(
 	switch {
 	case namespaced && object.Place == policies.PlaceCluster:
 		return &apply.AccountError{Reason: v1alpha1.ReasonRefused, Message: fmt.Sprintf(
-			"a %s needs metadata.namespace", object.Kind.Kind)}
+			"%s is namespaced: set metadata.namespace", object.Kind.Kind)}
 	case !namespaced && object.Place != policies.PlaceCluster:
 		return &apply.AccountError{Reason: v1alpha1.ReasonRefused, Message: fmt.Sprintf(
-			"a %s is of the whole cluster: leave out metadata.namespace", object.Kind.Kind)}
+			"%s is cluster-scoped: remove metadata.namespace", object.Kind.Kind)}
 	case object.Place == policies.PlaceUnknown:
 		return nil
 	case object.Place == policies.PlaceFixed:
 		where = "namespace " + object.Namespace
 	case object.Place == policies.PlaceGranted:
-		where = "the namespaces that the policy grants, which needs a ClusterRoleBinding, as they are not there yet"
+		where = "the namespaces that the policy grants, which takes a ClusterRoleBinding, since they do not exist yet"
 	}
 	denied, err := r.Accounts.Denied(ctx, account, mapping.Resource, object.Namespace, object.Name)
 	if err != nil || len(denied) == 0 {
@@ -153,7 +153,7 @@ func setNames(policy *v1alpha1.CompletionPolicy, compiled *policies.Policy, now 
 	}
 	told := metav1.Condition{
 		Type: v1alpha1.ConditionNamesDistinct, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNamesDistinct,
-		Message:            "every grant has names of its own",
+		Message:            "every grant has its own names",
 		ObservedGeneration: policy.Generation, LastTransitionTime: metav1.NewTime(now),
 	}
 	ofUsers, ofCompletions := compiled.SharedNames()

@@ -71,7 +71,8 @@ func (r *Reconciler) unbound(
 			}
 			if !allowed {
 				found.add(v1alpha1.ReasonForbidden, fmt.Sprintf("spec.namespaces[%d].access[%d].clusterRole", i, j),
-					fmt.Sprintf("this installation lets nobody bind the ClusterRole %s: %s", access.ClusterRole, apply.MayNotBind))
+					fmt.Sprintf("this installation does not allow binding the ClusterRole %s: %s",
+						access.ClusterRole, apply.MayNotBind))
 			}
 		}
 	}
@@ -118,7 +119,7 @@ func (r *Reconciler) unpooled(
 			found.add(v1alpha1.ReasonPoolMissing, fmt.Sprintf("spec.seats[%d].pool", i),
 				fmt.Sprintf("SeatPool %s does not exist", seat.Pool))
 		} else if err != nil {
-			return fmt.Errorf("look for SeatPool %s: %w", seat.Pool, err)
+			return fmt.Errorf("get SeatPool %s: %w", seat.Pool, err)
 		}
 	}
 	return nil

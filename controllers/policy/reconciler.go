@@ -97,7 +97,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	policy.Status.Grants = counts
 	after, err := r.access(ctx, policy, compiled)
 	if err != nil {
-		return reconcile.Result{}, fmt.Errorf("check the rights of the ServiceAccount: %w", err)
+		return reconcile.Result{}, fmt.Errorf("check the permissions of the ServiceAccount: %w", err)
 	}
 	kube.SetConditions(&policy.Status.Conditions, verdict, policy.Generation, r.Clock.Now())
 	changed, err := r.written.PatchStatus(ctx, r.Client, before, policy)
@@ -119,11 +119,11 @@ func (r *Reconciler) verdict(
 ) (verdict condition.Verdict, compiled *policies.Policy, ready bool) {
 	if len(institutions) == 0 {
 		return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonInstitutionMissing,
-			Message: "no Institution is in this namespace: a policy works beside one"}, nil, true
+			Message: "there is no Institution in this namespace: a policy must be in the namespace of one"}, nil, true
 	}
 	if why := informers.WhyUndecodable(policy); why != "" {
 		return condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonInvalidPolicy,
-			Message: "the policy cannot be decoded, and plans nothing until it is corrected: " + why}, nil, true
+			Message: "the policy cannot be decoded and grants nothing until it is corrected: " + why}, nil, true
 	}
 	for i := range institutions {
 		if compiled, ready = r.Compiler.Policy(policy, institutions[i].Spec.Privacy); !ready {
@@ -141,10 +141,10 @@ func (r *Reconciler) verdict(
 	}
 	if policy.Spec.Suspended() {
 		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonSuspended,
-			Message: "the policy is suspended: it plans nothing"}, compiled, true
+			Message: "the policy is suspended and grants nothing"}, compiled, true
 	}
 	return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
-		Message: "every expression is compiled and type-checked"}, compiled, true
+		Message: "all expressions are valid"}, compiled, true
 }
 
 // phaseChanged passes what changes the counts.

@@ -82,7 +82,7 @@ func (r *Reconciler) behind(ctx context.Context, pool client.ObjectKey) (bool, e
 		case err == nil:
 			r.given.seen(pool, name)
 		case !apierrors.IsNotFound(err):
-			return false, fmt.Errorf("look for seat %s: %w", name, err)
+			return false, fmt.Errorf("get seat %s: %w", name, err)
 		}
 	}
 	return len(r.given.of(pool)) > 0, nil
@@ -102,10 +102,10 @@ func (r *Reconciler) give(ctx context.Context, pool client.ObjectKey, specs []v1
 				Spec: specs[i],
 			}
 			if err := r.Client.Create(ctx, seat); err != nil {
-				return fmt.Errorf("give seat %s: %w", seat.Name, err)
+				return fmt.Errorf("create seat %s: %w", seat.Name, err)
 			}
 			r.given.note(pool, seat.Name)
-			ctrl.LoggerFrom(ctx).Info("Gave seat", "seat", seat.Name, "grant", seat.Spec.Grant)
+			ctrl.LoggerFrom(ctx).Info("Assigned seat", "seat", seat.Name, "grant", seat.Spec.Grant)
 			return nil
 		})
 	}

@@ -75,7 +75,7 @@ func (r *Reconciler) firstUnplanned(
 		err := r.Client.List(ctx, &completions, client.InNamespace(key.Namespace), client.UnsafeDisableDeepCopy,
 			client.MatchingFields{index.Unplanned: course})
 		if err != nil {
-			return first, fmt.Errorf("list completions that are still to be planned: %w", err)
+			return first, fmt.Errorf("list unplanned completions: %w", err)
 		}
 		for i := range completions.Items {
 			completion := &completions.Items[i]
@@ -134,10 +134,11 @@ func (r *Reconciler) tell(
 	status.ObservedGeneration = pool.Generation
 	status.Taken, status.Waiting, status.Queue = new(planned.Taken), new(planned.Waiting), planned.Queue
 	verdict := condition.Verdict{Ready: true, Reason: v1alpha1.ReasonReady,
-		Message: "seats are given in the order of the queue"}
+		Message: "assigning seats in the order of the queue"}
 	if planned.Taken > *pool.Spec.Capacity {
 		verdict.Reason = v1alpha1.ReasonCapacityLowered
-		verdict.Message = "more seats are taken than the capacity; nobody is evicted, and none is given until fewer are taken"
+		verdict.Message = "more seats are occupied than the capacity allows; nobody is evicted, and no seat is assigned " +
+			"until some are freed"
 	}
 	kube.SetConditions(&status.Conditions, verdict, pool.Generation, now)
 	said := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)

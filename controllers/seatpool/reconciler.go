@@ -131,7 +131,7 @@ func (r *Reconciler) gather(ctx context.Context, req reconcile.Request) (*seats.
 	if err := r.Client.Get(ctx, req.NamespacedName, pool); err == nil {
 		gathered.Pool = pool
 	} else if !apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("read the pool: %w", err)
+		return nil, fmt.Errorf("get pool: %w", err)
 	}
 	// Nothing here changes what it reads: copies of all of it, at every change, would be most of what a long queue costs.
 	of := []client.ListOption{client.InNamespace(req.Namespace), client.MatchingFields{index.Pool: req.Name},
@@ -145,7 +145,7 @@ func (r *Reconciler) gather(ctx context.Context, req reconcile.Request) (*seats.
 	err := r.Client.List(ctx, &revokers, client.InNamespace(req.Namespace),
 		client.MatchingFields{index.RevokedPool: req.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return nil, fmt.Errorf("list grants that take seats away: %w", err)
+		return nil, fmt.Errorf("list grants that revoke seats: %w", err)
 	}
 	gathered.Seats, gathered.Grants, gathered.Revokers = given.Items, grants.Items, revokers.Items
 	return gathered, r.freeze(ctx, req.Namespace, gathered)
@@ -201,7 +201,7 @@ func (r *Reconciler) gone(
 			gathered.Gone[key.Name] = again == 0
 			after = kube.Sooner(after, again)
 		case err != nil:
-			return 0, fmt.Errorf("look for grant %s: %w", key.Name, err)
+			return 0, fmt.Errorf("get grant %s: %w", key.Name, err)
 		default:
 			r.absent.End(key)
 			// It may have stopped asking for this pool.

@@ -81,7 +81,7 @@ func (r *Reconciler) remade(ctx context.Context, grant client.ObjectKey) (bool, 
 	key := client.ObjectKey{Namespace: grant.Namespace, Name: origin.Completion}
 	err = r.Client.Get(ctx, key, &v1alpha1.CourseCompletion{})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return false, fmt.Errorf("look for completion %s: %w", origin.Completion, err)
+		return false, fmt.Errorf("get completion %s: %w", origin.Completion, err)
 	}
 	return err == nil, nil
 }
@@ -92,7 +92,7 @@ func (r *Reconciler) completed(ctx context.Context, namespace, institution, user
 	err := r.Client.List(ctx, &completions, client.InNamespace(namespace), client.Limit(1),
 		client.MatchingFields{index.Holder: institution + "/" + user})
 	if err != nil {
-		return false, fmt.Errorf("look for completions: %w", err)
+		return false, fmt.Errorf("list completions: %w", err)
 	}
 	return len(completions.Items) > 0, nil
 }

@@ -70,7 +70,7 @@ func NewAccounts(config *rest.Config, mapper meta.RESTMapper, c client.Client, l
 // as returns a client that acts as an account, after a live look whether it lets policies use it.
 func (a *Accounts) as(ctx context.Context, account Account) (client.Client, error) {
 	if account.Namespace == "" || account.Name == "" {
-		return nil, errors.New("a ServiceAccount has a namespace and a name: nobody else is impersonated")
+		return nil, errors.New("only a ServiceAccount with a namespace and a name can be impersonated")
 	}
 	if err := a.OptedIn(ctx, account); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (a *Accounts) as(ctx context.Context, account Account) (client.Client, erro
 	config.Impersonate = rest.ImpersonationConfig{UserName: account.User()}
 	made, err := client.New(config, client.Options{Mapper: a.mapper})
 	if err != nil {
-		return nil, fmt.Errorf("make a client that acts as %s: %w", account.User(), err)
+		return nil, fmt.Errorf("create a client that impersonates %s: %w", account.User(), err)
 	}
 	a.clients.Add(account, made)
 	return made, nil
@@ -101,13 +101,13 @@ func (a *Accounts) OptedIn(ctx context.Context, account Account) error {
 			"ServiceAccount %s does not exist: create it with the label %s: \"true\"", account.Name,
 			v1alpha1.LabelPolicyServiceAccount)}
 	case apierrors.IsForbidden(err):
-		return &AccountError{v1alpha1.ReasonAccessMissing, fmt.Sprintf("ServiceAccount %s may not be read: %s", account.Name,
-			bindingNeeded(account))}
+		return &AccountError{v1alpha1.ReasonAccessMissing, fmt.Sprintf("reading ServiceAccount %s is forbidden: %s",
+			account.Name, bindingNeeded(account))}
 	case err != nil:
 		return fmt.Errorf("read ServiceAccount %s: %w", account.Name, err)
 	case object.Labels[v1alpha1.LabelPolicyServiceAccount] != "true":
 		return &AccountError{v1alpha1.ReasonServiceAccountNotOptedIn, fmt.Sprintf(
-			"ServiceAccount %s does not let policies use its rights: whoever answers for it sets the label %s: \"true\"",
+			"ServiceAccount %s has not opted in: its owner must set the label %s: \"true\" to let policies use it",
 			account.Name, v1alpha1.LabelPolicyServiceAccount)}
 	}
 	return nil
@@ -126,12 +126,12 @@ func (a *Accounts) MayImpersonate(ctx context.Context, account Account) error {
 		},
 	}}
 	if err := a.client.Create(ctx, review); err != nil {
-		return fmt.Errorf("ask what the operator may do: %w", err)
+		return fmt.Errorf("review the access of the operator: %w", err)
 	}
 	if review.Status.Allowed {
 		return nil
 	}
-	return &AccountError{v1alpha1.ReasonAccessMissing, fmt.Sprintf("ServiceAccount %s may not be impersonated: %s",
+	return &AccountError{v1alpha1.ReasonAccessMissing, fmt.Sprintf("impersonating ServiceAccount %s is forbidden: %s",
 		account.Name, bindingNeeded(account))}
 }
 
@@ -144,11 +144,11 @@ func (a *Accounts) Mapping(kind schema.GroupVersionKind) (*meta.RESTMapping, err
 	mapping, err := a.mapper.RESTMapping(kind.GroupKind(), versions...)
 	if meta.IsNoMatchError(err) {
 		return nil, &AccountError{v1alpha1.ReasonKindUnknown, fmt.Sprintf(
-			"the API server serves no %s of %s: is its CustomResourceDefinition installed?", kind.Kind,
+			"the API server does not serve %s in %s: is its CustomResourceDefinition installed?", kind.Kind,
 			kind.GroupVersion())}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ask for the kind %s: %w", kind.Kind, err)
+		return nil, fmt.Errorf("discover kind %s: %w", kind.Kind, err)
 	}
 	return mapping, nil
 }
@@ -168,7 +168,7 @@ func (a *Accounts) Denied(
 			},
 		}}
 		if err := a.client.Create(ctx, review); err != nil {
-			return nil, fmt.Errorf("ask what ServiceAccount %s may do: %w", account.Name, err)
+			return nil, fmt.Errorf("review the access of ServiceAccount %s: %w", account.Name, err)
 		}
 		if !review.Status.Allowed {
 			denied = append(denied, verb)
@@ -183,7 +183,8 @@ func DeniedMessage(account Account, denied []string, resource schema.GroupVersio
 	if resource.Group != "" {
 		what += "." + resource.Group
 	}
-	return fmt.Sprintf("ServiceAccount %s may not %s %s in %s", account.Name, strings.Join(denied, ", "), what, where)
+	return fmt.Sprintf("ServiceAccount %s is not allowed to %s %s in %s",
+		account.Name, strings.Join(denied, ", "), what, where)
 }
 
 // explain finds out why the API server said that something is forbidden: a right that is missing, or something that
@@ -206,8 +207,8 @@ func (a *Accounts) explain(
 		return &AccountError{v1alpha1.ReasonForbidden, DeniedMessage(account, denied, mapping.Resource, where)}
 	}
 	return &AccountError{v1alpha1.ReasonForbidden, fmt.Sprintf(
-		"the API server refuses %s %s to ServiceAccount %s in %s, though it has the rights: look for a quota, pod security, "+
-			"an admission policy, or an attempt to grant more than it has",
+		"the API server rejected %s %s of ServiceAccount %s in %s, although it has permission: check quotas, pod "+
+			"security, admission policies, and whether it tries to grant permissions that it does not have",
 		mapping.GroupVersionKind.Kind, key.Name, account.Name, where)}
 }
 
@@ -224,7 +225,8 @@ func (a *Accounts) clean(
 		return &AccountError{v1alpha1.ReasonProgressingWithRetry, fmt.Sprintf("%s: namespace %s does not exist", what,
 			key.Namespace)}
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err):
-		return &AccountError{v1alpha1.ReasonRefused, fmt.Sprintf("the API server refuses %s: %s", what, apifault.Reason(err))}
+		return &AccountError{v1alpha1.ReasonRefused, fmt.Sprintf("the API server rejected %s: %s",
+			what, apifault.Reason(err))}
 	case apierrors.IsConflict(err), apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err),
 		apierrors.IsTimeout(err), apierrors.IsServiceUnavailable(err):
 		return err
@@ -232,7 +234,7 @@ func (a *Accounts) clean(
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		// A field of the wrong type, for one, which the API server calls an error of its own and quotes.
 		return &AccountError{v1alpha1.ReasonProgressingWithRetry, fmt.Sprintf(
-			"the API server fails to apply %s (%s): look whether each field exists in its kind and has the right type", what,
+			"the API server failed to apply %s (%s): check that every field exists in its kind and has the right type", what,
 			status.Status().Reason)}
 	}
 	return err

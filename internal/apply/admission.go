@@ -45,9 +45,9 @@ func admissionPolicy(
 		case apierrors.IsNotFound(err):
 			return nil, fmt.Sprintf("%s %s is missing", kind, name), nil
 		case apierrors.IsForbidden(err):
-			return nil, fmt.Sprintf("the controller-manager may not read %s %s", kind, name), nil
+			return nil, fmt.Sprintf("the controller-manager is not allowed to read %s %s", kind, name), nil
 		case err != nil:
-			return nil, "", fmt.Errorf("look at %s %s: %w", kind, name, err)
+			return nil, "", fmt.Errorf("get %s %s: %w", kind, name, err)
 		case !object.GetDeletionTimestamp().IsZero():
 			return nil, fmt.Sprintf("%s %s is being deleted", kind, name), nil
 		}

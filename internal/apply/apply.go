@@ -67,15 +67,15 @@ func (e *ConflictError) Error() string {
 	}
 	switch {
 	case e.Doubt != "":
-		return fmt.Sprintf("%s %s was left untouched: the grant has not recorded that it made it, and its label %s may be "+
-			"anybody's, because %s; whoever runs the cluster applies config/admission again, after taking the label off what "+
-			"is not the grant's", e.Kind, where, v1alpha1.LabelGrant, e.Doubt)
+		return fmt.Sprintf("%s %s was not changed: the grant has no record of creating it, and its label %s cannot be "+
+			"trusted, because %s; a cluster administrator must remove the label from objects that are not the grant's, and "+
+			"then apply config/admission again", e.Kind, where, v1alpha1.LabelGrant, e.Doubt)
 	case e.Holder != "":
-		return fmt.Sprintf("%s %s belongs to grant %s; it was left untouched", e.Kind, where, e.Holder)
+		return fmt.Sprintf("%s %s belongs to grant %s; it was not changed", e.Kind, where, e.Holder)
 	case e.Owner != "":
-		return fmt.Sprintf("%s %s carries the label of another grant; it was left untouched", e.Kind, where)
+		return fmt.Sprintf("%s %s has the label of another grant; it was not changed", e.Kind, where)
 	}
-	return fmt.Sprintf("%s %s exists and was not made by a grant; it was left untouched", e.Kind, where)
+	return fmt.Sprintf("%s %s already exists and was not created by a grant; it was not changed", e.Kind, where)
 }
 
 // TerminatingError means that an object of the Grant is being deleted: it has to be gone before it can be made anew.
@@ -83,7 +83,7 @@ type TerminatingError struct{ Kind, Name string }
 
 // Error says what is going.
 func (e *TerminatingError) Error() string {
-	return fmt.Sprintf("%s %s is being deleted; it is made again once it has gone", e.Kind, e.Name)
+	return fmt.Sprintf("%s %s is being deleted and will be created again once it is gone", e.Kind, e.Name)
 }
 
 // Applier provisions and revokes. It reads from a cache of what carries an owner label, so that an unchanged

@@ -47,7 +47,7 @@ func TryBounds(ctx context.Context, c client.Client, namespace string, ns *v1alp
 }
 
 // MayNotBind says what to do about a ClusterRole that may not be bound.
-const MayNotBind = "add the name of the ClusterRole to the rule with the verb bind of the ClusterRole " +
+const MayNotBind = "add its name to the rule with the verb bind in the ClusterRole " +
 	"completion-controller-manager (see docs/security.md)"
 
 // MayBind reports whether the operator may give people a ClusterRole.
@@ -58,7 +58,7 @@ func MayBind(ctx context.Context, c client.Client, role string) (bool, error) {
 		},
 	}}
 	if err := c.Create(ctx, review); err != nil {
-		return false, fmt.Errorf("ask what the operator may do: %w", err)
+		return false, fmt.Errorf("review the access of the operator: %w", err)
 	}
 	return review.Status.Allowed, nil
 }

@@ -49,9 +49,9 @@ func TestConflictSaysWhoseItIs(t *testing.T) {
 		want string
 	}{
 		{"nobody's grant", ConflictError{Kind: "Namespace", Name: "lab-1"},
-			"Namespace lab-1 exists and was not made by a grant; it was left untouched"},
+			"Namespace lab-1 already exists and was not created by a grant; it was not changed"},
 		{"another grant", ConflictError{Kind: "ResourceQuota", Namespace: "lab-1", Name: "q", Holder: "school/other"},
-			"ResourceQuota lab-1/q belongs to grant school/other; it was left untouched"},
+			"ResourceQuota lab-1/q belongs to grant school/other; it was not changed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.err.Error(); got != tc.want {

@@ -33,7 +33,7 @@ func (a *Applier) RevokeAccess(
 		}
 		gone, err := a.goneFrom(ctx, grant, name)
 		if err != nil {
-			return left, fmt.Errorf("look at namespace %s, which was taken away: %w", name, err)
+			return left, fmt.Errorf("get revoked namespace %s: %w", name, err)
 		}
 		if gone {
 			left = slices.DeleteFunc(left, of)

@@ -21,9 +21,8 @@ type FullError struct{ Entries int }
 
 // Error says what to do.
 func (e *FullError) Error() string {
-	return fmt.Sprintf("the grant would have %d objects, and at most %d can be kept account of: namespaces that it "+
-		"no longer "+
-		"says are still its own (status.inventory lists them); delete them, or take their label %s off to keep them",
+	return fmt.Sprintf("the grant would have %d objects, but at most %d can be tracked: it still owns namespaces that "+
+		"its spec no longer contains (see status.inventory); delete them, or remove their label %s to keep them",
 		e.Entries, maxInventory, v1alpha1.LabelGrant)
 }
 

@@ -24,7 +24,7 @@ type SharedError struct{ Kind, Name, Grant string }
 
 // Error says what is waited for.
 func (e *SharedError) Error() string {
-	return fmt.Sprintf("%s %s is shared with grant %s of the same user and policy, which is about to have it in place",
+	return fmt.Sprintf("%s %s is shared with grant %s of the same user and policy, which has not provisioned it yet",
 		e.Kind, e.Name, e.Grant)
 }
 

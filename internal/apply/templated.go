@@ -112,7 +112,7 @@ func (a *Applier) ProvisionObjects(
 		}
 		inventory = all
 		if err := record(inventory); err != nil {
-			return inventory, nil, fmt.Errorf("record what is about to be applied: %w", err)
+			return inventory, nil, fmt.Errorf("record the inventory: %w", err)
 		}
 	}
 	for _, object := range found {
@@ -283,10 +283,11 @@ func placed(mapping *meta.RESTMapping, object client.Object) error {
 	kind := mapping.GroupVersionKind.Kind
 	switch {
 	case namespaced && object.GetNamespace() == "":
-		return &AccountError{v1alpha1.ReasonRefused, fmt.Sprintf("%s %s needs metadata.namespace", kind, object.GetName())}
+		return &AccountError{v1alpha1.ReasonRefused, fmt.Sprintf("%s %s is namespaced: set metadata.namespace",
+			kind, object.GetName())}
 	case !namespaced && object.GetNamespace() != "":
 		return &AccountError{v1alpha1.ReasonRefused, fmt.Sprintf(
-			"%s %s is of the whole cluster: leave out metadata.namespace", kind, object.GetName())}
+			"%s %s is cluster-scoped: remove metadata.namespace", kind, object.GetName())}
 	}
 	return nil
 }

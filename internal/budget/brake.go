@@ -177,7 +177,7 @@ func (b *Brakes) prepare(ctx context.Context, l *brake, institution *v1alpha1.In
 	err := b.client.List(ctx, &grants, client.InNamespace(institution.Namespace), client.UnsafeDisableDeepCopy,
 		client.MatchingFields{index.Admitted: institution.Spec.ID.String()})
 	if err != nil {
-		return fmt.Errorf("list what was revoked: %w", err)
+		return fmt.Errorf("list revocations: %w", err)
 	}
 	for i := range grants.Items {
 		l.Note(string(grants.Items[i].UID), grants.Items[i].Status.Admissions, now)
@@ -194,7 +194,7 @@ func (b *Brakes) load(ctx context.Context, l *brake, institution *v1alpha1.Insti
 	}
 	current, err := kube.LiveInstitution(ctx, b.live, institution)
 	if err != nil {
-		return fmt.Errorf("look how the brake stands: %w", err)
+		return fmt.Errorf("get the state of the brake: %w", err)
 	}
 	if current != nil {
 		l.BrakeState = stateOf(&current.Status.Brake)
@@ -205,7 +205,7 @@ func (b *Brakes) load(ctx context.Context, l *brake, institution *v1alpha1.Insti
 	for {
 		var grants v1alpha1.GrantList
 		if err := b.live.List(ctx, &grants, &page); err != nil {
-			return fmt.Errorf("look what was revoked: %w", err)
+			return fmt.Errorf("list revocations: %w", err)
 		}
 		for i := range grants.Items {
 			if grants.Items[i].Spec.Holder.InstitutionID == institution.Spec.ID {

@@ -63,7 +63,7 @@ func (b *Brakes) count(
 	var grants v1alpha1.GrantList
 	err := b.client.List(ctx, &grants, client.InNamespace(institution.Namespace), client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return 0, fmt.Errorf("list the grants that wait for the brake: %w", err)
+		return 0, fmt.Errorf("list grants that wait for the brake: %w", err)
 	}
 	held, there := int32(0), map[refusal]bool{}
 	for i := range grants.Items {
@@ -116,14 +116,14 @@ func (s *Transition) Show(institution *v1alpha1.Institution, now time.Time) {
 		condition.Reason, condition.Message = v1alpha1.ReasonReleased, "trip "+before.Trip+" was released"
 	default:
 		condition.Reason = v1alpha1.ReasonNothingHeld
-		condition.Message = "trip " + before.Trip + " is over: nothing is left to be revoked"
+		condition.Message = "trip " + before.Trip + " is over: no revocations are left"
 	}
 	meta.SetStatusCondition(&institution.Status.Conditions, condition)
 }
 
 func (s *Transition) howToRelease(institution *v1alpha1.Institution) string {
-	return fmt.Sprintf("more grants were to be revoked within an hour than spec.revocationBudget (%d): %d keep what is "+
-		"to be taken away. If it is wanted, let it go: kubectl annotate institution %s -n %s --overwrite %s=%s",
+	return fmt.Sprintf("more revocations within an hour than spec.revocationBudget allows (%d): revocations of %d "+
+		"grants are paused. If they are intended, release them: kubectl annotate institution %s -n %s --overwrite %s=%s",
 		institution.Spec.Budget(), s.Held, institution.Name, institution.Namespace,
 		v1alpha1.AnnotationReleaseBrake, s.To.Trip)
 }
@@ -141,7 +141,7 @@ func (b *Brakes) Settle(institution *v1alpha1.Institution, s *Transition) []Even
 	}
 	if s.ignored {
 		events = append(events, Event{corev1.EventTypeWarning, v1alpha1.ReasonReleaseIgnored, "the annotation " +
-			v1alpha1.AnnotationReleaseBrake + " does not name a trip that pauses revocations now: see status.brake.trip"})
+			v1alpha1.AnnotationReleaseBrake + " does not name the current trip: see status.brake.trip"})
 	}
 	switch s.change {
 	case lifecycle.BrakeReleased:
@@ -149,10 +149,10 @@ func (b *Brakes) Settle(institution *v1alpha1.Institution, s *Transition) []Even
 			l.BrakeState = s.To
 		}
 		events = append(events, Event{corev1.EventTypeNormal, v1alpha1.ReasonReleased,
-			fmt.Sprintf("trip %s was released: what %d grants kept goes now", s.from.Trip, s.Held)})
+			fmt.Sprintf("trip %s was released: the paused revocations of %d grants continue", s.from.Trip, s.Held)})
 	case lifecycle.BrakeOver:
 		events = append(events, Event{corev1.EventTypeNormal, v1alpha1.ReasonNothingHeld,
-			"trip " + s.from.Trip + " is over: nothing is left to be revoked"})
+			"trip " + s.from.Trip + " is over: no revocations are left"})
 	}
 	return events
 }

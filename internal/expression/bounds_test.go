@@ -102,7 +102,7 @@ func TestExpensiveExpressions(t *testing.T) {
 		},
 		{
 			name: "nested deep", text: strings.Repeat("(", 400) + "1" + strings.Repeat(")", 400),
-			wantCompile: "the expression costs too much: it is nested more than 64 deep",
+			wantCompile: "the expression costs too much: it is nested more than 64 levels deep",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -66,7 +66,7 @@ func (b *Budget) evaluating(cost uint64) string {
 		return ""
 	}
 	if b.cost += cost; b.cost > TotalCostLimit {
-		return b.refuse("its expressions cost more than %d together, over the longest texts", TotalCostLimit)
+		return b.refuse("its expressions cost more than %d in total for texts of maximum length", TotalCostLimit)
 	}
 	return ""
 }

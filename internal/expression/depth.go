@@ -28,10 +28,10 @@ func checkingWork(parsed *ast.AST) (work int, message string) {
 	s := sizing{}
 	switch size := s.size(parsed.Expr(), nil); {
 	case size > maxTypeSize:
-		return 0, fmt.Sprintf("the expression costs too much: lists and maps are nested too deep, "+
+		return 0, fmt.Sprintf("the expression costs too much: lists and maps are nested too deeply, "+
 			"their type has more than %d parts", maxTypeSize)
 	case s.unknown > maxUnknownTypes:
-		return 0, fmt.Sprintf("the expression costs too much: it has more than %d calls, macros, and empty lists and maps",
+		return 0, fmt.Sprintf("the expression costs too much: it has more than %d calls, macros, empty lists and empty maps",
 			maxUnknownTypes)
 	}
 	return s.work + s.unknown*s.unknown, ""

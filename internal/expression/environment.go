@@ -184,9 +184,10 @@ func (e *environment) explain(f fragment, issues *cel.Issues) faults {
 	return found
 }
 
-var deepMessage = fmt.Sprintf("the expression costs too much: it is nested more than %d deep", maxDepth)
+var deepMessage = fmt.Sprintf("the expression costs too much: it is nested more than %d levels deep", maxDepth)
 
-var nestingMessage = fmt.Sprintf("all, exists, map and filter may be nested or chained at most %d deep", maxNesting)
+var nestingMessage = fmt.Sprintf("all, exists, map and filter may be nested or chained at most %d levels deep",
+	maxNesting)
 
 // plain puts a message of CEL so that it tells a policy's author what to do.
 func (e *environment) plain(message string) string {
@@ -201,7 +202,7 @@ func (e *environment) plain(message string) string {
 	}
 	for _, name := range variableNames {
 		if !slices.Contains(e.variables, name) && message == fmt.Sprintf("undeclared reference to '%s'", name) {
-			return name + " is not known where grants are per user: use institution and user, or make the policy with " +
+			return name + " is not available with grantPer: User: use institution and user, or create the policy with " +
 				"grantPer: Completion"
 		}
 	}
@@ -217,18 +218,18 @@ func wrongResult(want resultKind, got *cel.Type) string {
 		if got.IsExactType(cel.BoolType) {
 			return ""
 		}
-		return fmt.Sprintf("the expression must yield true or false (bool), but yields %s", got)
+		return fmt.Sprintf("the expression must yield a bool, but yields %s", got)
 	case resultText:
 		switch got.Kind() {
 		case types.BoolKind, types.DoubleKind, types.DurationKind, types.DynKind, types.IntKind, types.StringKind,
 			types.TimestampKind, types.UintKind:
 			return ""
 		}
-		return fmt.Sprintf("the expression must yield text, a number or a truth value, but yields %s", typeName(got))
+		return fmt.Sprintf("the expression must yield a string, a number or a bool, but yields %s", typeName(got))
 	}
 	switch got.Kind() {
 	case types.StructKind, types.TypeKind, types.BytesKind, types.ErrorKind, types.OpaqueKind, types.AnyKind:
-		return fmt.Sprintf("the expression must yield text, a number, a truth value, a list or a map, but yields %s",
+		return fmt.Sprintf("the expression must yield a string, a number, a bool, a list or a map, but yields %s",
 			typeName(got))
 	}
 	return ""

@@ -19,9 +19,9 @@ const (
 	reasonIndex    = "index out of range"
 	reasonOverflow = "number out of range"
 	reasonTooLarge = "result too large"
-	reasonNotText  = "result is not text, a number or a truth value"
+	reasonNotText  = "result is not a string, a number or a bool"
 	reasonFailed   = "evaluation failed"
-	reasonEmpty    = "it yields no name: the delivery may lack the field that it uses"
+	reasonEmpty    = "yields an empty name: the delivery may lack the field that it uses"
 )
 
 // maxQuoted bounds how much of an expression an error quotes, in characters.

@@ -12,7 +12,7 @@ import (
 )
 
 func TestTemplateErrors(t *testing.T) {
-	const open = "the expression that starts here has no closing }: close it, or write $${ for a literal ${"
+	const open = "missing } for the expression that starts here: close it, or write $${ for a literal ${"
 	for _, tc := range []struct {
 		name, text, want string
 		use              Use
@@ -50,15 +50,15 @@ func TestTemplateErrors(t *testing.T) {
 		},
 		{
 			name: "a list within text", text: "a-${[1]}",
-			want: "column 5: [1]: the expression must yield text, a number or a truth value, but yields list(int)",
+			want: "column 5: [1]: the expression must yield a string, a number or a bool, but yields list(int)",
 		},
 		{
 			name: "a list as metadata", text: "${[1]}", use: UseMetadata,
-			want: "column 3: [1]: the expression must yield text, a number or a truth value, but yields list(int)",
+			want: "column 3: [1]: the expression must yield a string, a number or a bool, but yields list(int)",
 		},
 		{
 			name: "a whole variable", text: "${course}",
-			want: "column 3: course: the expression must yield text, a number, a truth value, a list or a map, " +
+			want: "column 3: course: the expression must yield a string, a number, a bool, a list or a map, " +
 				"but yields the whole course: select one of its fields",
 		},
 		{
@@ -78,12 +78,12 @@ func TestTemplateErrors(t *testing.T) {
 		},
 		{
 			name: "a value as regular expression", text: "${'a'.matches(course.name)}",
-			want: "column 21: 'a'.matches(course.name): the regular expression must be a constant text",
+			want: "column 21: 'a'.matches(course.name): the regular expression must be a string literal",
 		},
 		{
 			name: "macros nested too deep", text: "${[1].all(a, [1].all(b, [1].all(c, [1].all(d, true))))}",
 			want: "column 43: [1].all(a, [1].all(b, [1].all(c, [1].all(d, true)))): " +
-				"all, exists, map and filter may be nested or chained at most 3 deep",
+				"all, exists, map and filter may be nested or chained at most 3 levels deep",
 		},
 		{name: "a constant that cannot be", text: "${int('x')}", want: "column 3: int('x'): " +
 			"type conversion error from 'string' to 'int'"},
@@ -110,15 +110,15 @@ func TestPredicateErrors(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{
 			name: "a number", text: "user.id",
-			want: "column 1: user.id: the expression must yield true or false (bool), but yields int",
+			want: "column 1: user.id: the expression must yield a bool, but yields int",
 		},
 		{
 			name: "a type known only later", text: "dyn(true)",
-			want: "column 1: dyn(true): the expression must yield true or false (bool), but yields dyn",
+			want: "column 1: dyn(true): the expression must yield a bool, but yields dyn",
 		},
 		{
 			name: "a template", text: " ${user.id == 1}",
-			want: "column 2: ${user.id == 1}: a predicate is a bare expression: leave out ${ and }",
+			want: "column 2: ${user.id == 1}: must be a bare expression: remove ${ and }",
 		},
 		{name: "an unknown field", text: "course.id == 1 && course.ident == 2", want: "column 25: " +
 			"course.id == 1 && course.ident == 2: undefined field 'ident'"},
@@ -177,7 +177,7 @@ func TestEvaluationErrorsQuoteNoValues(t *testing.T) {
 		{"a key that is no text", "${{user.id: user.name}}", "column 3: {user.id: user.name}: evaluation failed"},
 		{
 			"a list in text", "a${dyn([user.name])}",
-			"column 4: dyn([user.name]): result is not text, a number or a truth value",
+			"column 4: dyn([user.name]): result is not a string, a number or a bool",
 		},
 		{"not a number", "${0.0 / 0.0}", "column 3: 0.0 / 0.0: number out of range"},
 	} {

@@ -60,14 +60,14 @@ func (p *Predicate) Explain(v Variables, personal bool) ([]Condition, error) {
 	}
 	parsed, issues := env.Parse(p.program.fragment.text)
 	if err := issues.Err(); err != nil {
-		return nil, fmt.Errorf("take the expression apart: %w", err)
+		return nil, fmt.Errorf("parse the expression: %w", err)
 	}
 	var conditions []Condition
 	tree := parsed.NativeRep()
 	for _, part := range conjuncts(tree.Expr()) {
 		text, err := parser.Unparse(part, tree.SourceInfo(), parser.WrapOnColumn(math.MaxInt32))
 		if err != nil {
-			return nil, fmt.Errorf("take the expression apart: %w", err)
+			return nil, fmt.Errorf("parse the expression: %w", err)
 		}
 		condition, err := explainPart(text, v, personal)
 		if err != nil {

@@ -267,7 +267,7 @@ func (c *Compiler) Predicate(text string) (*Predicate, error) {
 	}
 	f := fragment{text: text, line: 1, column: 1}
 	if bare := strings.TrimLeft(text, " "); strings.HasPrefix(bare, "${") {
-		return nil, f.at(1, len(text)-len(bare), "a predicate is a bare expression: leave out ${ and }")
+		return nil, f.at(1, len(text)-len(bare), "must be a bare expression: remove ${ and }")
 	}
 	p, errs := c.predicate.compile(f, resultBool, &personalCheck{kept: c.kept, use: UseValue}, c.budget)
 	if err := errs.join(); err != nil {

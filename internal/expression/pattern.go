@@ -32,7 +32,7 @@ func patterns(f fragment, checked *ast.AST) (map[string]int, faults) {
 		}
 		pattern := args[len(args)-1]
 		if pattern.Kind() != ast.LiteralKind {
-			report(pattern.ID(), "the regular expression must be a constant text")
+			report(pattern.ID(), "the regular expression must be a string literal")
 			continue
 		}
 		text, _ := pattern.AsLiteral().Value().(string)

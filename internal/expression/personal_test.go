@@ -23,11 +23,11 @@ func message(err error) string {
 func TestPersonalFields(t *testing.T) {
 	const whole = "user cannot be used as a whole: select one of its fields, such as user.id"
 	metadata := func(field string) string {
-		return "user." + field + " is personal data, which names, namespaces, labels and other metadata must not hold: " +
+		return "user." + field + " is personal data, which names, namespaces, labels and other metadata must not contain: " +
 			"use user.id"
 	}
 	lost := func(field string) string {
-		return "user." + field + " is not kept by the institution: leave it out, or set spec.privacy." + field +
+		return "the institution does not keep user." + field + ": remove it, or set spec.privacy." + field +
 			" of the Institution to Keep"
 	}
 	for _, tc := range []struct {
@@ -80,13 +80,13 @@ func TestPersonalFields(t *testing.T) {
 		{name: "a subject with one personal field twice", text: "${user.email}-${user.email}", use: UseSubject},
 		{
 			name: "a subject with two personal fields", text: "${user.email}-${user.name}", use: UseSubject,
-			want: "column 17: user.name: user.name is one personal field too many: the name of a subject may hold one, " +
-				"and user.email is in it already",
+			want: "column 17: user.name: user.name cannot be used as well: the name of a subject may contain only one " +
+				"personal field, and it already contains user.email",
 		},
 		{
 			name: "a subject with two personal fields in one expression", text: "${user.email + user.uuid}", use: UseSubject,
-			want: "column 16: user.email + user.uuid: user.uuid is one personal field too many: the name of a subject " +
-				"may hold one, and user.email is in it already",
+			want: "column 16: user.email + user.uuid: user.uuid cannot be used as well: the name of a subject may " +
+				"contain only one personal field, and it already contains user.email",
 		},
 		{
 			name: "a subject with a field that is not kept", text: "${user.cpf}", use: UseSubject,
@@ -106,12 +106,12 @@ func TestPersonalFields(t *testing.T) {
 		},
 		{
 			name: "user hidden by a macro", text: "${[{'email': 'x'}].map(user, user.email)[0]}", use: UseText,
-			want: "column 23: [{'email': 'x'}].map(user, user.email)[0]: user is a variable already: give the one of " +
-				"the macro another name",
+			want: "column 23: [{'email': 'x'}].map(user, user.email)[0]: user is already a variable: rename the " +
+				"variable of the macro",
 		},
 		{
 			name: "objects", text: "${expression.User{email: 'x'}.email}", use: UseValue,
-			want: "column 18: expression.User{email: 'x'}.email: objects cannot be made in an expression: use a map",
+			want: "column 18: expression.User{email: 'x'}.email: message types cannot be created in expressions: use a map",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestPersonalFieldsInPredicates(t *testing.T) {
 		{name: "kept", text: "user.email.endsWith('@example.com') && user.name != '' && has(user.uuid)"},
 		{
 			name: "not kept", text: "user.cpf == '1'",
-			want: "column 1: user.cpf == '1': user.cpf is not kept by the institution: leave it out, or set " +
+			want: "column 1: user.cpf == '1': the institution does not keep user.cpf: remove it, or set " +
 				"spec.privacy.cpf of the Institution to Keep",
 		},
 		{
@@ -154,7 +154,8 @@ func TestVariablesOfGrantsPerUser(t *testing.T) {
 		variable, _, _ := strings.Cut(name, ".")
 		_, err := c.Template("g-${"+name+"}", UseMetadata)
 		want := "column 5: " + name + ": " + variable +
-			" is not known where grants are per user: use institution and user, or make the policy with grantPer: Completion"
+			" is not available with grantPer: User: use institution and user, or create the policy with " +
+			"grantPer: Completion"
 		if message(err) != want {
 			t.Errorf("error %v, want %s", err, want)
 		}

@@ -50,12 +50,12 @@ func (c *personalCheck) walk(f fragment, checked *ast.AST) faults {
 	for _, node := range ast.MatchDescendants(ast.NavigateAST(checked), ast.AllMatcher()) {
 		switch node.Kind() {
 		case ast.StructKind:
-			report(node.ID(), "objects cannot be made in an expression: use a map")
+			report(node.ID(), "message types cannot be created in expressions: use a map")
 		case ast.ComprehensionKind:
 			fold := node.AsComprehension()
 			for _, name := range []string{fold.IterVar(), fold.IterVar2(), fold.AccuVar()} {
 				if slices.Contains(variableNames, name) {
-					report(node.ID(), fmt.Sprintf("%s is a variable already: give the one of the macro another name", name))
+					report(node.ID(), fmt.Sprintf("%s is already a variable: rename the variable of the macro", name))
 				}
 			}
 		case ast.IdentKind:
@@ -83,13 +83,13 @@ func (c *personalCheck) selected(field string) string {
 		return ""
 	case c.use == UseMetadata:
 		return fmt.Sprintf("user.%s is personal data, which names, namespaces, labels and other metadata "+
-			"must not hold: use user.id", field)
+			"must not contain: use user.id", field)
 	case !kept:
-		return fmt.Sprintf("user.%s is not kept by the institution: leave it out, or set spec.privacy.%s of the "+
+		return fmt.Sprintf("the institution does not keep user.%s: remove it, or set spec.privacy.%s of the "+
 			"Institution to Keep", field, field)
 	case c.use == UseSubject && !c.seen[field] && len(c.seen) > 0:
-		return fmt.Sprintf("user.%s is one personal field too many: the name of a subject may hold one, and "+
-			"user.%s is in it already", field, slices.Sorted(maps.Keys(c.seen))[0])
+		return fmt.Sprintf("user.%s cannot be used as well: the name of a subject may contain only one personal field, and "+
+			"it already contains user.%s", field, slices.Sorted(maps.Keys(c.seen))[0])
 	}
 	if c.seen != nil {
 		c.seen[field] = true

@@ -42,7 +42,7 @@ func split(text string) ([]segment, error) {
 				line, column := position(text, i)
 				return nil, &Error{
 					Expression: rest, Line: line, Column: column,
-					Message: "the expression that starts here has no closing }: close it, or write $${ for a literal ${",
+					Message: "missing } for the expression that starts here: close it, or write $${ for a literal ${",
 				}
 			}
 			flush()

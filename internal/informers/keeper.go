@@ -97,7 +97,7 @@ func (k *Keeper) newInformer(
 			return object, found && ok
 		})
 		if err != nil {
-			k.log.Error(err, "One object that does not decode will hide all others", "kind", kind)
+			k.log.Error(err, "Could not set up tolerant decoding, one undecodable object will block its kind", "kind", kind)
 		} else {
 			watched.upstream = tolerant
 		}
@@ -108,7 +108,7 @@ func (k *Keeper) newInformer(
 		k.failed(kind, err)
 	})
 	if err != nil {
-		k.log.Error(err, "Failures of an informer will not be known", "kind", kind)
+		k.log.Error(err, "Could not watch for failures of an informer", "kind", kind)
 	}
 	return informer
 }
@@ -133,7 +133,7 @@ func (k *Keeper) failed(kind string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.kinds[kind].err == nil {
-		k.log.Error(errors.New(discreet(err)), "Objects of a kind cannot be listed or watched, nothing is done about them",
+		k.log.Error(errors.New(discreet(err)), "Could not list or watch objects of a kind",
 			"kind", kind)
 	}
 	k.kinds[kind].err = err
@@ -148,7 +148,7 @@ func (k *Keeper) works(kind string) {
 		return
 	}
 	k.kinds[kind].err = nil
-	k.log.Info("Objects of a kind can be listed and watched again", "kind", kind)
+	k.log.Info("Listing and watching objects of a kind works again", "kind", kind)
 	k.failing.WithLabelValues(kind).Set(0)
 }
 
@@ -158,7 +158,7 @@ func (k *Keeper) odd(kind string, object *metav1.PartialObjectMetadata, err erro
 	defer k.mu.Unlock()
 	known := k.kinds[kind].odd
 	if known[object.UID] != object.ResourceVersion {
-		k.log.Error(errors.New(discreet(err)), "An object does not decode, nothing is done about it: correct or delete it",
+		k.log.Error(errors.New(discreet(err)), "Ignored object that cannot be decoded, correct or delete it",
 			"kind", kind, "namespace", object.Namespace, "name", object.Name)
 	}
 	known[object.UID] = object.ResourceVersion

@@ -45,7 +45,7 @@ func (k *Keeper) tolerant(
 ) (toolscache.ListerWatcherWithContext, error) {
 	list, err := k.scheme.New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	if err != nil {
-		return nil, fmt.Errorf("make a list: %w", err)
+		return nil, fmt.Errorf("create a list: %w", err)
 	}
 	version := gvk.GroupVersion()
 	config := rest.CopyConfig(k.config)
@@ -58,7 +58,7 @@ func (k *Keeper) tolerant(
 	}
 	client, err := rest.RESTClientFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
+		return nil, fmt.Errorf("create a client: %w", err)
 	}
 	plural, _ := meta.UnsafeGuessKindToResource(gvk)
 	parameters := runtime.NewParameterCodec(k.scheme)

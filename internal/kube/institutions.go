@@ -37,7 +37,7 @@ type Tenant struct {
 func (t *Tenant) Suspended() bool { return t.Spec.Suspended() }
 
 // ErrNotLookedAt means that an Institution is so new that nothing is known of it. Its status will tell, by a watch.
-var ErrNotLookedAt = &InstitutionProblem{v1alpha1.ReasonProgressing, "the Institution has not been looked at yet"}
+var ErrNotLookedAt = &InstitutionProblem{v1alpha1.ReasonProgressing, "the Institution has not been reconciled yet"}
 
 // InstitutionOf returns the Institution of an id in a namespace, or an institutionProblem where there is none, more
 // than one, one whose times cannot be read, or one that is not allowed. That is in its status, which only the operator
@@ -51,7 +51,7 @@ func InstitutionOf(
 	}
 	var found []*v1alpha1.Institution
 	why := &InstitutionProblem{v1alpha1.ReasonInstitutionMissing,
-		fmt.Sprintf("no Institution with spec.id %d is in this namespace", id)}
+		fmt.Sprintf("there is no Institution with spec.id %d in this namespace", id)}
 	for i := range list.Items {
 		institution := &list.Items[i]
 		if institution.Spec.ID != id {
@@ -134,7 +134,7 @@ func Dissolving(ctx context.Context, live client.Reader, tenant *Tenant) (bool, 
 func DefinedSince(ctx context.Context, live client.Reader, name string) (time.Time, error) {
 	crd := definition()
 	if err := live.Get(ctx, client.ObjectKey{Name: name}, crd); err != nil {
-		return time.Time{}, fmt.Errorf("look since when %s is defined: %w", name, err)
+		return time.Time{}, fmt.Errorf("get the creation time of %s: %w", name, err)
 	}
 	return crd.CreationTimestamp.Time, nil
 }
@@ -162,7 +162,7 @@ func deleted(ctx context.Context, live client.Reader, key client.ObjectKey, obje
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look whether %s is being deleted: %w", key.Name, err)
+		return false, fmt.Errorf("check whether %s is being deleted: %w", key.Name, err)
 	}
 	return !object.GetDeletionTimestamp().IsZero(), nil
 }
@@ -190,7 +190,7 @@ func LivePolicy(
 	policy := &v1alpha1.CompletionPolicy{}
 	found, err := there(live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, policy))
 	if err != nil {
-		return nil, fmt.Errorf("look at the policy: %w", err)
+		return nil, fmt.Errorf("get policy: %w", err)
 	}
 	if !found {
 		return nil, nil

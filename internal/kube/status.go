@@ -74,7 +74,7 @@ func PatchStatus(
 
 // ErrBehind says that the cache has yet to show the status of an object as it was written. What is compared with an
 // older one may seem to need no write, or becomes a mixture of both.
-var ErrBehind = errors.New("the cache is behind what was written")
+var ErrBehind = errors.New("the cache has not caught up with the last write")
 
 // tellTime is what is left to tell what became of an attempt that took all of its time.
 const tellTime = 10 * time.Second

@@ -42,14 +42,14 @@ var confirmationRules = []struct {
 }{
 	{"the person was not planned with what there is", func(c *Confirmation, _ *v1alpha1.Grant) string {
 		if !c.Planned {
-			return "the person is about to be planned"
+			return "the person has not been planned yet"
 		}
 		return ""
 	}},
 	{"a completion was not planned as it is", func(c *Confirmation, _ *v1alpha1.Grant) string {
 		for i := range c.Completions {
 			if completion := &c.Completions[i]; completion.Status.ObservedGeneration != completion.Generation {
-				return "completion " + completion.Name + " is about to be planned"
+				return "completion " + completion.Name + " has not been planned yet"
 			}
 		}
 		return ""
@@ -58,7 +58,7 @@ var confirmationRules = []struct {
 		because := RevokesBecauseOf(grant)
 		named := func(completion v1alpha1.CourseCompletion) bool { return completion.Name == because }
 		if because != "" && !slices.ContainsFunc(c.Completions, named) {
-			return "the withdrawal of completion " + because + " is about to be planned"
+			return "the withdrawal of completion " + because + " has not been planned yet"
 		}
 		return ""
 	}},

@@ -51,17 +51,17 @@ func DecideData(f DataFacts) DataDecision {
 	switch {
 	case f.Seats > 0:
 		waits := wait(condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
-			Message: fmt.Sprintf("%d seats are being freed", f.Seats)})
+			Message: fmt.Sprintf("freeing %d seats", f.Seats)})
 		waits.Poll = true
 		return waits
 	case left > 0 && state.Stage != DataExpired:
 		waits := wait(condition.Verdict{Ready: true, Reason: endedReason(state, v1alpha1.ReasonAccessEnded),
-			Message: "access has been taken away; data stays until " + state.Next.UTC().Format(time.RFC3339)})
+			Message: "access has ended; data is kept until " + state.Next.UTC().Format(time.RFC3339)})
 		waits.At = state.Next
 		return waits
 	case f.Grant.Spec.OnRevoke == v1alpha1.RemovalRetain:
 		return wait(condition.Verdict{Ready: true, Reason: endedReason(state, v1alpha1.ReasonEnded),
-			Message: "access has been taken away; namespaces and objects are left to people (onRevoke: Retain)"})
+			Message: "access has ended; namespaces and objects are kept (onRevoke: Retain)"})
 	case left == 0:
 		return wait(condition.Verdict{Ready: true, Reason: endedReason(state, v1alpha1.ReasonEnded), Message: f.gone()})
 	case f.AccessFirst:
@@ -75,7 +75,7 @@ func DecideData(f DataFacts) DataDecision {
 	}
 	if doubt := f.Confirmation.Doubt(f.Grant); doubt != "" {
 		waits := wait(condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAccessEnded,
-			Message: "access has been taken away; data stays: " + doubt})
+			Message: "access has ended; data is kept for now: " + doubt})
 		waits.Poll = true
 		return waits
 	}
@@ -102,7 +102,7 @@ func endedReason(state State, reason string) string {
 func (f *DataFacts) gone() string {
 	active := func(s Sharer) bool { return s.Active }
 	if slices.ContainsFunc(SharersOf(f.Grant, f.Beside, f.Now), active) {
-		return "everything that was provisioned has gone, except for what other grants of the user share"
+		return "everything that was provisioned is gone, except for what is shared with other grants of the user"
 	}
-	return "everything that was provisioned has gone"
+	return "everything that was provisioned is gone"
 }

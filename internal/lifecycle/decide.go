@@ -35,8 +35,8 @@ const (
 )
 
 // PausedMessage says that the brake holds something back, and how people let it go.
-const PausedMessage = "more grants are to be revoked than the institution's budget; its condition " +
-	v1alpha1.ConditionRevocationsPaused + " says how to let them go"
+const PausedMessage = "more revocations are due than the institution's budget allows; its condition " +
+	v1alpha1.ConditionRevocationsPaused + " says how to release them"
 
 // Institution is what is known of the institution of a Grant.
 type Institution struct {
@@ -93,7 +93,7 @@ func Decide(f Facts) Decision {
 	case AwaitingApproval:
 		return Decision{Action: EndAccess, Passed: passed, Phase: v1alpha1.GrantAwaitingApproval,
 			Verdict: condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonAwaitingApproval,
-				Message: "approve it by setting spec.override: {approved: true, reason: ...}"}}
+				Message: "waiting for approval: set spec.override: {approved: true, reason: ...}"}}
 	}
 	return Decision{Action: EndAccess, Passed: append(passed, v1alpha1.RevocationEndForward), Phase: endedPhase(state)}
 }
@@ -110,7 +110,7 @@ func (f *Facts) institution(state State) (Decision, bool) {
 	case f.Institution.Suspended:
 		return Decision{Action: Wait, Phase: v1alpha1.GrantSuspended, Verdict: condition.Verdict{Reconciling: true,
 			Reason:  v1alpha1.ReasonSuspended,
-			Message: "the institution is suspended: nothing is given and nothing is taken"}}, true
+			Message: "the institution is suspended: nothing is granted or revoked"}}, true
 	}
 	return Decision{}, false
 }
@@ -122,7 +122,7 @@ func (f *Facts) paused() Decision {
 		return Decision{Action: AskBrake, Revocation: EndRevocation(f.Grant)}
 	}
 	ends := f.Grant.Spec.AccessEndsAt.UTC().Format(time.RFC3339)
-	waits := f.wait(PausedVerdict("the end of access, " + ends + ", waits"))
+	waits := f.wait(PausedVerdict("the end of access at " + ends + " is paused"))
 	if len(f.Grant.Status.Inventory) > 0 || len(f.Grant.Spec.Namespaces)+len(f.Grant.Spec.Objects) == 0 {
 		waits.Action, waits.Phase = Provide, ""
 	}
@@ -140,12 +140,12 @@ func (f *Facts) active(passed []v1alpha1.RevocationType) Decision {
 	case !asked:
 		return Decision{Action: AskBrake, Passed: passed, Revocation: ForwardRevocation(f.Grant)}
 	case !admitted:
-		provide.Note = fmt.Sprintf("; a delivery brought its end forward to %s, which waits: %s",
+		provide.Note = fmt.Sprintf("; a delivery moved its end forward to %s, which is paused: %s",
 			f.Grant.Spec.AccessEndsAt.UTC().Format(time.RFC3339), PausedMessage)
 	}
 	if f.unfilled() {
 		waits := f.wait(condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressing,
-			Message: fmt.Sprintf("policy %s has yet to fill in what it gives: for that it has to be there, be Ready and not "+
+			Message: fmt.Sprintf("waiting for policy %s to fill in what the grant gives: the policy must exist, be Ready, not "+
 				"be suspended, and match a completion of spec.causes", f.Grant.Spec.Policy)})
 		waits.Passed, waits.Phase, waits.ResetEnd = provide.Passed, v1alpha1.GrantPending, true
 		return waits

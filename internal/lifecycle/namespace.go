@@ -78,20 +78,20 @@ func Worse(a, b Progress) Progress {
 // untouched says why a namespace is left as it is.
 func untouched(name, why string) Progress {
 	return Progress{Reason: v1alpha1.ReasonNotRevocable, Poll: PollSeldom,
-		Message: fmt.Sprintf("namespace %s is left untouched: %s", name, why)}
+		Message: fmt.Sprintf("namespace %s is not revoked: %s", name, why)}
 }
 
 // dataStaysUntil says when a namespace is deleted, at the earliest.
 func dataStaysUntil(name string, until time.Time) Progress {
 	return Progress{Reason: v1alpha1.ReasonAccessEnded, At: until,
-		Message: fmt.Sprintf("namespace %s is deleted after %s, if it may be", name, until.UTC().Format(time.RFC3339))}
+		Message: fmt.Sprintf("namespace %s is due to be deleted after %s", name, until.UTC().Format(time.RFC3339))}
 }
 
 // retainedBy says which Grant keeps a namespace, and for how long.
 func retainedBy(by Retainer, name string) Progress {
 	switch {
 	case !Revocable(by.Grant, name):
-		return untouched(name, "grant "+by.Grant.Name+" does not say the label "+v1alpha1.LabelRevocable)
+		return untouched(name, "grant "+by.Grant.Name+" does not have the label "+v1alpha1.LabelRevocable)
 	case by.Until.IsZero():
 		return untouched(name, "grant "+by.Grant.Name+" has a later reason to keep it")
 	}
@@ -138,13 +138,13 @@ var metadataRules = []namespaceRule{
 	{name: "not labelled as revocable", why: func(c *NamespaceCase) string {
 		id := c.Grant.Spec.Holder.InstitutionID.String()
 		if c.Namespace.Object.Labels[v1alpha1.LabelRevocable] != id {
-			return fmt.Sprintf("it does not carry the label %s: %q", v1alpha1.LabelRevocable, id)
+			return fmt.Sprintf("it does not have the label %s: %q", v1alpha1.LabelRevocable, id)
 		}
 		return ""
 	}},
 	{name: "made from a template", why: func(c *NamespaceCase) string {
 		if c.Namespace.Object.Annotations[v1alpha1.AnnotationServiceAccount] != "" {
-			return "it was made from a template, and goes with its grant"
+			return "it was created from a template and belongs to its grant"
 		}
 		return ""
 	}},
@@ -154,7 +154,7 @@ var metadataRules = []namespaceRule{
 var contentRules = []namespaceRule{
 	{name: "an Institution is in it", why: func(c *NamespaceCase) string {
 		if c.Namespace.HoldsInstitution {
-			return "an institution is in it"
+			return "it contains an Institution"
 		}
 		return ""
 	}},
@@ -167,13 +167,13 @@ var ownerRules = []namespaceRule{
 	{name: "begun because of an older delivery", why: func(c *NamespaceCase) string {
 		// What was begun because of an older delivery is not what the newer one takes, which may still wait for the brake.
 		if !c.owned() && c.Started.SendAt != c.Grant.Spec.Revokes.SendAt {
-			return "taking it away has not begun because of the newest delivery"
+			return "its revocation has not started for the newest delivery"
 		}
 		return ""
 	}},
 	{name: "younger than the completion", why: func(c *NamespaceCase) string {
 		if !c.owned() && !c.Namespace.Object.CreationTimestamp.Before(&c.Grant.Spec.Revokes.SentAt) {
-			return "it was made after the completion"
+			return "it was created after the completion"
 		}
 		return ""
 	}},
@@ -186,7 +186,7 @@ var ownerRules = []namespaceRule{
 	}},
 	{name: "its Grant is not there", why: func(c *NamespaceCase) string {
 		if c.owned() && c.Namespace.Owner == nil {
-			return "it carries the owner label of a grant that is not there"
+			return "it has the owner label of a grant that does not exist"
 		}
 		return ""
 	}},
@@ -198,7 +198,7 @@ var ownerRules = []namespaceRule{
 	}},
 	{name: "its Grant is somebody else's", why: func(c *NamespaceCase) string {
 		if c.owned() && c.Namespace.Owner.Spec.Holder != c.Grant.Spec.Holder {
-			return "it belongs to grant " + c.Namespace.Owner.Name + " of somebody else"
+			return "it belongs to grant " + c.Namespace.Owner.Name + " of another user"
 		}
 		return ""
 	}},

@@ -82,7 +82,7 @@ var releaseRules = []struct {
 	{"the institution is suspended", func(f *ReleaseFacts) ReleaseDecision {
 		if f.Institution.Suspended && HasAccess(f.Grant) {
 			return releaseWaits(v1alpha1.ReasonSuspended,
-				"the grant is being deleted; the institution is suspended: nothing is given and nothing is taken")
+				"the grant is being deleted; the institution is suspended: nothing is granted or revoked")
 		}
 		return ReleaseDecision{}
 	}},
@@ -96,7 +96,7 @@ var releaseRules = []struct {
 	{"the policy is suspended", func(f *ReleaseFacts) ReleaseDecision {
 		if f.policySuspended() && HasAccess(f.Grant) {
 			return releaseWaits(v1alpha1.ReasonSuspended, fmt.Sprintf(
-				"the grant is being deleted; policy %s is suspended: nothing is given and nothing is taken", f.Policy.Name))
+				"the grant is being deleted; policy %s is suspended: nothing is granted or revoked", f.Policy.Name))
 		}
 		return ReleaseDecision{}
 	}},

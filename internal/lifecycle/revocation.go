@@ -70,7 +70,7 @@ func DecideStart(f StartFacts) StartDecision {
 				Waits: true, Revocations: StartedBefore(f.Grant, lost, retained, f.Now),
 				KnownAt: new(metav1.NewMicroTime(revocation.Known)),
 				Progress: Progress{Reason: v1alpha1.ReasonRevocationPaused, At: worst.At, Poll: worst.Poll, Message: fmt.Sprintf(
-					"the revocation of namespace %s waits: %s", strings.Join(lost, ", "), PausedMessage)},
+					"the revocation of namespace %s is paused: %s", strings.Join(lost, ", "), PausedMessage)},
 			}
 		}
 	}
@@ -203,7 +203,7 @@ func (f *DeletionFacts) confirmed(c *NamespaceCase) (DeletionAction, Progress) {
 
 func doubtful(name, doubt string) Progress {
 	return Progress{Reason: v1alpha1.ReasonAccessEnded, Poll: PollSoon,
-		Message: fmt.Sprintf("namespace %s stays for now: %s", name, doubt)}
+		Message: fmt.Sprintf("namespace %s is kept for now: %s", name, doubt)}
 }
 
 // Deleting says that the API server is at it.

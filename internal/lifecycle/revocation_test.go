@@ -75,27 +75,27 @@ func TestDecideDeletion(t *testing.T) {
 		"not due": {grant: dueRevoker(func(g *v1alpha1.Grant) {
 			g.Status.Revocations[0].At = metav1.NewTime(noon.Add(time.Hour))
 		}),
-			want: NamespaceWaits, wantReason: v1alpha1.ReasonAccessEnded, wantSays: "is deleted after"},
+			want: NamespaceWaits, wantReason: v1alpha1.ReasonAccessEnded, wantSays: "due to be deleted after"},
 		"not recorded":              {unrecorded: true, want: NamespaceWaits, wantReason: v1alpha1.ReasonAccessEnded},
 		"read first":                {want: ReadNamespace},
 		"gone":                      {namespace: &NamespaceFacts{Name: "lab-5"}, want: NamespaceWaits},
 		"nobody's, and certain":     {namespace: unowned(), certainOf: "done.c", want: DeleteNamespace},
 		"nobody's, to be confirmed": {namespace: unowned(), want: ConfirmRevoker},
 		"nobody's, and in doubt": {namespace: unowned(), doubtfulOf: "done.c", want: NamespaceWaits,
-			wantReason: v1alpha1.ReasonAccessEnded, wantSays: "stays for now"},
+			wantReason: v1alpha1.ReasonAccessEnded, wantSays: "kept for now"},
 		"not labelled": {namespace: edit(func(n *NamespaceFacts) { delete(n.Object.Labels, v1alpha1.LabelRevocable) }),
 			certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable,
-			wantSays: "does not carry the label"},
+			wantSays: "does not have the label"},
 		"labelled for another institution": {
 			namespace: edit(func(n *NamespaceFacts) { n.Object.Labels[v1alpha1.LabelRevocable] = "2" }),
 			certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable,
-			wantSays: "does not carry the label"},
+			wantSays: "does not have the label"},
 		"made from a template": {
 			namespace: edit(func(n *NamespaceFacts) { n.Object.Annotations[v1alpha1.AnnotationServiceAccount] = "a" }),
 			certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "from a template"},
 		"an Institution is in it": {namespace: edit(func(n *NamespaceFacts) { n.HoldsInstitution = true }),
 			certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable,
-			wantSays: "an institution is in it"},
+			wantSays: "it contains an Institution"},
 		"being deleted": {namespace: edit(func(n *NamespaceFacts) { n.Object.DeletionTimestamp = new(metav1.NewTime(noon)) }),
 			certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonTerminating, wantSays: "is being deleted"},
 		"begun because of an older delivery": {grant: dueRevoker(outdated), namespace: unowned(), certainOf: "done.c",
@@ -105,27 +105,28 @@ func TestDecideDeletion(t *testing.T) {
 		"two Institutions have the id": {namespace: edit(func(n *NamespaceFacts) { n.Contested = true }), certainOf: "done.c",
 			want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "only one may have it"},
 		"its Grant is not there": {namespace: owned(func(n *NamespaceFacts) { n.Owner = nil }), certainOf: "done.c",
-			want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "not there"},
+			want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "does not exist"},
 		"its Grant is another institution's": {namespace: owned(func(n *NamespaceFacts) { n.Owner.Namespace = "college" }),
 			certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "another institution"},
 		"its Grant is somebody else's": {namespace: owned(func(n *NamespaceFacts) { n.Owner.Spec.Holder.UserID = 6 }),
-			certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "somebody else"},
+			certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "another user"},
 		"its Grant keeps it": {namespace: owned(keptUntil(0)), certainOf: "done.c", want: NamespaceWaits,
 			wantReason: v1alpha1.ReasonNotRevocable, wantSays: "a later reason to keep it"},
 		"its Grant keeps it for a while": {namespace: owned(keptUntil(time.Hour)), certainOf: "done.c", want: NamespaceWaits,
-			wantReason: v1alpha1.ReasonAccessEnded, wantSays: "is deleted after"},
+			wantReason: v1alpha1.ReasonAccessEnded, wantSays: "due to be deleted after"},
 		"its Grant does not say the label": {
 			namespace: owned(func(n *NamespaceFacts) { n.Owner.Spec.Namespaces[0].Labels = nil }), certainOf: "done.c",
-			want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "does not say the label"},
+			want: NamespaceWaits, wantReason: v1alpha1.ReasonNotRevocable, wantSays: "does not have the label"},
 		"its Grant promises grace days": {namespace: owned(keptUntil(-time.Hour), func(n *NamespaceFacts) {
 			n.Owner.Spec.Lifetime.GraceDays = new(int32(5))
-		}), certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonAccessEnded, wantSays: "is deleted after"},
+		}), certainOf: "done.c", want: NamespaceWaits, wantReason: v1alpha1.ReasonAccessEnded, wantSays: "due to be " +
+			"deleted after"},
 		"another Grant keeps it": {namespace: owned(keeping), certainOf: "done.c", want: NamespaceWaits,
 			wantReason: v1alpha1.ReasonNotRevocable, wantSays: "grant lab.f has a later reason"},
 		"its Grant is confirmed first": {namespace: owned(), want: ConfirmOwner},
 		"its Grant is in doubt": {
 			namespace: owned(), doubtfulOf: "lab.e",
-			want: NamespaceWaits, wantReason: v1alpha1.ReasonAccessEnded, wantSays: "stays for now"},
+			want: NamespaceWaits, wantReason: v1alpha1.ReasonAccessEnded, wantSays: "kept for now"},
 		"then the one that revokes": {namespace: owned(), certainOf: "lab.e", want: ConfirmRevoker},
 		"both are certain":          {namespace: owned(), certainOf: "lab.e done.c", want: DeleteNamespace},
 		"a person's Grant is as it says": {
@@ -200,10 +201,10 @@ func TestDecideStart(t *testing.T) {
 			grant: fresh(), namespace: unowned(), admitted: new(true), wantStarts: []string{"lab-5"}},
 		"what the brake holds does not": {
 			grant: fresh(), namespace: unowned(), admitted: new(false), wantWaits: true,
-			wantSays: "the revocation of namespace lab-5 waits"},
+			wantSays: "the revocation of namespace lab-5 is paused"},
 		"what is untouchable does not begin": {
 			grant: fresh(), namespace: unowned(func(n *NamespaceFacts) { n.HoldsInstitution = true }),
-			wantSays: "left untouched"},
+			wantSays: "is not revoked"},
 		"what is being deleted begins": {grant: fresh(), wantStarts: []string{"lab-5"},
 			namespace: unowned(func(n *NamespaceFacts) { n.Object.DeletionTimestamp = new(metav1.NewTime(noon)) })},
 		"what another Grant keeps does not begin": {

@@ -57,7 +57,7 @@ func (p *planning) lookAhead(plan *Plan) {
 
 func tooFarAhead(spec *v1alpha1.CourseCompletionSpec) condition.Verdict {
 	return condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonSentInFuture, Message: fmt.Sprintf(
-		"it was sent at %s, more than 48 hours from now: it grants and changes nothing before %s; if the time is wrong, "+
-			"delete the completion and have the platform deliver it again",
+		"sent at %s, more than 48 hours in the future: it has no effect before %s; if the time is wrong, delete the "+
+			"completion and have the platform deliver it again",
 		spec.Event.SendAt, inRange(spec).UTC().Format(time.RFC3339))}
 }

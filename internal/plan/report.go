@@ -52,14 +52,14 @@ func (c *CompletionPlan) Refuse(refused map[string]string) {
 		row := &c.Policies[i]
 		if why, found := refused[string(row.Grant)]; found && row.Grant != "" {
 			row.Outcome, row.Reason = v1alpha1.OutcomeFailed, v1alpha1.ReasonPolicyFailed
-			row.Message = cut("the API server refuses the grant: " + why)
+			row.Message = cut("the API server rejected the grant: " + why)
 		}
 	}
 	for _, name := range c.Grants {
 		if why, found := refused[string(name)]; found {
 			c.Patience = 0
 			c.Verdict = condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonPolicyFailed,
-				Message: cut(fmt.Sprintf("grant %s cannot be written: %s", name, why))}
+				Message: cut(fmt.Sprintf("could not write grant %s: %s", name, why))}
 		}
 	}
 }
@@ -136,7 +136,7 @@ func (p *planning) notGranted(policy *policies.Policy, c candidate, beside []can
 	switch {
 	case c.err == nil && !live(&would, p.Now):
 		return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: string(would.End),
-			Message: "what it would entitle to has ended already"}
+			Message: "what it would grant has already ended"}
 	case policy.Suspended():
 		return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: v1alpha1.ReasonSuspended,
 			Message: "the policy is suspended"}
@@ -150,7 +150,7 @@ func (p *planning) notGranted(policy *policies.Policy, c candidate, beside []can
 		return coursesMissing()
 	}
 	return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: v1alpha1.ReasonProgressing,
-		Message: "the grant is made once the one of that name, which is being deleted, has gone"}
+		Message: "waiting for the previous grant with this name to be deleted"}
 }
 
 // granted returns the row of a completion that is a cause of a Grant. A policy that does not work, or whose expression
@@ -162,9 +162,9 @@ func (p *planning) granted(c candidate, planned *Planned, cause *v1alpha1.GrantC
 		row = failed(c.err)
 	case !live(cause, p.Now):
 		row.Outcome, row.Reason = v1alpha1.OutcomeNotGranted, string(cause.End)
-		row.Message = "what it entitled to has ended"
+		row.Message = "what it granted has ended"
 		if string(planned.Spec.Revokes.Completion) == c.completion.Name {
-			row.Message += "; what it took away stays taken away"
+			row.Message += "; what it revoked stays revoked"
 		}
 	case !entitles(&planned.Spec, p.Now, every):
 		row = coursesMissing()
@@ -177,7 +177,7 @@ func (p *planning) granted(c candidate, planned *Planned, cause *v1alpha1.GrantC
 
 func coursesMissing() v1alpha1.PolicyResult {
 	return v1alpha1.PolicyResult{Outcome: v1alpha1.OutcomeNotGranted, Reason: v1alpha1.ReasonCoursesMissing,
-		Message: "the policy requires all of its courses, and no completion of one of them entitles"}
+		Message: "the policy requires all of its courses, and at least one has no valid completion"}
 }
 
 func failed(err error) v1alpha1.PolicyResult {
@@ -285,7 +285,7 @@ func verdict(rows []v1alpha1.PolicyResult, causing []*Planned) condition.Verdict
 		switch {
 		case ready == nil:
 			return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressing,
-				Message: fmt.Sprintf("grant %s is being put in place", planned.Name)}
+				Message: fmt.Sprintf("grant %s is being provisioned", planned.Name)}
 		case ready.Status != metav1.ConditionTrue:
 			return condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonGrantNotReady,
 				Message: cut(fmt.Sprintf("grant %s: %s: %s", planned.Name, ready.Reason, ready.Message))}
@@ -306,7 +306,7 @@ func verdict(rows []v1alpha1.PolicyResult, causing []*Planned) condition.Verdict
 		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonEnded, Message: "everything that was granted has ended"}
 	case slices.ContainsFunc(rows, func(r v1alpha1.PolicyResult) bool { return r.Outcome == v1alpha1.OutcomeNotGranted }):
 		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonNothingGranted,
-			Message: "there is nothing to grant: see status.policies"}
+			Message: "nothing was granted: see status.policies"}
 	default:
 		return condition.Verdict{Ready: true, Reason: v1alpha1.ReasonNothingMatched,
 			Message: "no policy matches"}

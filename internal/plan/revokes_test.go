@@ -278,7 +278,7 @@ func TestCompileRevocation(t *testing.T) {
 			names: []v1alpha1.Template{"lab-${user.name}"}, want: [2]string{"spec.revoke.namespaces[0].name", "personal"},
 		},
 		"no name": {
-			names: []v1alpha1.Template{"Lab 1"}, want: [2]string{"spec.revoke.namespaces[0].name", "a namespace name"},
+			names: []v1alpha1.Template{"Lab 1"}, want: [2]string{"spec.revoke.namespaces[0].name", "a valid namespace name"},
 		},
 		"a system namespace": {
 			names: []v1alpha1.Template{"kube-system"}, want: [2]string{"spec.revoke.namespaces[0].name", "system"},
@@ -328,7 +328,7 @@ func TestRenderedRevocationIsChecked(t *testing.T) {
 		names []v1alpha1.Template
 		want  string
 	}{
-		"no name":                      {[]v1alpha1.Template{"${event.slug}"}, "a namespace name"},
+		"no name":                      {[]v1alpha1.Template{"${event.slug}"}, "a valid namespace name"},
 		"a system namespace":           {[]v1alpha1.Template{"kube-${user.id}"}, "system namespaces"},
 		"one name twice":               {[]v1alpha1.Template{"lab-${user.id}", "lab-${string(user.id)}"}, "the same name"},
 		"the namespace that it grants": {[]v1alpha1.Template{"grad-${string(user.id)}-7"}, "grants this namespace"},

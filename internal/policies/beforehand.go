@@ -22,7 +22,7 @@ func (p *Policy) Unprefixed(prefix string) []Fault {
 		_, fixed := ns.name.Literal()
 		if !strings.HasPrefix(start, prefix) && (fixed || !strings.HasPrefix(prefix, start)) {
 			faults = append(faults, Fault{ns.path + ".name",
-				fmt.Sprintf("namespaces of this institution start with %q (spec.namespacePrefix)", prefix)})
+				fmt.Sprintf("must start with %q, the spec.namespacePrefix of the Institution", prefix)})
 		}
 	}
 	return faults
@@ -68,11 +68,12 @@ func (p *Policy) SharedNames() (ofUsers, ofCompletions []Fault) {
 		case selects("enrollment"):
 			// An enrollment is one user's, and has one completion.
 		case !selects("user"):
-			ofUsers = append(ofUsers, Fault{path, "the name is the same for different users, and the first one keeps it: " +
-				"use ${user.id} in it"})
+			ofUsers = append(ofUsers, Fault{path, "the name is the same for different users, so only the first one gets it: " +
+				"use ${user.id} in the name"})
 		case p.Spec.GrantPer != v1alpha1.GrantPerUser:
-			ofCompletions = append(ofCompletions, Fault{path, "the name is the same for several completions of a user, whose " +
-				"grants share it: use ${enrollment.id} in it, or make the policy with grantPer: User"})
+			ofCompletions = append(ofCompletions, Fault{path,
+				"the name is the same for several completions of a user, so their " +
+					"grants share it: use ${enrollment.id} in the name, or create the policy with grantPer: User"})
 		}
 	}
 	for i := range p.namespaces {

@@ -253,7 +253,7 @@ func (p *Policy) Ready() bool { return len(p.Faults) == 0 && !p.pending }
 func (p *Policy) Message() string {
 	message := MessageOf(p.Faults)
 	if p.partial {
-		message += "; and maybe more: what comes after these was not looked at"
+		message += "; there may be more: checking stopped here"
 	}
 	return message
 }

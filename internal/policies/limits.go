@@ -78,10 +78,10 @@ var trustedKeys = []string{"control-plane", "istio-injection", "istio-discovery"
 var reservedDomains = []string{"kubernetes.io", "k8s.io", v1alpha1.GroupName, "openshift.io"}
 
 const (
-	notANamespaceName = "it does not yield a namespace name: at most 63 lower case letters, digits and '-', " +
+	notANamespaceName = "not a valid namespace name: at most 63 lowercase letters, digits and '-', " +
 		"starting and ending with a letter or digit"
-	notALabelValue = "the value is not a label value: at most 63 letters, digits, '-', '_' and '.', starting and ending " +
-		"with a letter or digit; dnsLabel(...) makes one of any text"
+	notALabelValue = "not a valid label value: at most 63 letters, digits, '-', '_' and '.', starting and ending " +
+		"with a letter or digit; dnsLabel(...) converts any text"
 )
 
 // CheckGrant returns what the installation or the institution does not allow in a Grant.
@@ -130,7 +130,7 @@ func (l Limits) checkNamespace(ns *v1alpha1.GrantedNamespace, path, prefix strin
 func checkRevocable(ns *v1alpha1.GrantedNamespace, path string, institution v1alpha1.PlatformID) []Fault {
 	if value, found := ns.Labels[v1alpha1.LabelRevocable]; found && value != institution.String() {
 		return []Fault{{path + ".labels[" + v1alpha1.LabelRevocable + "]",
-			"the value has to be the id of the institution: ${institution.id}"}}
+			"the value must be the id of the institution: ${institution.id}"}}
 	}
 	return nil
 }
@@ -140,17 +140,16 @@ func checkNamespaceName(name, path, prefix string) []Fault {
 	case len(content.IsDNS1123Label(name)) > 0:
 		return []Fault{{path, notANamespaceName}}
 	case !strings.HasPrefix(name, prefix):
-		return []Fault{{path, fmt.Sprintf("namespaces of this institution start with %q (spec.namespacePrefix)", prefix)}}
+		return []Fault{{path, fmt.Sprintf("must start with %q, the spec.namespacePrefix of the Institution", prefix)}}
 	case name == prefix:
-		return []Fault{{path, "the name is the institution's prefix alone: add what tells one user from another"}}
+		return []Fault{{path, "the name is only the institution's prefix: add something that identifies the user"}}
 	case lifecycle.SystemNamespace(name):
 		return []Fault{{path, "system namespaces are never granted"}}
 	}
 	return nil
 }
 
-const notAKey = "the key is not a qualified name: at most 63 letters, digits, '-', '_' and '.', after an " +
-	"optional DNS " +
+const notAKey = "not a valid key: at most 63 letters, digits, '-', '_' and '.', after an optional DNS " +
 	"prefix and '/'"
 
 // checkNamespaceKeys checks the keys of a granted namespace's labels or annotations. Much software trusts a namespace
@@ -166,12 +165,12 @@ func checkNamespaceKeys[V any](l Limits, keyed map[string]V, path string, free .
 			faults = append(faults, Fault{at, notAKey})
 		case slices.Contains(free, key):
 		case !found && slices.Contains(trustedKeys, key):
-			faults = append(faults, Fault{at, "namespaces with this key are trusted by others: use another one"})
+			faults = append(faults, Fault{at, "other software trusts namespaces with this key: use another one"})
 		case found && reserved(domain):
 			faults = append(faults, Fault{at, "the domain " + domain + " is reserved: use a key without a domain"})
 		case found && !slices.Contains(l.NamespaceLabelDomains, domain):
 			faults = append(faults, Fault{at, "this installation does not allow the domain " + domain + " on granted " +
-				"namespaces: use a key without a domain, or the controller-manager's flag --namespace-label-domains allows it"})
+				"namespaces: use a key without a domain, or see --namespace-label-domains of the controller-manager"})
 		}
 	}
 	return faults
@@ -181,9 +180,9 @@ func checkNamespaceKeys[V any](l Limits, keyed map[string]V, path string, free .
 func CheckLabelDomain(domain string) string {
 	switch {
 	case len(content.IsDNS1123Subdomain(domain)) > 0:
-		return "it is not a domain"
+		return "not a domain"
 	case reserved(domain):
-		return "it belongs to Kubernetes or to this operator, which trust what carries it"
+		return "reserved for Kubernetes or this operator"
 	}
 	return ""
 }
@@ -215,8 +214,8 @@ func (l Limits) checkPodSecurity(level v1alpha1.PodSecurityLevel, path string) [
 	if level == "" || strictness[level] >= strictness[l.PodSecurityCap] {
 		return nil
 	}
-	return []Fault{{path, fmt.Sprintf("%s is less strict than this installation allows (%s): the controller-manager's "+
-		"flag --pod-security-cap raises it", level, l.PodSecurityCap)}}
+	return []Fault{{path, fmt.Sprintf("%s is less strict than this installation allows (%s): see --pod-security-cap of "+
+		"the controller-manager", level, l.PodSecurityCap)}}
 }
 
 func (l Limits) checkIsolation(level v1alpha1.NetworkIsolation, path string) []Fault {
@@ -224,14 +223,15 @@ func (l Limits) checkIsolation(level v1alpha1.NetworkIsolation, path string) []F
 	if level == "" || isolation[level] >= isolation[least] {
 		return nil
 	}
-	return []Fault{{path, fmt.Sprintf("%s lets more through than this installation allows (%s): the controller-manager's "+
-		"flag --network-isolation-cap raises it", level, least)}}
+	return []Fault{{path, fmt.Sprintf("%s isolates less than this installation requires (%s): see "+
+		"--network-isolation-cap of the controller-manager", level, least)}}
 }
 
 func (l Limits) checkSubject(kind v1alpha1.SubjectKind, path string) []Fault {
 	if kind == v1alpha1.SubjectGroup && !l.AllowGroupSubjects {
-		return []Fault{{path + ".kind", "this installation gives no access to groups: the controller-manager's flag " +
-			"--allow-group-subjects allows it"}}
+		return []Fault{{path + ".kind",
+			"this installation does not allow access for groups: see --allow-group-subjects of the " +
+				"controller-manager"}}
 	}
 	return nil
 }
@@ -240,15 +240,15 @@ func checkSubjectName(kind v1alpha1.SubjectKind, name, path string) []Fault {
 	switch {
 	case kind == v1alpha1.SubjectServiceAccount && len(content.IsDNS1123Subdomain(name)) > 0:
 		return []Fault{{path + ".name",
-			"it does not yield the name of a ServiceAccount: lower case letters, digits, '-' and '.'"}}
+			"not a valid ServiceAccount name: lowercase letters, digits, '-' and '.'"}}
 	case strings.TrimSpace(name) == "":
-		return []Fault{{path + ".name", "it yields no name: the delivery may lack the field that it uses"}}
+		return []Fault{{path + ".name", "yields an empty name: the delivery may lack the field that it uses"}}
 	case strings.HasSuffix(strings.TrimSpace(name), ":"):
-		return []Fault{{path + ".name", "it yields a prefix alone: the delivery may lack the field that follows it"}}
+		return []Fault{{path + ".name", "yields only a prefix: the delivery may lack the field that follows it"}}
 	case len(name) > 512:
-		return []Fault{{path + ".name", "it yields a name of more than 512 bytes"}}
+		return []Fault{{path + ".name", "yields a name of more than 512 bytes"}}
 	case strings.HasPrefix(name, "system:"):
-		return []Fault{{path + ".name", "names that start with system: belong to Kubernetes and get no access"}}
+		return []Fault{{path + ".name", "names that start with system: are reserved for Kubernetes"}}
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func checkQuantities(values map[string]v1alpha1.Quantity, path string) []Fault {
 	var faults []Fault
 	for name, value := range values {
 		if _, err := resource.ParseQuantity(string(value)); err != nil {
-			faults = append(faults, Fault{path + "[" + name + "]", "it does not yield a quantity such as 2, 500m or 1Gi"})
+			faults = append(faults, Fault{path + "[" + name + "]", "not a quantity such as 2, 500m or 1Gi"})
 		}
 	}
 	return faults

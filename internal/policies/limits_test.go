@@ -41,7 +41,7 @@ func checkBoth(t *testing.T, limits Limits, ns v1alpha1.GrantedNamespace, want s
 // Much software trusts a namespace by its labels and annotations.
 func TestKeysOfGrantedNamespaces(t *testing.T) {
 	t.Parallel()
-	const trusted, reserved, flag = "trusted by others", "is reserved", "--namespace-label-domains"
+	const trusted, reserved, flag = "other software trusts", "is reserved", "--namespace-label-domains"
 	limits := ordinary
 	limits.NamespaceLabelDomains = []string{"example.com", "app.kubernetes.io"}
 	for key, want := range map[string]string{
@@ -51,7 +51,7 @@ func TestKeysOfGrantedNamespaces(t *testing.T) {
 		"field.cattle.io/projectId": flag, "cni.projectcalico.org/ipv4pools": flag, "sub.example.com/course": flag,
 		"hnc.x-k8s.io/included-namespace": flag, "scheduler.alpha.kubernetes.io/node-selector": reserved,
 		"pod-security.kubernetes.io/enforce": reserved, "completions.lxp.dev/grant": reserved,
-		"openshift.io/node-selector": reserved, "not/a/key": "not a qualified name",
+		"openshift.io/node-selector": reserved, "not/a/key": "not a valid key",
 	} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
@@ -178,16 +178,17 @@ func TestSubjectsOfTemplatedBindings(t *testing.T) {
 		{"a user of the system", "{kind: User, name: system:admin}", "", "system:"},
 		{"what starts as one of the system", `{kind: User, name: "system:${course.name}"}`, "admin", "system:"},
 		{"what renders to a user of the system", `{kind: User, name: "${course.name}"}`, "system:admin", "system:"},
-		{"what renders to a group", `{kind: "${course.name}", name: teachers}`, "Group", "--allow-group-subjects"},
-		{"what renders to a prefix alone", `{kind: User, name: "oidc:${course.name}"}`, " ", "a prefix alone"},
-		{"what renders to nobody", `{kind: User, name: "${course.name}"}`, " ", "it yields no name"},
+		{"what renders to a group", `"${{'kind': course.name, 'name': 'teachers'}}"`, "Group", "--allow-group-subjects"},
+		{"what renders to a prefix alone", `{kind: User, name: "oidc:${course.name}"}`, " ", "only a prefix"},
+		{"what renders to nobody", `{kind: User, name: "${course.name}"}`, " ", "yields an empty name"},
 		{"a ServiceAccount of the institution", "{kind: ServiceAccount, name: a, namespace: school}", "", ""},
 		{"a ServiceAccount of the user", `{kind: ServiceAccount, name: a, namespace: "grad-${user.id}"}`, "", ""},
-		{"a ServiceAccount elsewhere", "{kind: ServiceAccount, name: a, namespace: team-b}", "", "not of this institution"},
+		{"a ServiceAccount elsewhere", "{kind: ServiceAccount, name: a, namespace: team-b}", "",
+			"not a namespace of this institution"},
 		{"what renders to elsewhere", `{kind: ServiceAccount, name: a, namespace: "${course.name}"}`, "team-b",
-			"not of this institution"},
-		{"no ServiceAccount", "{kind: ServiceAccount, name: a}", "", "not of this institution"},
-		{"no subject", "everybody", "", "it must be a subject"},
+			"not a namespace of this institution"},
+		{"no ServiceAccount", "{kind: ServiceAccount, name: a}", "", "not a namespace of this institution"},
+		{"no subject", "everybody", "", "must be a subject"},
 		{"another kind", "{kind: Everybody, name: a}", "", "User, Group or ServiceAccount"},
 	} {
 		for _, kind := range []string{"RoleBinding", "ClusterRoleBinding"} {

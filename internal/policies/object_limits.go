@@ -63,8 +63,8 @@ func (r reach) check(name, path string) []Fault {
 	if r.own(name) || slices.Contains(r.foreign, name) {
 		return nil
 	}
-	return []Fault{{path, "objects go into namespaces of the same grant, those that start with the institution's " +
-		"namespacePrefix, and the institution's own: the controller-manager's flag --object-namespaces allows others"}}
+	return []Fault{{path, "not a namespace of the grant or the institution, nor one that starts with the institution's " +
+		"namespacePrefix: see --object-namespaces of the controller-manager"}}
 }
 
 // checkObjects holds the objects of a Grant against the limits. Part is the field of an entry that has the object.
@@ -74,7 +74,7 @@ func (l Limits) checkObjects(objects []v1alpha1.GrantedObject, part string, reac
 	for i := range objects {
 		path := fmt.Sprintf("spec.objects[%d].%s", i, part)
 		if size := len(objects[i].Object.Raw); size > maxObjectSize {
-			faults = append(faults, Fault{path, fmt.Sprintf("it yields %d bytes, at most %d are allowed", size, maxObjectSize)})
+			faults = append(faults, Fault{path, fmt.Sprintf("yields %d bytes, at most %d are allowed", size, maxObjectSize)})
 			continue
 		}
 		object, err := decodeObject(objects[i].Object)
@@ -93,7 +93,7 @@ func (l Limits) checkObjects(objects []v1alpha1.GrantedObject, part string, reac
 		}
 		key := identityOf(object)
 		if other, found := first[key]; found {
-			faults = append(faults, Fault{path, fmt.Sprintf("it is the same object as that of the entry %s", other)})
+			faults = append(faults, Fault{path, fmt.Sprintf("same object as in entry %s", other)})
 		}
 		first[key] = objects[i].Name
 	}
@@ -112,26 +112,27 @@ func (l Limits) checkShape(object map[string]any, path string) []Fault {
 	faults := l.checkKind(object, path)
 	spec, _ := object["spec"].(map[string]any)
 	if addresses := spec["externalIPs"]; addresses != nil && object["apiVersion"] == "v1" && object["kind"] == "Service" {
-		faults = append(faults, Fault{path + ".spec.externalIPs", "a Service is granted without externalIPs, which take " +
-			"traffic that is meant for others: leave it out"})
+		faults = append(faults, Fault{path + ".spec.externalIPs",
+			"externalIPs are not allowed in a Service, since they can " +
+				"intercept traffic of others: remove the field"})
 	}
 	if _, found := object["status"]; found {
-		faults = append(faults, Fault{path + ".status", "the status of an object is not applied: leave it out"})
+		faults = append(faults, Fault{path + ".status", "status is not applied: remove the field"})
 	}
 	metadata, ok := object["metadata"].(map[string]any)
 	if !ok {
-		return append(faults, Fault{path + ".metadata", "write out the metadata, with a name at least"})
+		return append(faults, Fault{path + ".metadata", "must be an object with at least a name"})
 	}
 	for key, value := range metadata {
 		if !slices.Contains(metadataFields, key) && value != nil {
-			faults = append(faults, Fault{fieldPath(path+".metadata", key), "the metadata of an object is name, namespace, " +
-				"labels and annotations: leave it out"})
+			faults = append(faults, Fault{fieldPath(path+".metadata", key), "only name, namespace, labels and annotations " +
+				"are allowed: remove the field"})
 		}
 	}
 	for _, key := range []string{"name", "namespace"} {
 		if value, found := metadata[key]; found && value != nil || key == "name" {
 			if _, ok := value.(string); !ok {
-				faults = append(faults, Fault{path + ".metadata." + key, "it must be a string"})
+				faults = append(faults, Fault{path + ".metadata." + key, "must be a string"})
 			}
 		}
 	}
@@ -142,13 +143,13 @@ func (l Limits) checkShape(object map[string]any, path string) []Fault {
 		at := path + ".metadata." + key
 		pairs, ok := metadata[key].(map[string]any)
 		if !ok {
-			faults = append(faults, Fault{at, "write out the keys: it is a map of strings"})
+			faults = append(faults, Fault{at, "must be a map of strings with literal keys"})
 			continue
 		}
 		faults = append(faults, checkKeys(pairs, at)...)
 		for name, value := range pairs {
 			if _, ok := value.(string); !ok && value != nil {
-				faults = append(faults, Fault{at + "[" + name + "]", "it must be a string: put it in quotes"})
+				faults = append(faults, Fault{at + "[" + name + "]", "must be a string: put the value in quotes"})
 			}
 		}
 	}
@@ -162,24 +163,24 @@ func (l Limits) checkKind(object map[string]any, path string) []Fault {
 	version, err := schema.ParseGroupVersion(apiVersion)
 	switch {
 	case err != nil || apiVersion == "" || strings.Contains(apiVersion, "${"):
-		return []Fault{{path + ".apiVersion", "write out the apiVersion, such as v1 or apps/v1: it is not a template"}}
+		return []Fault{{path + ".apiVersion", "must be a literal such as v1 or apps/v1: expressions are not allowed here"}}
 	case kind == "" || strings.Contains(kind, "${"):
-		return []Fault{{path + ".kind", "write out the kind: it is not a template"}}
+		return []Fault{{path + ".kind", "must be a literal: expressions are not allowed here"}}
 	case version.Group == v1alpha1.GroupName || strings.HasSuffix(version.Group, "."+v1alpha1.GroupName):
-		return []Fault{{path + ".kind", "the kinds of " + v1alpha1.GroupName + " are not granted"}}
+		return []Fault{{path + ".kind", "kinds of " + v1alpha1.GroupName + " cannot be granted"}}
 	case version.Group == "" && kind == "Namespace":
-		return []Fault{{path + ".kind", "namespaces are granted by spec.namespaces, not as objects"}}
+		return []Fault{{path + ".kind", "use spec.namespaces to grant namespaces"}}
 	case slices.Contains(workloads[version.Group], kind):
 		if l.AllowWorkloadObjects {
 			return nil
 		}
-		return []Fault{{path + ".kind", "this installation grants nothing that runs programs: the controller-manager's " +
-			"flag --allow-workload-objects allows it"}}
+		return []Fault{{path + ".kind", "this installation does not allow objects that run programs: " +
+			"see --allow-workload-objects of the controller-manager"}}
 	case !slices.Contains(harmless[version.Group], kind) &&
 		!slices.Contains(l.ObjectKinds, schema.GroupKind{Group: version.Group, Kind: kind}):
 		name := schema.GroupKind{Group: version.Group, Kind: kind}.String()
-		return []Fault{{path + ".kind", "this installation does not grant the kind " + name + ", which may run programs: " +
-			"the controller-manager's flag --object-kinds=" + name + " allows it"}}
+		return []Fault{{path + ".kind", "this installation does not allow the kind " + name + ", which may run programs: " +
+			"allow it with --object-kinds=" + name + " of the controller-manager"}}
 	}
 	return nil
 }
@@ -196,14 +197,14 @@ func (l Limits) checkBinding(object map[string]any, path string, reach reach, te
 	}
 	subjects, ok := object["subjects"].([]any)
 	if !ok && !template {
-		return []Fault{{path + ".subjects", "it must be a list of subjects"}}
+		return []Fault{{path + ".subjects", "must be a list of subjects"}}
 	}
 	var faults []Fault
 	for i := range subjects {
 		at := fmt.Sprintf("%s.subjects[%d]", path, i)
 		subject, ok := subjects[i].(map[string]any)
 		if !ok && !template {
-			faults = append(faults, Fault{at, "it must be a subject, with kind and name"})
+			faults = append(faults, Fault{at, "must be a subject with kind and name"})
 		}
 		if ok {
 			faults = append(faults, l.checkBound(subject, at, reach, template)...)
@@ -219,10 +220,10 @@ func (l Limits) checkBound(subject map[string]any, path string, reach reach, tem
 	}
 	kind, known := text("kind")
 	if !known {
-		return nil
+		return []Fault{{path + ".kind", "must be a literal User, Group or ServiceAccount: expressions are not allowed here"}}
 	}
 	if !slices.Contains([]string{"User", "Group", "ServiceAccount"}, kind) {
-		return []Fault{{path + ".kind", "it must be User, Group or ServiceAccount"}}
+		return []Fault{{path + ".kind", "must be User, Group or ServiceAccount"}}
 	}
 	faults := l.checkSubject(v1alpha1.SubjectKind(kind), path)
 	name, known := text("name")
@@ -232,8 +233,8 @@ func (l Limits) checkBound(subject map[string]any, path string, reach reach, tem
 	namespace, known := text("namespace")
 	if kind == "ServiceAccount" && known && reach.site.Prefix != "" && !reach.own(namespace) {
 		faults = append(faults, Fault{path + ".namespace",
-			"it is not of this institution: access goes to ServiceAccounts of " +
-				"the institution's own namespace, and of those that it grants"})
+			"not a namespace of this institution: only ServiceAccounts in the institution's own " +
+				"namespace and in its granted namespaces can get access"})
 	}
 	return faults
 }
@@ -263,8 +264,8 @@ func checkMetadata(metadata map[string]any, path string, reach reach) []Fault {
 func checkObjectName(name, path string) []Fault {
 	if name == "" || len(name) > 253 || len(content.IsPathSegmentName(name)) > 0 ||
 		strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return []Fault{{path, "it does not yield the name of an object: at most 253 printable characters, without spaces, " +
-			"'/' and '%'; dnsLabel(...) makes one of any text"}}
+		return []Fault{{path, "not a valid object name: at most 253 printable characters without spaces, " +
+			"'/' and '%'; dnsLabel(...) converts any text"}}
 	}
 	return nil
 }
@@ -274,7 +275,7 @@ func checkObjectNamespace(name, path string) []Fault {
 	case len(content.IsDNS1123Label(name)) > 0:
 		return []Fault{{path, notANamespaceName}}
 	case lifecycle.SystemNamespace(name):
-		return []Fault{{path, "nothing is granted in system namespaces"}}
+		return []Fault{{path, "objects are never created in system namespaces"}}
 	}
 	return nil
 }

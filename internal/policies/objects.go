@@ -134,7 +134,7 @@ func (c *compilation) object(template *v1alpha1.ObjectTemplate, path string) {
 func decodeObject(raw runtime.RawExtension) (map[string]any, error) {
 	var content map[string]any
 	if err := utiljson.Unmarshal(raw.Raw, &content); err != nil || content == nil {
-		return nil, errors.New("it is not an object: write apiVersion, kind, metadata and what else its kind has")
+		return nil, errors.New("must be an object with apiVersion, kind, metadata and the fields of its kind")
 	}
 	return content, nil
 }
@@ -188,7 +188,7 @@ func (n *node) source() string {
 func (c *compilation) node(content any, path string, use expression.Use, depth int) *node {
 	compiled := &node{path: path}
 	if depth > maxObjectDepth {
-		c.fault(path, fmt.Errorf("it is nested deeper than %d levels", maxObjectDepth))
+		c.fault(path, fmt.Errorf("nested more than %d levels deep", maxObjectDepth))
 		return compiled
 	}
 	switch content := content.(type) {
@@ -196,7 +196,7 @@ func (c *compilation) node(content any, path string, use expression.Use, depth i
 		compiled.fields = make(map[string]*node, len(content))
 		for _, key := range slices.Sorted(maps.Keys(content)) {
 			if strings.Contains(key, "${") {
-				c.fault(path, fmt.Errorf("the key %q holds an expression: keys are not templates", key))
+				c.fault(path, fmt.Errorf("the key %q contains an expression: expressions are not allowed in keys", key))
 			}
 			below := use
 			// Also that of a pod template and its like: many may read metadata who may not read completions.
@@ -249,7 +249,7 @@ func (t *objectTemplate) render(values expression.Variables) (*v1alpha1.GrantedO
 	}
 	raw, err := json.Marshal(content)
 	if err != nil {
-		return nil, Fault{t.path, "it cannot be written as JSON"}
+		return nil, Fault{t.path, "cannot be encoded as JSON"}
 	}
 	return &v1alpha1.GrantedObject{Name: t.name, Object: runtime.RawExtension{Raw: raw}}, nil
 }
@@ -271,7 +271,7 @@ func (r *renderer) node(n *node) any {
 		for _, item := range n.items {
 			value := r.node(item)
 			if value == nil && r.err == nil {
-				r.fail(item.path, errors.New("it yields null, which an item of a list cannot be"))
+				r.fail(item.path, errors.New("yields null, which is not allowed in a list"))
 			}
 			items = append(items, value)
 		}

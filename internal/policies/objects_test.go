@@ -136,25 +136,26 @@ func TestFaultyObjectTemplates(t *testing.T) {
 	t.Parallel()
 	const (
 		at       = "spec.objects[0].template"
-		metadata = "the metadata of an object is name, namespace, labels and annotations: leave it out"
-		config   = "apiVersion: v1\nkind: ConfigMap\n"
+		metadata = "only name, namespace, labels and annotations are allowed: " +
+			"remove the field"
+		config = "apiVersion: v1\nkind: ConfigMap\n"
 	)
 	for _, tc := range []struct {
 		name, object string
 		// want are a field and a part of the message.
 		want [2]string
 	}{
-		{"no kind", "{apiVersion: v1, metadata: {name: a}}", [2]string{at + ".kind", "write out the kind"}},
-		{"no version", "{kind: ConfigMap, metadata: {name: a}}", [2]string{at + ".apiVersion", "write out the apiVersion"}},
+		{"no kind", "{apiVersion: v1, metadata: {name: a}}", [2]string{at + ".kind", "must be a literal"}},
+		{"no version", "{kind: ConfigMap, metadata: {name: a}}", [2]string{at + ".apiVersion", "must be a literal"}},
 		{"a kind by template", `{apiVersion: v1, kind: "${course.name}", metadata: {name: a}}`,
-			[2]string{at + ".kind", "not a template"}},
+			[2]string{at + ".kind", "must be a literal"}},
 		{"a version by template", `{apiVersion: "${course.name}", kind: A, metadata: {name: a}}`,
-			[2]string{at + ".apiVersion", "not a template"}},
-		{"no metadata", config, [2]string{at + ".metadata", "with a name"}},
-		{"metadata by template", config + `metadata: "${user.id}"`, [2]string{at + ".metadata", "write out"}},
+			[2]string{at + ".apiVersion", "must be a literal"}},
+		{"no metadata", config, [2]string{at + ".metadata", "with at least a name"}},
+		{"metadata by template", config + `metadata: "${user.id}"`, [2]string{at + ".metadata", "must be an object"}},
 		{"no name", config + "metadata: {}", [2]string{at + ".metadata.name", "must be a string"}},
 		{"a name in digits", config + "metadata: {name: 5}", [2]string{at + ".metadata.name", "must be a string"}},
-		{"an impossible name", config + "metadata: {name: a/b}", [2]string{at + ".metadata.name", "the name of an object"}},
+		{"an impossible name", config + "metadata: {name: a/b}", [2]string{at + ".metadata.name", "not a valid object name"}},
 		{"generateName", config + "metadata: {name: a, generateName: a}", [2]string{at + ".metadata.generateName", metadata}},
 		{"owners", config + "metadata: {name: a, ownerReferences: []}",
 			[2]string{at + ".metadata.ownerReferences", metadata}},
@@ -164,7 +165,7 @@ func TestFaultyObjectTemplates(t *testing.T) {
 		{"a version of the object", config + `metadata: {name: a, resourceVersion: "1"}`,
 			[2]string{at + ".metadata.resourceVersion", metadata}},
 		{"a uid", config + "metadata: {name: a, uid: b}", [2]string{at + ".metadata.uid", metadata}},
-		{"a status", config + "metadata: {name: a}\nstatus: {}", [2]string{at + ".status", "leave it out"}},
+		{"a status", config + "metadata: {name: a}\nstatus: {}", [2]string{at + ".status", "remove the field"}},
 		{"a system namespace", config + "metadata: {name: a, namespace: kube-system}",
 			[2]string{at + ".metadata.namespace", "system namespaces"}},
 		{"our namespace", config + "metadata: {name: a, namespace: completion-system}",
@@ -176,9 +177,9 @@ func TestFaultyObjectTemplates(t *testing.T) {
 		{"a label of Kubernetes", config + "metadata: {name: a, labels: {pod-security.kubernetes.io/enforce: b}}",
 			[2]string{at + ".metadata.labels[pod-security.kubernetes.io/enforce]", "is reserved"}},
 		{"a label that is no string", config + "metadata: {name: a, labels: {b: 1}}",
-			[2]string{at + ".metadata.labels[b]", "put it in quotes"}},
+			[2]string{at + ".metadata.labels[b]", "put the value in quotes"}},
 		{"labels by template", config + `metadata: {name: a, labels: "${user.id}"}`,
-			[2]string{at + ".metadata.labels", "write out the keys"}},
+			[2]string{at + ".metadata.labels", "with literal keys"}},
 		{"a personal name", config + `metadata: {name: "${user.nickname}"}`,
 			[2]string{at + ".metadata.name", "user.nickname is personal data"}},
 		{"a personal namespace", config + `metadata: {name: a, namespace: "${user.uuid}"}`,
@@ -191,23 +192,29 @@ func TestFaultyObjectTemplates(t *testing.T) {
 spec: {template: {metadata: {labels: {b: "${user.email}"}}}}`,
 			[2]string{at + ".spec.template.metadata.labels.b", "user.email is personal data"}},
 		{"what is not kept", config + `metadata: {name: a}
-data: {b: "${user.cpf}"}`, [2]string{at + ".data.b", "user.cpf is not kept"}},
+data: {b: "${user.cpf}"}`, [2]string{at + ".data.b", "does not keep user.cpf"}},
 		{"a wrong expression", config + `metadata: {name: a}
 data: {b: "${user.nme}"}`, [2]string{at + ".data.b", "undefined field"}},
 		{"a key by template", config + `metadata: {name: a}
-data: {"${user.id}": b}`, [2]string{at + ".data", "keys are not templates"}},
+data: {"${user.id}": b}`, [2]string{at + ".data", "expressions are not allowed in keys"}},
+		{"the kind of a subject by template", `apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: a}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: "${'Gro'+'up'}", name: teachers}]`,
+			[2]string{at + ".subjects[0].kind", "must be a literal User, Group or ServiceAccount"}},
 		{"our kinds", "{apiVersion: completions.lxp.dev/v1alpha1, kind: Grant, metadata: {name: a}}",
-			[2]string{at + ".kind", "are not granted"}},
+			[2]string{at + ".kind", "cannot be granted"}},
 		{"our kinds of tomorrow", "{apiVersion: more.completions.lxp.dev/v2, kind: Thing, metadata: {name: a}}",
-			[2]string{at + ".kind", "are not granted"}},
+			[2]string{at + ".kind", "cannot be granted"}},
 		{"a namespace", "{apiVersion: v1, kind: Namespace, metadata: {name: a}}", [2]string{at + ".kind", "spec.namespaces"}},
 		{"external addresses", `{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {externalIPs: "${[user.uuid]}"}}`,
-			[2]string{at + ".spec.externalIPs", "leave it out"}},
-		{"not an object", "[1]", [2]string{at, "it is not an object"}},
+			[2]string{at + ".spec.externalIPs", "remove the field"}},
+		{"not an object", "[1]", [2]string{at, "must be an object"}},
 		{"too large", config + "metadata: {name: a}\ndata: {b: " + strings.Repeat("b", maxObjectSize) + "}",
 			[2]string{at, "at most 32768"}},
 		{"too deep", config + "metadata: {name: a}\ndata: " + strings.Repeat("[", 40) + strings.Repeat("]", 40),
-			[2]string{at + ".data" + strings.Repeat("[0]", 32), "deeper than 32"}},
+			[2]string{at + ".data" + strings.Repeat("[0]", 32), "more than 32 levels deep"}},
 		{"too many expressions", config + "metadata: {name: a}\ndata: [" + strings.Repeat("\"${1}\", ", 513) + "]",
 			[2]string{at + ".data[511]", "the policy costs too much: more than 512 expressions"}},
 	} {
@@ -263,14 +270,14 @@ func TestObjectsThatRenderToWhatIsRefused(t *testing.T) {
 		{"a system namespace", `metadata: {name: a, namespace: "${course.name}"}`, "kube-system",
 			[2]string{at + ".metadata.namespace", "system namespaces"}},
 		{"no namespace", `metadata: {name: a, namespace: "${course.name}"}`, "",
-			[2]string{at + ".metadata.namespace", "a namespace name"}},
-		{"a path", `metadata: {name: "${course.name}"}`, "../a", [2]string{at + ".metadata.name", "the name of an object"}},
+			[2]string{at + ".metadata.namespace", "a valid namespace name"}},
+		{"a path", `metadata: {name: "${course.name}"}`, "../a", [2]string{at + ".metadata.name", "not a valid object name"}},
 		{"a long name", `metadata: {name: "${course.name}"}`, strings.Repeat("a", 254),
-			[2]string{at + ".metadata.name", "the name of an object"}},
+			[2]string{at + ".metadata.name", "not a valid object name"}},
 		{"a label with spaces", `metadata: {name: a, labels: {b: "${course.name}"}}`, "Vidas Secas",
-			[2]string{at + ".metadata.labels[b]", "not a label value"}},
+			[2]string{at + ".metadata.labels[b]", "not a valid label value"}},
 		{"a null in a list", "metadata: {name: a}\ndata: ['${course.name == \"no\" ? dyn(null) : dyn(\"a\")}']", "no",
-			[2]string{at + ".data[0]", "it yields null"}},
+			[2]string{at + ".data[0]", "yields null"}},
 		{"too large", "metadata: {name: a}\ndata: [" + strings.Repeat("'${course.name}', ", 20) + "]",
 			strings.Repeat("x", 2000), [2]string{at, "at most 32768"}},
 	} {
@@ -301,7 +308,7 @@ func TestSameObjectTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = policy.Allowed(rendered, v1alpha1.GrantHolder{}, "grad-")
-	if err == nil || err.Error() != "spec.objects[1].template: it is the same object as that of the entry object-0" {
+	if err == nil || err.Error() != "spec.objects[1].template: same object as in entry object-0" {
 		t.Errorf("got %v", err)
 	}
 }

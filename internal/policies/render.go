@@ -29,7 +29,7 @@ func (p *Policy) Render(completion *v1alpha1.CourseCompletionSpec) (*Granted, er
 			return nil, err
 		}
 		if names[ns.Name] {
-			return nil, Fault{p.namespaces[i].path + ".name", "two namespaces of the policy get the same name"}
+			return nil, Fault{p.namespaces[i].path + ".name", "two namespaces of the policy have the same name"}
 		}
 		names[ns.Name] = true
 		rendered.Namespaces = append(rendered.Namespaces, *ns)

@@ -23,8 +23,8 @@ type nameTemplate struct {
 }
 
 const (
-	revokesItsOwnSeat      = "the policy grants a seat of this pool itself: take away only what others grant"
-	revokesItsOwnNamespace = "the policy grants this namespace itself: take away only what others grant"
+	revokesItsOwnSeat      = "the policy itself grants a seat of this pool: revoke only what other policies grant"
+	revokesItsOwnNamespace = "the policy itself grants this namespace: revoke only what other policies grant"
 )
 
 // revocation compiles what a policy revokes. What it grants itself is no such thing: who completes a course would
@@ -56,7 +56,7 @@ func checkRevoked(name, path string) []Fault {
 	case len(content.IsDNS1123Label(name)) > 0:
 		return []Fault{{path, notANamespaceName}}
 	case lifecycle.SystemNamespace(name):
-		return []Fault{{path, "system namespaces are never taken away"}}
+		return []Fault{{path, "system namespaces are never revoked"}}
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (p *Policy) Revokes(completion *v1alpha1.CourseCompletion) (v1alpha1.GrantR
 		case granted[name.Name]:
 			r.err = Fault{t.path, revokesItsOwnNamespace}
 		case slices.Contains(revokes.Namespaces, name):
-			r.err = Fault{t.path, "two namespaces that the policy takes away get the same name"}
+			r.err = Fault{t.path, "two namespaces that the policy revokes have the same name"}
 		default:
 			for _, fault := range checkRevoked(name.Name, t.path) {
 				r.err = fault

@@ -18,10 +18,10 @@ func TestSubjectWithAnEmptyPart(t *testing.T) {
 		email, want string
 	}{
 		"a name":                    {"oidc:${user.email}", "ada@example.com", ""},
-		"no address":                {"${user.email}", "", "it yields no name"},
-		"a prefix and no address":   {"oidc:${user.email}", "", "it yields no name"},
-		"no address before the end": {"${user.email}#platform", "", "it yields no name"},
-		"blanks":                    {"oidc:${user.email}", "  ", "it yields no name"},
+		"no address":                {"${user.email}", "", "yields an empty name"},
+		"a prefix and no address":   {"oidc:${user.email}", "", "yields an empty name"},
+		"no address before the end": {"${user.email}#platform", "", "yields an empty name"},
+		"blanks":                    {"oidc:${user.email}", "  ", "yields an empty name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +48,7 @@ func TestConstantNamesAreCheckedWhenThePolicyIsWritten(t *testing.T) {
 	for subject, want := range map[v1alpha1.Template]string{
 		"${'system:' + 'masters'}":     "names that start with system:",
 		"system:${'masters'}":          "names that start with system:",
-		"${'oidc'}${':'}":              "a prefix alone",
+		"${'oidc'}${':'}":              "only a prefix",
 		"${'oidc:' + 'a@example.edu'}": "",
 	} {
 		t.Run(string(subject), func(t *testing.T) {

@@ -66,7 +66,7 @@ func TestImport(t *testing.T) {
 	before, err := os.ReadFile(rejected)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(before)).To(And(
-		ContainSubstring("4,\"event.send_at must be an existing date and time as a string"),
+		ContainSubstring("4,\"event.send_at must be a valid date and time as a string"),
 		ContainSubstring("\n5,\"has 2 columns, and the header has 10\",4,too short\n")))
 	list := &v1alpha1.CourseCompletionList{}
 	g.Expect(admin.List(t.Context(), list, client.InNamespace(school.Namespace))).To(Succeed())

@@ -38,9 +38,9 @@ func TestSendExample(t *testing.T) {
 	school.awaitGrant(fmt.Sprintf("lab.%d-41", school.ID), v1alpha1.GrantActive)
 
 	g.Expect(nobody.fails(append(args, "--institution", "1")...)).To(Equal(
-		"error: the delivery was not taken: institution.id must be the institution of the webhook URL\n"))
+		"error: the delivery was not taken: institution.id must be the institution in the webhook URL\n"))
 	g.Expect(nobody.fails("send", "--example", "--url", school.URLs[0]+"x")).To(And(
-		ContainSubstring("not one of its tokens"), Not(ContainSubstring(school.URLs[0]))))
+		ContainSubstring("the token is not valid for it"), Not(ContainSubstring(school.URLs[0]))))
 }
 
 func TestSendCalledWrongly(t *testing.T) {

@@ -145,7 +145,7 @@ func TestWhyNot(t *testing.T) {
 				`--show-personal-data, in completion `+completion+`\n`),
 			MatchRegexp(`\n  both +CoursesMissing +requires all of its courses, and 777004 is not completed\n`),
 			MatchRegexp(`\n  suspended +Suspended +the policy is suspended\n`),
-			MatchRegexp(`\n  over +NotGranted +what it would entitle to has ended already \(UntilReached\)\n`),
+			MatchRegexp(`\n  over +NotGranted +what it would grant has already ended \(UntilReached\)\n`),
 			MatchRegexp(`\n  fails +Failed +wants user\.name\.split\(…\)\[…\] == …, which cannot be evaluated: `+
 				`index out of range, in`),
 			MatchRegexp(`\n  broken +NotReady +the policy is not Ready: InvalidPolicy: spec\.match\.expression: .*statut`),
@@ -356,8 +356,7 @@ func TestWhyNothing(t *testing.T) {
 		ContainSubstring("Completions: none is stored\n"), ContainSubstring("Policies: none\n")))
 	g.Expect(person.does("why", fmt.Sprintf("completion/%d-1-2-3", s.ID))).To(HavePrefix(fmt.Sprintf(
 		"Completion %d-1-2-3 is not stored: it was never delivered, waits in an inbox (kubectl course inbox list), or was "+
-			"deleted before it granted anything. "+
-			"User 3 has no access: ", s.ID)))
+			"deleted before it granted anything. User 3 has no access: ", s.ID)))
 	g.Expect(person.does("why", "grant/"+s.grantName("lab", 4))).To(HavePrefix(
 		"There is no grant " + s.grantName("lab", 4) + ", and no policy lab.\n"))
 	g.Expect(person.fails("why", "grant/handmade")).To(And(

@@ -46,7 +46,7 @@ func (r *reader) answerOf(g *v1alpha1.Grant, told *grant) string {
 func (r *reader) until(g *v1alpha1.Grant, told *grant) string {
 	suffix := ""
 	if g.Status.Phase == v1alpha1.GrantSuspended {
-		suffix = "; the institution is suspended: nothing is given and nothing is taken"
+		suffix = "; the institution is suspended: nothing is granted or revoked"
 	}
 	switch {
 	case lifecycle.Foresee(g, r.now).Asks(v1alpha1.RevocationAccessEnd):

@@ -19,7 +19,7 @@ if ready.status == "True" and ready.reason == "Suspended" then
   hs.status = "Suspended"
   return hs
 end
--- It works, and yet some of what it grants would fail, as far as that can be known beforehand.
+-- It works, and yet some of what it grants would fail, as far as can be checked in advance.
 local access = conditions["AccessReady"]
 if ready.status == "True" and access ~= nil and access.status == "False" then
   hs.message = access.reason .. ": " .. access.message

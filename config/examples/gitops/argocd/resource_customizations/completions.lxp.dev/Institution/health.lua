@@ -18,7 +18,7 @@ hs.message = ready.reason .. ": " .. ready.message
 -- A person has to act: to resume it, or to release the brake on revocations.
 if obj.spec.suspend == true then
   hs.status = "Suspended"
-  hs.message = "deliveries are stored; nothing is granted and nothing is revoked"
+  hs.message = "deliveries are stored; nothing is granted or revoked"
   return hs
 end
 local paused = conditions["RevocationsPaused"]
