@@ -81,8 +81,8 @@ func (b *builder) buildPrograms(ctx context.Context, programs []program) error {
 		names, packages = append(names, p.name+" "+p.version), append(packages, p.pkg)
 		build = append(build, "-ldflags="+p.pkg+"="+p.ldflags)
 	}
-	b.sayf("building %s from source: 10 to 20 minutes on two cores the first time. What is compiled is kept: "+
-		"interrupted, it goes on from there", strings.Join(names, ", "))
+	b.sayf("building %s from source: 10 to 20 minutes on two cores the first time. If interrupted, it "+
+		"continues where it stopped", strings.Join(names, ", "))
 	list := b.command(ctx, append([]string{"list", "-deps"}, packages...)...)
 	var found bytes.Buffer
 	list.Stdout = &found

@@ -85,7 +85,7 @@ func read(path string) ([]metric, error) {
 	})
 	ast.Inspect(file, func(node ast.Node) bool {
 		if name := text(node); isMetric(name) && !understood[name] {
-			err = fmt.Errorf("%s: how %s is defined is not understood", files.Position(node.Pos()), name)
+			err = fmt.Errorf("%s: cannot parse the definition of %s", files.Position(node.Pos()), name)
 		}
 		return err == nil
 	})

@@ -21,7 +21,7 @@ import (
 func runArchive(args []string, _ io.Reader, _ io.Writer) error {
 	flags, parse := flagSet("archive")
 	epoch := epochFlag(flags)
-	output := flags.String("output", "", "the archive to write; its ending, .tar.gz or .zip, says what kind")
+	output := flags.String("output", "", "the archive to write, ending in .tar.gz or .zip")
 	if err := parse(args, "epoch", "output"); err != nil {
 		return err
 	}
@@ -47,13 +47,13 @@ func makeArchive(name string, modified time.Time, paths []string) ([]byte, error
 	case strings.HasSuffix(name, ".zip"):
 		add, finish = zipped(&content, modified)
 	default:
-		return nil, fmt.Errorf("%s is no name of an archive: let it end in .tar.gz or .zip", name)
+		return nil, fmt.Errorf("%s is not an archive name: use .tar.gz or .zip", name)
 	}
 	paths = slices.SortedFunc(slices.Values(paths), byBase)
 	for i, path := range paths {
 		base := filepath.Base(path)
 		if i > 0 && base == filepath.Base(paths[i-1]) {
-			return nil, fmt.Errorf("%s and %s would be one file of the archive", paths[i-1], path)
+			return nil, fmt.Errorf("%s and %s would have the same name in the archive", paths[i-1], path)
 		}
 		info, err := os.Stat(path)
 		if err != nil {

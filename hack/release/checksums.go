@@ -45,7 +45,7 @@ func checksums(dir string) (string, error) {
 		fmt.Fprintf(&content, "%s  %s\n", sum, entry.Name())
 	}
 	if content.Len() == 0 {
-		return "", fmt.Errorf("there is nothing in %s", dir)
+		return "", fmt.Errorf("%s is empty", dir)
 	}
 	return content.String(), nil
 }

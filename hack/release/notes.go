@@ -58,7 +58,7 @@ func releaseNotes(changelog, version string) (string, error) {
 	}
 	switch {
 	case !found:
-		return "", fmt.Errorf("there is no section [%s]: rename [Unreleased] to it, with the date", wanted)
+		return "", fmt.Errorf("no section [%s]: rename [Unreleased] to it, with the date", wanted)
 	case final && date == "":
 		return "", fmt.Errorf("the section [%s] has no date: write ## [%s] - YYYY-MM-DD", wanted, wanted)
 	case notes == "":

@@ -89,7 +89,7 @@ func runSBOM(args []string, _ io.Reader, _ io.Writer) error {
 	epoch := epochFlag(flags)
 	flags.StringVar(&s.name, "name", "", "the name of what the SBOM is about")
 	flags.StringVar(&s.version, "version", "", "its version")
-	flags.StringVar(&s.purpose, "purpose", "APPLICATION", "what it is, in the words of SPDX")
+	flags.StringVar(&s.purpose, "purpose", "APPLICATION", "its SPDX purpose")
 	flags.StringVar(&s.subject, "subject", "", "the file whose checksum identifies it")
 	output := flags.String("output", "", "the file to write")
 	var modules listFlag
@@ -166,7 +166,7 @@ func (d *spdxDocument) addProgram(root, version, path string, modules map[string
 	program := ourPackage(strings.TrimSuffix(filepath.Base(path), ".exe"), version, "APPLICATION")
 	program.Checksums = []spdxChecksum{{"SHA256", sum}}
 	if program.ID == root {
-		return errors.New("the program has the name of what contains it: give --name another one")
+		return errors.New("the program has the same name as the SBOM: use another --name")
 	}
 	d.Packages = append(d.Packages, program)
 	d.relate(root, "CONTAINS", program.ID)

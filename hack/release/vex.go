@@ -52,7 +52,7 @@ func runVEX(args []string, in io.Reader, out io.Writer) error {
 	version := flags.String("version", "", "the version of the release, such as v0.1.0")
 	image := flags.String("image", "", "the image, with its digest")
 	var actions listFlag
-	flags.Var(&actions, "action", "ID=TEXT: what users do about a vulnerability that this release has")
+	flags.Var(&actions, "action", "ID=TEXT: what users can do about a vulnerability of this release")
 	if err := parse(args, "epoch", "version", "image"); err != nil {
 		return err
 	}

@@ -36,14 +36,14 @@ func (s *session) demonstrate(ctx context.Context) error {
 		what  string
 		check func(context.Context) error
 	}{
-		{"the example is taken, and Ready within a second", s.checkCreated},
-		{"the same again changes nothing", s.checkDuplicate},
-		{"deliveries new, repeated, overtaken and wrong get what is due to them", s.checkStream},
-		{"the namespace has all that the policy grants", s.checkNamespace},
-		{"the graduate may work there, and not widen the bounds", s.checkAccess},
-		{"a namespace that was there before is never taken over", s.checkConflict},
-		{"withdrawing the completion removes the namespace", s.checkWithdrawal},
-		{"completing another course takes the desk and the lab of its student away", s.checkRevocation},
+		{"the example delivery is stored and granted within a second", s.checkCreated},
+		{"sending it again changes nothing", s.checkDuplicate},
+		{"new, repeated, out-of-order and invalid deliveries are handled correctly", s.checkStream},
+		{"the namespace has everything that the policy grants", s.checkNamespace},
+		{"the graduate can work there, but not raise the limits", s.checkAccess},
+		{"a namespace that already exists is never taken over", s.checkConflict},
+		{"deleting the completion removes the namespace", s.checkWithdrawal},
+		{"completing another course revokes the student's seat and lab namespace", s.checkRevocation},
 	} {
 		if err := step.check(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)
@@ -59,15 +59,15 @@ func (s *session) checkCreated(ctx context.Context) error {
 		return err
 	}
 	if answer.Status != http.StatusOK || answer.Outcome != "created" || answer.Completion == "" {
-		return fmt.Errorf("want 200 created with the completion's name, got %s", answer)
+		return fmt.Errorf("want 200 created with the name of the completion, got %s", answer)
 	}
 	took, err := s.awaitReady(ctx, exampleCompletion)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("    Ready %s after the answer\n", took.Round(time.Millisecond))
+	fmt.Printf("    Ready after %s\n", took.Round(time.Millisecond))
 	if took > readyWithin {
-		return fmt.Errorf("it took %s to be Ready, want at most %s", took, readyWithin)
+		return fmt.Errorf("Ready took %s, want at most %s", took, readyWithin)
 	}
 	return s.show(ctx)
 }
@@ -131,9 +131,9 @@ func (s *session) checkAccess(ctx context.Context) error {
 			"--namespace", exampleNamespace, "--as", "student@toolzz.com")
 		switch got := strings.TrimSpace(output); {
 		case got != "yes" && got != "no":
-			return errors.Join(fmt.Errorf("asking for the right to %s %s: %q", right.verb, right.resource, got), err)
+			return errors.Join(fmt.Errorf("reviewing access to %s %s: %q", right.verb, right.resource, got), err)
 		case (got == "yes") != right.want:
-			return fmt.Errorf("may the graduate %s %s? %s", right.verb, right.resource, got)
+			return fmt.Errorf("can the graduate %s %s? %s", right.verb, right.resource, got)
 		}
 	}
 	return nil

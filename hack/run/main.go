@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	demo := flag.Bool("demo", false, "check what comes of a delivery, tear everything down, exit 0 or 1")
+	demo := flag.Bool("demo", false, "check what a delivery grants, tear everything down, exit with 0 or 1")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "run: takes no arguments, got %q\n", flag.Args())
@@ -67,7 +67,7 @@ func operate(ctx context.Context, demo bool) (err error) {
 	if demo {
 		err = s.demonstrate(ctx)
 		if err == nil {
-			say("everything is as it should be, after %s", time.Since(began).Round(100*time.Millisecond))
+			say("all checks passed in %s", time.Since(began).Round(100*time.Millisecond))
 		}
 	} else {
 		err = s.present(ctx, began)

@@ -34,7 +34,7 @@ func (s *session) present(ctx context.Context, began time.Time) error {
 	if err != nil {
 		return err
 	}
-	say("the completion is Ready, %s after the answer", took.Round(time.Millisecond))
+	say("the completion is Ready, %s after it was acknowledged", took.Round(time.Millisecond))
 	if err := s.show(ctx); err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (s *session) postExample(ctx context.Context) (system.Answer, error) {
 	if err != nil {
 		return system.Answer{}, err
 	}
-	say("posting the contract's example, as the platform does")
+	say("posting the example delivery, as the platform does")
 	answer, err := system.Deliver(ctx, s.url, example)
 	if err != nil {
 		return answer, err
@@ -125,11 +125,11 @@ func (s *session) explain(began time.Time) {
 		}
 	}
 	fmt.Printf(`
-Up after %s. The webhook URL, with a token that was made for this run:
+Up after %s. The webhook URL, with a token generated for this run:
 
     %s
 
-Post to it, look at what comes of it, take it back:
+Post to it, look at the result, withdraw the completion:
 
     curl -i -H 'Content-Type: application/json' -d @webhookserver/testdata/contract-example.json "$(cat %s)"
     export KUBECONFIG=%s
@@ -138,7 +138,7 @@ Post to it, look at what comes of it, take it back:
     %s course create institution 777 --namespace-prefix uni- --host %s
     %s delete cc -n %s %s
 
-Logs of both programs are in %s. Ctrl-C ends it all.
+Logs of both programs are in %s. Press Ctrl-C to stop everything.
 `, time.Since(began).Round(100*time.Millisecond), s.url, urlFile, kubeconfig,
 		kubectl, kubectl, kubectl, s.system.URL, kubectl, sampleName, exampleCompletion, dir)
 }

@@ -58,7 +58,7 @@ func start(ctx context.Context, demo bool) (s *session, err error) {
 	}
 	dir := filepath.Join(root, ".run")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the folder of logs and credentials: %w", err)
+		return nil, fmt.Errorf("creating the directory for logs and credentials: %w", err)
 	}
 	s = &session{
 		demo: demo, restarts: map[string]int{},
@@ -76,8 +76,8 @@ func start(ctx context.Context, demo bool) (s *session, err error) {
 		do   func(context.Context) error
 	}{
 		{"building the programs and starting the control plane", s.startCluster},
-		{"installing config/default and starting both programs with the rights of their ServiceAccounts", s.startSystem},
-		{"having the pods of both programs stand for their processes", s.startNode},
+		{"installing config/default and starting both programs as their ServiceAccounts", s.startSystem},
+		{"creating pods that represent both programs", s.startNode},
 		{"applying config/samples and waiting for the Institution", s.applySamples},
 	}
 	for _, step := range steps {
@@ -132,7 +132,7 @@ func (s *session) startSystem(ctx context.Context) (err error) {
 	// The control plane is a new one: what an earlier run left waiting on disk does not belong to it.
 	for _, name := range []string{system.WebhookServer + ".log", system.ControllerManager + ".log", "inbox-0"} {
 		if err := os.RemoveAll(filepath.Join(s.dir, name)); err != nil {
-			return fmt.Errorf("removing what an earlier run left: %w", err)
+			return fmt.Errorf("removing the remains of an earlier run: %w", err)
 		}
 	}
 	s.system, err = system.Start(ctx, s.cluster, system.Options{Dir: s.dir, Bin: filepath.Join(s.dir, "bin")})
@@ -234,7 +234,7 @@ func (s *session) ended(ctx context.Context, program *system.Program, err error,
 	}
 	wait := min(restartWait<<min(s.restarts[program.Name], 5), maxRestartWait)
 	s.restarts[program.Name]++
-	say("%s ended; it is started again in %s (its log: %s)", program.Name, wait, program.Log)
+	say("%s ended, restarting it in %s (log: %s)", program.Name, wait, program.Log)
 	select {
 	case <-ctx.Done():
 		return

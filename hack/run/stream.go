@@ -52,7 +52,8 @@ func (s *session) checkStream(ctx context.Context) error {
 		return err
 	}
 	deliveries, completions := ledger.Acknowledged(institution)
-	fmt.Printf("    %d deliveries: %d taken, of %d completions, each stored once as its newest; %d wrong ones refused\n",
+	fmt.Printf("    %d deliveries: %d accepted for %d completions, each stored once in its newest version; "+
+		"%d invalid ones refused\n",
 		report.Sent, deliveries, completions, report.Verdicts[sender.VerdictRejected])
 	return nil
 }

@@ -80,6 +80,6 @@ func problemsError(institution v1alpha1.PlatformID, problems []Problem) error {
 	for _, problem := range problems[:min(len(problems), maxProblems)] {
 		texts = append(texts, problem.String())
 	}
-	return fmt.Errorf("institution %d: %d completions are wrong, such as:\n%s",
+	return fmt.Errorf("institution %d: %d completions are wrong, including:\n%s",
 		institution, len(problems), strings.Join(texts, "\n"))
 }

@@ -110,7 +110,7 @@ func (c *Client) Check(ctx context.Context, webhook string) (Answer, error) {
 func (c *Client) call(ctx context.Context, method, webhook string, body io.Reader) (Answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, webhook, body)
 	if err != nil {
-		return Answer{}, errors.New("the webhook URL is not one")
+		return Answer{}, errors.New("invalid webhook URL")
 	}
 	if method == http.MethodPost {
 		request.Header.Set("Content-Type", "application/json")

@@ -53,7 +53,7 @@ func ParseInstitutions(urls []string) ([]Institution, error) {
 	return institutions, nil
 }
 
-var errNoWebhookURL = errors.New("is not one: give http(s)://HOST/webhooks/{institution id}/{token}, " +
+var errNoWebhookURL = errors.New("invalid: use http(s)://HOST/webhooks/{institution id}/{token}, " +
 	"or http(s)://USER:{token}@HOST/webhooks/{institution id}")
 
 func institutionOf(text string) (v1alpha1.PlatformID, error) {
@@ -152,7 +152,7 @@ type completion struct {
 // NewGenerator checks the plan.
 func NewGenerator(plan Plan) (*Generator, error) {
 	if len(plan.Institutions) == 0 || len(plan.Courses) == 0 {
-		return nil, errors.New("nothing to send: give at least one institution with a webhook URL, and one course")
+		return nil, errors.New("nothing to send: at least one institution with a webhook URL and one course are required")
 	}
 	if err := plan.Mix.validate(); err != nil {
 		return nil, err

@@ -130,10 +130,10 @@ func ParseMix(text string) (Mix, error) {
 		kind := Kind(name)
 		share, err := strconv.Atoi(number)
 		if err != nil || share < 0 || share > maxShare {
-			return nil, fmt.Errorf("%q in the mix: write kind=share, the share an integer from 0 to %d", part, maxShare)
+			return nil, fmt.Errorf("%q in the mix: use kind=share with an integer share from 0 to %d", part, maxShare)
 		}
 		if _, twice := mix[kind]; twice {
-			return nil, fmt.Errorf("%q is twice in the mix", name)
+			return nil, fmt.Errorf("duplicate %q in the mix", name)
 		}
 		mix[kind] = share
 	}
@@ -147,11 +147,11 @@ func (m Mix) validate() error {
 	}
 	for kind := range maps.Keys(m) {
 		if !slices.Contains(names, string(kind)) {
-			return fmt.Errorf("%q in the mix is no kind of delivery: use %s", kind, strings.Join(names, ", "))
+			return fmt.Errorf("%q in the mix is not a kind of delivery: use %s", kind, strings.Join(names, ", "))
 		}
 	}
 	if m.sum() < 1 {
-		return fmt.Errorf("the mix is empty: give at least one of %s a share", strings.Join(names, ", "))
+		return fmt.Errorf("the mix is empty: at least one of %s needs a share", strings.Join(names, ", "))
 	}
 	return nil
 }

@@ -18,11 +18,11 @@ func TestParseMix(t *testing.T) {
 	}{
 		{name: "two kinds", text: "new=3, repeat=1", want: Mix{KindNew: 3, KindRepeat: 1}},
 		{name: "the default", text: DefaultMix().String(), want: DefaultMix()},
-		{name: "unknown kind", text: "new=3,odd=1", wanted: `"odd" in the mix is no kind`},
-		{name: "no share", text: "new", wanted: "write kind=share"},
-		{name: "negative share", text: "new=-1", wanted: "write kind=share"},
-		{name: "huge share", text: "new=9999999", wanted: "write kind=share"},
-		{name: "twice", text: "new=1,new=2", wanted: "twice"},
+		{name: "unknown kind", text: "new=3,odd=1", wanted: `"odd" in the mix is not a kind`},
+		{name: "no share", text: "new", wanted: "use kind=share"},
+		{name: "negative share", text: "new=-1", wanted: "use kind=share"},
+		{name: "huge share", text: "new=9999999", wanted: "use kind=share"},
+		{name: "twice", text: "new=1,new=2", wanted: "duplicate"},
 		{name: "nothing", text: "new=0", wanted: "the mix is empty"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

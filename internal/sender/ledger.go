@@ -169,7 +169,7 @@ func (l *Ledger) Check(institution v1alpha1.PlatformID, stored []v1alpha1.Course
 	}
 	for name := range byName {
 		if !others {
-			problems = append(problems, Problem{Completion: name, Text: "is stored, but no good delivery was about it"})
+			problems = append(problems, Problem{Completion: name, Text: "is stored, but no valid delivery was sent for it"})
 		}
 	}
 	slices.SortFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Completion, b.Completion) })
@@ -181,7 +181,7 @@ func check(entries []Entry, stored []*v1alpha1.CourseCompletion) string {
 	acknowledged := slices.ContainsFunc(entries, func(e Entry) bool { return e.Verdict == VerdictAcknowledged })
 	switch {
 	case len(stored) == 0 && acknowledged:
-		return "was acknowledged, and is not stored"
+		return "was acknowledged, but is not stored"
 	case len(stored) == 0:
 		return ""
 	case len(stored) > 1:
@@ -189,11 +189,11 @@ func check(entries []Entry, stored []*v1alpha1.CourseCompletion) string {
 	}
 	spec := &stored[0].Spec
 	if !slices.ContainsFunc(entries, func(e Entry) bool { return e.Content == contentOf(spec) }) {
-		return fmt.Sprintf("is stored with a content that was never sent: sendAt %q", spec.Event.SendAt)
+		return fmt.Sprintf("is stored with content that was never sent: sendAt %q", spec.Event.SendAt)
 	}
 	for _, e := range entries {
 		if e.Verdict == VerdictAcknowledged && order.Compare(order.Of(e.Content.in(spec)), order.Of(spec)) > 0 {
-			return fmt.Sprintf("is stored as of sendAt %q (%q), but delivery %d was acknowledged and is greater",
+			return fmt.Sprintf("is stored with sendAt %q (%q), but delivery %d was acknowledged and is later",
 				spec.Event.SendAt, spec.Course.Name, e.Index)
 		}
 	}

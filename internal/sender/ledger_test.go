@@ -66,13 +66,13 @@ func TestLedgerCheck(t *testing.T) {
 		{
 			name: "acknowledged and lost",
 			sent: []sent{{april, VerdictAcknowledged}},
-			want: "was acknowledged, and is not stored",
+			want: "was acknowledged, but is not stored",
 		},
 		{
 			name:   "a newer one lost",
 			sent:   []sent{{march, VerdictAcknowledged}, {april, VerdictAcknowledged}},
 			stored: storedAs(march),
-			want:   "is greater",
+			want:   "is later",
 		},
 		{
 			name:   "the greater of one time is stored",
@@ -83,7 +83,7 @@ func TestLedgerCheck(t *testing.T) {
 			name:   "the lesser of one time is stored",
 			sent:   []sent{{later, VerdictAcknowledged}, {earlier, VerdictAcknowledged}},
 			stored: storedAs(earlier),
-			want:   "is greater",
+			want:   "is later",
 		},
 		{name: "not acknowledged and not stored", sent: []sent{{march, VerdictFailed}, {april, VerdictPutOff}}},
 		{name: "not acknowledged and stored", sent: []sent{{march, VerdictFailed}}, stored: storedAs(march)},
@@ -109,7 +109,7 @@ func TestLedgerCheck(t *testing.T) {
 			stored: storedAs(notOfOurs),
 			want:   "never sent",
 		},
-		{name: "somebody else", stored: storedAs(march), want: "no good delivery was about it"},
+		{name: "somebody else", stored: storedAs(march), want: "no valid delivery was sent for it"},
 		{name: "somebody else is allowed", stored: storedAs(march), others: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func (r *Report) note(d *Delivery, a Answer, err error, verdict Verdict, took ti
 	}
 	r.Answers[text]++
 	if verdict == VerdictUnexpected {
-		r.example(fmt.Sprintf("delivery %d (%s, %s) was answered %s, delivery id %q",
+		r.example(fmt.Sprintf("delivery %d (%s, %s) was answered with %s, delivery id %q",
 			d.Index, d.Kind, d.Completion, text, a.DeliveryID))
 	}
 }

@@ -35,13 +35,13 @@ type Options struct {
 func (o *Options) Validate() error {
 	switch {
 	case o.Connections < 1:
-		return fmt.Errorf("connections is %d: use at least 1", o.Connections)
+		return fmt.Errorf("connections is %d: must be at least 1", o.Connections)
 	case o.Count < 0:
-		return fmt.Errorf("count is %d: use 1 or more, or 0 for no end", o.Count)
+		return fmt.Errorf("count is %d: must be at least 1, or 0 for no limit", o.Count)
 	case o.Rate < 0:
-		return fmt.Errorf("rate is %g: use more than 0, or 0 for as fast as the connections go", o.Rate)
+		return fmt.Errorf("rate is %g: must be positive, or 0 for as fast as the connections allow", o.Rate)
 	case o.Timeout <= 0:
-		return fmt.Errorf("timeout is %s: use more than 0", o.Timeout)
+		return fmt.Errorf("timeout is %s: must be positive", o.Timeout)
 	}
 	return nil
 }

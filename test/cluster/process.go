@@ -112,7 +112,7 @@ func poll(ctx context.Context, timeout, interval time.Duration, check func(conte
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w; last seen: %w", context.Cause(ctx), err)
+			return fmt.Errorf("%w; last error: %w", context.Cause(ctx), err)
 		case <-tick.C:
 		}
 	}

@@ -81,7 +81,7 @@ func TestLedgerMissesWhatIsLost(t *testing.T) {
 		found = append(found, problem.Completion+" "+problem.Text)
 	}
 	g.Expect(found).To(ConsistOf(
-		stored[3].Name+" was acknowledged, and is not stored",
-		HavePrefix(stored[7].Name+" is stored with a content that was never sent"),
+		stored[3].Name+" was acknowledged, but is not stored",
+		HavePrefix(stored[7].Name+" is stored with content that was never sent"),
 	))
 }
