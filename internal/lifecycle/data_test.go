@@ -65,7 +65,7 @@ func TestDecideData(t *testing.T) {
 			confirm: func(g *v1alpha1.Grant) *Confirmation {
 				return certain(g, func(c *Confirmation) { c.Planned = false })
 			},
-			wantReason: v1alpha1.ReasonAccessEnded, wantSays: "about to be planned", wantPoll: true},
+			wantReason: v1alpha1.ReasonAccessEnded, wantSays: "not been planned yet", wantPoll: true},
 		"what is due waits while access is taken from others": {grant: granted(endedLongAgo), others: true, want: Wait,
 			confirm: func(g *v1alpha1.Grant) *Confirmation { return certain(g) }, wantReason: v1alpha1.ReasonTerminating,
 			wantSays: "objects are being deleted", wantAt: noon.Add(AccessFirstInterval)},
