@@ -154,6 +154,18 @@ func objectsOf(
 	return objects
 }
 
+// Objects returns what a Grant provisions, as it is made, each namespace before what is in it; not what its templates
+// say.
+func Objects(grant *v1alpha1.Grant, settings *installation.Namespaces) []client.Object {
+	var objects []client.Object
+	for i := range grant.Spec.Namespaces {
+		for _, object := range objectsOf(grant, &grant.Spec.Namespaces[i], settings) {
+			objects = append(objects, object.want)
+		}
+	}
+	return objects
+}
+
 func namespaceOf(grant *v1alpha1.Grant, ns *v1alpha1.GrantedNamespace) owned {
 	build := func() *corev1ac.NamespaceApplyConfiguration {
 		return corev1ac.Namespace(ns.Name).

@@ -5,6 +5,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,7 +21,8 @@ func TestMain(m *testing.M) {
 
 // quick are the figures without those that wait for long, and without a second one of a kind.
 var quick = []string{
-	"stored", "away", "burst", "access", "granted", "policies", "edit", "claims", "restart", "retention",
+	"stored", "away", "burst", "access", "granted", "stock", "policies", "edit", "claims", "restart", "relist",
+	"retention",
 }
 
 // TestBenchmarkWorks takes a few deliveries of every figure: nothing may be refused or lost, how fast it is does not
@@ -28,7 +30,9 @@ var quick = []string{
 func TestBenchmarkWorks(t *testing.T) {
 	g := NewWithT(t)
 	var said, shown strings.Builder
-	table, err := bench(t.Context(), short, strings.Join(quick, ","), "0", &said)
+	few, profiles := short, t.TempDir()
+	few.figures = strings.Join(quick, ",")
+	table, err := bench(t.Context(), few, profiling{dir: profiles}, &said)
 	g.Expect(err).NotTo(HaveOccurred(), said.String())
 	table.print(&shown)
 	t.Log(shown.String())
@@ -39,6 +43,14 @@ func TestBenchmarkWorks(t *testing.T) {
 		ContainSubstring("grants rendered anew by an edit"), ContainSubstring("seats of the pool"),
 		ContainSubstring("memory of the controller-manager"), ContainSubstring("completions that retention deletes"),
 	))
+	for _, name := range []string{
+		"controller-manager.cpu", "controller-manager.mutex", "webhook-server.allocs", "kube-apiserver.cpu",
+		"kube-apiserver.block",
+	} {
+		taken, err := filepath.Glob(filepath.Join(profiles, "granted", name+".*.pb.gz"))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(taken).NotTo(BeEmpty(), name)
+	}
 	for _, r := range table.rows {
 		if r.ratio != "-" {
 			g.Expect(r.got).NotTo(HavePrefix("0/s"), r.figure)

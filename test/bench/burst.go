@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/lxp-dev/course-completion-operator/internal/sender"
 )
 
 const (
@@ -88,7 +90,11 @@ type burst struct {
 // refused is an error.
 func (w *world) burst(ctx context.Context, n int, rate float64, cost *costs) (burst, error) {
 	began := time.Now()
-	report, err := w.send(ctx, n, burstConnections, rate)
+	var report *sender.Report
+	err := w.underLoad(ctx, func() (err error) {
+		report, err = w.send(ctx, n, burstConnections, rate)
+		return err
+	})
 	if err != nil {
 		return burst{}, errors.Join(fmt.Errorf("answers %v", report.Answers), err)
 	}

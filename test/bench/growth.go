@@ -23,10 +23,8 @@ func (w *world) measureGrowth(ctx context.Context, s size, t *table) error {
 	}
 	var first float64
 	for i, stored := range s.growth {
-		if more := stored - tenant.enrollments; more > 0 {
-			if _, err := tenant.settle(ctx, more); err != nil {
-				return err
-			}
+		if err := tenant.growTo(ctx, stored, s.bulk, t); err != nil {
+			return err
 		}
 		cost, err := tenant.costOfMore(ctx, s.growthStep)
 		if err != nil {
@@ -43,6 +41,19 @@ func (w *world) measureGrowth(ctx context.Context, s size, t *table) error {
 	t.note("CPU of one more completion: user and system time of controller-manager and API server until %d more have "+
 		"their status", s.growthStep)
 	return nil
+}
+
+// growTo has the tenant have so many completions that grant nothing.
+func (t *tenant) growTo(ctx context.Context, stored, bulk int, table *table) error {
+	more := stored - t.enrollments
+	switch {
+	case more <= 0:
+		return nil
+	case more > bulk:
+		return t.stock(ctx, idle, more, table)
+	}
+	_, err := t.settle(ctx, more)
+	return err
 }
 
 // costOfMore returns the CPU time of one of n more completions, in milliseconds.

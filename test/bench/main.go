@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -36,22 +37,34 @@ type size struct {
 	seats int
 	// perPerson are the completions of somebody who has many, and institutions are how many there are.
 	perPerson, institutions int
-	// growth are how many completions are stored when one more is measured, as one of so many.
-	growth     []int
-	growthStep int
+	// growth are how many completions are stored when one more is measured, as one of so many. Beyond bulk at a time they
+	// are stored raw.
+	growth           []int
+	growthStep, bulk int
+	// grants are stored raw, each with a namespace and what is in it.
+	grants int
 	// limit bounds everything together.
 	limit time.Duration
+	// figures are those that are measured where none are named; empty for all.
+	figures string
 }
 
 var (
 	full = size{
 		runs: 5, stored: 3000, away: 6000, burst: 50_000, raw: 8000, singles: 40, settled: 2000, granted: 300,
-		seats: 1000, perPerson: 200, institutions: 500, growth: []int{1000, 10_000}, growthStep: 1000,
+		seats: 1000, perPerson: 200, institutions: 500, growth: []int{1000, 10_000}, growthStep: 1000, bulk: 10_000,
 		limit: 90 * time.Minute,
+	}
+	// large is what a cluster has after years. Its figures are those that grow with what is stored.
+	large = size{
+		runs: 1, singles: 20, settled: 2000, granted: 300, seats: 5000, growth: []int{1000, 100_000}, growthStep: 1000,
+		bulk: 10_000, grants: 10_000, limit: 3 * time.Hour,
+		figures: "stock,edit,growth,restart,relist",
 	}
 	short = size{
 		runs: 1, stored: 64, away: 256, burst: 512, raw: 64, singles: 3, settled: 40, granted: 10,
-		seats: 10, perPerson: 5, institutions: 3, growth: []int{20, 60}, growthStep: 20, limit: 10 * time.Minute,
+		seats: 10, perPerson: 5, institutions: 3, growth: []int{20, 60}, growthStep: 20, bulk: 20, grants: 3,
+		limit: 10 * time.Minute,
 	}
 )
 
@@ -66,9 +79,11 @@ func main() {
 		os.Exit(serveGroupCommits(path))
 	}
 	quick := flag.Bool("short", false, "take a few deliveries of everything: shows that it works, not how fast it is")
+	which := flag.String("size", "full", "how much is stored: full, or large for 10,000 grants and 100,000 completions")
 	only := flag.String("only", "", "measure some figures, with commas between them: "+strings.Join(names(), ", "))
 	runs := flag.Int("runs", 0, "how often each figure is taken; 0 for the usual number")
-	profiles := flag.String("pprof-address", "0", "where the controller-manager shows profiles, such as 127.0.0.1:6060")
+	address := flag.String("pprof-address", "0", "where the controller-manager shows profiles, such as 127.0.0.1:6060")
+	profiles := flag.String("profiles", "", "the folder for profiles of both programs and the API server under each load")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -76,14 +91,19 @@ func main() {
 	// Every delivery is remembered. Going through all of them time and again would take the processor from what is
 	// measured.
 	debug.SetGCPercent(gcPercent)
-	chosen := full
+	chosen, found := map[string]size{"full": full, "large": large}[*which]
+	if !found {
+		fmt.Fprintf(os.Stderr, "bench: --size is %q: use full or large\n", *which)
+		os.Exit(2)
+	}
 	if *quick {
 		chosen = short
 	}
 	if *runs > 0 {
 		chosen.runs = *runs
 	}
-	table, err := bench(ctx, chosen, *only, *profiles, os.Stdout)
+	chosen.figures = cmp.Or(*only, chosen.figures)
+	table, err := bench(ctx, chosen, profiling{dir: *profiles, address: *address}, os.Stdout)
 	if table != nil {
 		table.print(os.Stdout)
 	}
@@ -102,6 +122,7 @@ type figure struct {
 }
 
 func (f *figure) measure(ctx context.Context, w *world, s size, t *table) error {
+	w.figure = f.name
 	if f.running && w.system.ControllerManager.PID() == 0 {
 		if err := w.system.ControllerManager.Start(ctx); err != nil {
 			return err
@@ -118,6 +139,7 @@ var figures = []figure{
 	{"access", true, (*world).measureAccess},
 	{"settled", true, (*world).measureSettled},
 	{"granted", true, (*world).measureGranted},
+	{"stock", true, (*world).measureStock},
 	{"policies", true, (*world).measurePolicyEvents},
 	{"edit", true, (*world).measureEdit},
 	{"flood", true, (*world).measureFlood},
@@ -125,6 +147,7 @@ var figures = []figure{
 	{"many", true, (*world).measureMany},
 	{"growth", true, (*world).measureGrowth},
 	{"restart", true, (*world).measureRestart},
+	{"relist", true, (*world).measureRelist},
 	{"revocation", true, (*world).measureRevocation},
 	{"retention", true, (*world).measureRetention},
 }
@@ -152,7 +175,7 @@ func choose(only string) ([]figure, error) {
 }
 
 // bench measures everything. The table has what was measured before an error.
-func bench(ctx context.Context, s size, only, profiles string, out io.Writer) (t *table, err error) {
+func bench(ctx context.Context, s size, profiles profiling, out io.Writer) (t *table, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	say := progress(out)
@@ -164,7 +187,7 @@ func bench(ctx context.Context, s size, only, profiles string, out io.Writer) (t
 	defer func() { err = errors.Join(err, world.stop()) }()
 	world.say = say
 	t = &table{began: time.Now()}
-	chosen, err := choose(only)
+	chosen, err := choose(s.figures)
 	if err != nil {
 		return nil, err
 	}

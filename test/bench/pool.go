@@ -16,9 +16,6 @@ import (
 	"github.com/lxp-dev/course-completion-operator/test/system"
 )
 
-// platformID is a number of the platform.
-func platformID(n int) v1alpha1.PlatformID { return v1alpha1.PlatformID(n) }
-
 // measureClaims measures how fast a pool gives its seats when twice as many wait for one.
 func (w *world) measureClaims(ctx context.Context, s size, t *table) error {
 	w.say("%d claims at once on a pool of %d seats", 2*s.seats, s.seats)

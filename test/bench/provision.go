@@ -196,14 +196,17 @@ func (t *tenant) settle(ctx context.Context, n int) (float64, error) {
 		return 0, err
 	}
 	defer settled.stop()
-	began := time.Now()
-	if err := t.deliver(ctx, people); err != nil {
-		return 0, err
-	}
-	if err := settled.await(ctx, n); err != nil {
-		return 0, err
-	}
-	return float64(n) / time.Since(began).Seconds(), nil
+	var took time.Duration
+	err = t.w.underLoad(ctx, func() error {
+		began := time.Now()
+		if err := t.deliver(ctx, people); err != nil {
+			return err
+		}
+		err := settled.await(ctx, n)
+		took = time.Since(began)
+		return err
+	})
+	return float64(n) / took.Seconds(), err
 }
 
 func (w *world) rawSettled(ctx context.Context, tenant *tenant, n int) (float64, error) {
@@ -275,14 +278,19 @@ func (t *tenant) grant(ctx context.Context, n int) (float64, writeCounts, error)
 		return 0, nil, err
 	}
 	defer done.stop()
-	began := time.Now()
-	if err := t.deliver(ctx, people); err != nil {
+	var took time.Duration
+	err = t.w.underLoad(ctx, func() error {
+		began := time.Now()
+		if err := t.deliver(ctx, people); err != nil {
+			return err
+		}
+		err := done.await(ctx, n)
+		took = time.Since(began)
+		return err
+	})
+	if err != nil {
 		return 0, nil, err
 	}
-	if err := done.await(ctx, n); err != nil {
-		return 0, nil, err
-	}
-	took := time.Since(began)
 	after, err := t.w.awaitQuiet(ctx)
 	return float64(n) / took.Seconds(), after.since(before), err
 }

@@ -109,13 +109,13 @@ func (t *tenant) busyPeople(ctx context.Context, s size) (durations, error) {
 	var before, last []student
 	for i := range people {
 		for range s.perPerson {
-			one, err := t.completion(platformID(first+i), idle)
+			one, err := t.completion(numbered(first+i), idle)
 			if err != nil {
 				return nil, err
 			}
 			before = append(before, one)
 		}
-		one, err := t.completion(platformID(first+i), course)
+		one, err := t.completion(numbered(first+i), course)
 		if err != nil {
 			return nil, err
 		}

@@ -23,8 +23,9 @@ const (
 	course, idle v1alpha1.PlatformID = 123456, 654321
 	// podsBefore is the quota of the policy lab as it is made.
 	podsBefore = "10"
-	// settleTimeout bounds how long the controllers may take to do everything that a figure gives them.
-	settleTimeout = 10 * time.Minute
+	// settleTimeout bounds how long the controllers may take to do everything that a figure gives them; far above what
+	// any takes, and for the large size on a machine that is busy.
+	settleTimeout = 30 * time.Minute
 )
 
 // tenant is an institution of its own for one figure, so that what the figures before left behind is not in the way.
@@ -93,6 +94,9 @@ func (t *tenant) lab() v1alpha1.CompletionPolicySpec {
 	}
 }
 
+// numbered returns the number of the nth person or enrollment. In the text of an object it stands for nothing else.
+func numbered(n int) v1alpha1.PlatformID { return v1alpha1.PlatformID(7_000_000 + n) }
+
 // student is somebody with one completion, and the delivery of it.
 type student struct {
 	namespace, completion string
@@ -105,7 +109,7 @@ func (t *tenant) students(n int, course v1alpha1.PlatformID) ([]student, error) 
 	for i := range made {
 		t.users++
 		var err error
-		if made[i], err = t.completion(v1alpha1.PlatformID(t.users), course); err != nil {
+		if made[i], err = t.completion(numbered(t.users), course); err != nil {
 			return nil, err
 		}
 	}
@@ -115,13 +119,14 @@ func (t *tenant) students(n int, course v1alpha1.PlatformID) ([]student, error) 
 // completion returns one more completion of a user.
 func (t *tenant) completion(user, course v1alpha1.PlatformID) (student, error) {
 	t.enrollments++
+	enrollment := numbered(t.enrollments)
 	body, err := sender.Example(map[string]any{
-		"institution.id": t.ID, "course.id": course, "enrollment.id": t.enrollments, "user.id": user,
+		"institution.id": t.ID, "course.id": course, "enrollment.id": enrollment, "user.id": user,
 		"user.name": fmt.Sprintf("Student %d", user), "user.email": fmt.Sprintf("student.%d@example.com", user),
 	})
 	return student{
 		namespace:  fmt.Sprintf("%s%d", t.prefix, user),
-		completion: fmt.Sprintf("%d-%d-%d-%d", t.ID, course, t.enrollments, user),
+		completion: fmt.Sprintf("%d-%d-%d-%d", t.ID, course, enrollment, user),
 		body:       body,
 	}, err
 }

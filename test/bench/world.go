@@ -51,6 +51,11 @@ type world struct {
 	// seeds and references count, so that every run has people and a namespace of its own.
 	seeds, references, tenants int
 	ledger                     sender.Ledger
+	// figure is the name of the one that is measured.
+	figure string
+	// profiles says where profiles of the programs go.
+	profiles profiling
+	profiled []profiled
 	// crowd is the tenant of measureGranted, which has many grants, and rawEdits is what an edit of them costs raw.
 	crowd    *tenant
 	rawEdits []float64
@@ -58,8 +63,8 @@ type world struct {
 
 // startWorld starts a control plane and the webhook server, and leaves the controller-manager stopped once it has made
 // the institution known, as the figures of the intake want it.
-func startWorld(ctx context.Context, profiles string) (w *world, err error) {
-	w = &world{}
+func startWorld(ctx context.Context, profiles profiling) (w *world, err error) {
+	w = &world{profiles: profiles}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.stop())
@@ -73,17 +78,26 @@ func startWorld(ctx context.Context, profiles string) (w *world, err error) {
 	if err := system.Build(ctx, bin, os.Stderr, "clockoffset"); err != nil {
 		return nil, err
 	}
-	if w.plane, err = cluster.Start(ctx, cluster.Options{}); err != nil {
+	if w.plane, err = cluster.Start(ctx, cluster.Options{ContentionProfiling: profiles.dir != ""}); err != nil {
 		return nil, err
 	}
 	if w.admin, err = system.NewClient(w.plane.AdminConfig()); err != nil {
 		return nil, err
 	}
+	manager, server, err := profiles.arguments()
+	if err != nil {
+		return nil, err
+	}
 	options := system.Options{
-		Dir: w.dir, Bin: bin, ClockDir: w.dir, ControllerManagerArgs: []string{"--pprof-address=" + profiles},
+		Dir: w.dir, Bin: bin, ClockDir: w.dir, ControllerManagerArgs: manager, WebhookServerArgs: server,
 	}
 	if w.system, err = system.Start(ctx, w.plane, options); err != nil {
 		return nil, err
+	}
+	if profiles.dir != "" {
+		if w.profiled, err = w.profiledPrograms(manager, server); err != nil {
+			return nil, err
+		}
 	}
 	if w.metrics, err = w.system.MetricsReader(ctx); err != nil {
 		return nil, err

@@ -55,6 +55,8 @@ type Options struct {
 	StateDir string
 	// AuditLevel is AuditNone when empty.
 	AuditLevel AuditLevel
+	// ContentionProfiling has the API server note where it waits, for its profiles, which costs it time.
+	ContentionProfiling bool
 	// Stderr gets the progress of a build and what goes wrong later. Nil: the stderr of this process.
 	Stderr io.Writer
 }

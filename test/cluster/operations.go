@@ -213,6 +213,9 @@ func (c *Cluster) recipe(part Part) (recipe, error) {
 		return recipe{etcdArgs(c.state, c.endpoints), c.probes.etcdReady, 10 * time.Second}, nil
 	case APIServer:
 		args := apiServerArgs(c.state, c.endpoints, c.audits())
+		if c.options.ContentionProfiling {
+			args = append(args, "--contention-profiling")
+		}
 		return recipe{args, c.probes.apiServerReady, 10 * time.Second}, nil
 	case ControllerManager:
 		args := controllerManagerArgs(c.state, c.endpoints)
