@@ -6,8 +6,10 @@ package planner
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 )
 
@@ -22,4 +24,6 @@ type ownMemory struct {
 	written kube.Expectations
 	// unsettled is since when a completion waits for its Grants.
 	unsettled kube.Since[client.ObjectKey]
+	// kept are the live reads of Institutions, for how long completions are kept.
+	kept kube.Batched[types.UID, *v1alpha1.Institution]
 }

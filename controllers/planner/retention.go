@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
 )
@@ -24,7 +25,10 @@ func (r *Reconciler) expire(ctx context.Context, tenant *kube.Tenant, planned pl
 	if len(planned.Expired)+len(planned.Over) == 0 {
 		return nil
 	}
-	current, err := kube.LiveInstitution(ctx, r.Live, tenant.Institution)
+	// Many completions are due at once, each of another person.
+	current, err := r.kept.Read(ctx, tenant.UID, func(ctx context.Context) (*v1alpha1.Institution, error) {
+		return kube.LiveInstitution(ctx, r.Live, tenant.Institution)
+	})
 	if err != nil {
 		return fmt.Errorf("get the retention of completions: %w", err)
 	}

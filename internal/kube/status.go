@@ -3,7 +3,8 @@
 
 // Package kube is what the loops do alike: status.go writes conditions and statuses, expectations.go waits for the
 // cache, redact.go keeps personal data out of errors, printable.go out of harm's way what others wrote, queues.go,
-// fanout.go and coalesced.go say who is looked at when, and institutions.go which Institution it is about.
+// fanout.go and coalesced.go say who is looked at when, batched.go reads for many at once, and institutions.go says
+// which Institution it is about.
 package kube
 
 import (
