@@ -461,7 +461,13 @@ func TestPreviewOffline(t *testing.T) {
 	g.Expect(said.kinds()).To(BeEmpty())
 	said = nobody.previews("--offline", "-f", institution, "-f", path, "--payload", payload)
 	g.Expect(said.kinds()).To(Equal(map[string]preview.Kind{"lab.12345-987654321": preview.Gains}))
-	got := nobody.course("preview", "--offline", "-f", institution, "-f", text(t, faultyPolicy), "-o", "json")
+	other, err := system.Variant(map[string]any{"institution.id": 7})
+	g.Expect(err).NotTo(HaveOccurred())
+	got := nobody.course("preview", "--offline", "-f", institution, "-f", path, "--payload", text(t, string(other)))
+	g.Expect(got.code).To(Equal(2), got.String())
+	g.Expect(got.err).To(ContainSubstring("the delivery is of institution 7 (data.institution.id), and here there is " +
+		"12345: `kubectl course send --example --institution ID` prints one"))
+	got = nobody.course("preview", "--offline", "-f", institution, "-f", text(t, faultyPolicy), "-o", "json")
 	g.Expect(got.code).To(Equal(2), got.String())
 	found := &previewed{}
 	g.Expect(json.Unmarshal([]byte(got.out), found)).To(Succeed(), got.String())

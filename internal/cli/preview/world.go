@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -345,7 +346,13 @@ func (o *options) deliver(w *world, report *report) error {
 	}
 	planner := w.planners[doc.Institution()]
 	if planner == nil {
-		return fmt.Errorf("%s: the delivery is of no institution of this namespace (data.institution.id)", o.payload)
+		var there []string
+		for _, id := range slices.Sorted(maps.Keys(w.planners)) {
+			there = append(there, id.String())
+		}
+		return fmt.Errorf("%s: the delivery is of institution %s (data.institution.id), and here there is %s: "+
+			"`kubectl course send --example --institution ID` prints one", o.payload, doc.Institution(),
+			strings.Join(there, ", "))
 	}
 	spec, faults, err := delivery.Read(doc, planner.Institution, o.Now())
 	if err != nil {

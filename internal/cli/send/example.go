@@ -112,6 +112,16 @@ func (o *options) sendExample(ctx context.Context) error {
 	return o.printAnswer(answer)
 }
 
+// notTaken says why, and what helps.
+func notTaken(answer sender.Answer) error {
+	body := answer.Document()
+	if answer.Status == http.StatusUnauthorized {
+		return fmt.Errorf("the delivery was not taken: %s\n`kubectl course token list` shows whether the tokens of an "+
+			"institution are accepted, and `kubectl course token add` makes another one", body.Reason())
+	}
+	return fmt.Errorf("the delivery was not taken: %s", body.Reason())
+}
+
 func (o *options) printAnswer(answer sender.Answer) error {
 	body := answer.Document()
 	done, err := o.output.Document(o.Out, answered{answer.Status, answer.Outcome, answer.DeliveryID, body.Completion,
@@ -122,7 +132,7 @@ func (o *options) printAnswer(answer sender.Answer) error {
 	case done && answer.Status == http.StatusOK:
 		return nil
 	case done:
-		return fmt.Errorf("the delivery was not taken: %s", body.Reason())
+		return notTaken(answer)
 	}
 	fmt.Fprintf(o.Out, "%d %s, delivery id %s\n", answer.Status, answer.Outcome, answer.DeliveryID)
 	if body.Completion != "" {
@@ -134,5 +144,5 @@ func (o *options) printAnswer(answer sender.Answer) error {
 	if answer.Status == http.StatusOK {
 		return nil
 	}
-	return fmt.Errorf("the delivery was not taken: %s", body.Reason())
+	return notTaken(answer)
 }
