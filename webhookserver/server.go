@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,7 +54,7 @@ type Options struct {
 	UserAgent string
 
 	// ListenAddress, HealthAddress and MetricsAddress are host:port, or :port for every address of the machine: for the
-	// webhook, for /healthz and /readyz, and for /metrics.
+	// webhook, for /healthz and /readyz, and for /metrics. With 0, or empty, the last two serve nothing.
 	ListenAddress  string
 	HealthAddress  string
 	MetricsAddress string
@@ -99,6 +100,20 @@ type endpoint struct {
 	name     string
 	server   *http.Server
 	listener net.Listener
+}
+
+// address is empty where nothing is served.
+func (e *endpoint) address() string {
+	if e.listener == nil {
+		return ""
+	}
+	return e.listener.Addr().String()
+}
+
+// open lists what is served.
+func (s *Server) open() []*endpoint {
+	return slices.DeleteFunc([]*endpoint{&s.webhook, &s.health, &s.metrics},
+		func(e *endpoint) bool { return e.listener == nil })
 }
 
 // New prepares a Server and opens its sockets, so that a wrong or taken address is an error at once; Run serves them.
@@ -204,6 +219,9 @@ func (s *Server) listen(ctx context.Context, webhook http.Handler) error {
 		{&s.health, "health", s.options.HealthAddress, probes},
 		{&s.metrics, "metrics", s.options.MetricsAddress, scrapes},
 	} {
+		if e.at != &s.webhook && diagnostics.None(e.address) {
+			continue
+		}
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", e.address)
 		if err != nil {
 			return fmt.Errorf("listening on the %s address: %w", e.name, err)
@@ -235,13 +253,13 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 }
 
 // WebhookAddress returns where the webhook really is, as host:port.
-func (s *Server) WebhookAddress() string { return s.webhook.listener.Addr().String() }
+func (s *Server) WebhookAddress() string { return s.webhook.address() }
 
-// HealthAddress returns where /healthz and /readyz are.
-func (s *Server) HealthAddress() string { return s.health.listener.Addr().String() }
+// HealthAddress returns where /healthz and /readyz are, or nothing.
+func (s *Server) HealthAddress() string { return s.health.address() }
 
-// MetricsAddress returns where /metrics is.
-func (s *Server) MetricsAddress() string { return s.metrics.listener.Addr().String() }
+// MetricsAddress returns where /metrics is, or nothing.
+func (s *Server) MetricsAddress() string { return s.metrics.address() }
 
 // Run serves until ctx ends, then finishes the requests that it has accepted. It returns an error when a listener or
 // the cache fails, and when requests had to be cut off. A Server runs once.
@@ -264,7 +282,7 @@ func (s *Server) Run(ctx context.Context) error {
 			failed <- fmt.Errorf("watching the TLS certificate: %w", err)
 		}
 	})
-	for _, e := range []*endpoint{&s.webhook, &s.health, &s.metrics} {
+	for _, e := range s.open() {
 		running.Go(func() {
 			if err := e.server.Serve(e.listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serving on the %s address: %w", e.name, err)
@@ -340,10 +358,7 @@ func (s *Server) close() {
 
 // closeSockets closes every socket. Closing what is closed already does nothing.
 func (s *Server) closeSockets() {
-	for _, e := range []*endpoint{&s.webhook, &s.health, &s.metrics} {
-		if e.listener == nil {
-			continue
-		}
+	for _, e := range s.open() {
 		_ = e.server.Close()
 		_ = e.listener.Close()
 	}

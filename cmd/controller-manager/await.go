@@ -112,7 +112,7 @@ func (a *awaiting) ask(ctx context.Context) error {
 // serveProbes answers that the program is alive, and not ready, until stop is called. The manager's own probes have the
 // same address.
 func (a *awaiting) serveProbes(ctx context.Context) (stop func(), err error) {
-	if a.healthAddress == "" || a.healthAddress == "0" {
+	if diagnostics.None(a.healthAddress) {
 		return func() {}, nil
 	}
 	probes := http.NewServeMux()

@@ -71,7 +71,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8443", "The address that serves /metrics; 0 disables it.")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
 		"Serve metrics over TLS, to those who may get the non-resource URL /metrics.")
-	flags.StringVar(&o.healthAddress, "health-address", ":8081", "The address of /healthz and /readyz.")
+	flags.StringVar(&o.healthAddress, "health-address", ":8081",
+		"The address that serves /healthz and /readyz; 0 disables it.")
 	o.profiles.Bind(flags)
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "Let one replica work at a time.")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "",
@@ -226,7 +227,7 @@ func (o *options) serveDiagnostics(ctx context.Context, mgr ctrl.Manager, keeper
 		{"health", o.healthAddress, probes(mgr, keeper), false},
 		{"metrics", o.metricsAddress, scrapes, o.metricsSecure},
 	} {
-		if port.address == "" || port.address == "0" {
+		if diagnostics.None(port.address) {
 			continue
 		}
 		server, listener, err := diagnostics.Listen(ctx, port.address, port.handler, port.secure)

@@ -70,8 +70,9 @@ func main() {
 // bindFlags declares the flags. The flag --kubeconfig comes with controller-runtime.
 func bindFlags(flags *flag.FlagSet, o *webhookserver.Options) {
 	flags.StringVar(&o.ListenAddress, "listen-address", ":8080", "The address the webhook listens on.")
-	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "The address that serves /healthz and /readyz.")
-	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8082", "The address that serves /metrics.")
+	flags.StringVar(&o.HealthAddress, "health-address", ":8081",
+		"The address that serves /healthz and /readyz; 0 disables it.")
+	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8082", "The address that serves /metrics; 0 disables it.")
 	flags.BoolVar(&o.MetricsSecure, "metrics-secure", true,
 		"Serve metrics over TLS, to clients that are allowed to get the non-resource URL /metrics.")
 	flags.Int64Var(&o.MaxBodyBytes, "max-body-bytes", 64<<10,

@@ -29,6 +29,9 @@ const (
 	idleTimeout              = 2 * time.Minute
 )
 
+// None tells whether an address means that nothing is to be served.
+func None(address string) bool { return address == "" || address == "0" }
+
 // Bound bounds what the callers of a server can take up. It returns the listener to serve.
 func Bound(listener net.Listener, server *http.Server) net.Listener {
 	limited := Limit(listener, maxConnections, clock.RealClock{})
