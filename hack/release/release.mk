@@ -35,7 +35,7 @@ release-programs: ## Build the programs of a release for RELEASE_PLATFORMS.
 		case $$platform in linux/*) packages="$$packages ./cmd/webhook-server ./cmd/controller-manager" ;; esac; \
 		mkdir -p $(PROGRAMS)/$$platform; \
 		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} GOAMD64=v1 GOARM64=v8.0 \
-			go build -trimpath -buildvcs=false \
+			go build -trimpath -buildvcs=false -tags $(BUILD_TAGS) \
 			-ldflags '-s -w -X main.version=$(RELEASE_VERSION) -X $(CLI)/version.Plugin=$(RELEASE_VERSION)' \
 			-o $(PROGRAMS)/$$platform/ $$packages; \
 	done
@@ -103,7 +103,7 @@ release-check: $(KUSTOMIZE) $(KREW) ## Make a release for this machine's platfor
 
 .PHONY: release-vex
 release-vex: $(GOVULNCHECK) ## Write dist/openvex.json, where there are vulnerabilities (asks Go's database).
-	@$(GOVULNCHECK) -format openvex ./cmd/webhook-server ./cmd/controller-manager >$(DIST)/govulncheck.json
+	@$(GOVULNCHECK) -tags $(BUILD_TAGS) -format openvex ./cmd/webhook-server ./cmd/controller-manager >$(DIST)/govulncheck.json
 	@go run ./hack/release vex --version $(RELEASE_VERSION) --epoch $$(date +%s) --image $(IMAGE_REF) $(VEX_ARGS) \
 		<$(DIST)/govulncheck.json >$(DIST)/openvex.json || { rm $(DIST)/openvex.json; exit 1; }
 	@[ -s $(DIST)/openvex.json ] || rm $(DIST)/openvex.json

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// maxSize is what may have to be pulled, in bytes.
+	// maxSize is where an image is too large, unpacked or to be pulled, in bytes.
 	maxSize = 100_000_000
 	// patience is how long a program may take to say its version, on a machine that is busy.
 	patience = 2 * time.Minute
@@ -70,8 +70,8 @@ func check(image v1.Image, platform, version string, run bool) error {
 	if err != nil {
 		return err
 	}
-	if pulled > maxSize {
-		return fmt.Errorf("it has %d bytes to pull, more than %d", pulled, maxSize)
+	if pulled >= maxSize {
+		return fmt.Errorf("it has %d bytes to pull, and less than %d are wanted", pulled, maxSize)
 	}
 	root, err := os.MkdirTemp("", "image-")
 	if err != nil {
@@ -85,6 +85,9 @@ func check(image v1.Image, platform, version string, run bool) error {
 	unpacked, err := unpack(image, root, config.Created.Time)
 	if err != nil {
 		return err
+	}
+	if unpacked >= maxSize {
+		return fmt.Errorf("it unpacks to %d bytes, and less than %d are wanted", unpacked, maxSize)
 	}
 	fmt.Printf("%s: %.1f MB to pull, %.1f MB unpacked, user %s\n", platform, mega(pulled), mega(unpacked), user)
 	if !run {

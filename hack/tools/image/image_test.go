@@ -127,6 +127,7 @@ func TestCheckAcceptsAndRefuses(t *testing.T) {
 		{"a program that nobody can run", with(file{"webhook-server", 0o644, []byte("x")}), "has the mode 644"},
 		{"a missing program", with(file{".wh.webhook-server", 0o644, []byte("x")}), "lacks webhook-server"},
 		{"no certificates", with(file{authoritiesPem, 0o644, []byte("none")}), "hardly any certificates"},
+		{"100 MB, unpacked", with(file{"webhook-server", 0o755, make([]byte, maxSize)}), "unpacks to"},
 		{"root", configured(func(c *v1.ConfigFile) { c.Config.User = "" }), `as ""`},
 		{"another architecture", configured(func(c *v1.ConfigFile) { c.Architecture = "amd64" }), "linux/amd64"},
 	} {
