@@ -151,15 +151,6 @@ func (r *release) missing() []program {
 	})
 }
 
-// check returns an error that says how to build what is missing.
-func (r *release) check() error {
-	if missing := r.missing(); len(missing) > 0 {
-		return fmt.Errorf("%s is not in %s: run `go run -C hack/controlplane . build` first, or start with --build",
-			missing[0].name, r.dir)
-	}
-	return nil
-}
-
 // build builds what is missing. One builder works at a time in a cache folder; the others wait and then find
 // everything there.
 func (r *release) build(ctx context.Context, stderr io.Writer) error {
