@@ -22,7 +22,7 @@ type Confirmation struct{ Yes bool }
 
 // AddFlags adds --yes.
 func (c *Confirmation) AddFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&c.Yes, "yes", "y", false, "Do not ask. Scripts need it.")
+	cmd.Flags().BoolVarP(&c.Yes, "yes", "y", false, "Do not ask for confirmation. Required in scripts.")
 }
 
 // Ask asks a question and returns nil for yes. Where nobody can answer it is an error.

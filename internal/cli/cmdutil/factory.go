@@ -89,7 +89,7 @@ type Scope struct{ All bool }
 
 // AddFlags adds --all-namespaces.
 func (s *Scope) AddFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&s.All, "all-namespaces", "A", false, "Look at the institutions of all namespaces.")
+	cmd.Flags().BoolVarP(&s.All, "all-namespaces", "A", false, "List across all namespaces.")
 }
 
 // In returns the namespace to look in; empty for all.

@@ -24,7 +24,7 @@ type Webhook struct {
 // AddFlags adds --url and --url-file.
 func (w *Webhook) AddFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&w.URLs, "url", nil,
-		"Webhook `URL`, with its token. Give several for several institutions or replicas.")
+		"Webhook `URL`, including its token. Repeat it for several institutions or replicas.")
 	cmd.Flags().StringVar(&w.File, "url-file", "",
 		"`File` with a webhook URL on each line, - for stdin: keeps tokens out of the list of processes.")
 }

@@ -62,9 +62,9 @@ type object struct {
 
 func (o *object) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.export, "export", false,
-		"Print the YAML, or with -o other data, and create nothing. It needs no cluster.")
+		"Print the object as YAML, or as -o says, without creating it. Needs no cluster.")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 15*time.Second,
-		"How long to wait at most until it is Ready. 0 does not wait.")
+		"The maximum time to wait until it is Ready. 0 means do not wait.")
 	o.change.AddFlags(cmd)
 }
 

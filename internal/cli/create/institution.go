@@ -76,11 +76,12 @@ func newInstitution(f *cmdutil.Factory) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.prefix, "namespace-prefix", "",
-		"What the names of all granted namespaces start with, such as grad-. It cannot be changed later. Required.")
+		"Prefix of the names of all granted namespaces, such as grad-. Cannot be changed later. Required.")
 	flags.StringVar(&o.name, "name", "", "Name of the Institution. Default: institution-ID.")
 	flags.StringVar(&o.secret, "secret", "webhook-token", "Name of the Secret of the token.")
 	flags.StringVar(&o.zone, "time-zone", "", "IANA time zone of the times in deliveries. Default: America/Sao_Paulo.")
-	flags.Int32Var(&o.retentionDays, "retention-days", 0, "Days after which completions are deleted. Default: they stay.")
+	flags.Int32Var(&o.retentionDays, "retention-days", 0,
+		"Days after which completions are deleted. By default they are kept.")
 	flags.StringToStringVar(
 		&o.privacy,
 		"privacy",
@@ -96,9 +97,9 @@ func newInstitution(f *cmdutil.Factory) *cobra.Command {
 			"Default: from everywhere.",
 	)
 	flags.Int32Var(&o.budget, "revocation-budget", v1alpha1.DefaultRevocationBudget,
-		"How many Grants may be revoked within an hour before the brake holds the others.")
+		"Number of Grants that can be revoked within an hour before the brake pauses further ones.")
 	flags.BoolVar(&o.export, "export", false,
-		"Print the YAML, or with -o other data, without the token, and create nothing. It needs no cluster.")
+		"Print the objects as YAML, or as -o says, without the token and without creating them. Needs no cluster.")
 	token.AddURLFlags(cmd, &o.host, &o.timeout)
 	o.output.AddFlags(cmd, "WebhookURL")
 	return cmd

@@ -78,13 +78,14 @@ func newPolicy(f *cmdutil.Factory) *cobra.Command {
 
 func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.Int64SliceVar(&o.courses, "course", nil, "Courses whose completion matches, by the platform's numbers.")
-	flags.StringVar(&o.expression, "expression", "", "CEL expression that a completion has to match, as well as --course.")
-	flags.BoolVar(&o.all, "require-all", false, "Grant only who has completed all of the courses.")
+	flags.Int64SliceVar(&o.courses, "course", nil, "Platform ids of the courses whose completion matches.")
+	flags.StringVar(&o.expression, "expression", "",
+		"CEL expression that a completion must match, in addition to --course.")
+	flags.BoolVar(&o.all, "require-all", false, "Grant only to users who have completed all of the courses.")
 	o.oneOf(cmd, &o.grantPer, "grant-per", "One Grant for all completions of a user, or one for each completion.",
 		string(v1alpha1.GrantPerUser), string(v1alpha1.GrantPerCompletion))
 	flags.StringArrayVar(&o.namespaces, "namespace-name", nil,
-		"Template of the name of a namespace, such as 'grad-${user.id}'. May be repeated.")
+		"Template for the name of a namespace, such as 'grad-${user.id}'. May be repeated.")
 	flags.StringVar(
 		&o.clusterRole,
 		"cluster-role",
@@ -92,7 +93,7 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 		"What the subjects may do in the namespaces. Default: completion-learner.",
 	)
 	flags.StringArrayVar(&o.users, "subject", nil,
-		"Template of a user who gets access, such as 'oidc:${user.email}'. May be repeated.")
+		"Template for the name of a user who gets access, such as 'oidc:${user.email}'. May be repeated.")
 	flags.StringArrayVar(
 		&o.groups,
 		"group",
@@ -111,11 +112,11 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 		string(v1alpha1.NetworkIsolationIngressAndEgress), string(v1alpha1.NetworkIsolationIngress),
 		string(v1alpha1.NetworkIsolationNone))
 	flags.StringToStringVar(&o.quota, "quota", nil, "Quota of the namespaces, such as requests.cpu=2,count/pods=20.")
-	flags.StringArrayVar(&o.seats, "seat", nil, "Pool of which the user gets a seat. May be repeated.")
-	flags.StringArrayVar(&o.revokeSeats, "revoke-seat", nil, "Pool of which the completion takes the user's seat.")
+	flags.StringArrayVar(&o.seats, "seat", nil, "SeatPool in which the user gets a seat. May be repeated.")
+	flags.StringArrayVar(&o.revokeSeats, "revoke-seat", nil, "SeatPool in which the completion revokes the user's seat.")
 	flags.StringArrayVar(&o.revokeNamespaces, "revoke-namespace", nil,
-		"Template of the name of a namespace that the completion takes away.")
-	flags.Int32Var(&o.maxDays, "max-days", 0, "Days after which access ends, from the first delivery.")
+		"Template for the name of a namespace that the completion revokes.")
+	flags.Int32Var(&o.maxDays, "max-days", 0, "Days from the first delivery until access ends.")
 	flags.Int32Var(
 		&o.graceDays,
 		"grace-days",
@@ -136,7 +137,7 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 		string(v1alpha1.RemovalDelete), string(v1alpha1.RemovalRetain))
 	o.oneOf(cmd, &o.onPolicyRemoval, "on-policy-removal", "Whether Grants stay or end with the policy.",
 		string(v1alpha1.RemovalRetain), string(v1alpha1.RemovalDelete))
-	flags.BoolVar(&o.suspend, "suspend", false, "Create it suspended: it grants nothing before it is resumed.")
+	flags.BoolVar(&o.suspend, "suspend", false, "Create the policy suspended: it grants nothing until it is resumed.")
 }
 
 // oneOf adds a flag that has one of some values, the first of which is the default of the API.

@@ -44,7 +44,7 @@ func newSeatPool(f *cmdutil.Factory) *cobra.Command {
 			)
 		},
 	}
-	cmd.Flags().Int32Var(&capacity, "capacity", 0, "How many seats there are. Required.")
+	cmd.Flags().Int32Var(&capacity, "capacity", 0, "Number of seats. Required.")
 	o.addFlags(cmd)
 	return cmd
 }

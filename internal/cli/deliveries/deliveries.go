@@ -65,20 +65,20 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.Int64Var(&o.filter.institution, "institution", 0, "The platform's number of the institution.")
-	flags.Int64Var(&o.filter.course, "course", 0, "The platform's number of the course.")
-	flags.Int64Var(&o.filter.enrollment, "enrollment", 0, "The platform's number of the enrollment.")
-	flags.Int64Var(&o.filter.user, "user", 0, "The platform's number of the user.")
-	flags.StringVar(&o.filter.delivery, "delivery", "", "The delivery id that the sender was answered.")
+	flags.Int64Var(&o.filter.institution, "institution", 0, "Platform id of the institution.")
+	flags.Int64Var(&o.filter.course, "course", 0, "Platform id of the course.")
+	flags.Int64Var(&o.filter.enrollment, "enrollment", 0, "Platform id of the enrollment.")
+	flags.Int64Var(&o.filter.user, "user", 0, "Platform id of the user.")
+	flags.StringVar(&o.filter.delivery, "delivery", "", "The delivery id in the answer to the sender.")
 	flags.StringVar(&o.filter.completion, "completion", "", "The name of the CourseCompletion.")
 	flags.StringSliceVar(&o.filter.outcomes, "outcome", nil, "Outcomes, such as created, duplicate or refused.")
 	flags.StringSliceVar(&o.filter.reasons, "reason", nil, "Reasons, such as unauthorized or api-away.")
-	flags.BoolVar(&o.filter.checks, "checks", false, "Also show calls that only checked the webhook URL (GET).")
-	flags.StringVar(&o.since, "since", "", "Only newer ones than a duration such as 2h, or a moment such as "+
+	flags.BoolVar(&o.filter.checks, "checks", false, "Include requests that only checked the webhook URL (GET).")
+	flags.StringVar(&o.since, "since", "", "Show only newer ones: within a duration such as 2h, or since a time such as "+
 		"2026-10-01T12:00:00Z.")
-	flags.StringVar(&o.until, "until", "", "Only older ones, likewise.")
-	flags.IntVar(&o.limit, "limit", 500, "At most so many, the newest.")
-	flags.BoolVarP(&o.follow, "follow", "f", false, "Show what comes, until interrupted.")
+	flags.StringVar(&o.until, "until", "", "Show only older ones, in the same formats.")
+	flags.IntVar(&o.limit, "limit", 500, "The maximum number to show, the newest ones.")
+	flags.BoolVarP(&o.follow, "follow", "f", false, "Keep showing new ones until interrupted.")
 	o.output.AddFlags(cmd, "Delivery")
 	return cmd
 }

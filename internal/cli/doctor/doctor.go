@@ -70,8 +70,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	o.webhook.AddFlags(cmd)
-	cmd.Flags().StringVar(&o.namespace, "system-namespace", "completion-system", "Where both programs are installed.")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "How long the webhook may take to answer.")
+	cmd.Flags().StringVar(&o.namespace, "system-namespace", "completion-system", "Namespace of the operator.")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second,
+		"The maximum time to wait for an answer of the webhook.")
 	o.output.AddFlags(cmd, "Finding")
 	return cmd
 }

@@ -141,21 +141,22 @@ func newCommand(f *cmdutil.Factory, v verb, cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, names []string) error { return o.run(cmd.Context(), names) }
 	flags := cmd.Flags()
 	if v == restore {
-		flags.StringVar(&o.reason, "reason", "", "Taken as by the other commands, and kept nowhere, since the override goes.")
+		flags.StringVar(&o.reason, "reason", "",
+			"Accepted as in the other commands, but not stored, since the override is removed.")
 	} else {
-		flags.StringVar(&o.reason, "reason", "", "Why, for those who come after: spec.override.reason. Required.")
+		flags.StringVar(&o.reason, "reason", "", "The reason, stored in spec.override.reason. Required.")
 	}
 	if v == extend {
 		flags.StringVar(&o.until, "until", "", "When access ends: a day (yyyy-MM-dd, to its end in the institution's time "+
 			"zone), a moment (RFC 3339), or how long from now (30d, 12h). Required.")
-		flags.BoolVar(&o.shorten, "shorten", false, "Let the end come sooner than it would.")
+		flags.BoolVar(&o.shorten, "shorten", false, "Allow moving the end to an earlier time.")
 	}
-	flags.StringVarP(&o.selector, "selector", "l", "", "Select Grants by their labels, as kubectl does.")
+	flags.StringVarP(&o.selector, "selector", "l", "", "Select Grants by label, as in kubectl.")
 	flags.StringVar(&o.policy, "policy", "", "Select the Grants of a policy.")
-	flags.StringVar(&o.user, "user", "", "Select the Grants of a user, by the platform's number.")
+	flags.StringVar(&o.user, "user", "", "Select the Grants of a user, by platform id.")
 	flags.BoolVar(&o.awaiting, "awaiting-approval", false, "Select the Grants that wait for approval.")
 	flags.BoolVar(&o.personal, "show-personal-data", false,
-		"With -o, print personal data as well: who has access, and the objects that the Grant gives.")
+		"With -o, include personal data: who has access, and the objects of the Grant.")
 	_ = cmd.RegisterFlagCompletionFunc("policy", cmdutil.CompleteNames(f, &v1alpha1.CompletionPolicyList{}, true))
 	o.confirm.AddFlags(cmd)
 	o.change.AddFlags(cmd)

@@ -63,7 +63,7 @@ func newRelease(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.wait, "wait", true, "Wait until it is released.")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "How long to wait at most.")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "The maximum time to wait.")
 	o.confirm.AddFlags(cmd)
 	o.change.AddFlags(cmd)
 	return cmd

@@ -84,16 +84,16 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		"`COLUMN=FIELD`: a column, and the field of the contract that it is; without a field it is left out.")
 	flags.StringArrayVar(&o.sets, "set", nil, "`FIELD=VALUE`: a value for a field that is the same in all rows.")
 	flags.StringVar(&o.delimiter, "delimiter", "",
-		"What is between the columns: a character, or tab. Found out from the header when left out.")
+		"The column separator: a character, or tab. Detected from the header by default.")
 	flags.StringVar(&o.rejects, "rejects", "",
 		"`File` for refused rows (default: beside the input, as NAME.rejected.csv).")
-	flags.IntVar(&o.fromLine, "from-line", 0, "Leave out what is before this `line` of the file.")
-	flags.IntVar(&o.connections, "connections", 4, "How many rows are under way at the same time.")
-	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "How long one delivery may take.")
+	flags.IntVar(&o.fromLine, "from-line", 0, "Skip everything before this `line` of the file.")
+	flags.IntVar(&o.connections, "connections", 4, "Number of rows to post concurrently.")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "The maximum time for one delivery.")
 	flags.DurationVar(&o.patience, "give-up-after", 15*time.Minute,
-		"How long a row is posted again that the server does not take for now.")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "Check all rows as the webhook server does, and post nothing.")
-	flags.Int64Var(&o.institution, "institution", 0, "With --dry-run, the id of the institution, in the place of a URL.")
+		"How long to retry a row that the server does not accept for now.")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "Validate all rows as the webhook server does, without posting them.")
+	flags.Int64Var(&o.institution, "institution", 0, "With --dry-run, the id of the institution, instead of a URL.")
 	o.confirm.AddFlags(cmd)
 	o.output.AddFlags(cmd, "Import")
 	_ = cmd.MarkFlagFilename("filename", "csv", "jsonl", "json")

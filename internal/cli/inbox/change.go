@@ -87,7 +87,7 @@ func (o *changing) command(cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) }
 	o.selection.addFlags(cmd)
 	cmd.Flags().BoolVar(&o.every, "all", false, "Every record of the state, of all institutions or that of -n.")
-	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "Show which, and change nothing.")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "Show which records would change, without changing them.")
 	o.confirm.AddFlags(cmd)
 	o.output.AddFlags(cmd, "InboxRecord")
 	o.asking.addFlags(cmd)

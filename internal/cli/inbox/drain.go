@@ -49,7 +49,8 @@ func newDrain(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	o.output.AddFlags(cmd, "InboxTotal")
-	cmd.Flags().DurationVar(&o.patience, "timeout", time.Minute, "How long to wait until nothing waits any more.")
+	cmd.Flags().DurationVar(&o.patience, "timeout", time.Minute,
+		"The maximum time to wait until nothing is waiting any more.")
 	return cmd
 }
 

@@ -68,7 +68,7 @@ type asking struct {
 }
 
 func (a *asking) addFlags(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&a.silence, "timeout", defaultSilence, "How long a replica may say nothing.")
+	cmd.Flags().DurationVar(&a.silence, "timeout", defaultSilence, "The maximum time to wait for output of a replica.")
 }
 
 // connect finds the replicas, and says what is to be known beside them.

@@ -54,8 +54,8 @@ func newList(f *cmdutil.Factory) *cobra.Command {
 	}
 	o.selection.addFlags(cmd)
 	o.addState(cmd, allStates, "Which records: waiting, dead or all.")
-	cmd.Flags().IntVar(&o.limit, "limit", 500, "At most so many. 0: all.")
-	cmd.Flags().BoolVar(&o.totals, "totals", false, "Only how much there is.")
+	cmd.Flags().IntVar(&o.limit, "limit", 500, "The maximum number of records to show. 0 means all.")
+	cmd.Flags().BoolVar(&o.totals, "totals", false, "Show only the counts.")
 	o.asking.addFlags(cmd)
 	o.output.AddFlags(cmd, "InboxRecord")
 	return cmd

@@ -29,7 +29,7 @@ type selection struct {
 }
 
 func (s *selection) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.user, "user", "", "Only the deliveries of a user, by the platform's number.")
+	cmd.Flags().StringVar(&s.user, "user", "", "Only the deliveries of a user, by platform id.")
 	cmd.Flags().StringSliceVar(&s.reasons, "reason", nil, "Only those that were refused for these reasons, such as "+
 		"api-invalid.")
 }

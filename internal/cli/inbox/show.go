@@ -43,7 +43,7 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
 	}
-	cmd.Flags().BoolVar(&o.personal, "show-personal-data", false, "Show the delivery, with the personal data in it.")
+	cmd.Flags().BoolVar(&o.personal, "show-personal-data", false, "Include the delivery, which contains personal data.")
 	o.addFlags(cmd)
 	o.output.AddFlags(cmd, "InboxRecord")
 	return cmd

@@ -84,15 +84,15 @@ func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.user, "user", "", "The platform's `id` of the person.")
-	flags.StringVar(&o.institution, "institution", "", "The Institution, by name or id, where the namespace has several.")
-	flags.StringVar(&o.reason, "reason", "erasure", "Why, for the record: no personal data.")
-	flags.BoolVar(&o.keepGrace, "keep-grace", false, "Leave it to the operator to delete the data after the grace days.")
-	flags.DurationVar(&o.timeout, "timeout", 15*time.Minute, "How long to wait for each step.")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "Show what there is, and change nothing.")
-	flags.BoolVar(&o.restored, "restored", false, "Erase everybody again who was erased and is stored all the same.")
+	flags.StringVar(&o.user, "user", "", "Platform `id` of the person.")
+	flags.StringVar(&o.institution, "institution", "", "Name or id of the Institution, if the namespace has several.")
+	flags.StringVar(&o.reason, "reason", "erasure", "The reason, stored with the change. Must not contain personal data.")
+	flags.BoolVar(&o.keepGrace, "keep-grace", false, "Let the operator delete the data after the grace days.")
+	flags.DurationVar(&o.timeout, "timeout", 15*time.Minute, "The maximum time to wait for each step.")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "Show what is stored, without changing anything.")
+	flags.BoolVar(&o.restored, "restored", false, "Erase again everybody who was erased and is stored nevertheless.")
 	flags.BoolVar(&o.allowAgain, "allow-again", false,
-		"Forget that the person was erased, so that what is delivered again is stored again.")
+		"Forget that the person was erased, so that new deliveries are stored again.")
 	flags.StringVar(&o.before, "before", "",
 		"With --allow-again and without --user, everybody who was erased before this `day` (2021-01-31, in UTC).")
 	o.confirm.AddFlags(cmd)

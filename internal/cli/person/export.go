@@ -47,7 +47,7 @@ func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
-	cmd.Flags().StringVar(&o.user, "user", "", "The platform's `id` of the person.")
+	cmd.Flags().StringVar(&o.user, "user", "", "Platform `id` of the person.")
 	o.scope.AddFlags(cmd)
 	o.output.AddDataFlags(cmd, "PersonalData")
 	return cmd

@@ -100,12 +100,12 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 func (o *options) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVarP(&o.files, "filename", "f", nil,
-		"The file with the policies as they are to be, - for stdin. More than one may be given.")
-	flags.StringSliceVar(&o.remove, "delete", nil, "The name of a policy that is to be deleted.")
-	flags.StringVar(&o.user, "user", "", "The platform's number of a user, of whom alone all is shown.")
-	flags.StringVar(&o.payload, "payload", "", "The body of a delivery that is to come as well, - for stdin.")
-	flags.BoolVar(&o.offline, "offline", false, "Use no cluster: everything comes from files.")
-	flags.BoolVar(&o.personal, "show-personal-data", false, "Show personal data, such as e-mail addresses, as well.")
+		"The file with the new policies, - for stdin. May be repeated.")
+	flags.StringSliceVar(&o.remove, "delete", nil, "The name of a policy to be deleted.")
+	flags.StringVar(&o.user, "user", "", "Show everything, but only for the user with this platform id.")
+	flags.StringVar(&o.payload, "payload", "", "The body of an additional delivery, - for stdin.")
+	flags.BoolVar(&o.offline, "offline", false, "Do not use a cluster: read everything from files.")
+	flags.BoolVar(&o.personal, "show-personal-data", false, "Include personal data, such as e-mail addresses.")
 	o.output.AddFlags(cmd, "Preview")
 	prepare := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error { return exit(prepare(cmd, args)) }

@@ -63,11 +63,11 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.by, "by", []string{"month"},
-		"What to count by, one or several of: "+strings.Join(dimensionNames(), ", ")+".")
+		"What to group by, one or more of: "+strings.Join(dimensionNames(), ", ")+".")
 	flags.StringVar(&o.window.since, "since", "",
-		"The first day, yyyy-MM-dd in the institution's zone, or a moment such as 2026-12-18T18:00:00-03:00.")
-	flags.StringVar(&o.window.until, "until", "", "The last day, or a moment, likewise.")
-	flags.BoolVar(&o.chart, "chart", false, "Draw bars in the place of the table.")
+		"The first day, yyyy-MM-dd in the institution's time zone, or a time such as 2026-12-18T18:00:00-03:00.")
+	flags.StringVar(&o.window.until, "until", "", "The last day, or a time, in the same formats.")
+	flags.BoolVar(&o.chart, "chart", false, "Draw a bar chart instead of the table.")
 	o.scope.AddFlags(cmd)
 	o.output.AddFlags(cmd, "Report", cmdutil.CSV)
 	_ = cmd.RegisterFlagCompletionFunc("by",

@@ -30,7 +30,7 @@ type example struct {
 func (e *example) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&e.on, "example", false,
-		"Send one delivery, the example of the contract, or print it where there is no URL.")
+		"Send one delivery, the example of the contract; without a URL, print it.")
 	e.ids = make(map[string]*int64)
 	for _, id := range exampleIDs {
 		e.ids[id.field] = flags.Int64(id.flag, 0, "With --example, another id of the "+id.flag+".")

@@ -84,22 +84,23 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 func (o *options) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	o.webhook.AddFlags(cmd)
-	flags.StringVar(&o.courses, "courses", "123456,123457,123458", "Ids of the courses that people complete.")
-	flags.StringVar(&o.mix, "mix", sender.DefaultMix().String(), "How often each `kind` of delivery is sent, as shares.")
-	flags.Uint64Var(&o.seed, "seed", 0, "Chooses the people and what is sent; 0 takes one at random and says which.")
+	flags.StringVar(&o.courses, "courses", "123456,123457,123458", "Platform ids of the courses that people complete.")
+	flags.StringVar(&o.mix, "mix", sender.DefaultMix().String(), "The share of each `kind` of delivery.")
+	flags.Uint64Var(&o.seed, "seed", 0, "Seed for the people and the deliveries; 0 picks one at random and prints it.")
 	flags.StringVar(&o.start, "start", "",
 		"The send_at of the first deliveries, yyyy-MM-dd HH:mm:ss (default: the current time in UTC, less a day).")
-	flags.IntVar(&o.send.Count, "count", 100, "How many deliveries are sent; 0 for no end before --duration or ctrl-C.")
-	flags.DurationVar(&o.duration, "duration", 0, "How long to send at most; 0 for no bound.")
-	flags.Float64Var(&o.send.Rate, "rate", 10, "Deliveries a second; 0 for as many as the connections take.")
-	flags.IntVar(&o.send.Connections, "connections", 4, "How many deliveries are under way at the same time.")
-	flags.DurationVar(&o.send.Timeout, "timeout", 30*time.Second, "How long one delivery may take.")
+	flags.IntVar(&o.send.Count, "count", 100, "Number of deliveries to send; 0 means until --duration or ctrl-C.")
+	flags.DurationVar(&o.duration, "duration", 0, "The maximum time to send; 0 means no limit.")
+	flags.Float64Var(&o.send.Rate, "rate", 10, "Deliveries per second; 0 means as many as the connections allow.")
+	flags.IntVar(&o.send.Connections, "connections", 4, "Number of deliveries to send concurrently.")
+	flags.DurationVar(&o.send.Timeout, "timeout", 30*time.Second, "The maximum time for one delivery.")
 	flags.StringVar(&o.ledger, "ledger", "",
 		"`File` to write what came of each good delivery to, as JSON lines without personal data.")
 	flags.BoolVar(&o.check, "check", false,
 		"At the end, check in the cluster that each acknowledged delivery exists exactly once with the newest content. "+
-			"You have to list CourseCompletions of all namespaces.")
-	flags.DurationVar(&o.checkFor, "check-timeout", time.Minute, "How long the cluster may take to hold everything.")
+			"Requires permission to list CourseCompletions in all namespaces.")
+	flags.DurationVar(&o.checkFor, "check-timeout", time.Minute,
+		"The maximum time to wait until the cluster has everything.")
 	o.example.bind(cmd)
 	o.output.AddFlags(cmd, "Sending")
 	prepare := cmd.PreRunE

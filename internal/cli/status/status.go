@@ -57,8 +57,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 	o.scope.AddFlags(cmd)
 	o.output.AddFlags(cmd, "Status", cmdutil.Name)
-	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "Show it again and again, until interrupted.")
-	cmd.Flags().DurationVar(&o.interval, "interval", 5*time.Second, "How often with --watch.")
+	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "Refresh until interrupted.")
+	cmd.Flags().DurationVar(&o.interval, "interval", 5*time.Second, "Interval of --watch.")
 	return cmd
 }
 

@@ -132,8 +132,8 @@ func (o *options) adds(cmd *cobra.Command) *cobra.Command {
 // AddURLFlags adds the flags of commands that show a webhook URL, once its token is accepted.
 func AddURLFlags(cmd *cobra.Command, host *string, timeout *time.Duration) {
 	cmd.Flags().StringVar(host, "host", "", "Host of the webhook URL, such as completions.example.com. "+
-		"Default: what an Ingress or HTTPRoute of completion-system says, if you may read it.")
-	cmd.Flags().DurationVar(timeout, "timeout", 2*time.Minute, "How long to wait at most.")
+		"Default: the host of an Ingress or HTTPRoute in completion-system, if you are allowed to read it.")
+	cmd.Flags().DurationVar(timeout, "timeout", 2*time.Minute, "The maximum time to wait.")
 }
 
 func newRemove(f *cmdutil.Factory) *cobra.Command {
@@ -169,8 +169,8 @@ func newRemove(f *cmdutil.Factory) *cobra.Command {
 			return o.remove(cmd.Context(), strings.Join(args[:len(args)-1], ""), args[len(args)-1])
 		},
 	}
-	cmd.Flags().BoolVar(&o.force, "force", false, "Remove also the last token that is accepted.")
-	cmd.Flags().BoolVar(&o.evenIfUsed, "even-if-used", false, "Remove also a token that was used within the last day.")
+	cmd.Flags().BoolVar(&o.force, "force", false, "Remove the token even if it is the last accepted one.")
+	cmd.Flags().BoolVar(&o.evenIfUsed, "even-if-used", false, "Remove the token even if it was used within the last day.")
 	o.confirm.AddFlags(cmd)
 	o.output.AddFlags(cmd, "TokenRemoval", cmdutil.Name)
 	return cmd

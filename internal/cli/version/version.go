@@ -67,7 +67,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
-	cmd.Flags().BoolVar(&o.clientOnly, "client", false, "Print the version of the plugin only.")
+	cmd.Flags().BoolVar(&o.clientOnly, "client", false, "Print only the version of the plugin.")
 	o.output.AddFlags(cmd, "Version")
 	return cmd
 }

@@ -114,9 +114,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
 	}
 	cmd.Flags().StringVar(&o.institution, "institution", "",
-		"Name or number of the institution, where the namespace has several.")
+		"Name or id of the Institution, if the namespace has several.")
 	cmd.Flags().BoolVar(&o.personal, "show-personal-data", false,
-		"Show names, addresses and other personal data, and who is given access.")
+		"Include names, addresses and other personal data, and who gets access.")
 	o.output.AddFlags(cmd, "Explanation")
 	cmd.ValidArgsFunction = complete(f)
 	_ = cmd.RegisterFlagCompletionFunc("institution", cmdutil.CompleteNames(f, &v1alpha1.InstitutionList{}, true))
