@@ -55,7 +55,7 @@ clean: ## Remove what was built here; the control plane's cache outside the chec
 
 ##@ Try it
 
-# Compilers and linkers end within seconds: collecting garbage would be a quarter of their CPU time.
+# Compilers and linkers end within seconds: collecting garbage would be up to a third of their CPU time.
 COLLECT_LATE := GOGC=off GOMEMLIMIT=2GiB
 
 .PHONY: run

@@ -71,7 +71,7 @@ func build(ctx context.Context, root, dir string, output io.Writer, tags []strin
 		compile := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","),
 			"-o", filepath.Join(dir, name), "./cmd/"+name)
 		compile.Dir = root
-		// Compilers and linkers end within seconds: collecting garbage would be a quarter of their CPU time.
+		// Compilers and linkers end within seconds: collecting garbage would be up to a third of their CPU time.
 		compile.Env = append(os.Environ(), "GOWORK=off", "GOGC=off", "GOMEMLIMIT=2GiB")
 		compile.Stdout, compile.Stderr = output, output
 		if err := compile.Run(); err != nil {
