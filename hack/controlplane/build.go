@@ -34,8 +34,8 @@ var buildEnvironment = []string{
 	"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH,
 }
 
-// collectLate has compilers and linkers, which end within seconds, collect no garbage below 2 GiB. That saves them up to a
-// third of their CPU time in large packages and changes nothing of what they write, so recipeHash leaves it out.
+// collectLate has compilers and linkers, which end within seconds, collect no garbage below 2 GiB. That saves up to a
+// third of the CPU time in large packages and changes nothing of what they write, so recipeHash leaves it out.
 var collectLate = []string{"GOGC=off", "GOMEMLIMIT=2GiB"}
 
 type builder struct {
