@@ -144,11 +144,13 @@ func layOut(tx *bbolt.Tx) error {
 
 // contents is what is counted in a file as it is looked through.
 type contents struct {
-	magic    []byte
-	format   []byte
-	records  int
-	dead     int
-	lastSeq  uint64
+	magic   []byte
+	format  []byte
+	records int
+	dead    int
+	lastSeq uint64
+	// given is the last number that was given to a record.
+	given    uint64
 	snapshot bool
 	// shares are how many bytes of the file the records of each namespace take, dead letters included.
 	shares map[string]int64
@@ -162,11 +164,14 @@ type contents struct {
 	fault error
 }
 
-// visit looks at a bucket, or at one key with its value.
+// visit looks at a bucket, with its sequence, or at one key with its value.
 func (s *contents) visit(bucket, key, value []byte) error {
 	switch {
 	case key == nil:
 		s.buckets = append(s.buckets, string(bucket))
+		if bytes.Equal(bucket, bucketQueue) {
+			s.given = binary.BigEndian.Uint64(value)
+		}
 	case bytes.Equal(bucket, bucketMeta):
 		switch {
 		case bytes.Equal(key, keyMagic):
@@ -256,6 +261,10 @@ func (s *contents) complete() error {
 		if !slices.Contains(s.buckets, string(bucket)) {
 			return fmt.Errorf("%w: bucket %s is missing", ErrCorrupt, bucket)
 		}
+	}
+	if s.fault == nil && s.lastSeq > s.given {
+		// The checksum of a record does not cover its number.
+		return fmt.Errorf("%w: record %d has a number that no record was given", ErrCorrupt, s.lastSeq)
 	}
 	return s.fault
 }

@@ -107,6 +107,30 @@ func TestADamagedFileIsRefusedAndLeftAsItIs(t *testing.T) {
 	}
 }
 
+// The checksum of a record does not cover its number, and a dead letter is often alone in its bucket, where no order
+// shows that its number is wrong.
+func TestANumberThatWasNeverGivenIsRefused(t *testing.T) {
+	path := fill(t)
+	i := open(t, path)
+	key := all(t, i, Dead)[0].ID().key()
+	closeInbox(t, i)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := bytes.Clone(key)
+	wrong[len(wrong)-1] ^= 0xff
+	if err := os.WriteFile(path, bytes.ReplaceAll(whole, key, wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Open(path, Options{MaxBytes: maxBytes}); !errors.Is(err, ErrCorrupt) {
+		if err == nil {
+			closeInbox(t, got)
+		}
+		t.Errorf("got %v, want ErrCorrupt", err)
+	}
+}
+
 func stride(at int) int {
 	if at < 128 || at >= 4096 && at < 4096+128 {
 		return 1

@@ -58,8 +58,8 @@ type verifier struct {
 	seen []uint64
 	// pages are used again: a walk has one page in its hands at each depth.
 	pages [maxDepth + 1][]byte
-	// visit gets each bucket by its path, without a key, and then each key and value in it. They are valid during the
-	// call only.
+	// visit gets each bucket by its path, without a key and with its sequence as eight big-endian bytes, and then each
+	// key and value in it. They are valid during the call only.
 	visit func(bucket, key, value []byte) error
 }
 
@@ -260,7 +260,8 @@ func (v *verifier) leaf(flags uint32, key, value []byte, p treePosition) error {
 	inner := treePosition{
 		bucket: append(bytes.Clone(p.bucket), key...), depth: p.depth + 1, last: new([]byte), page: p.page,
 	}
-	if err := v.visit(inner.bucket, nil, nil); err != nil {
+	sequence := binary.BigEndian.AppendUint64(nil, order.Uint64(value[8:]))
+	if err := v.visit(inner.bucket, nil, sequence); err != nil {
 		return err
 	}
 	if root := order.Uint64(value); root != 0 {
