@@ -150,6 +150,10 @@ test: controlplane ## Run all tests, on a real control plane where they need one
 	@echo "==> testing what GitOps tools make of our objects, whose files the test cache does not know"
 	@go test -C test/gitops -count=1 -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./...
 
+.PHONY: test-ingress
+test-ingress: controlplane ## Bring deliveries through Traefik, which is built from source: minutes, the first time.
+	@go test -tags ingress -count=1 -v -timeout $(TEST_TIMEOUT) $(TEST_ARGS) ./test/ingress
+
 .PHONY: test-unit
 test-unit: ## Run the tests of the packages that start no control plane.
 	@packages=$$(hack/tools/unit-packages.sh) && go test -timeout 5m $(TEST_ARGS) $$packages
