@@ -15,7 +15,7 @@ type CauseEnd string
 const (
 	// CauseEnrollmentExpired is the end of the enrollment's last day.
 	CauseEnrollmentExpired CauseEnd = "EnrollmentExpired"
-	// CauseMaximumReached is the end of the policy's greatest number of days.
+	// CauseMaximumReached is the end of the policy's lifetime.maxDays.
 	CauseMaximumReached CauseEnd = "MaximumReached"
 	// CauseUntilReached is the policy's lifetime.until.
 	CauseUntilReached CauseEnd = "UntilReached"
@@ -38,54 +38,55 @@ type GrantCause struct {
 	// +required
 	Completion LocalName `json:"completion,omitempty"`
 
-	// sendAt is spec.event.sendAt of the delivery that was considered last.
+	// sendAt is spec.event.sendAt of the latest delivery that was planned.
 	//
 	// +kubebuilder:validation:MinLength=19
 	// +kubebuilder:validation:MaxLength=19
 	// +required
 	SendAt string `json:"sendAt,omitempty"`
 
-	// sentAt is the same moment in the institution's time zone.
+	// sentAt is the same time, in the institution's time zone.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
 
-	// firstSentAt is when the completion was sent for the first time. The policy's maxDays count from it, and it is the
-	// place in the queue for a seat. Unset: sentAt.
+	// firstSentAt is when the completion was first sent. It is the start of the policy's maxDays, and the place in the
+	// queue for a seat. If unset, sentAt.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	FirstSentAt *metav1.Time `json:"firstSentAt,omitempty"`
 
-	// digest of that delivery. Together with sendAt it is its place in the order of deliveries. A repetition of what was
-	// withdrawn or archived is told by sendAt alone, since the digest changes with the institution's privacy.
+	// digest of that delivery. Together with sendAt it determines the order of deliveries. Repetitions of a withdrawn
+	// or archived completion are recognized by sendAt alone, since the digest changes with the privacy settings of the
+	// institution.
 	//
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64
 	// +required
 	Digest string `json:"digest,omitempty"`
 
-	// endsAt is when the cause ends, or ended. Unset: it does not end by itself.
+	// endsAt is when the cause ends or ended. If unset, it does not end by itself.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	EndsAt *metav1.Time `json:"endsAt,omitempty"`
 
-	// end says why it ends.
+	// end is the reason for the end.
 	//
 	// +optional
 	End CauseEnd `json:"end,omitempty"`
 
-	// archivedAt is when retention was about to delete the completion, which ends nothing. What is delivered again and is
-	// not newer changes nothing either.
+	// archivedAt is when retention deleted the completion, which does not end the grant. Later deliveries of it that
+	// are not newer have no effect.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	ArchivedAt *metav1.Time `json:"archivedAt,omitempty"`
 }
 
-// First returns when the completion was sent for the first time.
+// First returns when the completion was first sent.
 func (c *GrantCause) First() metav1.Time {
 	if c.FirstSentAt != nil && c.FirstSentAt.Before(&c.SentAt) {
 		return *c.FirstSentAt

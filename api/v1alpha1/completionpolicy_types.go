@@ -7,8 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// DefaultClusterRole is what access is bound to where the policy names no other: what a learner needs, without the
-// rights to change quota, limits, network policies or access itself.
+// DefaultClusterRole is the ClusterRole that access binds to if the policy names no other. It has what a learner needs,
+// without the right to change quota, limits, network policies or access.
 const DefaultClusterRole = "completion-learner"
 
 // GrantPer says how many Grants a policy makes of a person's completions.
@@ -23,28 +23,29 @@ const (
 	GrantPerUser GrantPer = "User"
 )
 
-// MatchRequire says how many of the courses a person has to have completed.
+// MatchRequire says whether one of the courses is enough, or all of them are required.
 //
 // +kubebuilder:validation:Enum=Any;All
 type MatchRequire string
 
 const (
-	// MatchAny lets each completion that matches entitle by itself.
+	// MatchAny grants for each matching completion by itself.
 	MatchAny MatchRequire = "Any"
-	// MatchAll entitles whoever has a completion of each course, for as long as one of each entitles.
+	// MatchAll grants to users with a completion of every course, as long as at least one completion of each is in
+	// effect.
 	MatchAll MatchRequire = "All"
 )
 
-// MaxRequiredCourses is the greatest number of courses that a policy requires together.
+// MaxRequiredCourses is the maximum number of courses that a policy can require together.
 const MaxRequiredCourses = 64
 
-// PolicyMatch says which completions a policy is about. Where both fields are set, both must hold.
+// PolicyMatch selects completions. If courseIDs and expression are both set, a completion must match both.
 //
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="has(self.courseIDs) || has(self.expression)",message="set courseIDs, expression or both: a policy has to say which completions it is about"
 // +kubebuilder:validation:XValidation:rule="!has(self.require) || self.require == 'Any' || has(self.courseIDs) && self.courseIDs.size() <= 64",message="require All needs courseIDs, at most 64"
 type PolicyMatch struct {
-	// courseIDs are the courses whose completion matches (course.id).
+	// courseIDs lists the courses whose completions match (course.id).
 	//
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -52,24 +53,24 @@ type PolicyMatch struct {
 	// +optional
 	CourseIDs []PlatformID `json:"courseIDs,omitempty"`
 
-	// expression is a CEL expression that yields true or false, over the variables event, institution, course, enrollment
-	// and user, such as `course.id == 123456 && enrollment.status == 1`.
+	// expression is a CEL expression that returns a boolean. Its variables are event, institution, course, enrollment
+	// and user. Example: `course.id == 123456 && enrollment.status == 1`.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	// +optional
 	Expression string `json:"expression,omitempty"`
 
-	// require says whether each completion that matches entitles by itself (Any), or a person has to have completed all
-	// of courseIDs (All). With All the grant is made once one completion of each course entitles, and ends as soon as none
-	// of one course does any more; it needs courseIDs, at most 64, and grantPer User.
+	// require says whether each matching completion counts by itself (Any), or all of courseIDs must be completed
+	// (All). With All, the grant starts once a completion of every course is in effect, and ends as soon as a course
+	// has none left. All requires courseIDs, at most 64, and grantPer User.
 	//
 	// +kubebuilder:default=Any
 	// +optional
 	Require MatchRequire `json:"require,omitempty"`
 }
 
-// ResourceQuotaTemplate bounds what a namespace may use in all.
+// ResourceQuotaTemplate is the ResourceQuota of a granted namespace.
 type ResourceQuotaTemplate struct {
 	// hard maps the name of a resource, such as `requests.cpu` or `count/pods`, to a quantity or a template of one.
 	//
@@ -79,37 +80,37 @@ type ResourceQuotaTemplate struct {
 	Hard map[string]QuantityTemplate `json:"hard,omitempty"`
 }
 
-// LimitTemplate bounds what one thing in a namespace may use.
+// LimitTemplate is an item of the LimitRange of a granted namespace.
 //
 // +kubebuilder:validation:MinProperties=2
 type LimitTemplate struct {
-	// type is what the limits apply to.
+	// type is the kind of resource that the limits apply to.
 	//
 	// +required
 	Type LimitType `json:"type,omitempty"`
 
-	// default are the limits of a container that sets none.
+	// default is the limit of containers that set none.
 	//
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Default map[string]QuantityTemplate `json:"default,omitempty"`
 
-	// defaultRequest are the requests of a container that sets none.
+	// defaultRequest is the request of containers that set none.
 	//
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	DefaultRequest map[string]QuantityTemplate `json:"defaultRequest,omitempty"`
 
-	// max are the greatest values allowed.
+	// max is the maximum allowed.
 	//
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Max map[string]QuantityTemplate `json:"max,omitempty"`
 
-	// min are the least values allowed.
+	// min is the minimum allowed.
 	//
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
@@ -117,7 +118,7 @@ type LimitTemplate struct {
 	Min map[string]QuantityTemplate `json:"min,omitempty"`
 }
 
-// SubjectTemplate is somebody who gets access.
+// SubjectTemplate is a subject that gets access.
 type SubjectTemplate struct {
 	// kind of the subject.
 	//
@@ -125,8 +126,8 @@ type SubjectTemplate struct {
 	// +optional
 	Kind SubjectKind `json:"kind,omitempty"`
 
-	// name of the subject, as the cluster's authentication gives it. A template; it may hold one personal field, such as
-	// `${user.email}`. What starts with `system:` is refused.
+	// name of the subject, as the cluster's authentication knows it. A template, which can use one personal field, such
+	// as `${user.email}`. Names that start with `system:` are refused.
 	//
 	// +required
 	Name Template `json:"name,omitempty"`
@@ -134,7 +135,7 @@ type SubjectTemplate struct {
 
 // AccessTemplate binds subjects to a ClusterRole in a granted namespace.
 type AccessTemplate struct {
-	// clusterRole is what the subjects may do in the namespace. Others than completion-learner must be allowed by the
+	// clusterRole is bound to the subjects in the namespace. Roles other than completion-learner must be allowed by the
 	// installation.
 	//
 	// +kubebuilder:default=completion-learner
@@ -144,7 +145,7 @@ type AccessTemplate struct {
 	// +optional
 	ClusterRole string `json:"clusterRole,omitempty"`
 
-	// subjects are who gets the access.
+	// subjects get the access.
 	//
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -155,8 +156,8 @@ type AccessTemplate struct {
 
 // NamespaceTemplate is a namespace that a policy grants.
 type NamespaceTemplate struct {
-	// name of the namespace: a template without personal fields, such as `grad-${user.id}`. What it yields must start
-	// with the institution's namespacePrefix. A namespace that exists already is never taken over.
+	// name of the namespace: a template without personal fields, such as `grad-${user.id}`. The result must start with
+	// the institution's namespacePrefix. An existing namespace is never taken over.
 	//
 	// +required
 	Name Template `json:"name,omitempty"`
@@ -173,24 +174,25 @@ type NamespaceTemplate struct {
 	// +optional
 	Annotations map[string]Template `json:"annotations,omitempty"`
 
-	// podSecurity is the pod security level that is enforced in the namespace, at most the cap of the installation.
+	// podSecurity is the Pod Security Standard enforced in the namespace. The installation can limit it.
 	//
 	// +kubebuilder:default=restricted
 	// +optional
 	PodSecurity PodSecurityLevel `json:"podSecurity,omitempty"`
 
-	// networkIsolation says what network policies let through.
+	// networkIsolation says which traffic the NetworkPolicy of the namespace blocks.
 	//
 	// +kubebuilder:default=IngressAndEgress
 	// +optional
 	NetworkIsolation NetworkIsolation `json:"networkIsolation,omitempty"`
 
-	// resourceQuota bounds what the namespace may use in all. Unset: no bound.
+	// resourceQuota limits the total resources of the namespace. If unset, the default of the installation applies.
 	//
 	// +optional
 	ResourceQuota ResourceQuotaTemplate `json:"resourceQuota,omitzero"`
 
-	// limits bound what one container, pod or volume claim may use. Empty: no bound.
+	// limits limit the resources of each container, pod or volume claim. If empty, the default of the installation
+	// applies.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -198,7 +200,7 @@ type NamespaceTemplate struct {
 	// +optional
 	Limits []LimitTemplate `json:"limits,omitempty"`
 
-	// access says who may do what in the namespace. Empty: nobody gets access by this policy.
+	// access grants roles in the namespace. If empty, the policy gives nobody access.
 	//
 	// +listType=map
 	// +listMapKey=clusterRole
@@ -215,28 +217,28 @@ type SeatTemplate struct {
 	Pool LocalName `json:"pool,omitempty"`
 }
 
-// CompletionPolicySpec says what a completion grants, and what it takes away.
+// CompletionPolicySpec says what a completion grants and revokes.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.namespaces) || has(self.seats) || has(self.objects) || has(self.revoke)",message="a policy must grant or take something: set namespaces, seats, objects or revoke"
 // +kubebuilder:validation:XValidation:rule="has(self.objects) == has(self.serviceAccountName)",message="objects and serviceAccountName go together: objects are applied with the rights of that ServiceAccount"
 // +kubebuilder:validation:XValidation:rule="!has(self.match.require) || self.match.require == 'Any' || self.grantPer == 'User'",message="match.require All needs grantPer User: the completions of all courses together make one grant"
 // +kubebuilder:validation:XValidation:rule="self.grantPer == oldSelf.grantPer",message="grantPer is immutable, because it names the grants: make another policy"
 type CompletionPolicySpec struct {
-	// match says which completions the policy is about.
+	// match selects the completions to which the policy applies.
 	//
 	// +required
 	Match PolicyMatch `json:"match,omitzero"`
 
-	// grantPer says whether all the completions of a user that match have one Grant together (User), or each has one of
-	// its own (Completion). With User the Grant ends with the last of them, and templates may use institution and user
-	// only. With Completion the Grants of one user share the namespaces and objects that they name alike: what such a one
-	// is like is as the Grant with the newest delivery says, and the last one that entitles keeps it. Immutable.
+	// grantPer says whether all matching completions of a user share one Grant (User), or each has its own
+	// (Completion). With User, the Grant ends with the last of them, and templates can only use institution and user.
+	// With Completion, the Grants of a user share namespaces and objects of the same name: the Grant with the newest
+	// delivery defines them, and they stay until the last of these Grants ends. Immutable.
 	//
 	// +kubebuilder:default=User
 	// +optional
 	GrantPer GrantPer `json:"grantPer,omitempty"`
 
-	// namespaces are made for the user.
+	// namespaces are created for the user.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -245,7 +247,7 @@ type CompletionPolicySpec struct {
 	// +optional
 	Namespaces []NamespaceTemplate `json:"namespaces,omitempty"`
 
-	// seats are taken for the user, each as soon as its pool has one free.
+	// seats are assigned to the user, each as soon as its pool has a free one.
 	//
 	// +listType=map
 	// +listMapKey=pool
@@ -254,8 +256,9 @@ type CompletionPolicySpec struct {
 	// +optional
 	Seats []SeatTemplate `json:"seats,omitempty"`
 
-	// objects of any kind are applied for the user with the rights of the ServiceAccount, after the namespaces, and so
-	// they may be in them. They are data: they go when the namespaces go; RoleBindings among them go with the access.
+	// objects of any kind are applied for the user with the rights of the ServiceAccount. They are applied after the
+	// namespaces, so they can be in them. They count as data and are deleted together with the namespaces; RoleBindings
+	// are deleted together with the access.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -264,107 +267,109 @@ type CompletionPolicySpec struct {
 	// +optional
 	Objects []ObjectTemplate `json:"objects,omitempty"`
 
-	// serviceAccountName is the ServiceAccount of this namespace whose rights objects are applied, checked and deleted
-	// with. It must carry the label completions.lxp.dev/policy-service-account with the value true.
+	// serviceAccountName is the ServiceAccount of this namespace with whose rights objects are applied, checked and
+	// deleted. It must have the label completions.lxp.dev/policy-service-account=true.
 	//
 	// +optional
 	ServiceAccountName LocalName `json:"serviceAccountName,omitempty"`
 
-	// revoke is what a completion takes away from its user: the seat or the namespace of the course just finished. It
-	// takes also where it entitles to nothing, or no longer. Only its withdrawal, or the policy, gives back.
+	// revoke is what a completion revokes from its user, such as the seat or the namespace of the course just finished.
+	// It also applies to completions that grant nothing, or no longer do. Deleting the completion, or changing the
+	// policy, undoes it.
 	//
 	// +optional
 	Revoke PolicyRevocation `json:"revoke,omitzero"`
 
-	// lifetime bounds how long the entitlement lasts.
+	// lifetime limits how long the grant lasts.
 	//
 	// +kubebuilder:default={}
 	// +optional
 	Lifetime Lifetime `json:"lifetime,omitzero"`
 
-	// approval says whether grants take effect by themselves (Automatic), or each waits until a person approves it by
-	// setting spec.override.approved of the Grant (Manual). A change to Manual holds for grants that are new; a change to
-	// Automatic lets those that wait take effect.
+	// approval says whether grants take effect at once (Automatic), or wait for approval: spec.override.approved of the
+	// Grant (Manual). A change to Manual applies to new grants only; a change to Automatic also approves those that
+	// wait.
 	//
 	// +kubebuilder:default=Automatic
 	// +optional
 	Approval Approval `json:"approval,omitempty"`
 
-	// onRevoke says whether namespaces and objects are deleted (Delete) or left to people (Retain) when the data of an
-	// ended grant has to go. Access and seats are taken away in both cases.
+	// onRevoke says whether namespaces and objects of an ended grant are deleted after the grace days (Delete), or left
+	// in place, no longer managed (Retain). Access and seats are revoked in either case.
 	//
 	// +kubebuilder:default=Delete
 	// +optional
 	OnRevoke RemovalAction `json:"onRevoke,omitempty"`
 
-	// onPolicyRemoval says whether grants stay (Retain) or end (Delete) when the policy is deleted, or no longer matches
-	// their completions. A seat that somebody has and the policy no longer grants stays or goes likewise.
+	// onPolicyRemoval says whether grants stay (Retain) or end (Delete) when the policy is deleted or no longer matches
+	// their completions. The same applies to an assigned seat that the policy no longer grants.
 	//
 	// +kubebuilder:default=Retain
 	// +optional
 	OnPolicyRemoval RemovalAction `json:"onPolicyRemoval,omitempty"`
 
-	// suspend set to true plans nothing: no new grants, and no changes to those there are. Their recorded ends still come.
+	// suspend stops planning if true: no new grants, and no changes of existing ones. They still end at their recorded
+	// time.
 	//
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 }
 
-// GrantCounts says how many Grants there are in each phase. It follows with a delay of some seconds.
+// GrantCounts is the number of Grants by phase. It is updated with a delay of a few seconds.
 //
 // +kubebuilder:validation:MinProperties=1
 type GrantCounts struct {
-	// pending is how many are not in place yet.
+	// pending is the number of Grants that are not yet in place.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Pending *int32 `json:"pending,omitempty"`
 
-	// awaitingApproval is how many wait for a person.
+	// awaitingApproval is the number of Grants that wait for approval.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	AwaitingApproval *int32 `json:"awaitingApproval,omitempty"`
 
-	// waiting is how many wait for a free seat, or for a name that another one holds.
+	// waiting is the number of Grants that wait for a free seat, or for a name that is in use.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Waiting *int32 `json:"waiting,omitempty"`
 
-	// active is how many are in place.
+	// active is the number of Grants that are in place.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Active *int32 `json:"active,omitempty"`
 
-	// ended is how many have ended, those that a person revoked among them.
+	// ended is the number of Grants that have ended, including those revoked by hand.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Ended *int32 `json:"ended,omitempty"`
 
-	// suspended is how many are held by a suspended institution.
+	// suspended is the number of Grants of a suspended institution.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Suspended *int32 `json:"suspended,omitempty"`
 }
 
-// CompletionPolicyStatus is what the operator observed of a policy.
+// CompletionPolicyStatus is the observed state of a policy.
 //
 // +kubebuilder:validation:MinProperties=1
 type CompletionPolicyStatus struct {
-	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	// observedGeneration is the generation of the spec that this status describes; -1 before the first reconciliation.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled, and for a policy that grants something AccessReady and NamesDistinct. A
-	// policy that is not Ready grants nothing new; what it granted stays. NamesDistinct says whether every grant of the
-	// policy has names of its own for its namespaces and objects, or which ones share them. AccessReady says whether everything could be granted, as far
-	// as that can be known beforehand: roles that may be bound, pools that exist, names with the institution's prefix,
-	// quotas that the API server takes, and what the ServiceAccount needs for the objects.
+	// conditions are Ready, Reconciling and Stalled, and for a policy that grants something AccessReady and
+	// NamesDistinct. A policy that is not Ready grants nothing new; existing grants stay. NamesDistinct says whether
+	// each grant of the policy has its own names for namespaces and objects. AccessReady says whether the grants can
+	// succeed, as far as can be checked in advance: allowed roles, existing pools, names with the institution's prefix,
+	// quotas that the API server accepts, and the rights of the ServiceAccount.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -373,14 +378,14 @@ type CompletionPolicyStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// grants says how many Grants of the policy there are in each phase.
+	// grants is the number of Grants of the policy by phase.
 	//
 	// +optional
 	Grants GrantCounts `json:"grants,omitzero"`
 }
 
-// CompletionPolicy says what the completion of a course grants: namespaces, seats in pools, and objects of any kind;
-// and what it takes away.
+// CompletionPolicy says what the completion of a course grants (namespaces, seats in pools, objects of any kind) and
+// what it revokes.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -402,12 +407,12 @@ type CompletionPolicy struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec says what a completion grants.
+	// spec says what a completion grants and revokes.
 	//
 	// +required
 	Spec CompletionPolicySpec `json:"spec,omitzero"`
 
-	// status is what the operator observed.
+	// status is the observed state.
 	//
 	// +kubebuilder:default:={"observedGeneration":-1}
 	// +optional
@@ -423,5 +428,5 @@ type CompletionPolicyList struct {
 	Items           []CompletionPolicy `json:"items"`
 }
 
-// Suspended reports whether the policy plans nothing for now.
+// Suspended reports whether planning is suspended.
 func (s *CompletionPolicySpec) Suspended() bool { return s.Suspend != nil && *s.Suspend }

@@ -10,11 +10,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// EventSlug is the slug of the one event of the platform that is taken.
+// EventSlug is the slug of the only event of the platform that is accepted.
 const EventSlug = "activities.course.completed"
 
-// Greatest lengths of the texts in a delivery, in characters. The schema and the webhook server both hold them; the
-// server refuses what is longer with the field's name, so that the sender learns of it.
+// Maximum lengths of the texts in a delivery, in characters. The schema and the webhook server both enforce them; the
+// server names the field in its answer, so that the sender learns of it.
 const (
 	MaxEventNameLength  = 256
 	MaxCourseNameLength = 512
@@ -25,7 +25,7 @@ const (
 	MaxUUIDLength       = 128
 )
 
-// PlatformID is a number that the platform gave.
+// PlatformID is a numeric id of the platform.
 //
 // +kubebuilder:validation:Minimum=1
 type PlatformID int64
@@ -49,8 +49,8 @@ type CompletionEvent struct {
 	// +required
 	Slug string `json:"slug,omitempty"`
 
-	// sendAt is the date and time of the event as the platform sent it, yyyy-MM-dd HH:mm:ss, without a zone. The greater
-	// one is the newer delivery; an older one never replaces it.
+	// sendAt is the date and time of the event as the platform sent it, yyyy-MM-dd HH:mm:ss, without a time zone. A
+	// later one is a newer delivery; an older delivery never replaces a newer one.
 	//
 	// +kubebuilder:validation:MinLength=19
 	// +kubebuilder:validation:MaxLength=19
@@ -58,22 +58,22 @@ type CompletionEvent struct {
 	// +required
 	SendAt string `json:"sendAt,omitempty"`
 
-	// sentAt is the same moment, read in the institution's time zone.
+	// sentAt is the same time, in the institution's time zone.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
 
-	// firstSentAt is the least sentAt of all deliveries of this completion, and moves back only. It is when the course was
-	// completed: platforms send the same completion again with a new sendAt, which lengthens no entitlement and costs
-	// nobody a place in a queue. Unset: sentAt.
+	// firstSentAt is the earliest sentAt of all deliveries of this completion; it can only move back. It counts as the
+	// time of the completion: platforms send the same completion again with a new sendAt, which neither extends a grant
+	// nor changes a place in a queue. If unset, sentAt.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	FirstSentAt *metav1.Time `json:"firstSentAt,omitempty"`
 }
 
-// First returns when the completion was sent for the first time, as far as is known.
+// First returns when the completion was first sent, as far as is known.
 func (e *CompletionEvent) First() metav1.Time {
 	if e.FirstSentAt != nil && e.FirstSentAt.Before(&e.SentAt) {
 		return *e.FirstSentAt
@@ -114,7 +114,8 @@ type CompletionEnrollment struct {
 	// +required
 	ID PlatformID `json:"id,omitempty"`
 
-	// dateExpire is the last day of the enrollment, yyyy-MM-dd, in the institution's zone. Unset: it does not expire.
+	// dateExpire is the last day of the enrollment, yyyy-MM-dd, in the institution's time zone. If unset, the
+	// enrollment does not expire.
 	//
 	// +kubebuilder:validation:MinLength=10
 	// +kubebuilder:validation:MaxLength=10
@@ -146,7 +147,7 @@ func (e CompletionEnrollment) Active() bool {
 	return e.Activated != nil && *e.Activated && e.Status != nil && *e.Status == 1
 }
 
-// CompletionUser is the user object of a delivery, after the institution's privacy was applied to it.
+// CompletionUser is the user object of a delivery, with the institution's privacy settings applied.
 type CompletionUser struct {
 	// id is the platform's number of the user.
 	//
@@ -190,7 +191,7 @@ type CompletionUser struct {
 	UUID string `json:"uuid,omitempty"`
 }
 
-// DeliveryWarning is a stable token for something odd in a delivery that was accepted all the same.
+// DeliveryWarning identifies something unusual in a delivery that was accepted. The values are stable.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=64
@@ -226,9 +227,9 @@ const (
 	WarningUnknownFields DeliveryWarning = "UnknownFields"
 )
 
-// CompletionDelivery says which delivery brought what is stored.
+// CompletionDelivery identifies the delivery that is stored.
 type CompletionDelivery struct {
-	// id is the delivery id that the sender was answered, and that the logs and the audit records carry.
+	// id is the delivery id in the answer to the sender, in logs and in audit records.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
@@ -236,8 +237,8 @@ type CompletionDelivery struct {
 	// +required
 	ID string `json:"id,omitempty"`
 
-	// traceparent is the span of the delivery in the form of W3C Trace Context, which the planner continues; only where
-	// the delivery was traced.
+	// traceparent is the span of the delivery in W3C Trace Context format, which the planner continues. Only set if the
+	// delivery was traced.
 	//
 	// +kubebuilder:validation:MinLength=55
 	// +kubebuilder:validation:MaxLength=55
@@ -245,7 +246,7 @@ type CompletionDelivery struct {
 	// +optional
 	Traceparent string `json:"traceparent,omitempty"`
 
-	// warnings are what was odd about the delivery.
+	// warnings are what was unusual about the delivery.
 	//
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
@@ -253,7 +254,7 @@ type CompletionDelivery struct {
 	Warnings []DeliveryWarning `json:"warnings,omitempty"`
 }
 
-// CourseCompletionSpec is the delivery, typed, after the institution's privacy was applied to it.
+// CourseCompletionSpec is the delivery, typed, with the institution's privacy settings applied.
 //
 // +kubebuilder:validation:XValidation:rule="self.event.sendAt >= oldSelf.event.sendAt",message="event.sendAt is older than what is stored: a completion only moves forward"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.event.firstSentAt) || has(self.event.firstSentAt) && self.event.firstSentAt <= oldSelf.event.firstSentAt",message="event.firstSentAt moves back only"
@@ -263,40 +264,40 @@ type CourseCompletionSpec struct {
 	// +required
 	Event CompletionEvent `json:"event,omitzero"`
 
-	// institution is where it happened.
+	// institution of the course.
 	//
 	// +required
 	Institution CompletionInstitution `json:"institution,omitzero"`
 
-	// course is what was completed.
+	// course that was completed.
 	//
 	// +required
 	Course CompletionCourse `json:"course,omitzero"`
 
-	// enrollment is the user's place in the course.
+	// enrollment of the user in the course.
 	//
 	// +required
 	Enrollment CompletionEnrollment `json:"enrollment,omitzero"`
 
-	// user is who completed the course.
+	// user who completed the course.
 	//
 	// +required
 	User CompletionUser `json:"user,omitzero"`
 
-	// delivery says which delivery brought this. Set by the webhook server.
+	// delivery identifies the delivery that is stored. Set by the webhook server.
 	//
 	// +optional
 	Delivery CompletionDelivery `json:"delivery,omitzero"`
 }
 
-// Name returns the name that a CourseCompletion with this spec has: {institution}-{course}-{enrollment}-{user}. A
-// repeated delivery so meets its own object.
+// Name returns the name of a CourseCompletion with this spec: {institution}-{course}-{enrollment}-{user}. Repeated
+// deliveries get the same name.
 func (s *CourseCompletionSpec) Name() string {
 	return s.Institution.ID.String() + "-" + s.Course.ID.String() + "-" +
 		s.Enrollment.ID.String() + "-" + s.User.ID.String()
 }
 
-// CourseOfCompletion returns the course that is in the name of a CourseCompletion, and whether there is one.
+// CourseOfCompletion returns the course in the name of a CourseCompletion, and whether there is one.
 func CourseOfCompletion(name LocalName) (PlatformID, bool) {
 	parts := strings.Split(string(name), "-")
 	if len(parts) != 4 {
@@ -306,40 +307,40 @@ func CourseOfCompletion(name LocalName) (PlatformID, bool) {
 	return PlatformID(id), err == nil && id > 0
 }
 
-// PolicyOutcome is what came of a policy for one completion.
+// PolicyOutcome is the result of a policy for a completion.
 //
 // +kubebuilder:validation:Enum=Granted;NotGranted;Failed
 type PolicyOutcome string
 
 const (
-	// OutcomeGranted means that the policy matched and a Grant holds what it gives.
+	// OutcomeGranted means that the policy matched and there is a Grant.
 	OutcomeGranted PolicyOutcome = "Granted"
-	// OutcomeNotGranted means that the policy matched, but there was nothing to grant; the reason says why.
+	// OutcomeNotGranted means that the policy matched, but granted nothing; the reason says why.
 	OutcomeNotGranted PolicyOutcome = "NotGranted"
 	// OutcomeFailed means that the policy could not be evaluated or rendered.
 	OutcomeFailed PolicyOutcome = "Failed"
 )
 
-// PolicyResult is the row of one policy in the status of a completion.
+// PolicyResult is the result of a policy in the status of a completion.
 type PolicyResult struct {
 	// policy is the name of the CompletionPolicy.
 	//
 	// +required
 	Policy LocalName `json:"policy,omitempty"`
 
-	// outcome says what came of it.
+	// outcome of the policy.
 	//
 	// +required
 	Outcome PolicyOutcome `json:"outcome,omitempty"`
 
-	// reason is a stable token that says why.
+	// reason for the outcome, in one word. The values are stable.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// message says it to people.
+	// message explains the outcome.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -352,9 +353,9 @@ type PolicyResult struct {
 	Grant LocalName `json:"grant,omitempty"`
 }
 
-// CourseCompletionStatus is what the operator made of a completion.
+// CourseCompletionStatus is the observed state of a completion.
 type CourseCompletionStatus struct {
-	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	// observedGeneration is the generation of the spec that this status describes; -1 before the first reconciliation.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -368,10 +369,10 @@ type CourseCompletionStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// policies has a row for each policy that matches: granted, or not granted and why. A policy that is not Ready, or
-	// whose expression fails on this completion, has one if its courseIDs select the completion and it has no grant of
-	// the policy yet; a policy that is not Ready, only if the completion came while it was so. What does not match leaves
-	// no row.
+	// policies has an entry for each matching policy: granted, or not granted and why. A policy that is not Ready, or
+	// whose expression fails for this completion, has an entry if its courseIDs select the completion and there is no
+	// grant yet; a policy that is not Ready, only if the completion came at that time. Policies that do not match have
+	// no entry.
 	//
 	// +listType=map
 	// +listMapKey=policy
@@ -379,14 +380,14 @@ type CourseCompletionStatus struct {
 	// +optional
 	Policies []PolicyResult `json:"policies,omitempty"`
 
-	// grants are the names of the Grants that this completion is a cause of, also those whose policy has gone.
+	// grants are the names of the Grants that have this completion as a cause, even if their policy is gone.
 	//
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	// +optional
 	Grants []LocalName `json:"grants,omitempty"`
 
-	// warnings are what was odd about the delivery that is stored.
+	// warnings are what was unusual about the stored delivery.
 	//
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
@@ -394,8 +395,8 @@ type CourseCompletionStatus struct {
 	Warnings []DeliveryWarning `json:"warnings,omitempty"`
 }
 
-// CourseCompletion is the fact that a user completed a course, as the platform reported it: one object for each
-// enrollment. Deleting it withdraws the fact: what it alone had granted is revoked.
+// CourseCompletion is the fact that a user completed a course, as reported by the platform. There is one object per
+// enrollment. Deleting it withdraws the fact: what only this completion granted is revoked.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -422,12 +423,12 @@ type CourseCompletion struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is the delivery, typed, after the institution's privacy was applied to it.
+	// spec is the delivery, typed, with the institution's privacy settings applied.
 	//
 	// +required
 	Spec CourseCompletionSpec `json:"spec,omitzero"`
 
-	// status is what the operator made of it.
+	// status is the observed state.
 	//
 	// +kubebuilder:default:={"observedGeneration":-1}
 	// +optional

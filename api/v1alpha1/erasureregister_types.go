@@ -11,14 +11,15 @@ const (
 	// ErasureRegisterName is the name of every ErasureRegister, so that a namespace has one at most.
 	ErasureRegisterName = "erasures"
 
-	// MaxErasedPeople is how many people a register takes, and MaxErasedEnrollments how many enrollments of each.
+	// MaxErasedPeople is the maximum number of people in a register, and MaxErasedEnrollments the maximum number of
+	// enrollments of each.
 	MaxErasedPeople      = 5000
 	MaxErasedEnrollments = 1000
 )
 
-// ErasureDigest stands for an id of the platform: the first 16 bytes of an HMAC-SHA256 by the key of the register, in
-// base64url without padding. The last character holds two bits of them; its other four must be zero, since any other
-// spelling of the same bytes would match nobody.
+// ErasureDigest is the digest of an id of the platform: the first 16 bytes of an HMAC-SHA256 with the key of the
+// register, in base64url without padding. The last character holds two bits of them; its other four must be zero, since
+// any other spelling of the same bytes would match nobody.
 //
 // +kubebuilder:validation:MinLength=22
 // +kubebuilder:validation:MaxLength=22
@@ -32,14 +33,14 @@ type ErasedPerson struct {
 	// +required
 	User ErasureDigest `json:"user,omitempty"`
 
-	// erasedAt is when the erasure began. What was sent until then is not stored.
+	// erasedAt is when the erasure started. Deliveries sent until then are not stored.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	ErasedAt metav1.Time `json:"erasedAt,omitzero"`
 
-	// enrollments are the digests of the enrollments that were erased, each with its institution and user. A delivery about
-	// one of them is not stored, whenever it was sent: platforms send the same completion again with a new date.
+	// enrollments are the digests of the erased enrollments, each with its institution and user. Deliveries about them
+	// are not stored, whenever they were sent: platforms send the same completion again with a new date.
 	//
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
@@ -47,13 +48,13 @@ type ErasedPerson struct {
 	Enrollments []ErasureDigest `json:"enrollments,omitempty"`
 }
 
-// ErasureRegisterSpec says who was erased, to those who have the key.
+// ErasureRegisterSpec records who was erased, by digests with a secret key.
 //
 // +kubebuilder:validation:XValidation:rule="self.key == oldSelf.key",message="key is immutable: the digests are made with it"
 type ErasureRegisterSpec struct {
-	// key makes the digests: 32 random bytes, in base64url without padding. The last character holds four bits of them; its
-	// other two must be zero. Anyone who has the key can find out by trying whether a user was erased, since ids are small
-	// numbers.
+	// key of the digests: 32 random bytes, in base64url without padding. The last character holds four bits of them;
+	// its other two must be zero. Anyone who has the key can find out by trying whether a user was erased, since ids
+	// are small numbers.
 	//
 	// +kubebuilder:validation:MinLength=43
 	// +kubebuilder:validation:MaxLength=43
@@ -61,7 +62,7 @@ type ErasureRegisterSpec struct {
 	// +required
 	Key string `json:"key,omitempty"`
 
-	// people are those who were erased. The lists are atomic, since the API server remembers who set each item of others.
+	// people are the erased people. The lists are atomic, so that managedFields does not name every item.
 	//
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=5000
@@ -69,11 +70,11 @@ type ErasureRegisterSpec struct {
 	People []ErasedPerson `json:"people,omitempty"`
 }
 
-// ErasureRegister remembers of whom the institutions of a namespace were told to keep nothing, so that a late
-// repetition of an old delivery does not bring the data back. The webhook server acknowledges such a delivery and does
-// not store it. `kubectl course erase` writes the register.
+// ErasureRegister records whose data was erased in a namespace, so that a late repetition of an old delivery does not
+// bring it back. The webhook server acknowledges such a delivery and does not store it. `kubectl course erase` writes
+// the register.
 //
-// It is in no category: `kubectl get completions` is for those who may not read it.
+// It is in no category, because `kubectl get completions` is for people who are not allowed to read it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -86,7 +87,7 @@ type ErasureRegister struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec says who was erased.
+	// spec records who was erased.
 	//
 	// +required
 	Spec ErasureRegisterSpec `json:"spec,omitzero"`

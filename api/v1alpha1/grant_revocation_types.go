@@ -5,15 +5,15 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// EndBroughtForward says from when, and since when, the end of a grant has been brought forward.
+// EndBroughtForward says that the end of a grant was brought forward.
 type EndBroughtForward struct {
-	// from is when access would end otherwise. Unset: never.
+	// from is the previous end of access. Unset if there was none.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	From *metav1.Time `json:"from,omitempty"`
 
-	// at is when it was brought forward last.
+	// at is when it was last brought forward.
 	//
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -24,7 +24,7 @@ type EndBroughtForward struct {
 	At metav1.MicroTime `json:"at,omitzero"`
 }
 
-// RevocationType is what is taken away.
+// RevocationType is the type of a revocation.
 //
 // +kubebuilder:validation:Enum=AccessEnd;NamespacesRevoked;AccessChange;EndBroughtForward
 type RevocationType string
@@ -32,22 +32,22 @@ type RevocationType string
 const (
 	// RevocationAccessEnd is the end of the access that a Grant gives.
 	RevocationAccessEnd RevocationType = "AccessEnd"
-	// RevocationNamespaces are the namespaces that a Grant takes away from its holder.
+	// RevocationNamespaces are the namespaces that a Grant revokes from its holder.
 	RevocationNamespaces RevocationType = "NamespacesRevoked"
-	// RevocationAccessChange is what a change of the grant's namespaces takes from subjects that have access to them.
+	// RevocationAccessChange is a change of the grant's namespaces that revokes access from subjects.
 	RevocationAccessChange RevocationType = "AccessChange"
-	// RevocationEndForward is an end of access, of a day from now or later, that a delivery brought forward.
+	// RevocationEndForward is an end of access at least a day ahead that a delivery brought forward.
 	RevocationEndForward RevocationType = "EndBroughtForward"
 )
 
-// RevocationAdmission says that the brake has let a revocation through.
+// RevocationAdmission is a revocation that the brake admitted.
 type RevocationAdmission struct {
-	// type is what is taken away.
+	// type of the revocation.
 	//
 	// +required
 	Type RevocationType `json:"type,omitempty"`
 
-	// of tells one revocation from another: another end of access has to be admitted anew.
+	// of identifies the revocation: another end of access, for example, must be admitted again.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -64,8 +64,8 @@ type RevocationAdmission struct {
 	// +required
 	At metav1.MicroTime `json:"at,omitzero"`
 
-	// releasedTrip is the trip of the brake that a person released, and so this revocation with it; it does not count
-	// then. Unset: it counts against the budget.
+	// releasedTrip is the trip of the brake with whose release this revocation was admitted; it does not count against
+	// the budget. If unset, it counts.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64

@@ -24,29 +24,29 @@ type GrantHolder struct {
 	UserID PlatformID `json:"userID,omitempty"`
 }
 
-// GrantOverride is an exception that people make. The planner never changes it.
+// GrantOverride is an exception made by people. The operator never changes it.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.approved) ? 1 : 0) + (has(self.revoked) ? 1 : 0) + (has(self.until) ? 1 : 0) == 1",message="set exactly one of approved, revoked and until"
 type GrantOverride struct {
-	// approved set to true lets a grant that waits for approval take effect.
+	// approved lets a grant that waits for approval take effect, if true.
 	//
 	// +kubebuilder:validation:XValidation:rule="self",message="approved can only be true: remove the override to take the approval back"
 	// +optional
 	Approved *bool `json:"approved,omitempty"`
 
-	// revoked set to true takes the grant away: access at once, data after the grace days.
+	// revoked ends the grant if true: access at once, data after the grace days.
 	//
 	// +kubebuilder:validation:XValidation:rule="self",message="revoked can only be true: remove the override to give the grant back"
 	// +optional
 	Revoked *bool `json:"revoked,omitempty"`
 
-	// until replaces the end of access, sooner or later than what the causes say. It approves the grant as well.
+	// until replaces the end of access, to an earlier or later time. It also approves the grant.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
 
-	// reason says why, for those who come after.
+	// reason explains the exception to others.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -54,7 +54,7 @@ type GrantOverride struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// GrantSpec says who has what, why, and until when.
+// GrantSpec says who gets what, why, and until when.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.policy) == has(oldSelf.policy) && (!has(self.policy) || self.policy == oldSelf.policy)",message="policy is immutable"
 // +kubebuilder:validation:XValidation:rule="self.holder == oldSelf.holder",message="holder is immutable: make another Grant"
@@ -66,8 +66,8 @@ type GrantOverride struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.requestedAt) || !has(oldSelf.requestedAt) || self.requestedAt == oldSelf.requestedAt",message="requestedAt is immutable once set"
 // +kubebuilder:validation:XValidation:rule="!has(self.endKnownAt) || has(self.accessEndsAt)",message="endKnownAt needs accessEndsAt"
 type GrantSpec struct {
-	// policy is the CompletionPolicy that this Grant comes from; such a Grant belongs to the operator, and only override
-	// is for people. Unset: a Grant made by hand.
+	// policy is the CompletionPolicy that this Grant comes from. The operator owns such a Grant; people can only set
+	// override. Unset for a Grant made by hand.
 	//
 	// +optional
 	Policy LocalName `json:"policy,omitempty"`
@@ -77,15 +77,15 @@ type GrantSpec struct {
 	// +required
 	Holder GrantHolder `json:"holder,omitzero"`
 
-	// requestedAt is since when a Grant made by hand counts: it is its place in the queue for a seat, and what was
-	// requested after a completion is not revoked by it. Whoever makes the Grant may set it; otherwise the operator sets
-	// it to the moment of creation, so that it outlasts a backup. Immutable once set.
+	// requestedAt is the time from which a Grant made by hand counts: for its place in the queue for a seat, and
+	// because a completion does not revoke what was requested after it. Defaults to the time of creation, which the
+	// operator records so that it survives a backup and restore. Immutable once set.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	RequestedAt *metav1.Time `json:"requestedAt,omitempty"`
 
-	// causes are the completions that entitle the holder, or did.
+	// causes are the completions that entitle the holder, or entitled them in the past.
 	//
 	// +listType=map
 	// +listMapKey=completion
@@ -93,15 +93,15 @@ type GrantSpec struct {
 	// +optional
 	Causes []GrantCause `json:"causes,omitempty"`
 
-	// requiredCourseIDs are the courses of each of which a cause has to entitle, by a policy whose match requires all of
-	// its courses. Empty: one cause is enough.
+	// requiredCourseIDs are the courses that each need a cause in effect, for a policy whose match requires all
+	// courses. If empty, one cause is enough.
 	//
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
 	RequiredCourseIDs []PlatformID `json:"requiredCourseIDs,omitempty"`
 
-	// namespaces that the holder has.
+	// namespaces of the holder.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -109,7 +109,7 @@ type GrantSpec struct {
 	// +optional
 	Namespaces []GrantedNamespace `json:"namespaces,omitempty"`
 
-	// seats that the holder has, or waits for.
+	// seats that the holder has or waits for.
 	//
 	// +listType=map
 	// +listMapKey=pool
@@ -117,7 +117,7 @@ type GrantSpec struct {
 	// +optional
 	Seats []GrantedSeat `json:"seats,omitempty"`
 
-	// objects of any kind that the holder has.
+	// objects of any kind for the holder.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -126,48 +126,49 @@ type GrantSpec struct {
 	// +optional
 	Objects []GrantedObject `json:"objects,omitempty"`
 
-	// serviceAccountName is the ServiceAccount of this namespace whose rights the objects are applied with.
+	// serviceAccountName is the ServiceAccount of this namespace with whose rights the objects are applied.
 	//
 	// +optional
 	ServiceAccountName LocalName `json:"serviceAccountName,omitempty"`
 
-	// revokes is what a completion revokes from the holder, by the policy.
+	// revokes is what a completion revokes from the holder according to the policy.
 	//
 	// +optional
 	Revokes GrantRevocation `json:"revokes,omitzero"`
 
-	// lifetime is the policy's, as it was when it was last considered, so that the grant can end without it.
+	// lifetime is a copy of the policy's lifetime, so that the grant can end without the policy.
 	//
 	// +kubebuilder:default={}
 	// +optional
 	Lifetime Lifetime `json:"lifetime,omitzero"`
 
-	// approval says whether the grant waits for a person, who approves it by the override.
+	// approval says whether the grant waits for approval by the override.
 	//
 	// +kubebuilder:default=Automatic
 	// +optional
 	Approval Approval `json:"approval,omitempty"`
 
-	// onRevoke says whether namespaces and objects are deleted or left to people when the data has to go.
+	// onRevoke says whether namespaces and objects are deleted after the grace days, or left in place, no longer
+	// managed.
 	//
 	// +kubebuilder:default=Delete
 	// +optional
 	OnRevoke RemovalAction `json:"onRevoke,omitempty"`
 
-	// onPolicyRemoval says whether the grant outlasts its policy.
+	// onPolicyRemoval says whether the grant stays when its policy is deleted.
 	//
 	// +kubebuilder:default=Retain
 	// +optional
 	OnPolicyRemoval RemovalAction `json:"onPolicyRemoval,omitempty"`
 
-	// accessEndsAt is when access and seats are taken away. Unset: it does not end by itself.
+	// accessEndsAt is when access and seats are revoked. If unset, they do not end by themselves.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	AccessEndsAt *metav1.Time `json:"accessEndsAt,omitempty"`
 
-	// endKnownAt is since when the operator knows of this accessEndsAt. An end that is known for 24 hours before it falls
-	// due does not count against the institution's revocationBudget.
+	// endKnownAt is when the operator learned of this accessEndsAt. An end known at least 24 hours in advance does not
+	// count against the institution's revocationBudget.
 	//
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -177,25 +178,26 @@ type GrantSpec struct {
 	// +optional
 	EndKnownAt *metav1.MicroTime `json:"endKnownAt,omitempty"`
 
-	// endBroughtForward says that a delivery brought accessEndsAt forward. That counts against the institution's
-	// revocationBudget at once, also where the end is far off; an end that it did not let through counts when it falls due.
+	// endBroughtForward says that a delivery brought accessEndsAt forward. This counts against the institution's
+	// revocationBudget at once, even if the end is far off. If the budget does not admit it, the end counts when it is
+	// due.
 	//
 	// +optional
 	EndBroughtForward *EndBroughtForward `json:"endBroughtForward,omitempty"`
 
-	// dataEndsAt is when the namespaces are deleted, at the earliest. Unset: the grace days after access was taken away.
+	// dataEndsAt is the earliest time at which the namespaces are deleted. If unset, the grace days after access ended.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	DataEndsAt *metav1.Time `json:"dataEndsAt,omitempty"`
 
-	// override is an exception that a person makes.
+	// override is an exception made by a person.
 	//
 	// +optional
 	Override GrantOverride `json:"override,omitzero"`
 }
 
-// GrantPhase sums up a Grant in one word.
+// GrantPhase is the summary of a Grant.
 //
 // +kubebuilder:validation:Enum=Pending;AwaitingApproval;Waiting;Active;Ended;Revoked;Suspended
 type GrantPhase string
@@ -203,21 +205,21 @@ type GrantPhase string
 const (
 	// GrantPending means that not everything is in place yet.
 	GrantPending GrantPhase = "Pending"
-	// GrantAwaitingApproval means that it waits for a person to approve it.
+	// GrantAwaitingApproval means that the grant waits for approval.
 	GrantAwaitingApproval GrantPhase = "AwaitingApproval"
-	// GrantWaiting means that it waits for somebody else: a free seat, or a name that another one holds.
+	// GrantWaiting means that the grant waits for a free seat, or for a name that is in use.
 	GrantWaiting GrantPhase = "Waiting"
 	// GrantActive means that everything is in place.
 	GrantActive GrantPhase = "Active"
 	// GrantEnded means that access has ended. Data follows after the grace days.
 	GrantEnded GrantPhase = "Ended"
-	// GrantRevoked means that a person revoked it.
+	// GrantRevoked means that a person revoked the grant.
 	GrantRevoked GrantPhase = "Revoked"
 	// GrantSuspended means that the institution is suspended: nothing is granted or revoked.
 	GrantSuspended GrantPhase = "Suspended"
 )
 
-// InventoryEntry is one object that the grant provisioned.
+// InventoryEntry is an object that the grant provisioned.
 type InventoryEntry struct {
 	// group of the object's API; empty for the core group.
 	//
@@ -234,7 +236,7 @@ type InventoryEntry struct {
 	// +required
 	Kind string `json:"kind,omitempty"`
 
-	// namespace of the object; empty for an object of the cluster.
+	// namespace of the object; empty for a cluster-scoped object.
 	//
 	// +kubebuilder:default=""
 	// +kubebuilder:validation:MinLength=0
@@ -249,15 +251,15 @@ type InventoryEntry struct {
 	// +required
 	Name string `json:"name,omitempty"`
 
-	// uid of the object: what has another uid is another object, and is left alone. Unset: it was about to be applied, and
-	// is the grant's if it carries the label completions.lxp.dev/applied-for of the grant.
+	// uid of the object. An object with another uid is left alone. If unset, the object was about to be applied, and
+	// belongs to the grant if it has the grant's label completions.lxp.dev/applied-for.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	UID string `json:"uid,omitempty"`
 
-	// serviceAccountName is the ServiceAccount with whose rights the object was applied, and is deleted. Unset: the
+	// serviceAccountName is the ServiceAccount with whose rights the object was applied, and is deleted. Unset for the
 	// operator's own rights.
 	//
 	// +optional
@@ -279,20 +281,20 @@ type HeldSeat struct {
 	Number *int32 `json:"number,omitempty"`
 }
 
-// GrantStatus is what is in place.
+// GrantStatus is the observed state of a Grant.
 type GrantStatus struct {
-	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	// observedGeneration is the generation of the spec that this status describes; -1 before the first reconciliation.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// phase sums it up in one word.
+	// phase is the summary of the status.
 	//
 	// +optional
 	Phase GrantPhase `json:"phase,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled, and RevocationsComplete where the grant revokes namespaces: it
-	// says how far that has come.
+	// conditions are Ready, Reconciling and Stalled, and RevocationsComplete if the grant revokes namespaces, with the
+	// progress of that.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -301,7 +303,7 @@ type GrantStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// inventory is what was provisioned and is not gone yet. Revoking works from it, and never from the policy.
+	// inventory lists what was provisioned and still exists. Revocation works from it, never from the policy.
 	//
 	// +listType=map
 	// +listMapKey=group
@@ -320,7 +322,8 @@ type GrantStatus struct {
 	// +optional
 	Seats []HeldSeat `json:"seats,omitempty"`
 
-	// revocations are the namespaces of spec.revokes whose revocation has begun. It does not begin while one is kept.
+	// revocations are the namespaces of spec.revokes whose revocation has started. It does not start while one of them
+	// must be kept.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -328,8 +331,8 @@ type GrantStatus struct {
 	// +optional
 	Revocations []NamespaceRevocation `json:"revocations,omitempty"`
 
-	// revocationsKnownAt is since when somebody would lose namespaces of spec.revokes, of which the revocation waits for
-	// the brake.
+	// revocationsKnownAt is when the operator learned that namespaces of spec.revokes are to be revoked, while that is
+	// paused by the brake.
 	//
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -339,15 +342,15 @@ type GrantStatus struct {
 	// +optional
 	RevocationsKnownAt *metav1.MicroTime `json:"revocationsKnownAt,omitempty"`
 
-	// accessChangeDigest tells a change of who has access, which would take it from somebody and waits for the brake, from
-	// another one.
+	// accessChangeDigest identifies a change of access that would revoke access from subjects and is paused by the
+	// brake.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	AccessChangeDigest string `json:"accessChangeDigest,omitempty"`
 
-	// accessChangeKnownAt is since when that change is known.
+	// accessChangeKnownAt is when the operator learned of that change.
 	//
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -357,23 +360,23 @@ type GrantStatus struct {
 	// +optional
 	AccessChangeKnownAt *metav1.MicroTime `json:"accessChangeKnownAt,omitempty"`
 
-	// accessEndedAt is when access was really taken away. The grace days count from then, if that is later than
+	// accessEndedAt is when access actually ended. The grace days count from then if that is later than
 	// spec.accessEndsAt.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	AccessEndedAt *metav1.Time `json:"accessEndedAt,omitempty"`
 
-	// restoredAt is when the operator first saw that the grant came from a backup. It is unset again once everything
-	// that the grant comes from, its policy and the completions of its causes, is there too, and the inventory has its
-	// objects. Until then the absence of one of these ends nothing, unless the operator sees it being deleted.
+	// restoredAt is when the operator noticed that the grant was restored from a backup. It is removed once the policy
+	// and the completions of the causes exist too, and the inventory is complete. Until then, their absence does not
+	// end the grant, unless the operator sees one of them being deleted.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	RestoredAt *metav1.Time `json:"restoredAt,omitempty"`
 
-	// admissions are what the brake of the institution has let through, each written before anything is taken. Those of
-	// the last hour are what counts against the institution's revocationBudget.
+	// admissions are the revocations that the brake of the institution admitted, each recorded before it takes effect.
+	// Those of the last hour count against the institution's revocationBudget.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -382,8 +385,8 @@ type GrantStatus struct {
 	Admissions []RevocationAdmission `json:"admissions,omitempty"`
 }
 
-// Grant is an entitlement: who has what, why, and until when. The operator makes one from a policy and the completions
-// that it matches; people make one by hand, without a policy, for what no completion has caused.
+// Grant is an entitlement: who gets what, why, and until when. The operator creates Grants from policies and matching
+// completions. People can create Grants without a policy by hand, for what no completion entitles to.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -409,12 +412,12 @@ type Grant struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec says who has what, why, and until when.
+	// spec says who gets what, why, and until when.
 	//
 	// +required
 	Spec GrantSpec `json:"spec,omitzero"`
 
-	// status is what is in place.
+	// status is the observed state.
 	//
 	// +kubebuilder:default:={"observedGeneration":-1}
 	// +optional

@@ -5,39 +5,39 @@ package v1alpha1
 
 import rbacv1 "k8s.io/api/rbac/v1"
 
-// GrantedLimit bounds what one thing in the namespace may use.
+// GrantedLimit is an item of the LimitRange of the namespace.
 type GrantedLimit struct {
-	// type is what the limits apply to.
+	// type is the kind of resource that the limits apply to.
 	//
 	// +required
 	Type LimitType `json:"type,omitempty"`
 
-	// default are the limits of a container that sets none.
+	// default is the limit of containers that set none.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Default map[string]Quantity `json:"default,omitempty"`
 
-	// defaultRequest are the requests of a container that sets none.
+	// defaultRequest is the request of containers that set none.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	DefaultRequest map[string]Quantity `json:"defaultRequest,omitempty"`
 
-	// max are the greatest values allowed.
+	// max is the maximum allowed.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Max map[string]Quantity `json:"max,omitempty"`
 
-	// min are the least values allowed.
+	// min is the minimum allowed.
 	//
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Min map[string]Quantity `json:"min,omitempty"`
 }
 
-// GrantedSubject is somebody who has access.
+// GrantedSubject is a subject that has access.
 type GrantedSubject struct {
 	// kind of the subject.
 	//
@@ -45,7 +45,7 @@ type GrantedSubject struct {
 	// +optional
 	Kind SubjectKind `json:"kind,omitempty"`
 
-	// name of the subject. It may be personal data.
+	// name of the subject. It can be personal data.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -55,7 +55,7 @@ type GrantedSubject struct {
 
 // GrantedAccess binds subjects to a ClusterRole in the namespace.
 type GrantedAccess struct {
-	// clusterRole is what the subjects may do in the namespace.
+	// clusterRole is bound to the subjects in the namespace.
 	//
 	// +kubebuilder:default=completion-learner
 	// +kubebuilder:validation:MinLength=1
@@ -64,7 +64,7 @@ type GrantedAccess struct {
 	// +optional
 	ClusterRole string `json:"clusterRole,omitempty"`
 
-	// subjects are who has the access.
+	// subjects have the access.
 	//
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -73,7 +73,7 @@ type GrantedAccess struct {
 	Subjects []GrantedSubject `json:"subjects,omitempty"`
 }
 
-// GrantedNamespace is a namespace, with nothing left to evaluate.
+// GrantedNamespace is a namespace with all templates evaluated.
 type GrantedNamespace struct {
 	// name of the namespace.
 	//
@@ -97,25 +97,25 @@ type GrantedNamespace struct {
 	// +optional
 	Annotations map[string]string `json:"annotations,omitempty"`
 
-	// podSecurity is the pod security level that is enforced.
+	// podSecurity is the Pod Security Standard that is enforced.
 	//
 	// +kubebuilder:default=restricted
 	// +optional
 	PodSecurity PodSecurityLevel `json:"podSecurity,omitempty"`
 
-	// networkIsolation says what network policies let through.
+	// networkIsolation says which traffic the NetworkPolicy of the namespace blocks.
 	//
 	// +kubebuilder:default=IngressAndEgress
 	// +optional
 	NetworkIsolation NetworkIsolation `json:"networkIsolation,omitempty"`
 
-	// quota maps the name of a resource to what the namespace may use of it in all.
+	// quota maps the name of a resource to the limit of the namespace.
 	//
 	// +kubebuilder:validation:MaxProperties=32
 	// +optional
 	Quota map[string]Quantity `json:"quota,omitempty"`
 
-	// limits bound what one container, pod or volume claim may use.
+	// limits limit the resources of each container, pod or volume claim.
 	//
 	// +listType=map
 	// +listMapKey=type
@@ -123,7 +123,7 @@ type GrantedNamespace struct {
 	// +optional
 	Limits []GrantedLimit `json:"limits,omitempty"`
 
-	// access says who may do what in the namespace.
+	// access grants roles in the namespace.
 	//
 	// +listType=map
 	// +listMapKey=clusterRole

@@ -7,21 +7,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// DataHandling says what is done to a personal field before anything is stored or logged.
+// DataHandling says how a personal field is stored and logged.
 //
 // +kubebuilder:validation:Enum=Keep;Mask;Drop
 type DataHandling string
 
 const (
-	// DataKeep stores the value as it came.
+	// DataKeep stores the value unchanged.
 	DataKeep DataHandling = "Keep"
-	// DataMask stores a form that a person recognises but that does not give the value away.
+	// DataMask stores a recognizable form that does not reveal the value.
 	DataMask DataHandling = "Mask"
 	// DataDrop stores nothing.
 	DataDrop DataHandling = "Drop"
 )
 
-// PrivacySpec says per personal field what is kept of it. A policy can only use fields that are kept.
+// PrivacySpec says how each personal field is stored. A policy can only use fields with the value Keep.
 type PrivacySpec struct {
 	// name of the user. Mask keeps the first letter.
 	//
@@ -29,14 +29,15 @@ type PrivacySpec struct {
 	// +optional
 	Name DataHandling `json:"name,omitempty"`
 
-	// email address of the user. Mask keeps the first letter and the domain; of what is no address only the first letter.
+	// email address of the user. Mask keeps the first letter and the domain, or only the first letter if it is not an
+	// address.
 	//
 	// +kubebuilder:default=Keep
 	// +optional
 	Email DataHandling `json:"email,omitempty"`
 
-	// cpf is the Brazilian taxpayer number of the user. Mask keeps the last two characters, which are the check digits; of
-	// a text of less than six characters nothing.
+	// cpf is the Brazilian taxpayer number of the user. Mask keeps the last two characters, which are the check digits,
+	// and nothing if the value has less than six characters.
 	//
 	// +kubebuilder:default=Mask
 	// +optional
@@ -48,7 +49,7 @@ type PrivacySpec struct {
 	// +optional
 	Nickname DataHandling `json:"nickname,omitempty"`
 
-	// uuid of the user. Mask keeps the last four characters; of a text of less than twelve nothing.
+	// uuid of the user. Mask keeps the last four characters, and nothing if the value has less than twelve characters.
 	//
 	// +kubebuilder:default=Keep
 	// +optional
@@ -63,10 +64,10 @@ type TokenSecretReference struct {
 	Name LocalName `json:"name,omitempty"`
 }
 
-// AuthenticationSpec says how a sender proves that it speaks for the institution.
+// AuthenticationSpec says how senders authenticate for the institution.
 type AuthenticationSpec struct {
-	// tokenSecretRefs are the Secrets whose tokens are accepted, all of them at the same time: to rotate a token without
-	// losing a delivery, add the new Secret, switch the sender, then remove the old one.
+	// tokenSecretRefs are the Secrets with the accepted tokens. All are accepted at the same time: to rotate a token
+	// without losing deliveries, add the new Secret, switch the sender, then remove the old one.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -75,9 +76,9 @@ type AuthenticationSpec struct {
 	// +required
 	TokenSecretRefs []TokenSecretReference `json:"tokenSecretRefs,omitempty"`
 
-	// allowedCIDRs are the networks, such as `203.0.113.0/24` or `2001:db8::/32`, that deliveries may come from; a call
-	// with a good token from elsewhere gets 403. The address that counts is that of the connection, or, where that is one
-	// of the webhook server's trusted proxies, what the proxies say. Unset: deliveries may come from everywhere.
+	// allowedCIDRs are the networks from which deliveries are accepted, such as `203.0.113.0/24` or `2001:db8::/32`.
+	// Requests with a valid token from elsewhere get 403. The source address is that of the connection or, behind a
+	// trusted proxy of the webhook server, the address that the proxy reports. If unset, all addresses are accepted.
 	//
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -86,7 +87,7 @@ type AuthenticationSpec struct {
 	AllowedCIDRs []CIDR `json:"allowedCIDRs,omitempty"`
 }
 
-// CIDR is a network of IPv4 or IPv6 addresses: the least of its addresses, a slash and the length of its prefix.
+// CIDR is an IPv4 or IPv6 network: its lowest address, a slash and the prefix length.
 //
 // +kubebuilder:validation:MinLength=4
 // +kubebuilder:validation:MaxLength=43
@@ -94,20 +95,19 @@ type AuthenticationSpec struct {
 // +kubebuilder:validation:XValidation:rule="!isCIDR(self) || cidr(self) == cidr(self).masked()",message="must start with the least address of the network: 203.0.113.0/24, not 203.0.113.7/24"
 type CIDR string
 
-// LimitsSpec bounds how fast deliveries of an institution are taken. Each replica of the webhook server counts what
-// comes to itself.
+// LimitsSpec limits the rate of deliveries of an institution. Each replica of the webhook server applies it separately.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.burst) || has(self.deliveriesPerSecond)",message="burst needs deliveriesPerSecond"
 type LimitsSpec struct {
-	// deliveriesPerSecond is how many deliveries with a good token are taken in a second, in the long run. What comes
-	// faster gets 429 with Retry-After and is not stored. Unset: as many as come.
+	// deliveriesPerSecond is the average number of deliveries with a valid token accepted per second. Further ones get
+	// 429 with Retry-After and are not stored. If unset, there is no limit.
 	//
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	// +optional
 	DeliveriesPerSecond int32 `json:"deliveriesPerSecond,omitempty"`
 
-	// burst is how many deliveries are taken at once after a quiet time. Unset: as many as deliveriesPerSecond.
+	// burst is the number of deliveries accepted at once after a quiet period. Defaults to deliveriesPerSecond.
 	//
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
@@ -115,7 +115,7 @@ type LimitsSpec struct {
 	Burst int32 `json:"burst,omitempty"`
 }
 
-// InstitutionSpec says who the institution is and how its deliveries are taken.
+// InstitutionSpec identifies the institution and configures its deliveries, privacy and limits.
 type InstitutionSpec struct {
 	// id is the platform's number of the institution (institution.id of its deliveries). Immutable.
 	//
@@ -123,16 +123,15 @@ type InstitutionSpec struct {
 	// +required
 	ID PlatformID `json:"id,omitempty"`
 
-	// authentication says how a sender proves that it speaks for this institution.
+	// authentication says how senders authenticate for this institution.
 	//
 	// +required
 	Authentication AuthenticationSpec `json:"authentication,omitzero"`
 
-	// namespacePrefix is what the name of every namespace granted in this institution starts with, such as `grad-`. It
-	// ends in '-', so that nobody's names can run on into another one's, and is not the start of a namespace that belongs
-	// to the cluster or to software that is trusted by the name of its namespace. Of two Institutions whose prefixes
-	// overlap, the older one keeps its own, and the other is not Ready. Immutable, because what has been granted under it
-	// stays.
+	// namespacePrefix is the prefix of all namespaces that this institution grants, such as `grad-`. It ends in '-', so
+	// that prefixes cannot run into each other, and cannot be the start of a namespace of the cluster or of software
+	// that is trusted by the name of its namespace. If the prefixes of two Institutions overlap, the younger one is not
+	// Ready. Immutable, because existing namespaces keep their names.
 	//
 	// +kubebuilder:validation:MinLength=4
 	// +kubebuilder:validation:MaxLength=40
@@ -142,7 +141,7 @@ type InstitutionSpec struct {
 	// +required
 	NamespacePrefix string `json:"namespacePrefix,omitempty"`
 
-	// timeZone is the IANA zone of the times and dates in deliveries, which carry none.
+	// timeZone is the IANA time zone of the times and dates in deliveries, which have none themselves.
 	//
 	// +kubebuilder:default="America/Sao_Paulo"
 	// +kubebuilder:validation:XValidation:rule="self != 'Local'",message="timeZone must be a zone of the IANA database: Local would be that of a container"
@@ -152,32 +151,32 @@ type InstitutionSpec struct {
 	// +optional
 	TimeZone string `json:"timeZone,omitempty"`
 
-	// privacy says per personal field what is stored of it. It holds for deliveries that come after a change.
+	// privacy says how each personal field is stored. Changes apply to later deliveries.
 	//
 	// +kubebuilder:default={}
 	// +optional
 	Privacy PrivacySpec `json:"privacy,omitzero"`
 
-	// retentionDays is the number of days, each of 24 hours, that a CourseCompletion stays after its creation. Its
-	// deletion ends no grant. A Grant that has ended stays until its last completion has gone, and as long again. Unset:
-	// both stay for ever.
+	// retentionDays is the number of days, each of 24 hours, after which a CourseCompletion is deleted. This does not end
+	// grants. A Grant that has ended is deleted the same number of days after the last of its completions is deleted. If
+	// unset, both are kept forever.
 	//
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	// +optional
 	RetentionDays int32 `json:"retentionDays,omitempty"`
 
-	// limits bound how fast deliveries are taken. Unset: 500 a second and 10000 at once, which is enough for
-	// 50,000 students who graduate within ten minutes and whose deliveries come five times. An empty object ({}) bounds
-	// nothing.
+	// limits limit the rate of deliveries. The default of 500 per second with a burst of 10000 is enough for 50,000
+	// students who graduate within ten minutes, with every delivery sent five times. An empty object ({}) means no
+	// limit.
 	//
 	// +kubebuilder:default={deliveriesPerSecond: 500, burst: 10000}
 	// +optional
 	Limits LimitsSpec `json:"limits,omitzero"`
 
-	// revocationBudget is how many Grants may lose their access within an hour without a person having asked for it. What
-	// goes beyond it is paused until a person releases it. An end that was known for 24 hours before it fell due does not
-	// count, nor does what a person ordered in the Grant itself. 0 pauses every one that counts.
+	// revocationBudget is the number of Grants per hour that can lose access without a person asking for it. Further
+	// revocations are paused until a person releases them. Ends known at least 24 hours in advance do not count, nor do
+	// overrides in the Grant. 0 pauses every revocation that counts.
 	//
 	// +kubebuilder:default=20
 	// +kubebuilder:validation:Minimum=0
@@ -185,8 +184,8 @@ type InstitutionSpec struct {
 	// +optional
 	RevocationBudget *int32 `json:"revocationBudget,omitempty"`
 
-	// maxNamespaces is how many granted namespaces the institution may have at a time. A Grant that would need another one
-	// waits until there is room. What there is stays, also where the number is lowered.
+	// maxNamespaces is the maximum number of granted namespaces of the institution. Grants that need more wait.
+	// Lowering the number deletes nothing.
 	//
 	// +kubebuilder:default=10000
 	// +kubebuilder:validation:Minimum=0
@@ -194,13 +193,13 @@ type InstitutionSpec struct {
 	// +optional
 	MaxNamespaces *int32 `json:"maxNamespaces,omitempty"`
 
-	// suspend set to true takes deliveries and stores them, but grants and revokes nothing.
+	// suspend stops granting and revoking if true. Deliveries are still accepted and stored.
 	//
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 }
 
-// DefaultRevocationBudget is what revocationBudget is where nobody set it.
+// DefaultRevocationBudget is the default of revocationBudget.
 const DefaultRevocationBudget int32 = 20
 
 // Budget returns revocationBudget, or its default for an object that was stored without it.
@@ -211,7 +210,7 @@ func (s *InstitutionSpec) Budget() int32 {
 	return *s.RevocationBudget
 }
 
-// DefaultMaxNamespaces is what maxNamespaces is where nobody set it, and MaxNamespaces the most that it can be.
+// DefaultMaxNamespaces is the default of maxNamespaces, and MaxNamespaces its maximum.
 const (
 	DefaultMaxNamespaces int32 = 10_000
 	MaxNamespaces        int32 = 1_000_000
@@ -225,39 +224,39 @@ func (s *InstitutionSpec) NamespacesAtMost() int32 {
 	return *s.MaxNamespaces
 }
 
-// TokenState says whether a token is accepted, and if not why.
+// TokenState says whether a token is accepted, and if not, why.
 //
 // +kubebuilder:validation:Enum=Accepted;Shared;NotFound;Invalid;Forbidden
 type TokenState string
 
 const (
-	// TokenAccepted means that deliveries with this token are taken.
+	// TokenAccepted means that deliveries with this token are accepted.
 	TokenAccepted TokenState = "Accepted"
-	// TokenShared means that another Institution has the same token, and keeps it.
+	// TokenShared means that another Institution already uses the same token.
 	TokenShared TokenState = "Shared"
 	// TokenNotFound means that no Secret of that name and the type completions.lxp.dev/webhook-token exists.
 	TokenNotFound TokenState = "NotFound"
 	// TokenInvalid means that the Secret has no key `token`, or a token that is too short, too long or easily guessed.
 	TokenInvalid TokenState = "Invalid"
-	// TokenForbidden means that the operator may not read Secrets in this namespace.
+	// TokenForbidden means that the operator is not allowed to read Secrets in this namespace.
 	TokenForbidden TokenState = "Forbidden"
 )
 
-// TokenStatus is what the operator knows of one token.
+// TokenStatus is the observed state of a token.
 type TokenStatus struct {
 	// secretName is the Secret that holds the token.
 	//
 	// +required
 	SecretName LocalName `json:"secretName,omitempty"`
 
-	// state says whether the token is accepted, and if not why.
+	// state says whether the token is accepted, and if not, why.
 	//
 	// +required
 	State TokenState `json:"state,omitempty"`
 
-	// sha256 is the SHA-256 digest of the token, in hexadecimal; the webhook server compares with it and so needs no
-	// access to Secrets. A random token, which is what it has to be, cannot be found from it; whoever reads
-	// the digest can only check a guess.
+	// sha256 is the SHA-256 digest of the token, in hexadecimal. The webhook server compares with it, so it needs no
+	// access to Secrets. A random token, which is required, cannot be derived from it; the digest only allows checking
+	// a guess.
 	//
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{64}$`
 	// +kubebuilder:validation:MinLength=64
@@ -266,36 +265,36 @@ type TokenStatus struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// BrakeStatus says how the brake on revocations stands. It is absent until the brake trips for the first time.
+// BrakeStatus is the state of the brake on revocations. It is absent until the brake trips for the first time.
 type BrakeStatus struct {
-	// trip names the occasion on which the budget was used up. While it is set, revocations that count are paused. The
-	// annotation completions.lxp.dev/release-brake with this value releases them.
+	// trip identifies the current trip of the brake. While it is set, revocations that count are paused. The annotation
+	// completions.lxp.dev/release-brake with this value releases them.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	Trip string `json:"trip,omitempty"`
 
-	// trippedAt is when that was.
+	// trippedAt is when the brake tripped.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +optional
 	TrippedAt *metav1.Time `json:"trippedAt,omitempty"`
 
-	// held is how many Grants keep what is to be taken away. It follows with a delay of some seconds.
+	// held is the number of Grants whose revocation is paused. It is updated with a delay of a few seconds.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Held *int32 `json:"held,omitempty"`
 
-	// releasedTrip is the trip that a person released last.
+	// releasedTrip is the last trip that a person released.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	ReleasedTrip string `json:"releasedTrip,omitempty"`
 
-	// releasedAt is when that was. What was known to be revoked by then goes; what comes later counts anew.
+	// releasedAt is when it was released. Revocations known by then proceed; later ones count again.
 	//
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -306,11 +305,11 @@ type BrakeStatus struct {
 	ReleasedAt *metav1.MicroTime `json:"releasedAt,omitempty"`
 }
 
-// InstitutionStatus is what the operator observed of an Institution.
+// InstitutionStatus is the observed state of an Institution.
 //
 // +kubebuilder:validation:MinProperties=1
 type InstitutionStatus struct {
-	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	// observedGeneration is the generation of the spec that this status describes; -1 before the first reconciliation.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -324,15 +323,15 @@ type InstitutionStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// webhookPath is the path to which the platform posts, without the token that ends it.
+	// webhookPath is the path of the webhook URL, without the token at its end.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	WebhookPath string `json:"webhookPath,omitempty"`
 
-	// tokens are the states of the tokens, one for each Secret in spec.authentication.tokenSecretRefs. It is absent while
-	// the Institution is not allowed: then no Secret is read.
+	// tokens are the states of the tokens, one for each Secret in spec.authentication.tokenSecretRefs. Absent while the
+	// Institution is not allowed, since no Secret is read then.
 	//
 	// +listType=map
 	// +listMapKey=secretName
@@ -340,33 +339,33 @@ type InstitutionStatus struct {
 	// +optional
 	Tokens []TokenStatus `json:"tokens,omitempty"`
 
-	// completions is how many CourseCompletions the institution has. It follows with a delay of some seconds.
+	// completions is the number of CourseCompletions of the institution. It is updated with a delay of a few seconds.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Completions *int32 `json:"completions,omitempty"`
 
-	// namespaces is how many granted namespaces the institution has, those that are about to be made among them. It follows
-	// with a delay of some seconds.
+	// namespaces is the number of granted namespaces of the institution, including those about to be created. It is
+	// updated with a delay of a few seconds.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Namespaces *int32 `json:"namespaces,omitempty"`
 
-	// grants says how many Grants of the institution there are in each phase.
+	// grants is the number of Grants of the institution by phase.
 	//
 	// +optional
 	Grants GrantCounts `json:"grants,omitzero"`
 
-	// brake says how the brake on revocations stands.
+	// brake is the state of the brake on revocations.
 	//
 	// +optional
 	Brake BrakeStatus `json:"brake,omitzero"`
 }
 
-// Institution is a customer of the learning platform: a school or a company whose deliveries are taken. It lives in a
-// namespace of its own, together with its tokens, completions, policies, grants and pools. That namespace has to allow
-// it, by the annotations completions.lxp.dev/institution-id and completions.lxp.dev/namespace-prefix.
+// Institution is a customer of the learning platform, such as a school or a company, whose deliveries are accepted. It
+// has its own namespace, with its tokens, completions, policies, grants and pools. The namespace must allow it by the
+// annotations completions.lxp.dev/institution-id and completions.lxp.dev/namespace-prefix.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -390,12 +389,12 @@ type Institution struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec says who the institution is and how its deliveries are taken.
+	// spec identifies the institution and configures its deliveries, privacy and limits.
 	//
 	// +required
 	Spec InstitutionSpec `json:"spec,omitzero"`
 
-	// status is what the operator observed.
+	// status is the observed state.
 	//
 	// +kubebuilder:default:={"observedGeneration":-1}
 	// +optional
@@ -411,5 +410,5 @@ type InstitutionList struct {
 	Items           []Institution `json:"items"`
 }
 
-// Suspended reports whether nothing is given, and nothing taken, for now.
+// Suspended reports whether granting and revoking is suspended.
 func (s *InstitutionSpec) Suspended() bool { return s.Suspend != nil && *s.Suspend }

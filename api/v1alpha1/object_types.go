@@ -5,7 +5,7 @@ package v1alpha1
 
 import "k8s.io/apimachinery/pkg/runtime"
 
-// EntryName names an entry of a list within its object: a DNS label.
+// EntryName is the name of a list entry: a DNS label, unique in the list.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=63
@@ -14,15 +14,15 @@ type EntryName string
 
 // ObjectTemplate is an object of any kind that a policy grants.
 type ObjectTemplate struct {
-	// name tells the entry from the others of the policy. It is not the name of the object.
+	// name identifies the entry within the policy. It is not the name of the object.
 	//
 	// +required
 	Name EntryName `json:"name,omitempty"`
 
-	// template is the object: apiVersion, kind and metadata, and whatever else its kind has. Every string in it is a
-	// template, and one that is a single whole expression keeps its type; keys are not templates, nor are apiVersion and
-	// kind. Metadata is name, namespace, labels and annotations, and holds no personal field. At most 32 KiB. It is
-	// checked when the policy is compiled, and the policy is not Ready where it is wrong.
+	// template is the object: apiVersion, kind, metadata, and the fields of its kind. Every string value is a template;
+	// one that consists of a single expression keeps the type of the result. Keys, apiVersion and kind are not
+	// templates. metadata can have name, namespace, labels and annotations, without personal fields. At most 32 KiB.
+	// Errors in it make the policy not Ready.
 	//
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:validation:MinProperties=3
@@ -33,14 +33,14 @@ type ObjectTemplate struct {
 	Template runtime.RawExtension `json:"template,omitzero"`
 }
 
-// GrantedObject is an object of any kind, with nothing left to evaluate.
+// GrantedObject is an object of any kind with all templates evaluated.
 type GrantedObject struct {
-	// name tells the entry from the others of the grant. It is not the name of the object.
+	// name identifies the entry within the grant. It is not the name of the object.
 	//
 	// +required
 	Name EntryName `json:"name,omitempty"`
 
-	// object as it is applied. It may hold personal data outside of its metadata. At most 32 KiB.
+	// object as it is applied. It can contain personal data outside of its metadata. At most 32 KiB.
 	//
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:validation:MinProperties=3

@@ -5,7 +5,7 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// RevokedSeat is a seat that a completion takes away from its user.
+// RevokedSeat is a seat that a completion revokes from its user.
 type RevokedSeat struct {
 	// pool is the name of the SeatPool in the same namespace.
 	//
@@ -13,18 +13,18 @@ type RevokedSeat struct {
 	Pool LocalName `json:"pool,omitempty"`
 }
 
-// RevokedNamespace is a namespace that a completion takes away from its user.
+// RevokedNamespace is a namespace that a completion revokes from its user.
 type RevokedNamespace struct {
-	// name of the namespace: a template without personal fields, such as `lab-${user.id}`. It is deleted only if it
-	// carries the label completions.lxp.dev/revocable with the id of the institution, and, where a Grant made it, only if
-	// that Grant is the same user's.
+	// name of the namespace: a template without personal fields, such as `lab-${user.id}`. The namespace is only
+	// deleted if it has the label completions.lxp.dev/revocable with the id of the institution. If a Grant created it,
+	// that Grant must also belong to the same user.
 	//
 	// +required
 	Name Template `json:"name,omitempty"`
 }
 
-// PolicyRevocation is what a completion takes away from its user: what other Grants of the user gave for a reason that
-// is not later than the completion.
+// PolicyRevocation is what a completion revokes from its user. It revokes what other Grants gave the user for a
+// completion that is not later than this one.
 //
 // +kubebuilder:validation:MinProperties=1
 type PolicyRevocation struct {
@@ -37,7 +37,7 @@ type PolicyRevocation struct {
 	// +optional
 	Seats []RevokedSeat `json:"seats,omitempty"`
 
-	// namespaces lose the access that a Grant gave at once, and are deleted after the grace days of this policy.
+	// namespaces are deleted after the grace days of this policy. The access that a Grant gave to them ends at once.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -47,7 +47,7 @@ type PolicyRevocation struct {
 	Namespaces []RevokedNamespace `json:"namespaces,omitempty"`
 }
 
-// GrantRevokedNamespace is a namespace that a completion revokes, with nothing left to evaluate.
+// GrantRevokedNamespace is a namespace that a completion revokes, with its template evaluated.
 type GrantRevokedNamespace struct {
 	// name of the namespace.
 	//
@@ -58,9 +58,8 @@ type GrantRevokedNamespace struct {
 	Name string `json:"name,omitempty"`
 }
 
-// GrantRevocation is what a completion revokes from the holder. It is subtracted from every Grant of the holder for
-// which there is no cause later in the order than this completion, or, where a person made the Grant, which is not
-// newer.
+// GrantRevocation is what a completion revokes from the holder. It applies to every Grant of the holder that has no
+// cause later in the order than this completion, and to Grants made by hand that are not newer.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.seats) || has(self.namespaces)",message="set seats or namespaces"
 type GrantRevocation struct {
@@ -76,20 +75,20 @@ type GrantRevocation struct {
 	// +required
 	SendAt string `json:"sendAt,omitempty"`
 
-	// sentAt is the same moment in the institution's time zone.
+	// sentAt is the same time, in the institution's time zone.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required
 	SentAt metav1.Time `json:"sentAt,omitzero"`
 
-	// digest of the delivery. Together with sendAt it is its place in the order of deliveries.
+	// digest of the delivery. Together with sendAt it determines the order of deliveries.
 	//
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64
 	// +required
 	Digest string `json:"digest,omitempty"`
 
-	// seats that the holder loses.
+	// seats that are revoked.
 	//
 	// +listType=map
 	// +listMapKey=pool
@@ -98,7 +97,7 @@ type GrantRevocation struct {
 	// +optional
 	Seats []RevokedSeat `json:"seats,omitempty"`
 
-	// namespaces that the holder loses, once the status says so.
+	// namespaces that are revoked, once the status records it.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -107,7 +106,7 @@ type GrantRevocation struct {
 	// +optional
 	Namespaces []GrantRevokedNamespace `json:"namespaces,omitempty"`
 
-	// knownAt is since when the operator knows of these namespaces, for the brake on revocations.
+	// knownAt is when the operator learned of these namespaces, for the brake on revocations.
 	//
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -118,7 +117,7 @@ type GrantRevocation struct {
 	KnownAt *metav1.MicroTime `json:"knownAt,omitempty"`
 }
 
-// NamespaceRevocation is a namespace whose revocation has begun. It is written before anything is revoked.
+// NamespaceRevocation is a namespace whose revocation has started. It is recorded before anything is revoked.
 type NamespaceRevocation struct {
 	// name of the namespace.
 	//
@@ -141,7 +140,7 @@ type NamespaceRevocation struct {
 	// +required
 	Digest string `json:"digest,omitempty"`
 
-	// at is when it began. The grace days count from then.
+	// at is when the revocation started. The grace days count from then.
 	//
 	// +kubebuilder:validation:XValidation:rule="timestamp('1000-01-01T00:00:00Z') <= self && self <= timestamp('9999-12-31T23:59:59.999999999Z')",message="must be a time of the years 1000 to 9999"
 	// +required

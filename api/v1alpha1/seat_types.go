@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// SeatSpec says whose seat it is. Immutable: a seat is given by creating it and freed by deleting it.
+// SeatSpec says who has the seat. Immutable: a seat is assigned by creating it and freed by deleting it.
 //
 // +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a seat is immutable: it is given by creating it and freed by deleting it"
 type SeatSpec struct {
@@ -30,20 +30,20 @@ type SeatSpec struct {
 	// +required
 	Grant LocalName `json:"grant,omitempty"`
 
-	// poolGeneration is the generation of the SeatPool under whose capacity the seat was given.
+	// poolGeneration is the generation of the SeatPool with whose capacity the seat was assigned.
 	//
 	// +kubebuilder:validation:Minimum=1
 	// +required
 	PoolGeneration int64 `json:"poolGeneration,omitempty"`
 }
 
-// SeatName returns the name of a pool's seat: {pool}-{number}. Two holders of one seat cannot be, because the API
-// server does not create one name twice.
+// SeatName returns the name of a seat: {pool}-{number}. Nobody else can have the same seat, because the API server does
+// not create the same name twice.
 func SeatName(pool string, number int32) string {
 	return pool + "-" + strconv.FormatInt(int64(number), 10)
 }
 
-// Seat is a numbered place in a SeatPool. It exists only while somebody has it.
+// Seat is a numbered place in a SeatPool. It only exists while it is assigned.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:categories=completions
@@ -62,7 +62,7 @@ type Seat struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec says whose seat it is.
+	// spec says who has the seat.
 	//
 	// +required
 	Spec SeatSpec `json:"spec,omitzero"`

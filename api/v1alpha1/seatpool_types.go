@@ -7,10 +7,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// SeatPoolSpec says how many seats there are.
+// SeatPoolSpec is the size of the pool.
 type SeatPoolSpec struct {
-	// capacity is the number of seats. Seats are numbered from 0; none is given at or above the capacity. Lowered under
-	// what is taken, it evicts nobody and gives no seat until fewer are taken.
+	// capacity is the number of seats, which are numbered from 0. Lowering it below the number of assigned seats evicts
+	// nobody; no seat is assigned until enough are freed.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000
@@ -18,9 +18,9 @@ type SeatPoolSpec struct {
 	Capacity *int32 `json:"capacity,omitempty"`
 }
 
-// SeatPoolStatus is how the pool stands.
+// SeatPoolStatus is the observed state of a pool.
 type SeatPoolStatus struct {
-	// observedGeneration is the generation of the spec that this status is about; -1 before the first look.
+	// observedGeneration is the generation of the spec that this status describes; -1 before the first reconciliation.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -34,7 +34,7 @@ type SeatPoolStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// taken is the number of seats that somebody has.
+	// taken is the number of assigned seats.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
@@ -46,7 +46,7 @@ type SeatPoolStatus struct {
 	// +optional
 	Waiting *int32 `json:"waiting,omitempty"`
 
-	// queue are the names of the first ten grants that wait, the first one first.
+	// queue lists the first ten grants that wait, in order.
 	//
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
@@ -75,12 +75,12 @@ type SeatPool struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec says how many seats there are.
+	// spec is the size of the pool.
 	//
 	// +required
 	Spec SeatPoolSpec `json:"spec,omitzero"`
 
-	// status is how the pool stands.
+	// status is the observed state.
 	//
 	// +kubebuilder:default:={"observedGeneration":-1}
 	// +optional

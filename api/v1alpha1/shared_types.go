@@ -68,14 +68,14 @@ const (
 // +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 type LocalName string
 
-// Template is text in which `${...}` holds a CEL expression and `$${` stands for a literal `${`. It is compiled and
-// type-checked when the policy is written; what it evaluates to goes in as data and is never parsed again.
+// Template is text with CEL expressions in `${...}`; `$${` is a literal `${`. It is compiled and type-checked when the
+// policy is written. Results are inserted as data and never parsed again.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=2048
 type Template string
 
-// PodSecurityLevel is a level of the Kubernetes pod security standards.
+// PodSecurityLevel is a level of the Kubernetes Pod Security Standards.
 //
 // +kubebuilder:validation:Enum=privileged;baseline;restricted
 type PodSecurityLevel string
@@ -89,18 +89,18 @@ const (
 	PodSecurityRestricted PodSecurityLevel = "restricted"
 )
 
-// NetworkIsolation says what the network policies of a namespace let through.
+// NetworkIsolation says which traffic the NetworkPolicy of a namespace blocks.
 //
 // +kubebuilder:validation:Enum=None;Ingress;IngressAndEgress
 type NetworkIsolation string
 
 const (
-	// NetworkIsolationNone makes no NetworkPolicy.
+	// NetworkIsolationNone creates no NetworkPolicy.
 	NetworkIsolationNone NetworkIsolation = "None"
-	// NetworkIsolationIngress lets pods be reached from their own namespace, and by what the installation names.
+	// NetworkIsolationIngress allows ingress only from the own namespace, and from what the installation configures.
 	NetworkIsolationIngress NetworkIsolation = "Ingress"
-	// NetworkIsolationIngressAndEgress also lets pods reach only their own namespace, the cluster's DNS, and what the
-	// installation names.
+	// NetworkIsolationIngressAndEgress also allows egress only to the own namespace, the cluster's DNS, and what the
+	// installation configures.
 	NetworkIsolationIngressAndEgress NetworkIsolation = "IngressAndEgress"
 )
 
@@ -110,7 +110,7 @@ const (
 type SubjectKind string
 
 const (
-	// SubjectUser is a user name as the cluster's authentication gives it.
+	// SubjectUser is a user name as the cluster's authentication knows it.
 	SubjectUser SubjectKind = "User"
 	// SubjectGroup is a group name; refused unless the installation allows groups.
 	SubjectGroup SubjectKind = "Group"
@@ -118,66 +118,66 @@ const (
 	SubjectServiceAccount SubjectKind = "ServiceAccount"
 )
 
-// LimitType is what a limit range item applies to.
+// LimitType is the kind of resource that a LimitRange item applies to.
 //
 // +kubebuilder:validation:Enum=Container;Pod;PersistentVolumeClaim
 type LimitType string
 
-// EnrollmentExpiry says whether an entitlement ends with the enrollment.
+// EnrollmentExpiry says whether a grant ends with the enrollment.
 //
 // +kubebuilder:validation:Enum=Follow;Ignore
 type EnrollmentExpiry string
 
 const (
-	// EnrollmentExpiryFollow ends the entitlement at the end of the enrollment's last day in the institution's zone.
+	// EnrollmentExpiryFollow ends the grant at the end of the enrollment's last day in the institution's time zone.
 	EnrollmentExpiryFollow EnrollmentExpiry = "Follow"
-	// EnrollmentExpiryIgnore lets the entitlement outlast the enrollment's last day.
+	// EnrollmentExpiryIgnore lets the grant outlast the enrollment's last day.
 	EnrollmentExpiryIgnore EnrollmentExpiry = "Ignore"
 )
 
-// RemovalAction says what happens to what was provisioned once the entitlement has gone.
+// RemovalAction says what happens when the reason for something is gone.
 //
 // +kubebuilder:validation:Enum=Delete;Retain
 type RemovalAction string
 
 const (
-	// RemovalDelete deletes it.
+	// RemovalDelete deletes it, or ends it.
 	RemovalDelete RemovalAction = "Delete"
-	// RemovalRetain leaves it to people.
+	// RemovalRetain leaves it in place.
 	RemovalRetain RemovalAction = "Retain"
 )
 
-// Approval says whether a grant waits for a person.
+// Approval says whether a grant waits for approval.
 //
 // +kubebuilder:validation:Enum=Automatic;Manual
 type Approval string
 
 const (
-	// ApprovalAutomatic puts a grant into effect by itself.
+	// ApprovalAutomatic puts a grant into effect at once.
 	ApprovalAutomatic Approval = "Automatic"
-	// ApprovalManual waits until a person approves the Grant, by its override.
+	// ApprovalManual waits until a person approves the Grant by its override.
 	ApprovalManual Approval = "Manual"
 )
 
-// Lifetime bounds an entitlement; the earliest bound counts. An enrollment that turns inactive always ends it. In a
-// Grant that was made by hand only graceDays counts.
+// Lifetime limits how long a grant lasts; the earliest limit counts. A grant always ends when the enrollment becomes
+// inactive. In a Grant made by hand, only graceDays applies.
 type Lifetime struct {
-	// enrollmentExpiry says whether the entitlement ends with the last day of the enrollment (Follow) or not (Ignore).
+	// enrollmentExpiry says whether the grant ends with the last day of the enrollment (Follow) or not (Ignore).
 	//
 	// +kubebuilder:default=Follow
 	// +optional
 	EnrollmentExpiry EnrollmentExpiry `json:"enrollmentExpiry,omitempty"`
 
-	// maxDays is the greatest number of days, each of 24 hours, from when the completion was sent for the first time
-	// (spec.event.firstSentAt) until the entitlement ends. A repetition lengthens nothing. Unset: no such bound.
+	// maxDays is the maximum number of days, each of 24 hours, from when the completion was first sent
+	// (spec.event.firstSentAt). Repeated deliveries do not extend it. If unset, there is no such limit.
 	//
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	// +optional
 	MaxDays int32 `json:"maxDays,omitempty"`
 
-	// until is when the entitlement ends at the latest: the last day, yyyy-MM-dd, in the institution's zone, or a moment,
-	// such as 2026-12-18T18:00:00-03:00. Unset: no such bound.
+	// until is the latest end: the last day in the institution's time zone, as yyyy-MM-dd, or a time such as
+	// 2026-12-18T18:00:00-03:00. If unset, there is no such limit.
 	//
 	// +kubebuilder:validation:MinLength=10
 	// +kubebuilder:validation:MaxLength=25
@@ -186,8 +186,8 @@ type Lifetime struct {
 	// +optional
 	Until string `json:"until,omitempty"`
 
-	// graceDays is the number of days, each of 24 hours, between the end of access and the deletion of data. Within them
-	// a newer delivery brings the access back with the data untouched. 0 deletes the data together with the access.
+	// graceDays is the number of days, each of 24 hours, between the end of access and the deletion of data. A newer
+	// delivery within them restores access with the data untouched. 0 deletes the data together with the access.
 	//
 	// +kubebuilder:default=30
 	// +kubebuilder:validation:Minimum=0
@@ -196,7 +196,7 @@ type Lifetime struct {
 	GraceDays *int32 `json:"graceDays,omitempty"`
 }
 
-// DefaultGraceDays is what graceDays is where nobody set it.
+// DefaultGraceDays is the default of graceDays.
 const DefaultGraceDays int32 = 30
 
 // Grace returns graceDays, or its default for an object that was stored without it.
