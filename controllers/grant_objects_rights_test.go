@@ -32,8 +32,7 @@ func TestMissingRightsShowOnPolicyAndGrantAndHeal(t *testing.T) {
 	grant := w.grantOf("lab", completion)
 	w.awaitReason(grant, v1alpha1.ReasonForbidden)
 	g.Expect(ready(grant).Message).To(Equal("ServiceAccount policies is not allowed to get, create, patch, delete " +
-		"configmaps in " +
-		"namespace " + w.prefix + "1"))
+		"configmaps in namespace " + w.prefix + "1"))
 	g.Expect(entryOf(grant, w.prefix+"1", "welcome")).To(BeZero(), "it may not even look")
 	w.awaitReason(completion, v1alpha1.ReasonGrantNotReady)
 

@@ -94,7 +94,7 @@ func TestMemory(t *testing.T) {
 		{[]string{"export", "--user", "100000000"}, 0, `"userID": 100000000`},
 		{[]string{"why", "100000000"}, 0, "User 100000000"},
 		{[]string{"why", "namespace/grad-100000000"}, 0, "grad-100000000"},
-		{[]string{"deliveries", "--limit", "5"}, 0, fmt.Sprintf("%d older ones are left out", count-5)},
+		{[]string{"deliveries", "--limit", "5"}, 0, fmt.Sprintf("%d older ones are not shown", count-5)},
 		{[]string{"preview", "-f", policy}, 1, fmt.Sprintf("Changes:   %d grants", count)},
 		{[]string{"revoke", "--policy", "lab", "--reason", "x"}, 1, fmt.Sprintf("Revoke these %d Grants?", count)},
 	} {

@@ -31,7 +31,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{[]string{"create", "policy", "p", "--course", "x"}, 1, `"--course" flag: not a number` + "\nSee 'kubectl course "},
 		{[]string{"preview", "--user"}, 2, "See 'kubectl course preview --help'"},
 		{[]string{"stauts"}, 1, "Did you mean this?\n\tstatus"},
-		{[]string{"deliveries", "--outcome", "rejected"}, 1, "--outcome rejected is unknown: use one or several of "},
+		{[]string{"deliveries", "--outcome", "rejected"}, 1, "--outcome rejected is unknown: use one or more of "},
 		{[]string{"status"}, 1, "No kubeconfig says where the cluster is: set KUBECONFIG"},
 		{[]string{"status", "--server", "http://127.0.0.1:1"}, 1, "The cluster does not answer: check --context, --server"},
 		{[]string{"doctor"}, 1, "No kubeconfig says where the cluster is"},

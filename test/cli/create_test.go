@@ -77,7 +77,7 @@ func TestCreateInstitution(t *testing.T) {
 
 	// What is another's is left alone.
 	g.Expect(boss.fails("create", "institution", id, "--namespace-prefix", prefix, "--time-zone", "UTC")).
-		To(ContainSubstring("with another --time-zone, and was not changed"))
+		To(ContainSubstring("with another --time-zone and was not changed"))
 	g.Expect(
 		boss.fails("create", "institution", id, "--namespace-prefix", prefix+"x-"),
 	).To(
@@ -91,7 +91,7 @@ func TestCreateInstitution(t *testing.T) {
 	)
 	_, _, free := noSchool()
 	g.Expect(boss.fails("create", "institution", other, "-n", namespace, "--namespace-prefix", free)).
-		To(ContainSubstring("namespace " + namespace + " is for another institution"))
+		To(ContainSubstring("namespace " + namespace + " belongs to another institution"))
 	g.Expect(boss.fails("create", "institution", other, "-n", "default", "--namespace-prefix", free)).
 		To(ContainSubstring("kubectl annotate namespace default"))
 }
@@ -124,7 +124,7 @@ func TestCreateInstitutionAfterAnInterruption(t *testing.T) {
 	g.Expect(
 		boss.fails("create", "institution", id, "--namespace-prefix", prefix),
 	).To(
-		ContainSubstring("which is no token"),
+		ContainSubstring("that is not a token"),
 	)
 }
 
@@ -157,15 +157,15 @@ func TestCreateInstitutionIsForAdministrators(t *testing.T) {
 	g.Expect(staff.fails("create", "institution", id, "--namespace-prefix", prefix)).To(And(
 		ContainSubstring("forbidden"), ContainSubstring("Who runs the cluster opens institutions")))
 	for want, args := range map[string][]string{
-		"--namespace-prefix is missing":  {id},
+		"--namespace-prefix is required": {id},
 		"ends in -":                      {id, "--namespace-prefix", "grad"},
-		"is no institution":              {"school", "--namespace-prefix", prefix},
-		"is no time zone":                {id, "--namespace-prefix", prefix, "--time-zone", "Brasilia"},
+		"is not a valid institution id":  {"school", "--namespace-prefix", prefix},
+		"is not a time zone":             {id, "--namespace-prefix", prefix, "--time-zone", "Brasilia"},
 		"--privacy phone=Drop":           {id, "--namespace-prefix", prefix, "--privacy", "phone=Drop"},
 		"use 203.0.113.0/24":             {id, "--namespace-prefix", prefix, "--allowed-cidrs", "203.0.113.7/24"},
-		"is no network":                  {id, "--namespace-prefix", prefix, "--allowed-cidrs", "203.0.113.7"},
-		"--retention-days=0: at least 1": {id, "--namespace-prefix", prefix, "--retention-days", "0"},
-		"is no name":                     {id, "--namespace-prefix", prefix, "--name", "A b"},
+		"is not a network":               {id, "--namespace-prefix", prefix, "--allowed-cidrs", "203.0.113.7"},
+		"--retention-days=0: must be at": {id, "--namespace-prefix", prefix, "--retention-days", "0"},
+		"is not a valid name":            {id, "--namespace-prefix", prefix, "--name", "A b"},
 	} {
 		g.Expect(staff.fails(append([]string{"create", "institution"}, args...)...)).To(ContainSubstring(want))
 	}
@@ -229,7 +229,7 @@ func TestCreatePolicyAndSeatPool(t *testing.T) {
 	g.Expect(grant.Status.Seats).To(HaveLen(1))
 
 	// There is one of that name; and one that is wrong is created, and said to be.
-	g.Expect(author.fails(lab...)).To(ContainSubstring("has a policy lab already"))
+	g.Expect(author.fails(lab...)).To(ContainSubstring("already has a policy lab"))
 	g.Expect(
 		author.fails(
 			"create",
@@ -269,15 +269,15 @@ func TestCreatePolicyWrongUse(t *testing.T) {
 	s := openSchool(t)
 	author := s.with("completion-policy-author")
 	for want, args := range map[string][]string{
-		"say which completions":       {"p", "--seat", "tutors"},
-		"say what the policy grants":  {"p", "--course", "1"},
-		"about namespaces":            {"p", "--course", "1", "--seat", "tutors", "--subject", "x"},
-		"is for nobody":               {"p", "--course", "1", "--namespace-name", "a-${user.id}", "--cluster-role", "view"},
-		"--require-all needs --grant": {"p", "--course", "1", "--seat", "a", "--require-all", "--grant-per", "Completion"},
-		"--grant-per=Course":          {"p", "--course", "1", "--seat", "a", "--grant-per", "Course"},
-		"is no name":                  {"P P", "--course", "1", "--seat", "a"},
-		"numbers are from 1":          {"p", "--course", "0", "--seat", "a"},
-		"has no Institution":          {"p", "--course", "1", "--seat", "a", "-n", "default"},
+		"select the completions":         {"p", "--seat", "tutors"},
+		"must grant or revoke something": {"p", "--course", "1"},
+		"need --namespace-name":          {"p", "--course", "1", "--seat", "tutors", "--subject", "x"},
+		"--cluster-role needs --sub":     {"p", "--course", "1", "--namespace-name", "a-${user.id}", "--cluster-role", "view"},
+		"--require-all needs --grant":    {"p", "--course", "1", "--seat", "a", "--require-all", "--grant-per", "Completion"},
+		"--grant-per=Course":             {"p", "--course", "1", "--seat", "a", "--grant-per", "Course"},
+		"is not a valid name":            {"P P", "--course", "1", "--seat", "a"},
+		"are positive numbers":           {"p", "--course", "0", "--seat", "a"},
+		"has no Institution":             {"p", "--course", "1", "--seat", "a", "-n", "default"},
 	} {
 		who := author
 		if strings.HasPrefix(want, "has no") {
@@ -285,9 +285,9 @@ func TestCreatePolicyWrongUse(t *testing.T) {
 		}
 		g.Expect(who.fails(append([]string{"create", "policy"}, args...)...)).To(ContainSubstring(want))
 	}
-	g.Expect(author.fails("create", "seatpool", "tutors")).To(ContainSubstring("--capacity is missing"))
+	g.Expect(author.fails("create", "seatpool", "tutors")).To(ContainSubstring("--capacity is required"))
 	g.Expect(author.fails("create", "seatpool", "tutors", "--capacity", "-1")).To(ContainSubstring("0 to 100000"))
-	g.Expect(author.fails("create", "grant")).To(ContainSubstring("say institution, policy or seatpool"))
+	g.Expect(author.fails("create", "grant")).To(ContainSubstring("use institution, policy or seatpool"))
 	g.Expect(s.with("completion-viewer").fails("create", "seatpool", "tutors", "--capacity", "1")).
 		To(ContainSubstring("The ClusterRole completion-policy-author allows it"))
 	g.Expect(s.withLess("completion-policy-author", "create", "completionpolicies").

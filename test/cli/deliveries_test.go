@@ -54,7 +54,7 @@ func TestDeliveries(t *testing.T) {
 	g.Expect(operations.does("deliveries", "--completion", name, "--limit=1")).To(MatchRegexp(row(again, `\S+`)))
 	none := operations.course("deliveries", institution, "--user=78")
 	g.Expect(none.code).To(BeZero())
-	g.Expect(none.err).To(ContainSubstring("No such delivery is in the logs"))
+	g.Expect(none.err).To(ContainSubstring("No such delivery in the logs"))
 	g.Expect(operations.fails("deliveries", "--since=yesterday")).To(ContainSubstring("write a duration such as 2h"))
 
 	// What comes is shown as it comes.

@@ -122,7 +122,7 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 	g.Expect(
 		staff.fails("approve", name, "--reason", "x"),
 	).To(
-		ContainSubstring("awaits no approval: its policy grants by itself"),
+		ContainSubstring("does not await approval: its policy needs none"),
 	)
 
 	// What its completions have ended meanwhile ends when the override goes.
@@ -141,7 +141,7 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 	)
 	s.awaitGrant(name, v1alpha1.GrantEnded)
 	g.Expect(staff.fails("revoke", name, "--reason", "x")).To(ContainSubstring("there is nothing to revoke"))
-	g.Expect(staff.fails("extend", name, "--until", "2020-01-01", "--reason", "x")).To(ContainSubstring("which is past"))
+	g.Expect(staff.fails("extend", name, "--until", "2020-01-01", "--reason", "x")).To(ContainSubstring("which is in the past"))
 }
 
 func TestManyGrantsAreShownAndAskedFor(t *testing.T) {
@@ -211,14 +211,14 @@ func TestExceptionsAreForInstitutionAdmins(t *testing.T) {
 	g.Expect(s.override(name)).To(BeZero())
 	staff := s.with(institutionAdmin)
 	for want, args := range map[string][]string{
-		"say which Grants":           {"revoke", "--reason", "x"},
+		"select Grants by name":      {"revoke", "--reason", "x"},
 		"not both":                   {"revoke", name, "--policy", "lab", "--reason", "x"},
-		"--reason is missing":        {"revoke", name},
+		"--reason is required":       {"revoke", name},
 		"at most 512":                {"revoke", name, "--reason", strings.Repeat("x", 513)},
-		"--until is missing":         {"extend", name, "--reason", "x"},
-		"is no time":                 {"extend", name, "--reason", "x", "--until", "tomorrow"},
-		"is no user":                 {"revoke", "--user", "ana", "--reason", "x"},
-		"no Grant of namespace":      {"revoke", "--user", "77", "--reason", "x"},
+		"--until is required":        {"extend", name, "--reason", "x"},
+		"is not a time":              {"extend", name, "--reason", "x", "--until", "tomorrow"},
+		"is not a valid user id":     {"revoke", "--user", "ana", "--reason", "x"},
+		"no Grants in namespace":     {"revoke", "--user", "77", "--reason", "x"},
 		"--dry-run=maybe is unknown": {"revoke", name, "--reason", "x", "--dry-run=maybe"},
 	} {
 		g.Expect(staff.fails(args...)).To(ContainSubstring(want))
@@ -290,7 +290,7 @@ func TestReleaseShowsWhoGoes(t *testing.T) {
 		s.awaitGrant(s.grantOf(user), v1alpha1.GrantActive)
 	}
 	staff := s.with(institutionAdmin)
-	g.Expect(staff.fails("release", "institution")).To(ContainSubstring("holds nothing back"))
+	g.Expect(staff.fails("release", "institution")).To(ContainSubstring("pauses nothing"))
 	for user := int64(1); user <= 2; user++ {
 		s.deliver(user, map[string]any{"enrollment.actived": 0, "event.send_at": "2026-10-02 12:00:00"})
 	}
@@ -309,7 +309,7 @@ func TestReleaseShowsWhoGoes(t *testing.T) {
 	got := staff.course("release", "--dry-run")
 	g.Expect(got.code).To(BeZero(), got.String())
 	g.Expect(got.err).To(And(
-		ContainSubstring("Trip "+trip+" of institution institution holds back 2 Grants"),
+		ContainSubstring("Trip "+trip+" of institution institution pauses 2 Grants"),
 		MatchRegexp(
 			`  lab\.\d+-1 \(user 1\): ended .*\(EnrollmentInactive\): loses access to %s1; the data is deleted`,
 			s.prefix(),

@@ -61,7 +61,7 @@ func TestImport(t *testing.T) {
 	rejected := strings.TrimSuffix(file, ".csv") + ".rejected.csv"
 	checked := nobody.course("import", "-f", file, "--institution", school.ID.String(), "--dry-run")
 	g.Expect(checked.code).To(Equal(1), checked.String())
-	g.Expect(checked.out).To(Equal("4 rows: 2 would be taken, 2 refused\n"))
+	g.Expect(checked.out).To(Equal("4 rows: 2 would be accepted, 2 refused\n"))
 	g.Expect(checked.err).To(ContainSubstring(rejected))
 	before, err := os.ReadFile(rejected)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -76,7 +76,7 @@ func TestImport(t *testing.T) {
 	args := []string{"import", "-f", file, "--url-file", url}
 	said := nobody.fails(args...)
 	g.Expect(said).To(Or(ContainSubstring("give --yes"), ContainSubstring("nothing was changed")))
-	g.Expect(said).To(ContainSubstring("4 rows: 2 are good, and 2 will be refused."))
+	g.Expect(said).To(ContainSubstring("4 rows: 2 are valid, and 2 will be refused."))
 
 	got := nobody.course(append(args, "--yes")...)
 	g.Expect(got.code).To(Equal(1), got.String())

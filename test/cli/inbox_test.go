@@ -228,13 +228,13 @@ func TestInboxesAreForWhoMay(t *testing.T) {
 
 	p := school.inboxAdmin()
 	for want, args := range map[string][]string{
-		"say which records":                   {"drop"},
-		"give names or a selection":           {"retry", "0/1", "--all"},
+		"select records by name":              {"drop"},
+		"use names or a selection":            {"retry", "0/1", "--all"},
 		"--state is \"lost\"":                 {"list", "--state=lost"},
 		"--limit is -1":                       {"list", "--limit=-1"},
 		"is a record of which replica":        {"show", "17"},
 		"there is no replica 7":               {"drop", "7/17"},
-		"\"x\" is no user":                    {"list", "--user=x"},
+		"\"x\" is not a valid user id":        {"list", "--user=x"},
 		"--timeout is 0s":                     {"drain", "--timeout=0s"},
 		"use list, show, retry, drop or drai": {"empty"},
 	} {
@@ -358,7 +358,7 @@ func TestAReplicaOutOfReachKeepsNoOtherFromIt(t *testing.T) {
 	g.Expect(drained.code).To(Equal(1))
 	g.Expect(drained.out).To(MatchRegexp(`^REPLICA +WAITING +DEAD LETTERS\ncompletion-webhook-server-0 +1 +0\n$`))
 	g.Expect(drained.err).To(And(ContainSubstring("2 of 2 replicas did not do it all"),
-		ContainSubstring("completion-webhook-server-0: 1 wait after 1s: "),
+		ContainSubstring("completion-webhook-server-0: 1 are still waiting after 1s: "),
 		ContainSubstring("claim inbox-completion-webhook-server-7")))
 
 	node.Silent.Store(system.ReplicaPod(1), true)

@@ -133,7 +133,7 @@ func TestExport(t *testing.T) {
 	nothing := viewer.course("export", "--user", "9")
 	g.Expect(nothing.code).To(Equal(0))
 	g.Expect(nothing.err).To(ContainSubstring("Nothing is stored about user 9"))
-	g.Expect(viewer.fails("export")).To(ContainSubstring("give the platform's id with --user"))
+	g.Expect(viewer.fails("export")).To(ContainSubstring("--user is required"))
 	g.Expect(viewer.fails("export", "--user", "7", "-A")).To(ContainSubstring("completion-viewer"))
 	// One right less.
 	g.Expect(school.with("completion-coursecompletion-viewer").fails("export", "--user", "7")).To(And(
@@ -153,9 +153,9 @@ func TestErase(t *testing.T) {
 	// Whoever runs the institution may end and delete, and not delete namespaces: nothing is begun.
 	runs := school.with("completion-institution-admin")
 	g.Expect(runs.fails("erase", "--user", "7", "--yes")).To(And(
-		ContainSubstring("you may not get Namespace "+user.namespace), ContainSubstring("--keep-grace")))
+		ContainSubstring("you are not allowed to get Namespace "+user.namespace), ContainSubstring("--keep-grace")))
 	g.Expect(school.with("completion-viewer").fails("erase", "--user", "7", "--yes")).To(
-		ContainSubstring("you may not patch grants in namespace %s: the ClusterRole completion-institution-admin",
+		ContainSubstring("you are not allowed to patch grants in namespace %s: the ClusterRole completion-institution-admin",
 			school.Namespace))
 
 	all := administrator(t)
@@ -251,9 +251,9 @@ func TestErasedAndBack(t *testing.T) {
 	school.awaitGrant(user.grant, v1alpha1.GrantActive)
 	g.Expect(runs.does(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("does not know that user 7"))
 
-	g.Expect(all.fails("erase", "-n", school.Namespace, "--restored", "--user", "7")).To(ContainSubstring("leave --user"))
+	g.Expect(all.fails("erase", "-n", school.Namespace, "--restored", "--user", "7")).To(ContainSubstring("omit --user"))
 	g.Expect(all.fails("erase", "-n", school.Namespace, "--allow-again", "--before", "soon")).To(
-		ContainSubstring("--before is a day"))
+		ContainSubstring("--before must be a day"))
 }
 
 // Of whom nothing is stored, something may be on its way all the same.
@@ -263,7 +263,7 @@ func TestEraseBeforeAnythingComes(t *testing.T) {
 	school := openSchool(t)
 	user := school.marked(7)
 	g.Expect(school.withLess("completion-institution-admin", "create", "erasureregisters").
-		fails("erase", "--user", "7", "--yes")).To(And(ContainSubstring("you may not create erasureregisters"),
+		fails("erase", "--user", "7", "--yes")).To(And(ContainSubstring("you are not allowed to create erasureregisters"),
 		ContainSubstring("completion-institution-admin")))
 	runs := school.with("completion-institution-admin")
 	g.Expect(runs.does("erase", "--user", "7", "--dry-run")).To(HavePrefix("Nothing is stored about user 7"))
@@ -353,7 +353,7 @@ func TestEraseKeepsTheGraceDays(t *testing.T) {
 	runs := school.with("completion-institution-admin")
 	said := runs.course("erase", "--user", "7", "--keep-grace", "--yes")
 	g.Expect(said.code).To(Equal(0), said.String())
-	g.Expect(said.out).To(MatchRegexp(`Grant %s has data until \d{4}-\d\d-\d\dT`, user.grant))
+	g.Expect(said.out).To(MatchRegexp(`Grant %s keeps its data until \d{4}-\d\d-\d\dT`, user.grant))
 	g.Expect(said.err).NotTo(ContainSubstring("keep this output"), "the role writes the event")
 	g.Expect(school.stored(g)).To(BeEmpty())
 	lab := school.awaitGrant(user.grant, v1alpha1.GrantRevoked)

@@ -54,6 +54,6 @@ func TestReport(t *testing.T) {
 	// One right less.
 	g.Expect(school.with("completion-institution-viewer").fails("report")).To(And(
 		ContainSubstring("coursecompletions"), ContainSubstring("The ClusterRole completion-viewer allows it")))
-	g.Expect(viewer.fails("report", "--by", "student")).To(ContainSubstring("use one or several of course, institution"))
+	g.Expect(viewer.fails("report", "--by", "student")).To(ContainSubstring("use one or more of course, institution"))
 	g.Expect(viewer.fails("report", "--since", "yesterday")).To(ContainSubstring("is neither a day"))
 }

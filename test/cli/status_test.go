@@ -33,7 +33,7 @@ func TestStatusShowsTheWhole(t *testing.T) {
 	g.Expect(viewer.does("status")).To(And(
 		ContainSubstring(fmt.Sprintf("Institution %d (institution in %s): Ready", school.ID, school.Namespace)),
 		MatchRegexp(`Completions: +0 today, 0 in 7 days, 0 in all`), MatchRegexp(`Grants: +none`),
-		MatchRegexp(`Brake: +open, lets through 20 revocations an hour`), ContainSubstring("Nothing needs you.")))
+		MatchRegexp(`Brake: +open, allows 20 revocations per hour`), ContainSubstring("Nothing needs you.")))
 
 	g.Expect(admin.Create(t.Context(), &v1alpha1.SeatPool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: school.Namespace, Name: "licences"},
@@ -67,7 +67,7 @@ func TestStatusShowsTheWhole(t *testing.T) {
 			`\n      \$ kubectl edit completionpolicy broken -n %[1]s\n.*`+
 			`  Decision: grant/asks\.%[2]d-1 and 2 more: AwaitingApproval\n.*`+
 			`\$ kubectl course approve --policy asks --awaiting-approval -n %[1]s --reason REASON\n.*`+
-			`  Decision: seatpool/licences: WaitingForSeat\n      1 of 1 seats are taken, and 2 wait\n`+
+			`  Decision: seatpool/licences: WaitingForSeat\n      1 of 1 seats are occupied, 2 waiting\n`+
 			`      \$ kubectl patch seatpool licences -n %[1]s --type merge -p '\{"spec":\{"capacity":3\}\}'`,
 			school.Namespace, school.ID)))
 
@@ -101,7 +101,8 @@ func TestStatusSaysWhatMayNotBeSeen(t *testing.T) {
 		ContainSubstring("cannot list resource \"coursecompletions\""),
 		ContainSubstring("ClusterRole completion-viewer allows it")))
 	g.Expect(school.with("completion-viewer").fails("status", "-A")).To(ContainSubstring("ClusterRole completion-viewer"))
-	g.Expect(school.with("completion-viewer").fails("status", "--interval=1ms")).To(ContainSubstring("use 1s or more"))
+	g.Expect(school.with("completion-viewer").fails("status", "--interval=1ms")).To(ContainSubstring("must be at least " +
+		"1s"))
 	g.Expect(administrator(t).does("status", "-n", "default")).To(
 		ContainSubstring("There is no Institution in namespace default"))
 }

@@ -125,7 +125,7 @@ func TestTokenWrongUse(t *testing.T) {
 	s := openSchool(t)
 	staff := s.with(institutionAdmin)
 	g.Expect(staff.fails("token", "add", "--secret", "token")).To(ContainSubstring("there is a Secret token in namespace"))
-	g.Expect(staff.fails("token", "add", "--secret", "No Name")).To(ContainSubstring("is no name of a Secret"))
+	g.Expect(staff.fails("token", "add", "--secret", "No Name")).To(ContainSubstring("is not a valid Secret name"))
 	g.Expect(staff.fails("token", "add", "--host", "https://a?b")).To(ContainSubstring("is no host"))
 	g.Expect(staff.fails("token", "add", "other")).To(ContainSubstring("has no Institution other: there is institution"))
 	g.Expect(staff.fails("token", "drop")).To(ContainSubstring("use list, add, rotate or remove"))
@@ -154,7 +154,7 @@ func TestTokenWrongUse(t *testing.T) {
 	g.Expect(
 		staff.fails("token", "add"),
 	).To(
-		ContainSubstring("it has 4 tokens (token, third, fourth, fifth), which is the most"),
+		ContainSubstring("it already has 4 tokens (token, third, fourth, fifth), the maximum"),
 	)
 }
 
@@ -235,7 +235,7 @@ func TestSuspendAndResume(t *testing.T) {
 	)
 	g.Expect(s.withLess("completion-policy-author", "patch", "completionpolicies").fails("resume", "policy", "lab")).
 		To(ContainSubstring("The ClusterRole completion-policy-author allows it"))
-	g.Expect(staff.fails("suspend", "pool")).To(ContainSubstring("say institution or policy"))
+	g.Expect(staff.fails("suspend", "pool")).To(ContainSubstring("use institution or policy"))
 }
 
 func first(a, _ bool) bool { return a }

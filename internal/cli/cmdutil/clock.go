@@ -13,7 +13,7 @@ import (
 )
 
 // ErrNoTime means that the API server answers without saying what time it is, as behind some proxies.
-var ErrNoTime = errors.New("the API server does not say what time it is")
+var ErrNoTime = errors.New("the API server sent no time")
 
 // ServerTime returns the time that the API server shows, to the second.
 func ServerTime(ctx context.Context, f *Factory) (time.Time, error) {

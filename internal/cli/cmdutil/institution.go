@@ -51,10 +51,10 @@ func Institution(ctx context.Context, c client.Reader, namespace, which string) 
 	}
 	switch {
 	case len(all) == 0:
-		return nil, fmt.Errorf("namespace %s has no Institution: give another one with -n; "+
+		return nil, fmt.Errorf("namespace %s has no Institution: choose another one with -n; "+
 			"`kubectl get institutions -A` lists them", namespace)
 	case which == "":
-		return nil, Usagef("namespace %s has %d Institutions: say which one (%s)", namespace, len(all),
+		return nil, Usagef("namespace %s has %d Institutions: name one of them (%s)", namespace, len(all),
 			strings.Join(names, ", "))
 	}
 	return nil, fmt.Errorf("namespace %s has no Institution %s: there is %s", namespace, which, strings.Join(names, ", "))
@@ -64,7 +64,7 @@ func Institution(ctx context.Context, c client.Reader, namespace, which string) 
 func PlatformID(text, what string) (v1alpha1.PlatformID, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
-		return 0, Usagef("%q is no %s: it is a number from 1, as the platform shows it", text, what)
+		return 0, Usagef("%q is not a valid %s id: use a positive number, as shown by the platform", text, what)
 	}
 	return v1alpha1.PlatformID(id), nil
 }

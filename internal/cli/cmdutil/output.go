@@ -30,7 +30,7 @@ const (
 )
 
 // noHeaders is the help of --no-headers, which is the same everywhere.
-const noHeaders = "Print tables without headers, and nothing below them. What has no table is printed as it is."
+const noHeaders = "Print tables without headers and notes. Output without a table is not affected."
 
 // Output are the flags -o and --no-headers. Every command has them, with the same formats and the same meaning:
 //

@@ -26,7 +26,7 @@ func (w *Webhook) AddFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&w.URLs, "url", nil,
 		"Webhook `URL`, including its token. Repeat it for several institutions or replicas.")
 	cmd.Flags().StringVar(&w.File, "url-file", "",
-		"`File` with a webhook URL on each line, - for stdin: keeps tokens out of the list of processes.")
+		"`File` with one webhook URL per line, - for stdin. Keeps tokens out of the process list.")
 }
 
 // Given reports whether there is any URL.

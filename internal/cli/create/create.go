@@ -43,7 +43,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			With --export nothing is created: the YAML is printed, for GitOps or to be edited first.`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return cmdutil.Usagef("%q cannot be created here: say institution, policy or seatpool", args[0])
+				return cmdutil.Usagef("%q cannot be created here: use institution, policy or seatpool", args[0])
 			}
 			return cmd.Help()
 		},
@@ -82,7 +82,7 @@ func (o *object) create(ctx context.Context, of conditioned) error {
 		return err
 	}
 	if len(validation.IsDNS1123Subdomain(of.GetName())) > 0 {
-		return cmdutil.Usagef("%q is no name: use lower case letters, digits, - and .", of.GetName())
+		return cmdutil.Usagef("%q is not a valid name: use lowercase letters, digits, - and .", of.GetName())
 	}
 	namespace, err := o.Namespace()
 	if err != nil {
@@ -102,7 +102,7 @@ func (o *object) create(ctx context.Context, of conditioned) error {
 	}
 	if len(institutions) == 0 {
 		return fmt.Errorf(
-			"namespace %s has no Institution, and so nothing that the %s would be for: give another one with -n; "+
+			"namespace %s has no Institution, which the %s needs: choose another one with -n; "+
 				"`kubectl get institutions -A` lists them",
 			namespace,
 			of.kind,
@@ -112,7 +112,8 @@ func (o *object) create(ctx context.Context, of conditioned) error {
 		err := create(ctx, o.change.Client(c), of.Object)
 		switch {
 		case apierrors.IsAlreadyExists(err):
-			return fmt.Errorf("namespace %s has a %s %s already, and it was not changed: `kubectl edit %s %s -n %s` does",
+			return fmt.Errorf("namespace %s already has a %s %s, which was not changed: use `kubectl edit %s %s -n %s` to "+
+				"change it",
 				namespace, of.kind, of.GetName(), resource(of.kind), of.GetName(), namespace)
 		case err != nil:
 			return cmdutil.Explain(err, cmdutil.RolePolicyAuthor)
@@ -153,8 +154,8 @@ func (o *object) await(ctx context.Context, c client.Reader, of conditioned) err
 	}
 	switch ready := current(of, v1alpha1.ConditionReady); {
 	case ready == nil:
-		return fmt.Errorf("%s %s was created, and the operator has not looked at it within %s: is it running? "+
-			"`kubectl get %s %s -n %s` says what it says",
+		return fmt.Errorf("%s %s was created, but the operator has not reconciled it within %s: is it running? "+
+			"`kubectl get %s %s -n %s` shows its state",
 			of.kind, of.GetName(), o.timeout, resource(of.kind), of.GetName(), key.Namespace)
 	case ready.Status != metav1.ConditionTrue:
 		return fmt.Errorf("%s %s was created and is not Ready (%s): %s\nCorrect it with `kubectl edit %s %s -n %s`",

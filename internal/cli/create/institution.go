@@ -50,9 +50,9 @@ func newInstitution(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "institution ID --namespace-prefix PREFIX",
 		Aliases: []string{"inst"},
-		Short:   "Open an institution: all that it takes to receive its deliveries",
+		Short:   "Create an institution with everything that it needs to receive deliveries",
 		Long: templates.LongDesc(`
-			Open an institution: all that it takes to receive its deliveries.
+			Create an institution with everything that it needs to receive deliveries.
 
 			That is a namespace that allows the institution, the RoleBinding by which the controller-manager reads its
 			tokens, a random token in a Secret, and the Institution. It waits until the Institution is Ready, and shows
@@ -176,7 +176,7 @@ func (o *institutionFlags) institution(cmd *cobra.Command, id v1alpha1.PlatformI
 	}
 	if cmd.Flags().Changed("retention-days") && o.retentionDays < 1 {
 		return nil, cmdutil.Usagef(
-			"--retention-days=%d: at least 1; leave it out to keep completions for ever",
+			"--retention-days=%d: must be at least 1; omit it to keep completions forever",
 			o.retentionDays,
 		)
 	}
@@ -200,24 +200,24 @@ func (o *institutionFlags) institution(cmd *cobra.Command, id v1alpha1.PlatformI
 func (o *institutionFlags) check(namespace string) error {
 	for flag, name := range map[string]string{"-n": namespace, "--name": o.name} {
 		if len(validation.IsDNS1123Label(name)) > 0 {
-			return cmdutil.Usagef("%s %s is no name: use at most 63 lower case letters, digits and -", flag, name)
+			return cmdutil.Usagef("%s %s is not a valid name: use at most 63 lowercase letters, digits and -", flag, name)
 		}
 	}
 	if len(validation.IsDNS1123Subdomain(o.secret)) > 0 {
-		return cmdutil.Usagef("--secret %s is no name: use lower case letters, digits, - and .", o.secret)
+		return cmdutil.Usagef("--secret %s is not a valid name: use lowercase letters, digits, - and .", o.secret)
 	}
 	switch {
 	case o.prefix == "":
-		return cmdutil.Usagef("--namespace-prefix is missing: say what all granted namespaces start with, such as grad-")
+		return cmdutil.Usagef("--namespace-prefix is required: the prefix of all granted namespaces, such as grad-")
 	case len(o.prefix) < 4 || len(o.prefix) > 40 || !strings.HasSuffix(o.prefix, "-") ||
 		len(validation.IsDNS1035Label(o.prefix+"x")) > 0:
-		return cmdutil.Usagef("--namespace-prefix=%s: it has 4 to 40 lower case letters, digits and -, begins with a letter "+
+		return cmdutil.Usagef("--namespace-prefix=%s: use 4 to 40 lowercase letters, digits and -, starting with a letter "+
 			"and ends in -, such as grad-", o.prefix)
 	}
 	if o.zone != "" {
 		if _, err := time.LoadLocation(o.zone); err != nil || o.zone == "Local" {
 			return cmdutil.Usagef(
-				"--time-zone=%s is no time zone: use a name of the IANA database, such as America/Sao_Paulo",
+				"--time-zone=%s is not a time zone: use a name of the IANA database, such as America/Sao_Paulo",
 				o.zone,
 			)
 		}
@@ -226,10 +226,11 @@ func (o *institutionFlags) check(namespace string) error {
 		network, err := netip.ParsePrefix(text)
 		switch {
 		case err != nil:
-			return cmdutil.Usagef("--allowed-cidrs: %q is no network: use one such as 203.0.113.0/24 or 2001:db8::/32", text)
+			return cmdutil.Usagef("--allowed-cidrs: %q is not a network: use CIDRs such as 203.0.113.0/24 or 2001:db8::/32",
+				text)
 		case network != network.Masked():
 			return cmdutil.Usagef(
-				"--allowed-cidrs: %s starts with the least address of its network: use %s",
+				"--allowed-cidrs: %s has host bits set: use %s",
 				text,
 				network.Masked(),
 			)

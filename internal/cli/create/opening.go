@@ -83,7 +83,7 @@ func (o *opening) look(ctx context.Context, c client.Reader) (*v1alpha1.Institut
 		case there.Namespace == o.institution.Namespace && there.Name == o.institution.Name:
 			stored = there
 		case there.Namespace == o.institution.Namespace && there.Spec.ID == want.ID:
-			return nil, fmt.Errorf("institution %s in namespace %s has the id %s already: give --name %s if you mean that one",
+			return nil, fmt.Errorf("institution %s in namespace %s already has the id %s: use --name %s if you mean that one",
 				there.Name, there.Namespace, want.ID, there.Name)
 		case there.Namespace != o.institution.Namespace && allowed &&
 			(strings.HasPrefix(there.Spec.NamespacePrefix, want.NamespacePrefix) ||
@@ -102,7 +102,7 @@ func (o *opening) look(ctx context.Context, c client.Reader) (*v1alpha1.Institut
 	}
 	if stored.Spec.ID != want.ID || stored.Spec.NamespacePrefix != want.NamespacePrefix {
 		return nil, fmt.Errorf(
-			"namespace %s has another institution %s already (id %s, prefix %s): give another -n or --name",
+			"namespace %s already has another institution %s (id %s, prefix %s): choose another -n or --name",
 			stored.Namespace,
 			stored.Name,
 			stored.Spec.ID,
@@ -110,7 +110,7 @@ func (o *opening) look(ctx context.Context, c client.Reader) (*v1alpha1.Institut
 		)
 	}
 	if differs := differences(want, &stored.Spec); len(differs) > 0 {
-		return nil, fmt.Errorf("institution %s is there already with another %s, and was not changed: "+
+		return nil, fmt.Errorf("institution %s already exists with another %s and was not changed: "+
 			"`kubectl edit institution %s -n %s` does", stored.Name, strings.Join(differs, ", "), stored.Name, stored.Namespace)
 	}
 	return stored, nil
@@ -195,15 +195,15 @@ func (o *opening) allows(namespace *corev1.Namespace) error {
 	want := o.namespace.Annotations
 	switch {
 	case !namespace.DeletionTimestamp.IsZero():
-		return fmt.Errorf("namespace %s is being deleted: wait until it has gone", namespace.Name)
+		return fmt.Errorf("namespace %s is being deleted: wait until it is gone", namespace.Name)
 	case hasID && hasPrefix && id == want[v1alpha1.AnnotationInstitutionID] &&
 		prefix == want[v1alpha1.AnnotationNamespacePrefix]:
 		return nil
 	case hasID || hasPrefix:
-		return fmt.Errorf("namespace %s is for another institution (id %s, prefix %s): give another one with -n",
+		return fmt.Errorf("namespace %s belongs to another institution (id %s, prefix %s): choose another one with -n",
 			namespace.Name, id, prefix)
 	}
-	return fmt.Errorf("namespace %s is there already, and does not allow an institution. If it is meant for this one:\n"+
+	return fmt.Errorf("namespace %s already exists and does not allow an institution. If it is meant for this one:\n"+
 		"kubectl annotate namespace %s %s=%s %s=%s", namespace.Name, namespace.Name,
 		v1alpha1.AnnotationInstitutionID, want[v1alpha1.AnnotationInstitutionID],
 		v1alpha1.AnnotationNamespacePrefix, want[v1alpha1.AnnotationNamespacePrefix])
@@ -228,7 +228,7 @@ func (o *opening) token(ctx context.Context, c client.Client) (string, error) {
 	if secret.Type != v1alpha1.SecretTypeWebhookToken ||
 		len(secret.Data[v1alpha1.SecretKeyToken]) < v1alpha1.MinTokenLength {
 		return "", fmt.Errorf(
-			"namespace %s has another Secret %s already, which is no token: give another name with --secret",
+			"namespace %s already has a Secret %s that is not a token: choose another name with --secret",
 			o.namespace.Name,
 			o.secret,
 		)
@@ -278,7 +278,7 @@ func (o *opening) await(ctx context.Context, c client.Reader) error {
 	case err == nil || !wait.Interrupted(err):
 		return err
 	case ready == nil:
-		return errors.New("the operator has not looked at the Institution within " + o.timeout.String() + ": is it running?")
+		return errors.New("the operator has not reconciled the Institution within " + o.timeout.String() + ": is it running?")
 	}
 	return fmt.Errorf("institution %s is not Ready after %s (%s): %s\nRun it again once that is put right",
 		key.Name, o.timeout, ready.Reason, ready.Message)

@@ -98,7 +98,7 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 		&o.groups,
 		"group",
 		nil,
-		"Template of a group that gets access, where the installation allows groups.",
+		"Template for the name of a group that gets access, if the installation allows groups.",
 	)
 	flags.StringArrayVar(
 		&o.accounts,
@@ -127,15 +127,15 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 		&o.until,
 		"until",
 		"",
-		"When access ends for everybody: a day in the institution's time zone, or a moment.",
+		"When access ends for everybody: a day in the institution's time zone, or a time.",
 	)
 	o.oneOf(cmd, &o.expiry, "enrollment-expiry", "Whether access ends with the enrollment.",
 		string(v1alpha1.EnrollmentExpiryFollow), string(v1alpha1.EnrollmentExpiryIgnore))
 	o.oneOf(cmd, &o.approval, "approval", "Whether Grants wait until a person approves them.",
 		string(v1alpha1.ApprovalAutomatic), string(v1alpha1.ApprovalManual))
-	o.oneOf(cmd, &o.onRevoke, "on-revoke", "Whether namespaces are deleted or left to people in the end.",
+	o.oneOf(cmd, &o.onRevoke, "on-revoke", "Whether namespaces are deleted or kept in the end.",
 		string(v1alpha1.RemovalDelete), string(v1alpha1.RemovalRetain))
-	o.oneOf(cmd, &o.onPolicyRemoval, "on-policy-removal", "Whether Grants stay or end with the policy.",
+	o.oneOf(cmd, &o.onPolicyRemoval, "on-policy-removal", "Whether Grants stay or end when the policy is deleted.",
 		string(v1alpha1.RemovalRetain), string(v1alpha1.RemovalDelete))
 	flags.BoolVar(&o.suspend, "suspend", false, "Create the policy suspended: it grants nothing until it is resumed.")
 }
@@ -209,18 +209,18 @@ func (o *policyFlags) check() error {
 	ofNamespaces := o.clusterRole != "" || access > 0 || o.podSecurity != "" || o.isolation != "" || len(o.quota) > 0
 	switch {
 	case len(o.courses) == 0 && o.expression == "":
-		return cmdutil.Usagef("say which completions the policy is about: --course, --expression or both")
+		return cmdutil.Usagef("select the completions of the policy with --course, --expression or both")
 	case slices.ContainsFunc(o.courses, func(id int64) bool { return id < 1 }):
-		return cmdutil.Usagef("--course: the platform's numbers are from 1")
+		return cmdutil.Usagef("--course: platform ids are positive numbers")
 	case len(o.namespaces)+len(o.seats)+len(o.revokeSeats)+len(o.revokeNamespaces) == 0:
 		return cmdutil.Usagef(
-			"say what the policy grants or takes: --namespace-name, --seat, --revoke-seat or --revoke-namespace",
+			"the policy must grant or revoke something: use --namespace-name, --seat, --revoke-seat or --revoke-namespace",
 		)
 	case ofNamespaces && len(o.namespaces) == 0:
 		return cmdutil.Usagef("--subject, --group, --service-account, --cluster-role, --quota, --pod-security and " +
-			"--network-isolation are about namespaces: give --namespace-name as well")
+			"--network-isolation need --namespace-name")
 	case o.clusterRole != "" && access == 0:
-		return cmdutil.Usagef("--cluster-role is for nobody: give --subject, --group or --service-account as well")
+		return cmdutil.Usagef("--cluster-role needs --subject, --group or --service-account")
 	case o.all && len(o.courses) == 0:
 		return cmdutil.Usagef("--require-all needs --course")
 	case o.all && o.grantPer == string(v1alpha1.GrantPerCompletion):

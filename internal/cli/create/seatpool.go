@@ -31,10 +31,10 @@ func newSeatPool(f *cmdutil.Factory) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("capacity") {
-				return cmdutil.Usagef("--capacity is missing: say how many seats there are")
+				return cmdutil.Usagef("--capacity is required: the number of seats")
 			}
 			if capacity < 0 || capacity > 100_000 {
-				return cmdutil.Usagef("--capacity=%d: a pool has 0 to 100000 seats", capacity)
+				return cmdutil.Usagef("--capacity=%d: must be from 0 to 100000", capacity)
 			}
 			pool.ObjectMeta = metav1.ObjectMeta{Name: args[0]}
 			pool.Spec.Capacity = &capacity

@@ -120,11 +120,11 @@ func (o *options) run(ctx context.Context) error {
 
 func (o *options) validate() error {
 	if o.limit < 1 {
-		return cmdutil.Usagef("--limit is %d: use 1 or more", o.limit)
+		return cmdutil.Usagef("--limit is %d: must be at least 1", o.limit)
 	}
 	for _, one := range o.filter.outcomes {
 		if !slices.Contains(outcomes, one) {
-			return cmdutil.Usagef("--outcome %s is unknown: use one or several of %s", one, strings.Join(outcomes, ", "))
+			return cmdutil.Usagef("--outcome %s is unknown: use one or more of %s", one, strings.Join(outcomes, ", "))
 		}
 	}
 	// The answer to a delivery names the completion as namespace/name.
@@ -161,7 +161,7 @@ func readable(pods []corev1.Pod, say func(string)) []corev1.Pod {
 			return true
 		}
 		if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodPending {
-			say(fmt.Sprintf("pod %s has not started: it has no records", pod.Name))
+			say(fmt.Sprintf("pod %s has not started and has no records", pod.Name))
 			return true
 		}
 		return false
@@ -170,7 +170,7 @@ func readable(pods []corev1.Pod, say func(string)) []corev1.Pod {
 
 func (o *options) print(found *newest) error {
 	if found.left > 0 {
-		fmt.Fprintf(o.ErrOut, "%d older ones are left out: use --since, --until or --limit\n", found.left)
+		fmt.Fprintf(o.ErrOut, "%d older ones are not shown: use --since, --until or --limit\n", found.left)
 	}
 	list := o.output.List(o.Out)
 	if !o.output.Text() {
@@ -182,7 +182,7 @@ func (o *options) print(found *newest) error {
 		return list.Close()
 	}
 	if len(found.kept) == 0 {
-		fmt.Fprintln(o.ErrOut, "No such delivery is in the logs.")
+		fmt.Fprintln(o.ErrOut, "No such delivery in the logs.")
 		return nil
 	}
 	rows := make([][]string, 0, len(found.kept))

@@ -30,8 +30,8 @@ func TokenUses(ctx context.Context, f *cmdutil.Factory, namespace, secret string
 	pods = readable(pods, func(why string) { uses.Unknown = append(uses.Unknown, why) })
 	for i := range pods {
 		if started := pods[i].CreationTimestamp.Time; started.After(since) {
-			uses.Unknown = append(uses.Unknown, fmt.Sprintf("pod %s has records only since %s, when it was made", pods[i].Name,
-				started.UTC().Format(time.RFC3339)))
+			uses.Unknown = append(uses.Unknown, fmt.Sprintf("pod %s has records only since %s, when it was created",
+				pods[i].Name, started.UTC().Format(time.RFC3339)))
 		}
 	}
 	err = read(ctx, c, sources(pods, false), since, false, func(r *record) error {

@@ -17,7 +17,7 @@ import (
 // unknownAddress is what audit records have for an address that cannot be known.
 const unknownAddress = "unknown"
 
-const helpProxies = "name the addresses of what stands in front, and nothing else, with --trusted-proxies of the " +
+const helpProxies = "set --trusted-proxies to the addresses of the proxies in front, and nothing else, on the " +
 	"webhook server (see docs/security.md, Who may deliver)"
 
 // arrival looks in the audit log how a call arrived that was made between two moments: from which address, and by which
@@ -45,15 +45,16 @@ func (e *examination) judgeArrival(check string, found *deliveries.Arrival) {
 	switch {
 	case found.Client == unknownAddress || err != nil:
 		e.problem(check, "let "+found.Proxy+" write the address of its client into X-Forwarded-For",
-			"is not known: the trusted proxy %s passed on none that can be read, so allowedCIDRs lets nobody in", found.Proxy)
+			"is unknown: the trusted proxy %s passed on no valid address, so allowedCIDRs admits nobody", found.Proxy)
 	case found.Proxy != "":
 		e.ok(check, "is %s, which the trusted proxy %s passed on: allowedCIDRs and limits go by it", address, found.Proxy)
 	case trusts(found.TrustedProxies, address):
 		e.problem(check, "let it add the address of its client to X-Forwarded-For",
-			"is that of the trusted proxy %s itself, which passed on none: all senders count as one", address)
+			"is that of the trusted proxy %s, which passed on none: all senders count as one", address)
 	case address.IsPrivate():
-		e.warning(check, helpProxies+"; without a proxy in front all is well", "is %s, a private one that --trusted-proxies "+
-			"does not name: if that is a proxy, all senders count as one", address)
+		e.warning(check, helpProxies+"; without a proxy in front, this is fine",
+			"is %s, a private one that --trusted-proxies "+
+				"does not name: if that is a proxy, all senders count as one", address)
 	default:
 		e.ok(check, "is %s, without a trusted proxy in between: allowedCIDRs and limits go by it", address)
 	}

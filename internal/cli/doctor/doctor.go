@@ -50,9 +50,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	o := &options{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look whether the installation is sound",
+		Short: "Check the health of the installation",
 		Long: templates.LongDesc(`
-			Look whether the installation is sound: the CRDs are those of this plugin; both programs run, their volumes are
+			Check the health of the installation: the CRDs are those of this plugin; both programs run, their volumes are
 			bound, and one controller-manager leads; both ServiceAccounts have their rights; the admission policies are in
 			place; every Institution is Ready; the clocks agree; and with --url the webhook answers from here, with which
 			address this machine arrives there and what --trusted-proxies makes of it, and the clock of the replica that
@@ -139,7 +139,7 @@ func (e *examination) problem(check, help, format string, args ...any) {
 // answer says nothing about the installation.
 func (e *examination) unseen(check string, err error) error {
 	if apierrors.IsForbidden(err) {
-		e.warning(check, "let somebody look who runs the cluster", "may not be looked at: %v", err)
+		e.warning(check, "ask a cluster administrator", "may not be looked at: %v", err)
 		return nil
 	}
 	return fmt.Errorf("%s: %w", check, err)

@@ -42,8 +42,8 @@ func TestURLs(t *testing.T) {
 		answer sender.Answer
 		want   level
 	}{
-		"its token is good": {sender.Answer{Status: 200, Outcome: "checked"}, levelOK},
-		"something else":    {sender.Answer{Status: 200}, levelProblem},
+		"its token is valid":                 {sender.Answer{Status: 200, Outcome: "checked"}, levelOK},
+		"not answered by the webhook server": {sender.Answer{Status: 200}, levelProblem},
 		"401: no such token": {
 			sender.Answer{Status: 401, Outcome: "refused", Body: []byte(`{"detail": "no such token"}`)}, levelProblem,
 		},
@@ -69,10 +69,10 @@ func TestAddressThatArrives(t *testing.T) {
 		"is 10.0.0.2, a private one that --trusted-proxies does not name": {
 			deliveries.Arrival{Client: "10.0.0.2", TrustedProxies: "10.0.0.1, 10.1.0.0/16"}, levelWarning,
 		},
-		"is that of the trusted proxy 10.0.0.3 itself": {
+		"is that of the trusted proxy 10.0.0.3, which passed on none": {
 			deliveries.Arrival{Client: "10.0.0.3", TrustedProxies: "192.0.2.1,10.0.0.3"}, levelProblem,
 		},
-		"the trusted proxy 10.0.0.4 passed on none that can be read": {
+		"the trusted proxy 10.0.0.4 passed on no valid address": {
 			deliveries.Arrival{Client: "unknown", Proxy: "10.0.0.4", TrustedProxies: "10.0.0.4"}, levelProblem,
 		},
 	} {

@@ -102,7 +102,7 @@ func (e *examination) compare(check string, shipped, found *apiextensionsv1.Cust
 		}
 		if !equality.Semantic.DeepEqual(version.Schema, found.Spec.Versions[at].Schema) {
 			e.warning(check, helpCRDs+"; or use the plugin of the release that is installed",
-				"is another one than that of this plugin")
+				"differs from that of this plugin")
 			return
 		}
 	}

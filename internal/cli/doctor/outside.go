@@ -54,7 +54,7 @@ func (e *examination) institutions(ctx context.Context) error {
 			all[i].Name, all[i].Namespace)
 		switch ready := readyOf(all[i].Status.Conditions); {
 		case ready == nil:
-			e.problem(check, "does the controller-manager run?", "has not been looked at")
+			e.problem(check, "is the controller-manager running?", "has not been looked at")
 		case ready.Status == metav1.ConditionTrue:
 			e.ok(check, "is Ready")
 		default:
@@ -70,7 +70,7 @@ func (e *examination) clock(ctx context.Context) error {
 	before := e.Now()
 	at, err := cmdutil.ServerTime(ctx, e.Factory)
 	if errors.Is(err, cmdutil.ErrNoTime) {
-		e.warning(check, "", "the API server does not say what time it is")
+		e.warning(check, "", "the API server sent no time")
 		return nil
 	}
 	if err != nil {
@@ -82,7 +82,7 @@ func (e *examination) clock(ctx context.Context) error {
 
 // compareClocks judges a time that somebody told between two moments, to the second.
 func (e *examination) compareClocks(check, who string, told, before, after time.Time) {
-	const help = "have both machines take their time by NTP; ends of access and the age of Leases go by it"
+	const help = "synchronize both machines by NTP; the ends of access and the age of Leases depend on it"
 	off := time.Duration(0)
 	if ahead := told.Sub(after); ahead > 0 {
 		off = ahead
@@ -120,7 +120,7 @@ func (e *examination) urls(ctx context.Context) error {
 			before := e.Now()
 			answer, err := asking.Check(ctx, url)
 			if err != nil {
-				e.problem(check, "is the name known, does the Ingress or the Gateway route it, is the certificate good?",
+				e.problem(check, "check DNS, the routes of the Ingress or Gateway, and the certificate",
 					"cannot be reached from here: %v", err)
 				continue
 			}
@@ -142,17 +142,18 @@ func (e *examination) judgeURL(check string, answer sender.Answer) {
 	document := answer.Document()
 	switch {
 	case answer.Status == http.StatusOK && answer.Outcome == "checked":
-		e.ok(check, "answers from here, and its token is good")
+		e.ok(check, "is reachable from here, and its token is valid")
 	case answer.Outcome == "":
 		e.problem(check, "a proxy in front answers instead: check its routes",
-			"something else than the webhook server answers: %d", answer.Status)
+			"not answered by the webhook server: %d", answer.Status)
 	case answer.Status == http.StatusUnauthorized:
 		e.problem(check, "is the Institution Ready, and is this the token of its Secret?", "401: %s", document.Detail)
 	case answer.Status == http.StatusForbidden:
-		e.problem(check, "spec.authentication.allowedCIDRs does not have the address that arrives: from the platform this "+
-			"may be right; if not, does --trusted-proxies name what stands in front?", "403: %s", document.Detail)
+		e.problem(check,
+			"spec.authentication.allowedCIDRs does not include the address that arrives: it may still include the "+
+				"platform's; if not, check --trusted-proxies", "403: %s", document.Detail)
 	default:
-		e.problem(check, "look at the alerts and the logs of the webhook server", "%d: %s", answer.Status,
+		e.problem(check, "check the alerts and the logs of the webhook server", "%d: %s", answer.Status,
 			strings.TrimSpace(document.Detail))
 	}
 }

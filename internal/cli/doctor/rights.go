@@ -151,7 +151,7 @@ func (e *examination) admission(ctx context.Context) error {
 		case reason != "":
 			e.problem(check, helpAdmission, "%s", reason)
 		case shipped[name] != nil && !sameRules(shipped[name], found):
-			e.warning(check, helpAdmission+"; an overlay changes spec.variables alone", "says something else than that of "+
+			e.warning(check, helpAdmission+"; an overlay changes spec.variables alone", "differs from that of "+
 				"this plugin")
 		default:
 			e.ok(check, "is in place")

@@ -49,9 +49,9 @@ func Commands(f *cmdutil.Factory) []*cobra.Command {
 
 func newApprove(f *cmdutil.Factory) *cobra.Command {
 	return newCommand(f, approve, &cobra.Command{
-		Short: "Let Grants take effect that wait for approval",
+		Short: "Approve Grants that wait for approval",
 		Long: templates.LongDesc(`
-			Let Grants take effect that wait for approval, because their policy says so (approval: Manual).
+			Approve Grants that wait for approval, because their policy says so (approval: Manual).
 
 			The approval and its reason stand in spec.override of the Grant. What the Grant gives is filled in by its
 			policy once it is approved. "restore" takes an approval back.`),
@@ -69,7 +69,7 @@ func newApprove(f *cmdutil.Factory) *cobra.Command {
 
 func newRevoke(f *cmdutil.Factory) *cobra.Command {
 	return newCommand(f, revoke, &cobra.Command{
-		Short: "Take Grants away: access at once, data after the grace days",
+		Short: "Revoke Grants: access at once, data after the grace days",
 		Long: templates.LongDesc(`
 			Take Grants away: access and seats at once, namespaces and objects after the grace days of the policy.
 
@@ -90,9 +90,9 @@ func newRevoke(f *cmdutil.Factory) *cobra.Command {
 
 func newExtend(f *cmdutil.Factory) *cobra.Command {
 	return newCommand(f, extend, &cobra.Command{
-		Short: "Let the access of Grants end at another time",
+		Short: "Change when the access of Grants ends",
 		Long: templates.LongDesc(`
-			Let the access of Grants end at another time than their completions and their policy say.
+			Change when the access of Grants ends than their completions and their policy say.
 
 			A day lasts until its end in the institution's time zone. What has ended begins again, with the data where
 			the grace days are not over. What waits for approval is approved by this as well. An end that would come
@@ -111,9 +111,9 @@ func newExtend(f *cmdutil.Factory) *cobra.Command {
 
 func newRestore(f *cmdutil.Factory) *cobra.Command {
 	return newCommand(f, restore, &cobra.Command{
-		Short: "Take back what was approved, revoked or extended",
+		Short: "Undo an approval, a revocation or an extension",
 		Long: templates.LongDesc(`
-			Take back what was approved, revoked or extended: remove spec.override of Grants.
+			Undo an approval, a revocation or an extension: remove spec.override of Grants.
 
 			It says for each what becomes of it. What was revoked comes back, unless its completions have ended
 			meanwhile; what was extended ends when its completions say, perhaps at once; what was approved awaits
@@ -148,7 +148,7 @@ func newCommand(f *cmdutil.Factory, v verb, cmd *cobra.Command) *cobra.Command {
 	}
 	if v == extend {
 		flags.StringVar(&o.until, "until", "", "When access ends: a day (yyyy-MM-dd, to its end in the institution's time "+
-			"zone), a moment (RFC 3339), or how long from now (30d, 12h). Required.")
+			"zone), a time (RFC 3339), or a duration from now (30d, 12h). Required.")
 		flags.BoolVar(&o.shorten, "shorten", false, "Allow moving the end to an earlier time.")
 	}
 	flags.StringVarP(&o.selector, "selector", "l", "", "Select Grants by label, as in kubectl.")
@@ -171,9 +171,9 @@ func (o *options) order(names []string) (order, error) {
 	selects := o.selector != "" || o.policy != "" || o.user != "" || o.awaiting
 	switch {
 	case len(names) == 0 && !selects:
-		return order{}, cmdutil.Usagef("say which Grants: by name, or by -l, --policy, --user or --awaiting-approval")
+		return order{}, cmdutil.Usagef("select Grants by name, or with -l, --policy, --user or --awaiting-approval")
 	case len(names) > 0 && selects:
-		return order{}, cmdutil.Usagef("give names or a selection (-l, --policy, --user, --awaiting-approval), not both")
+		return order{}, cmdutil.Usagef("use names or a selection (-l, --policy, --user, --awaiting-approval), not both")
 	}
 	if _, err := labels.Parse(o.selector); err != nil {
 		return order{}, cmdutil.Usagef("-l: %w", err)
@@ -186,7 +186,7 @@ func (o *options) order(names []string) (order, error) {
 	ordered := order{verb: o.verb, reason: strings.TrimSpace(o.reason), shorten: o.shorten}
 	switch length := len([]rune(ordered.reason)); {
 	case length == 0 && o.verb != restore:
-		return order{}, cmdutil.Usagef("--reason is missing: say why, for those who come after")
+		return order{}, cmdutil.Usagef("--reason is required")
 	case length > maxReason:
 		return order{}, cmdutil.Usagef("--reason has %d characters: at most %d", length, maxReason)
 	}
@@ -194,7 +194,7 @@ func (o *options) order(names []string) (order, error) {
 		return ordered, nil
 	}
 	if o.until == "" {
-		return order{}, cmdutil.Usagef("--until is missing: say when access is to end, such as 2027-06-30 or 30d")
+		return order{}, cmdutil.Usagef("--until is required: when access ends, such as 2027-06-30 or 30d")
 	}
 	var err error
 	ordered.until, err = readUntil(o.until, o.Now())

@@ -64,16 +64,16 @@ func (o order) approve(grant *v1alpha1.Grant, end lifecycle.State, zone *time.Lo
 	case override.Approved != nil:
 		return decision{done: true, effect: "is approved already"}, nil
 	case end.Revoked:
-		return decision{}, concernsNot("was revoked (%s), and awaits no approval: `kubectl course restore` gives it back",
+		return decision{}, concernsNot("was revoked (%s) and does not await approval: `kubectl course restore` restores it",
 			override.Reason)
 	case end.Stage > lifecycle.Active:
-		return decision{}, concernsNot("ended %s, and awaits no approval: `kubectl course extend` prolongs it",
+		return decision{}, concernsNot("ended %s and does not await approval: `kubectl course extend` extends it",
 			endOf(grant, zone))
 	case override.Until != nil:
-		return decision{}, concernsNot("awaits no approval: it was extended until %s, which approves it",
+		return decision{}, concernsNot("does not await approval: it was extended until %s, which approves it",
 			show(override.Until.Time, zone))
 	case end.Stage != lifecycle.AwaitingApproval:
-		return decision{}, concernsNot("awaits no approval: its policy grants by itself")
+		return decision{}, concernsNot("does not await approval: its policy needs none")
 	}
 	return decision{
 		effect: "takes effect: user " + grant.Spec.Holder.UserID.String() + " gets " + beginning(
@@ -110,13 +110,13 @@ func (o order) extend(
 	override := grant.Spec.Override
 	switch {
 	case !to.After(now):
-		return decision{}, concernsNot("cannot be extended to %s, which is past: `kubectl course revoke` takes it away",
+		return decision{}, concernsNot("cannot be extended to %s, which is in the past: `kubectl course revoke` revokes it",
 			show(to, zone))
 	case to.After(last):
 		return decision{}, concernsNot("cannot be extended beyond the year 9999")
 	case end.Revoked:
 		return decision{}, concernsNot(
-			"was revoked (%s): `kubectl course restore` gives it back, and then it can be extended",
+			"was revoked (%s): restore it with `kubectl course restore` before extending it",
 			override.Reason,
 		)
 	case override.Until != nil && override.Until.Time.Equal(to):
@@ -127,11 +127,11 @@ func (o order) extend(
 	case end.Stage > lifecycle.Active:
 		effect = "ended " + endOf(grant, zone) + ", and gets it back until " + show(to, zone) + ": " + back(grant)
 	case !known && !o.shorten:
-		return decision{}, concernsNot("has no end, which %s would give it: --shorten if that is meant", show(to, zone))
+		return decision{}, concernsNot("has no end: use --shorten to let it end %s", show(to, zone))
 	case !known:
 		effect += ", and had no end"
 	case to.Before(until) && !o.shorten:
-		return decision{}, concernsNot("ends %s only, after %s: --shorten if it is to end sooner",
+		return decision{}, concernsNot("ends %s, after %s: use --shorten to let it end sooner",
 			show(until, zone), show(to, zone))
 	case to.Before(until):
 		effect += ", sooner than " + show(until, zone)
@@ -168,9 +168,9 @@ func (o order) restore(grant *v1alpha1.Grant, zone *time.Location, now time.Time
 	had := before.Stage == lifecycle.Active
 	switch {
 	case after.Paused:
-		effect += "it ended " + endOf(without, zone) + ", but keeps what it has until the brake lets it go"
+		effect += "it ended " + endOf(without, zone) + ", but keeps what it has until the brake is released"
 	case after.Stage == lifecycle.AwaitingApproval && had:
-		effect += "it awaits approval again; access goes at once, the data stays"
+		effect += "it awaits approval again; access ends at once, the data is kept"
 	case after.Stage == lifecycle.AwaitingApproval:
 		effect += "it awaits approval"
 	case after.Stage == lifecycle.Active && had:

@@ -39,9 +39,9 @@ func newRelease(f *cmdutil.Factory) *cobra.Command {
 	o := &releasing{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "release [INSTITUTION]",
-		Short: "Let go what the brake of an institution holds back",
+		Short: "Release the revocations that the brake of an institution pauses",
 		Long: templates.LongDesc(`
-			Let go what the brake of an institution holds back.
+			Release the revocations that the brake of an institution pauses.
 
 			More Grants were to be revoked within an hour than the institution's revocationBudget, so the others keep
 			what they have until a person says that it is meant. This shows first who goes and what each of them loses,
@@ -87,7 +87,7 @@ func (o *releasing) run(ctx context.Context, which string) error {
 	}
 	trip := institution.Status.Brake.Trip
 	if trip == "" {
-		return fmt.Errorf("the brake of institution %s holds nothing back%s", institution.Name, lastRelease(institution))
+		return fmt.Errorf("the brake of institution %s pauses nothing%s", institution.Name, lastRelease(institution))
 	}
 	zone, err := time.LoadLocation(institution.Spec.TimeZone)
 	if err != nil {
@@ -161,7 +161,7 @@ func (o *releasing) show(
 	if brake.TrippedAt != nil {
 		since = " since " + show(brake.TrippedAt.Time, zone)
 	}
-	fmt.Fprintf(o.ErrOut, "Trip %s of institution %s holds back %s%s (revocationBudget %d within an hour).\n",
+	fmt.Fprintf(o.ErrOut, "Trip %s of institution %s pauses %s%s (revocationBudget %d within an hour).\n",
 		brake.Trip, institution.Name, plural(count, "Grant"), since, institution.Spec.Budget())
 	for _, one := range first {
 		fmt.Fprintln(o.ErrOut, one.text)
@@ -195,11 +195,11 @@ func loses(grant *v1alpha1.Grant, zone *time.Location, now time.Time) string {
 		for _, ns := range grant.Spec.Revokes.Namespaces {
 			names = append(names, ns.Name)
 		}
-		parts = append(parts, "its completion takes namespace "+strings.Join(names, ", ")+" away; "+
+		parts = append(parts, "its completion revokes namespace "+strings.Join(names, ", ")+" away; "+
 			grace(grant, zone, now))
 	}
 	if grant.Status.AccessChangeDigest != "" {
-		parts = append(parts, "somebody who has access to its namespaces loses that, and others get it")
+		parts = append(parts, "the subjects with access to its namespaces are replaced by others")
 	}
 	switch {
 	case !grant.DeletionTimestamp.IsZero():
@@ -208,7 +208,7 @@ func loses(grant *v1alpha1.Grant, zone *time.Location, now time.Time) string {
 		parts = append(parts, "ended "+endOf(grant, zone)+whyEnded(grant)+": loses "+holdings(grant)+"; "+
 			dataGoes(grant, zone, now))
 	case lifecycle.ForwardWaits(grant):
-		parts = append(parts, "a delivery brought its end forward to "+endOf(grant, zone)+": loses "+holdings(grant)+" then")
+		parts = append(parts, "a delivery moved its end forward to "+endOf(grant, zone)+": loses "+holdings(grant)+" then")
 	}
 	if len(parts) == 0 {
 		return "loses " + holdings(grant)
@@ -251,11 +251,11 @@ func (o *releasing) release(
 		brake := now.Status.Brake
 		switch {
 		case now.UID != shown.UID:
-			return nil, fmt.Errorf("institution %s was made again meanwhile: nothing was released; run it again", key.Name)
+			return nil, fmt.Errorf("institution %s was recreated in the meantime: nothing was released; run it again", key.Name)
 		case brake.Trip == "" && brake.ReleasedTrip == trip:
 			return now, nil
 		case brake.Trip == "":
-			return nil, fmt.Errorf("trip %s is over meanwhile: nothing is left to be released", trip)
+			return nil, fmt.Errorf("trip %s is over: nothing is left to release", trip)
 		case brake.Trip != trip:
 			return nil, fmt.Errorf("the brake has tripped anew meanwhile (%s, and what was shown is %s): "+
 				"nothing was released; run it again to see who goes now", brake.Trip, trip)
@@ -280,7 +280,7 @@ func (o *releasing) release(
 			return now, err
 		}
 	}
-	return nil, fmt.Errorf("somebody else writes institution %s all the time: run it again", key.Name)
+	return nil, fmt.Errorf("institution %s keeps being changed by others: run it again", key.Name)
 }
 
 // await waits until the operator has released a trip.

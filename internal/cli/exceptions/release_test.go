@@ -30,8 +30,8 @@ func TestReleaseLetsNothingElseGo(t *testing.T) {
 		"more wait":  {func(i *v1alpha1.Institution) { i.Status.Brake.Held = new(int32(3)) }, "3 Grants wait by now"},
 		"another trip": {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "second" },
 			"has tripped anew meanwhile (second"},
-		"over":       {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "" }, "is over meanwhile"},
-		"made again": {func(i *v1alpha1.Institution) { i.UID = "2" }, "was made again meanwhile"},
+		"over":       {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "" }, "is over: nothing is left to release"},
+		"made again": {func(i *v1alpha1.Institution) { i.UID = "2" }, "was recreated in the meantime"},
 		"released since": {func(i *v1alpha1.Institution) {
 			i.Status.Brake = v1alpha1.BrakeStatus{ReleasedTrip: "first"}
 		}, ""},

@@ -186,7 +186,7 @@ func (w *work) selected(ctx context.Context) ([]step, error) {
 	case err != nil:
 		return nil, err
 	case len(found) == 0 && skipped == 0:
-		return nil, fmt.Errorf("no Grant of namespace %s is selected", w.namespace)
+		return nil, fmt.Errorf("no Grants in namespace %s are selected", w.namespace)
 	case len(found) == 0:
 		return nil, fmt.Errorf(
 			"%s selected, and there is none to %s; the last one:\n%w",
@@ -296,11 +296,12 @@ func (w *work) one(ctx context.Context, s step) (*v1alpha1.Grant, error) {
 		case again.done:
 			return grant, nil
 		case again.effect != s.effect:
-			return nil, fmt.Errorf("it has changed meanwhile, and now it %s: run it again if that is wanted", again.effect)
+			return nil, fmt.Errorf("it has changed in the meantime, and now it %s: run it again if that is intended",
+				again.effect)
 		}
 		s = again
 	}
-	return nil, errors.New("somebody else writes it all the time: run it again")
+	return nil, errors.New("it keeps being changed by others: run it again")
 }
 
 // patchOf returns the merge patch of a step. It replaces the override as a whole, for that version of the Grant alone.

@@ -44,8 +44,8 @@ func readUntil(text string, now time.Time) (until, error) {
 	if _, ok := plan.EndOfDay(text, time.UTC); ok {
 		return until{text: text}, nil
 	}
-	return until{}, cmdutil.Usagef("--until=%s is no time: use a day such as 2027-06-30, a moment such as "+
-		"2027-06-30T18:00:00-03:00, or how long from now, such as 30d or 12h", text)
+	return until{}, cmdutil.Usagef("--until=%s is not a time: use a day such as 2027-06-30, a time such as "+
+		"2027-06-30T18:00:00-03:00, or a duration from now such as 30d or 12h", text)
 }
 
 // in returns the moment; a day lasts until its end in a zone.

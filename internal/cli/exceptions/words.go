@@ -96,7 +96,7 @@ func dataGoes(grant *v1alpha1.Grant, zone *time.Location, now time.Time) string 
 	case !hasData(grant):
 		return "there is no data"
 	case grant.Spec.OnRevoke == v1alpha1.RemovalRetain:
-		return "the data stays (onRevoke is Retain)"
+		return "the data is kept (onRevoke is Retain)"
 	case grace == 0:
 		return "ITS DATA IS DELETED AT ONCE (graceDays is 0)"
 	}

@@ -43,7 +43,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	o := &options{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "import -f FILE --url-file FILE",
-		Short: "Deliver completions from a file that were never delivered",
+		Short: "Import completions from a file that were never delivered",
 		Long: templates.LongDesc(`
 			Deliver completions that were never delivered, from a CSV file with a header or from JSON lines.
 
@@ -81,8 +81,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVarP(&o.file, "filename", "f", "", "The file with the completions, - for stdin.")
 	o.webhook.AddFlags(cmd)
 	flags.StringArrayVar(&o.maps, "map", nil,
-		"`COLUMN=FIELD`: a column, and the field of the contract that it is; without a field it is left out.")
-	flags.StringArrayVar(&o.sets, "set", nil, "`FIELD=VALUE`: a value for a field that is the same in all rows.")
+		"`COLUMN=FIELD`: maps a column to a field of the contract; without a field, the column is ignored.")
+	flags.StringArrayVar(&o.sets, "set", nil, "`FIELD=VALUE`: sets a field to the same value in all rows.")
 	flags.StringVar(&o.delimiter, "delimiter", "",
 		"The column separator: a character, or tab. Detected from the header by default.")
 	flags.StringVar(&o.rejects, "rejects", "",
@@ -107,13 +107,13 @@ func (o *options) validate() (sender.Institution, error) {
 	case o.file == "":
 		return to, cmdutil.Usagef("no file: give it with -f")
 	case o.connections < 1 || o.timeout <= 0 || o.patience < 0 || o.fromLine < 0:
-		return to, cmdutil.Usagef("--connections, --timeout, --give-up-after and --from-line take positive values")
+		return to, cmdutil.Usagef("--connections, --timeout, --give-up-after and --from-line must be positive")
 	case o.file == "-" && o.webhook.File == "-":
 		return to, cmdutil.Usagef("-f and --url-file cannot both be stdin")
 	case o.file == "-" && !o.dryRun && !o.confirm.Yes:
-		return to, cmdutil.Usagef("what comes on stdin can be read once only, so nobody can be asked: give --yes")
+		return to, cmdutil.Usagef("stdin is used for the file, so it cannot be used for the confirmation: add --yes")
 	case o.institution != 0 && !o.dryRun:
-		return to, cmdutil.Usagef("--institution is for --dry-run: otherwise the webhook URL says which one it is")
+		return to, cmdutil.Usagef("--institution is only for --dry-run: otherwise the webhook URL contains the id")
 	}
 	if o.institution > 0 && !o.webhook.Given() {
 		return sender.Institution{ID: v1alpha1.PlatformID(o.institution)}, nil
@@ -127,7 +127,7 @@ func (o *options) validate() (sender.Institution, error) {
 		return to, err
 	}
 	if len(institutions) != 1 {
-		return to, cmdutil.Usagef("a file is imported for one institution, and the webhook URLs are of %d", len(institutions))
+		return to, cmdutil.Usagef("a file is imported for one institution, but the webhook URLs are of %d", len(institutions))
 	}
 	return institutions[0], nil
 }
@@ -141,7 +141,7 @@ func (o *options) run(ctx context.Context) error {
 		o.rejects = rejectsPath(o.file)
 	}
 	if o.rejects == o.file {
-		return cmdutil.Usagef("--rejects is the file that is imported: give another one")
+		return cmdutil.Usagef("--rejects is the imported file: choose another one")
 	}
 	if o.dryRun {
 		return o.check(ctx, to.ID)
@@ -177,7 +177,7 @@ func (o *options) check(ctx context.Context, institution v1alpha1.PlatformID) er
 	if done, err := o.output.Document(o.Out, o.summary(w, 0)); done {
 		return errors.Join(err, o.refusals(w))
 	}
-	fmt.Fprintf(o.Out, "%d rows: %d would be taken, %d refused\n", w.done, w.done-w.refused, w.refused)
+	fmt.Fprintf(o.Out, "%d rows: %d would be accepted, %d refused\n", w.done, w.done-w.refused, w.refused)
 	if n := w.outcomes[outcomeIgnored]; n > 0 {
 		fmt.Fprintf(o.Out, "%d of these are other events, which are ignored\n", n)
 	}
@@ -193,7 +193,7 @@ func (o *options) ask(ctx context.Context, institution v1alpha1.PlatformID) (int
 	if w.done == 0 {
 		return 0, errors.New("there are no rows to import")
 	}
-	fmt.Fprintf(o.ErrOut, "%d rows: %d are good, and %d will be refused.\n", w.done, w.done-w.refused, w.refused)
+	fmt.Fprintf(o.ErrOut, "%d rows: %d are valid, and %d will be refused.\n", w.done, w.done-w.refused, w.refused)
 	return w.done, o.confirm.Ask(o.Factory, fmt.Sprintf(
 		"Deliver them for institution %d? What its policies grant for them is granted.", institution))
 }
@@ -245,8 +245,9 @@ func (o *options) finish(w *work, repeated int, err error) error {
 		fmt.Fprintf(o.ErrOut, "The refused rows, with their reasons, are in %s\n", o.rejects)
 	}
 	if next := w.missing(); w.last > 0 {
-		fmt.Fprintf(o.ErrOut, "Not all rows were delivered. To go on run the same again: what has arrived changes nothing. "+
-			"All rows before line %d have been answered: --from-line %d leaves them out.\n", next, next)
+		fmt.Fprintf(o.ErrOut,
+			"Not all rows were delivered. Run the same command again to continue: rows that have arrived change nothing. "+
+				"All rows before line %d have been answered: --from-line %d leaves them out.\n", next, next)
 	}
 	return err
 }
@@ -295,7 +296,7 @@ func (o *options) comma() (rune, error) {
 	case o.delimiter == "tab":
 		return '\t', nil
 	case len(runes) > 1:
-		return 0, cmdutil.Usagef("--delimiter %q is more than one character", o.delimiter)
+		return 0, cmdutil.Usagef("--delimiter %q is longer than one character", o.delimiter)
 	case len(runes) == 1:
 		return runes[0], nil
 	}

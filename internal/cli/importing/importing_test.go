@@ -124,7 +124,7 @@ func TestColumnsAreMapped(t *testing.T) {
 		{everything, []string{"x=user.id"}, nil, `--map names the column "x"`},
 		{everything, []string{"user.id=user.x"}, nil, "the contract has no field user.x"},
 		{everything, []string{"user.id"}, nil, "write COLUMN=FIELD"},
-		{everything, nil, []string{"user.x=1"}, "write FIELD=VALUE"},
+		{everything, nil, []string{"user.x=1"}, "use FIELD=VALUE"},
 		{everything + ",other", []string{"other=user.id"}, nil, "both are user.id"},
 		{" \n", nil, nil, "the file is empty"},
 	} {
@@ -259,7 +259,7 @@ func TestPostingAgain(t *testing.T) {
 // A page that a proxy shows with 200 is no promise.
 func TestOnlyTheWebhookServerIsBelieved(t *testing.T) {
 	_, err := judge(sender.Answer{Status: 200, Body: []byte("<html>")})
-	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("something else than the webhook server")))
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("not answered by the webhook server")))
 }
 
 func TestInterruptedWhileWaiting(t *testing.T) {

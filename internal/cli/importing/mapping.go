@@ -58,7 +58,7 @@ func newMapping(columns, sets []string, institution v1alpha1.PlatformID) (*mappi
 	for _, text := range sets {
 		field, value, ok := strings.Cut(text, "=")
 		if !ok || !slices.Contains(sender.Fields(), field) {
-			return nil, fmt.Errorf("--set %s: write FIELD=VALUE, with a field of %s", text, known())
+			return nil, fmt.Errorf("--set %s: use FIELD=VALUE with a field of %s", text, known())
 		}
 		if m.set[field] = any(value); value == "" {
 			m.set[field] = nil

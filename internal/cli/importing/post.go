@@ -115,7 +115,7 @@ func judge(answer sender.Answer) (*verdict, error) {
 	switch answer.Status {
 	case http.StatusOK:
 		if answer.Outcome == "" {
-			return nil, errors.New("something else than the webhook server answers at this URL: check it with " +
+			return nil, errors.New("this URL is not answered by the webhook server: check it with " +
 				"`kubectl course doctor --url-file FILE`")
 		}
 		return &verdict{outcome: answer.Outcome}, nil

@@ -99,7 +99,7 @@ func (w *work) run(ctx context.Context, institution v1alpha1.PlatformID) error {
 		return fmt.Errorf("%s: %w", w.file, err)
 	}
 	if len(fields.ignored) > 0 && w.rejects != nil {
-		fmt.Fprintf(w.ErrOut, "These columns are no field of the contract, and are left out: %s\n",
+		fmt.Fprintf(w.ErrOut, "These columns are not fields of the contract and are ignored: %s\n",
 			strings.Join(fields.ignored, ", "))
 	}
 	if w.rejects != nil {

@@ -77,7 +77,8 @@ func newDrop(f *cmdutil.Factory) *cobra.Command {
 			# Whatever there is of a user, without being asked
 			kubectl course inbox drop -n institution-12345 --user 987654321 --state all --yes`),
 	})
-	o.addState(cmd, replicas.Dead, "Which records: waiting, dead or all. Those that are named go whatever their state.")
+	o.addState(cmd, replicas.Dead,
+		"The records to select: waiting, dead or all. Named records are dropped whatever their state.")
 	return cmd
 }
 
@@ -86,7 +87,7 @@ func (o *changing) command(cmd *cobra.Command) *cobra.Command {
 	cmd.DisableFlagsInUseLine = true
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) }
 	o.selection.addFlags(cmd)
-	cmd.Flags().BoolVar(&o.every, "all", false, "Every record of the state, of all institutions or that of -n.")
+	cmd.Flags().BoolVar(&o.every, "all", false, "All records of the state, in all institutions or in that of -n.")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "Show which records would change, without changing them.")
 	o.confirm.AddFlags(cmd)
 	o.output.AddFlags(cmd, "InboxRecord")
@@ -99,9 +100,9 @@ func (o *changing) run(ctx context.Context, args []string) error {
 	selects := o.narrow() || o.every
 	switch {
 	case len(args) == 0 && !selects:
-		return cmdutil.Usagef("say which records: by name, or by -n, --user, --reason or --all")
+		return cmdutil.Usagef("select records by name, or with -n, --user, --reason or --all")
 	case len(args) > 0 && (o.user != "" || len(o.reasons) > 0 || o.every):
-		return cmdutil.Usagef("give names or a selection (--user, --reason, --all), not both")
+		return cmdutil.Usagef("use names or a selection (--user, --reason, --all), not both")
 	}
 	if err := o.validate(); err != nil {
 		return err
@@ -185,7 +186,7 @@ func (o *changing) choose(ctx context.Context, args []string, chosen *choice) er
 	for _, record := range found.records {
 		switch {
 		case !o.wants(record):
-			fmt.Fprintf(o.ErrOut, "%s is of namespace %s, and is left alone\n", record.Name(), record.Namespace())
+			fmt.Fprintf(o.ErrOut, "%s is in namespace %s and was not changed\n", record.Name(), record.Namespace())
 		case o.verb == "retry" && record.State != replicas.Dead:
 			fmt.Fprintf(o.ErrOut, "%s waits already\n", record.Name())
 		default:

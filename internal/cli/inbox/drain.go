@@ -28,7 +28,7 @@ func newDrain(f *cmdutil.Factory) *cobra.Command {
 	o := &draining{asking: asking{Factory: f, silence: defaultSilence}}
 	cmd := &cobra.Command{
 		Use:   "drain",
-		Short: "Have every replica store now what waits, and wait for it",
+		Short: "Let every replica store its waiting records now, and wait for it",
 		Long: templates.LongDesc(`
 			Have every replica try at once everything that waits in its inbox, whenever it would have done so by itself, and
 			wait until nothing waits any more. It concerns all institutions, whatever -n says. It can be run again at any
@@ -66,7 +66,8 @@ func (o *draining) run(ctx context.Context) error {
 	failed := o.connection.Each(ctx, o.all, func(ctx context.Context, r *replicas.Replica) error {
 		status, err := o.connection.Drain(ctx, r, o.patience)
 		if exit, ok := errors.AsType[*replicas.ExitError](err); ok && exit.Code == exitLeft && status != nil {
-			err = fmt.Errorf("%d wait after %s: `kubectl course inbox list --state waiting` says why; run the same again "+
+			err = fmt.Errorf("%d are still waiting after %s: `kubectl course inbox list --state waiting` shows why; run the "+
+				"same command again "+
 				"once that is put right", status.Records, o.patience)
 		}
 		mu.Lock()

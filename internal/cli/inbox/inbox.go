@@ -30,9 +30,9 @@ const defaultSilence = time.Minute
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inbox",
-		Short: "List, retry, drop and drain what the API server has not taken yet",
+		Short: "List, retry, drop and drain deliveries that are not in the API server yet",
 		Long: templates.LongDesc(`
-			List, retry, drop and drain what the API server has not taken yet, over all replicas of the webhook server.
+			List, retry, drop and drain deliveries that are not in the API server yet, over all replicas of the webhook server.
 
 			What the API server does not take is kept on the disk of the replica that it was delivered to, its inbox. A
 			delivery waits there until it is stored, which the replica does by itself; or it is a dead letter, which the API
@@ -109,9 +109,9 @@ func (a *asking) about(
 		switch {
 		case said-before == len(some):
 		case err != nil:
-			return fmt.Errorf("after %d of %d records, so run the same again: %w", said, len(numbers), err)
+			return fmt.Errorf("after %d of %d records, so run the same command again: %w", said, len(numbers), err)
 		default:
-			return fmt.Errorf("its command ended after %d of %d records: run the same again", said, len(numbers))
+			return fmt.Errorf("its command ended after %d of %d records: run the same command again", said, len(numbers))
 		}
 	}
 	return nil

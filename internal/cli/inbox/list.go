@@ -53,7 +53,7 @@ func newList(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	o.selection.addFlags(cmd)
-	o.addState(cmd, allStates, "Which records: waiting, dead or all.")
+	o.addState(cmd, allStates, "The records to select: waiting, dead or all.")
 	cmd.Flags().IntVar(&o.limit, "limit", 500, "The maximum number of records to show. 0 means all.")
 	cmd.Flags().BoolVar(&o.totals, "totals", false, "Show only the counts.")
 	o.asking.addFlags(cmd)

@@ -38,7 +38,7 @@ type eraseOptions struct {
 }
 
 const eraseLong = `
-	Remove everything that is stored about one person in an institution: access and seats, granted namespaces with
+	Erase everything that is stored about a person in an institution: access and seats, granted namespaces with
 	all that is in them, completions and Grants. It shows what there is and asks. Then, in this order, it notes the
 	erasure, revokes the Grants, deletes the completions, has the data go, and deletes the Grants when nothing of theirs
 	is left. It can be interrupted and run again at any time.
@@ -63,7 +63,7 @@ func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
 	o := &eraseOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "erase --user ID",
-		Short: "Remove everything that is stored about one person in an institution",
+		Short: "Erase everything that is stored about a person in an institution",
 		Long:  templates.LongDesc(eraseLong),
 		Example: templates.Examples(`
 			# What there is, without erasing anything
@@ -141,19 +141,19 @@ func (o *eraseOptions) run(ctx context.Context) error {
 func (o *eraseOptions) validate() error {
 	switch {
 	case o.reason == "" || len(o.reason) > 200:
-		return cmdutil.Usagef("--reason has to have 1 to 200 characters")
+		return cmdutil.Usagef("--reason must have 1 to 200 characters")
 	case o.restored && (o.user != "" || o.allowAgain):
-		return cmdutil.Usagef("--restored is for everybody who was erased: leave --user and --allow-again out")
+		return cmdutil.Usagef("--restored is for everybody who was erased: omit --user and --allow-again")
 	case o.before != "" && (o.user != "" || !o.allowAgain):
-		return cmdutil.Usagef("--before is for --allow-again without --user")
+		return cmdutil.Usagef("--before needs --allow-again without --user")
 	case o.user == "" && !o.restored && o.before == "":
-		return cmdutil.Usagef("no person: give the platform's id with --user")
+		return cmdutil.Usagef("--user is required: the platform id of the person")
 	case o.before == "":
 		return nil
 	}
 	var err error
 	if o.day, err = time.Parse(time.DateOnly, o.before); err != nil {
-		return cmdutil.Usagef("--before is a day, such as 2021-01-31: %q is none", o.before)
+		return cmdutil.Usagef("--before must be a day such as 2021-01-31: %q is not one", o.before)
 	}
 	return nil
 }

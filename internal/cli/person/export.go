@@ -29,12 +29,12 @@ func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
 	o := &exportOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "export --user ID",
-		Short: "Show all that is stored about one person, for that person",
+		Short: "Export everything that is stored about a person, for that person",
 		Long: templates.LongDesc(`
 			Print all that is stored about one person in the cluster, as JSON or as -o says, for the person who asks
 			(LGPD, article 18): completions, Grants, Seats, places in lines, the names of granted namespaces, and when the
-			person was erased before, where you may read that. What is in these namespaces is the person's own,
-			and is not read. The answer names the places that were looked at, and those that cannot be looked at from here.
+			person was erased before, if you are allowed to read that. What is in these namespaces is the person's own,
+			and is not read. The answer names the places that were searched, and those that cannot be searched from here.
 
 			This command shows personal data without being asked to, since that is its purpose. Take care where its
 			output goes.`),
@@ -120,7 +120,7 @@ func (o *exportOptions) run(ctx context.Context) error {
 
 func userOf(text string) (v1alpha1.PlatformID, error) {
 	if text == "" {
-		return 0, cmdutil.Usagef("no person: give the platform's id with --user")
+		return 0, cmdutil.Usagef("--user is required: the platform id of the person")
 	}
-	return cmdutil.PlatformID(text, "user id")
+	return cmdutil.PlatformID(text, "user")
 }

@@ -63,9 +63,9 @@ func TestWhenToRunItAgain(t *testing.T) {
 		onRevoke v1alpha1.RemovalAction
 		want     string
 	}{
-		{noon.AddDate(0, 0, 3), v1alpha1.RemovalDelete, "has data until 2026-01-11T12:00:00Z"},
-		{noon.AddDate(0, 0, 11), v1alpha1.RemovalDelete, "the operator is deleting"},
-		{noon, v1alpha1.RemovalRetain, "for ever"},
+		{noon.AddDate(0, 0, 3), v1alpha1.RemovalDelete, "keeps its data until 2026-01-11T12:00:00Z"},
+		{noon.AddDate(0, 0, 11), v1alpha1.RemovalDelete, "The operator is deleting"},
+		{noon, v1alpha1.RemovalRetain, "forever"},
 	} {
 		var out bytes.Buffer
 		f := cmdutil.NewFactory(genericiooptions.IOStreams{Out: &out})

@@ -126,7 +126,7 @@ func (e *erasure) changeRegister(
 			return err
 		}
 		if err := write(); err != nil {
-			return fmt.Errorf("write the register of erasures: %w", err)
+			return fmt.Errorf("write the erasure register: %w", err)
 		}
 		e.register = register
 		return nil

@@ -57,7 +57,7 @@ func (e *erasure) erase(ctx context.Context) (left bool, err error) {
 		return false, err
 	}
 	if !e.found.empty() {
-		return false, fmt.Errorf("something was stored again meanwhile: %d completions and %d Grants",
+		return false, fmt.Errorf("new data was stored in the meantime: %d completions and %d Grants",
 			len(e.found.Completions), len(e.found.Grants))
 	}
 	return false, nil
@@ -260,8 +260,8 @@ func (e *erasure) allowed(ctx context.Context) error {
 		if ok, err := e.can(ctx, right); err != nil {
 			return err
 		} else if !ok {
-			return fmt.Errorf("you may not %s %s in namespace %s: the ClusterRole %s allows it", right.Verb, right.Resource,
-				home, cmdutil.RoleInstitutionAdmin)
+			return fmt.Errorf("you are not allowed to %s %s in namespace %s: the ClusterRole %s allows it",
+				right.Verb, right.Resource, home, cmdutil.RoleInstitutionAdmin)
 		}
 	}
 	if e.keepGrace {
@@ -284,8 +284,8 @@ func (e *erasure) allowed(ctx context.Context) error {
 				return err
 			}
 			if !ok {
-				return fmt.Errorf("you may not %s %s: let somebody do it who may, such as whoever runs the cluster, "+
-					"or leave the data its grace days with --keep-grace", verb, describe(&owned.entry))
+				return fmt.Errorf("you are not allowed to %s %s: ask a cluster administrator to do it, "+
+					"or keep the data for its grace days with --keep-grace", verb, describe(&owned.entry))
 			}
 		}
 	}
@@ -341,12 +341,13 @@ func (e *erasure) tellWhen(grant *v1alpha1.Grant) {
 	}
 	switch {
 	case grant.Spec.OnRevoke == v1alpha1.RemovalRetain:
-		fmt.Fprintf(e.text(), "Grant %s keeps its data for ever (onRevoke: Retain): run the same without --keep-grace.\n",
+		fmt.Fprintf(e.text(),
+			"Grant %s keeps its data forever (onRevoke: Retain): run the command again without --keep-grace.\n",
 			grant.Name)
 	case end.Next.IsZero():
-		fmt.Fprintf(e.text(), "Grant %s has data that the operator is deleting: run the same again later.\n", grant.Name)
+		fmt.Fprintf(e.text(), "The operator is deleting the data of Grant %s: run the command again later.\n", grant.Name)
 	default:
-		fmt.Fprintf(e.text(), "Grant %s has data until %s: run the same again after that.\n", grant.Name,
+		fmt.Fprintf(e.text(), "Grant %s keeps its data until %s: run the command again after that.\n", grant.Name,
 			end.Next.UTC().Format(time.RFC3339))
 	}
 }
@@ -386,6 +387,6 @@ func (e *erasure) record(ctx context.Context) {
 			e.reason, e.completions, e.grants, e.namespaces, e.objects),
 	}
 	if err := e.c.Create(ctx, event); err != nil {
-		fmt.Fprintf(e.ErrOut, "The event that records it could not be written, so keep this output: %v\n", err)
+		fmt.Fprintf(e.ErrOut, "Could not write the event that records it, so keep this output: %v\n", err)
 	}
 }

@@ -87,7 +87,7 @@ func (o *options) world(ctx context.Context, documents []document) (*world, erro
 	if len(w.institutions) == 0 && o.offline {
 		return nil, cmdutil.Usagef("--offline needs the Institution in a file: give it with another -f")
 	} else if len(w.institutions) == 0 {
-		return nil, fmt.Errorf("namespace %s has no Institution: give another one with -n; "+
+		return nil, fmt.Errorf("namespace %s has no Institution: choose another one with -n; "+
 			"`kubectl get institutions -A` lists them", o.namespace)
 	}
 	return w, nil

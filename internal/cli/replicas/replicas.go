@@ -50,7 +50,7 @@ func Pods(ctx context.Context, c typedcorev1.PodsGetter) ([]corev1.Pod, error) {
 	return pods.Items, nil
 }
 
-var errNone = fmt.Errorf("namespace %s has no pod of the webhook server: `kubectl course doctor` says more", Namespace)
+var errNone = fmt.Errorf("namespace %s has no pod of the webhook server: see `kubectl course doctor`", Namespace)
 
 // Argument returns the value of a flag that a pod gives its program; empty where it does not.
 func Argument(pod *corev1.Pod, flag string) string {

@@ -151,9 +151,9 @@ func TestEach(t *testing.T) {
 func TestWhatACommandSaid(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]*ExitError{
-		"connect to the server: gone":       {1, "webhook-server inbox: connect to the server: gone\n"},
-		"its command ended with":            {137, ""},
-		"of an earlier release than this p": {2, "flag provided but not defined: -json\n"},
+		"connect to the server: gone": {1, "webhook-server inbox: connect to the server: gone\n"},
+		"its command ended with":      {137, ""},
+		"is it older than this p":     {2, "flag provided but not defined: -json\n"},
 	} {
 		if !strings.HasPrefix(err.Error(), want) && !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want %q", err.Error(), want)

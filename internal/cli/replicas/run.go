@@ -46,7 +46,7 @@ type ExitError struct {
 func (e *ExitError) Error() string {
 	said := strings.TrimPrefix(strings.TrimSpace(e.Said), "webhook-server inbox: ")
 	if e.Code == exitUsage {
-		return "its webhook server does not know what it was asked for: is it of an earlier release than this plugin? " + said
+		return "its webhook server does not support this request: is it older than this plugin? " + said
 	}
 	if said == "" {
 		return fmt.Sprintf("its command ended with exit code %d", e.Code)

@@ -100,7 +100,7 @@ func dimensionsOf(names []string) ([]dimension, error) {
 	for _, name := range names {
 		at := slices.IndexFunc(dimensions, func(d dimension) bool { return d.name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("--by %s is unknown: use one or several of %s", name, strings.Join(dimensionNames(), ", "))
+			return nil, fmt.Errorf("--by %s is unknown: use one or more of %s", name, strings.Join(dimensionNames(), ", "))
 		}
 		if slices.ContainsFunc(found, func(d dimension) bool { return d.name == name }) {
 			return nil, fmt.Errorf("--by has %s twice", name)
@@ -108,7 +108,7 @@ func dimensionsOf(names []string) ([]dimension, error) {
 		found = append(found, dimensions[at])
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("--by is empty: use one or several of %s", strings.Join(dimensionNames(), ", "))
+		return nil, fmt.Errorf("--by is empty: use one or more of %s", strings.Join(dimensionNames(), ", "))
 	}
 	return found, nil
 }

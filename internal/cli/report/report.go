@@ -97,7 +97,7 @@ func (o *options) run(ctx context.Context) error {
 
 func (o *options) validate() ([]dimension, error) {
 	if o.chart && !o.output.Text() {
-		return nil, cmdutil.Usagef("--chart is for people: leave -o out")
+		return nil, cmdutil.Usagef("--chart cannot be combined with -o")
 	}
 	by, err := dimensionsOf(o.by)
 	if err == nil {
@@ -132,7 +132,7 @@ func (o *options) count(ctx context.Context, c client.Reader, namespace string, 
 		spec := &institutions[i].Spec
 		zone, err := time.LoadLocation(spec.TimeZone)
 		if err != nil {
-			fmt.Fprintf(o.ErrOut, "Institution %d has the unknown time zone %q: it is counted in UTC\n", spec.ID, spec.TimeZone)
+			fmt.Fprintf(o.ErrOut, "Institution %d has the unknown time zone %q: counting in UTC\n", spec.ID, spec.TimeZone)
 			zone = time.UTC
 		}
 		if calendars[key{institutions[i].Namespace, spec.ID}], err = o.calendar(zone); err != nil {
@@ -146,7 +146,7 @@ func (o *options) count(ctx context.Context, c client.Reader, namespace string, 
 			completion := &list.Items[i]
 			whose := key{completion.Namespace, completion.Spec.Institution.ID}
 			if calendars[whose] == nil {
-				fmt.Fprintf(o.ErrOut, "Namespace %s has no Institution %d any more: it is counted in UTC\n",
+				fmt.Fprintf(o.ErrOut, "Namespace %s no longer has Institution %d: counting in UTC\n",
 					whose.namespace, whose.id)
 				if calendars[whose], err = o.calendar(time.UTC); err != nil {
 					return err

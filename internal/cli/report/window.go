@@ -24,7 +24,7 @@ func (w window) bounds(zone *time.Location) (from, to time.Time, err error) {
 		}
 	}
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
-		return from, to, fmt.Errorf("--since %s is not before --until %s: nothing lies between", w.since, w.until)
+		return from, to, fmt.Errorf("--since %s must be before --until %s", w.since, w.until)
 	}
 	return from, to, nil
 }
@@ -36,7 +36,7 @@ func moment(text string, zone *time.Location, later int) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is neither a day, yyyy-MM-dd, nor a moment such as 2026-12-18T18:00:00-03:00",
+		return time.Time{}, fmt.Errorf("%q is neither a day, yyyy-MM-dd, nor a time such as 2026-12-18T18:00:00-03:00",
 			text)
 	}
 	return at, nil

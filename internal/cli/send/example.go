@@ -53,14 +53,14 @@ func (e *example) validate(cmd *cobra.Command) error {
 	for _, id := range exampleIDs {
 		switch changed := cmd.Flags().Changed(id.flag); {
 		case changed && !e.on:
-			return fmt.Errorf("--%s needs --example: what a run sends follows from --seed", id.flag)
+			return fmt.Errorf("--%s needs --example: a run generates its deliveries from --seed", id.flag)
 		case changed && *e.ids[id.field] < 1:
 			return fmt.Errorf("--%s is %d: use an id from 1", id.flag, *e.ids[id.field])
 		}
 	}
 	for _, flag := range []string{"count", "mix", "seed", "courses", "check", "duration", "ledger"} {
 		if e.on && cmd.Flags().Changed(flag) {
-			return fmt.Errorf("--%s and --example do not go together: one delivery is sent", flag)
+			return fmt.Errorf("--%s cannot be combined with --example, which sends one delivery", flag)
 		}
 	}
 	return nil
@@ -98,7 +98,7 @@ func (o *options) sendExample(ctx context.Context) error {
 	}
 	if to == nil {
 		if !o.output.Text() {
-			return calledWrongly(errors.New("without a webhook URL the delivery itself is printed: leave -o out"))
+			return calledWrongly(errors.New("without a webhook URL, the delivery itself is printed: omit -o"))
 		}
 		_, err := fmt.Fprintf(o.Out, "%s\n", body)
 		return err
@@ -116,10 +116,10 @@ func (o *options) sendExample(ctx context.Context) error {
 func notTaken(answer sender.Answer) error {
 	body := answer.Document()
 	if answer.Status == http.StatusUnauthorized {
-		return fmt.Errorf("the delivery was not taken: %s\n`kubectl course token list` shows whether the tokens of an "+
+		return fmt.Errorf("the delivery was not accepted: %s\n`kubectl course token list` shows whether the tokens of an "+
 			"institution are accepted, and `kubectl course token add` makes another one", body.Reason())
 	}
-	return fmt.Errorf("the delivery was not taken: %s", body.Reason())
+	return fmt.Errorf("the delivery was not accepted: %s", body.Reason())
 }
 
 func (o *options) printAnswer(answer sender.Answer) error {

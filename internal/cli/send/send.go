@@ -52,7 +52,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	o := &options{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "send --url-file FILE",
-		Short: "Send invented completions to a webhook, to try an installation",
+		Short: "Send invented completions to a webhook to test an installation",
 		Long: templates.LongDesc(`
 			Post completions of invented people (example.edu) to a webhook URL, as the learning platform does, and say
 			what came of them. Who and what is sent follows from --seed alone, so the same seed and --start again repeat
@@ -95,7 +95,7 @@ func (o *options) bind(cmd *cobra.Command) {
 	flags.IntVar(&o.send.Connections, "connections", 4, "Number of deliveries to send concurrently.")
 	flags.DurationVar(&o.send.Timeout, "timeout", 30*time.Second, "The maximum time for one delivery.")
 	flags.StringVar(&o.ledger, "ledger", "",
-		"`File` to write what came of each good delivery to, as JSON lines without personal data.")
+		"`File` for the outcome of each valid delivery, as JSON lines without personal data.")
 	flags.BoolVar(&o.check, "check", false,
 		"At the end, check in the cluster that each acknowledged delivery exists exactly once with the newest content. "+
 			"Requires permission to list CourseCompletions in all namespaces.")
@@ -159,7 +159,7 @@ func (o *options) plan(now time.Time) (sender.Plan, error) {
 	for text := range strings.SplitSeq(o.courses, ",") {
 		id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 		if err != nil || id < 1 {
-			return p, fmt.Errorf("%q in --courses is no course id: use integers from 1, with commas between", text)
+			return p, fmt.Errorf("%q in --courses is not a course id: use positive integers, separated by commas", text)
 		}
 		p.Courses = append(p.Courses, v1alpha1.PlatformID(id))
 	}

@@ -116,7 +116,7 @@ func TestTheExampleIsOfYesterday(t *testing.T) {
 func TestFlagsOfTheExample(t *testing.T) {
 	for args, fault := range map[string]string{
 		"--user=7": "needs --example", "--example --user=0": "use an id from 1",
-		"--example --count=2": "one delivery is sent", "--example --user=7": "",
+		"--example --count=2": "which sends one delivery", "--example --user=7": "",
 	} {
 		g := NewWithT(t)
 		o := newOptions("")

@@ -136,11 +136,11 @@ func (p *problems) ofInboxes(kept *inboxes, only string, now time.Time) {
 				Command: seeInboxes + " -n " + namespace + " --state " + state})
 		}
 		if count.DeadLetters > 0 {
-			add(failure, "DeadLetters", fmt.Sprintf("the API server refuses deliveries for good that the platform takes for "+
-				"arrived: %d are dead letters", count.DeadLetters), replicas.Dead)
+			add(failure, "DeadLetters", fmt.Sprintf("the API server rejected deliveries for good that the platform "+
+				"considers delivered: %d are dead letters", count.DeadLetters), replicas.Dead)
 		}
 		if count.Oldest != nil && now.Sub(*count.Oldest) > agingTime {
-			add(warning, "InboxAging", fmt.Sprintf("%d deliveries wait to be stored, the oldest since %s", count.Records,
+			add(warning, "InboxAging", fmt.Sprintf("%d deliveries are waiting to be stored, the oldest since %s", count.Records,
 				count.Oldest.UTC().Format(time.RFC3339)), replicas.Waiting)
 		}
 	}

@@ -91,7 +91,7 @@ func (i *institution) grants() string {
 // String says how the brake stands.
 func (b brake) String() string {
 	if b.PausedSince == nil {
-		return fmt.Sprintf("open, lets through %d revocations an hour", b.Budget)
+		return fmt.Sprintf("open, allows %d revocations per hour", b.Budget)
 	}
 	return fmt.Sprintf("tripped at %s, holds back %d", b.PausedSince.Format(time.RFC3339), b.Held)
 }

@@ -87,7 +87,7 @@ func (p *problems) sorted() []problem {
 func readiness(conditions []metav1.Condition) (ready bool, reason, message string) {
 	condition := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	if condition == nil {
-		return false, reasonUnseen, "the controller-manager has not looked at it yet"
+		return false, reasonUnseen, "the controller-manager has not reconciled it yet"
 	}
 	return condition.Status == metav1.ConditionTrue, condition.Reason, condition.Message
 }
@@ -110,7 +110,7 @@ func (p *problems) ofInstitution(i *v1alpha1.Institution) {
 	}
 	if i.Status.Brake.Trip != "" {
 		add(failure, v1alpha1.ConditionRevocationsPaused, fmt.Sprintf(
-			"more Grants were to be revoked within an hour than the budget of %d: %d are held back until somebody releases them",
+			"more Grants were due to be revoked within an hour than the budget of %d: %d are paused until released",
 			i.Spec.Budget(), value(i.Status.Brake.Held)), "kubectl course release "+i.Name+in(i))
 	}
 	if i.Spec.Suspend != nil && *i.Spec.Suspend {
@@ -172,7 +172,7 @@ func (p *problems) ofPool(pool *v1alpha1.SeatPool) {
 	if waiting := value(pool.Status.Waiting); waiting > 0 {
 		p.add(object, problem{Severity: decision, Namespace: pool.Namespace, Object: object,
 			Reason: v1alpha1.ReasonWaitingForSeat,
-			Message: fmt.Sprintf("%d of %d seats are taken, and %d wait", value(pool.Status.Taken),
+			Message: fmt.Sprintf("%d of %d seats are occupied, %d waiting", value(pool.Status.Taken),
 				value(pool.Spec.Capacity), waiting),
 			Command: fmt.Sprintf(`kubectl patch seatpool %s%s --type merge -p '{"spec":{"capacity":%d}}'`, pool.Name, in(pool),
 				value(pool.Status.Taken)+waiting)})

@@ -33,7 +33,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	o := &options{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show the whole at a glance, and what needs you",
+		Short: "Show an overview, and what needs attention",
 		Long: templates.LongDesc(`
 			Show each institution at a glance: completions, grants, seats, ends of access to come, and how the brake on
 			revocations stands. Below stands what needs a person, worst first, each with its reason and the command that
@@ -64,7 +64,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 func (o *options) run(ctx context.Context) error {
 	if o.interval < time.Second {
-		return cmdutil.Usagef("--interval is %s: use 1s or more", o.interval)
+		return cmdutil.Usagef("--interval is %s: must be at least 1s", o.interval)
 	}
 	namespace, err := o.scope.In(o.Factory)
 	if err != nil {
@@ -120,8 +120,8 @@ func (o *options) show(
 		if namespace == "" {
 			where = "in this cluster"
 		}
-		fmt.Fprintf(o.Out, "There is no Institution %s. Give another namespace with -n, look at all with -A, "+
-			"or open one with `kubectl course create institution`.\n\n", where)
+		fmt.Fprintf(o.Out, "There is no Institution %s. Choose another namespace with -n, show all with -A, "+
+			"or create one with `kubectl course create institution`.\n\n", where)
 	}
 	return found.write(o.Out, o.scope.All)
 }

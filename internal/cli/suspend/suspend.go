@@ -67,7 +67,7 @@ func newCommand(f *cmdutil.Factory, to bool, parent *cobra.Command) *cobra.Comma
 	verb := parent.Use
 	parent.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return cmdutil.Usagef("%q cannot be suspended: say institution or policy", args[0])
+			return cmdutil.Usagef("%q cannot be suspended: use institution or policy", args[0])
 		}
 		return cmd.Help()
 	}
@@ -76,8 +76,8 @@ func newCommand(f *cmdutil.Factory, to bool, parent *cobra.Command) *cobra.Comma
 		Use:   "institution [NAME]",
 		Short: parent.Short[:len(verb)] + " an institution",
 		Long: templates.LongDesc(map[bool]string{
-			true:  "Suspend an institution: it takes deliveries and stores them, but grants and revokes nothing.",
-			false: "Resume an institution: what was delivered meanwhile is granted, and what ended meanwhile ends.",
+			true:  "Suspend an institution: deliveries are accepted and stored, but nothing is granted or revoked.",
+			false: "Resume an institution: grants and ends that came due in the meantime take effect.",
 		}[to]),
 		Example: templates.Examples(`
 			# The only one in the namespace
@@ -97,8 +97,8 @@ func newCommand(f *cmdutil.Factory, to bool, parent *cobra.Command) *cobra.Comma
 		Aliases: []string{"policies"},
 		Short:   parent.Short[:len(verb)] + " policies",
 		Long: templates.LongDesc(map[bool]string{
-			true:  "Suspend policies: they plan nothing new and change nothing. Recorded ends still come.",
-			false: "Resume policies: they plan again, also for what was delivered meanwhile.",
+			true:  "Suspend policies: they grant and change nothing. Recorded ends still take effect.",
+			false: "Resume policies: they grant again, including deliveries from the meantime.",
 		}[to]),
 		Example: templates.Examples(`
 			kubectl course ` + verb + ` policy grad-lab`),

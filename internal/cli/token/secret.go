@@ -101,7 +101,7 @@ func setRefs(
 			return err
 		}
 	}
-	return fmt.Errorf("somebody else writes institution %s all the time: run it again", key.Name)
+	return fmt.Errorf("institution %s keeps being changed by others: run it again", key.Name)
 }
 
 // addRef names one more Secret.
@@ -118,7 +118,8 @@ func addRef(name string) func([]string) ([]string, bool, error) {
 }
 
 func errFull(names []string) error {
-	return fmt.Errorf("it has %d tokens (%s), which is the most: remove one first", len(names), strings.Join(names, ", "))
+	return fmt.Errorf("it already has %d tokens (%s), the maximum: remove one first", len(names), strings.Join(names,
+		", "))
 }
 
 // Await waits until an Institution says of a token that it is accepted.
@@ -144,16 +145,16 @@ func Hint(state v1alpha1.TokenState) string {
 	case v1alpha1.TokenAccepted:
 		return ""
 	case v1alpha1.TokenShared:
-		return "another Institution has the same token, and keeps it: add another one"
+		return "another Institution already uses this token and keeps it: add another one"
 	case v1alpha1.TokenNotFound:
-		return "there is no Secret of that name with the type " + v1alpha1.SecretTypeWebhookToken +
+		return "there is no Secret with that name and the type " + v1alpha1.SecretTypeWebhookToken +
 			": remove it, and add another one"
 	case v1alpha1.TokenInvalid:
-		return "it is missing in the Secret, too short or easily guessed: remove it, and add another one"
+		return "it is missing in the Secret, too short or easy to guess: remove it and add another one"
 	case v1alpha1.TokenForbidden:
-		return "the controller-manager may not read the Secret: bind it to the ClusterRole completion-institution"
+		return "the controller-manager is not allowed to read the Secret: bind it to the ClusterRole completion-institution"
 	}
-	return "the operator has yet to look at it: is the Institution allowed, and the controller-manager running?"
+	return "the operator has not checked it yet: is the Institution allowed, and the controller-manager running?"
 }
 
 // add makes a token, and names its Secret in the Institution. Where that cannot be done no Secret is left behind.

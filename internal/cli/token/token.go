@@ -88,7 +88,7 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 	o := &options{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "add [INSTITUTION]",
-		Short: "Make a random token, and show its webhook URL once",
+		Short: "Create a random token, and show its webhook URL once",
 		Long: templates.LongDesc(`
 			Make a random token in a Secret, name that in the Institution, wait until it is accepted, and show the
 			webhook URL once. The tokens that there are go on being accepted.`),
@@ -102,7 +102,7 @@ func newRotate(f *cmdutil.Factory) *cobra.Command {
 	o := &options{Factory: f, rotates: true}
 	cmd := &cobra.Command{
 		Use:   "rotate [INSTITUTION]",
-		Short: "Add a token, and say how the old ones are removed",
+		Short: "Add a token, and show how to remove the old ones",
 		Long: templates.LongDesc(`
 			Rotate the token of an institution without losing a delivery: add a new one, and show its webhook URL once.
 
@@ -141,7 +141,7 @@ func newRemove(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "remove [INSTITUTION] SECRET",
 		Aliases: []string{"rm"},
-		Short:   "Take a token back, and delete its Secret",
+		Short:   "Remove a token, and delete its Secret",
 		Long: templates.LongDesc(`
 			Take a token back: the Institution no longer names its Secret, and that is deleted. What comes with the token
 			after that gets 401 and is lost.
@@ -241,7 +241,7 @@ func (o *options) add(ctx context.Context, which string) error {
 		}
 	}
 	if o.name != "" && len(validation.IsDNS1123Subdomain(o.name)) > 0 {
-		return cmdutil.Usagef("--secret=%s is no name of a Secret: use lower case letters, digits, - and .", o.name)
+		return cmdutil.Usagef("--secret=%s is not a valid Secret name: use lowercase letters, digits, - and .", o.name)
 	}
 	c, institution, err := o.institution(ctx, which)
 	if err != nil {
@@ -387,7 +387,7 @@ func (o *options) removal(
 	switch state := stateOf(institution, name); state {
 	case v1alpha1.TokenNotFound, v1alpha1.TokenForbidden, "":
 		if r.keepRef {
-			return r, errors.New("it is the only one, and the operator does not see a token there: add another one first")
+			return r, errors.New("it is the only one, and the operator finds no token there: add another one first")
 		}
 		r.keepSecret = true
 		r.note = "If there is a Secret " + name + ", it stays: nobody knows that it is a token."

@@ -94,7 +94,7 @@ func (r *reader) begin(ctx context.Context) error {
 		return err
 	}
 	if len(r.institutions) == 0 {
-		return fmt.Errorf("namespace %s has no Institution: give another one with -n; "+
+		return fmt.Errorf("namespace %s has no Institution: choose another one with -n; "+
 			"`kubectl get institutions -A` lists them", r.namespace)
 	}
 	var page v1alpha1.CompletionPolicyList
