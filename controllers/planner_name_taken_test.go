@@ -30,7 +30,7 @@ func TestHandmadeGrantInTheWayOfAPlannedOne(t *testing.T) {
 	)
 	w.awaitReason(completion, v1alpha1.ReasonPolicyFailed)
 	g.Expect(stalled(completion)).To(BeTrue())
-	g.Expect(ready(completion).Message).To(ContainSubstring("grant " + planned.Name + " cannot be written"))
+	g.Expect(ready(completion).Message).To(ContainSubstring("could not write grant " + planned.Name))
 	w.awaitActive(w.grantOf("other", completion))
 	w.awaitReason(completion, v1alpha1.ReasonPolicyFailed)
 

@@ -88,7 +88,7 @@ func TestArchivesThatAreRefused(t *testing.T) {
 		want          string
 	}{
 		{"an unknown kind", "a.rar", files(t, "plugin"), ".tar.gz or .zip"},
-		{"two files of one name", "a.zip", append(files(t, "plugin"), files(t, "plugin")...), "one file"},
+		{"two files of one name", "a.zip", append(files(t, "plugin"), files(t, "plugin")...), "same name"},
 		{"no file", "a.zip", []string{filepath.Join(t.TempDir(), "none")}, "none"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

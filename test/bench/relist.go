@@ -5,9 +5,13 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
+
+// seatPatience is longer than a completion waits, without a write, before it is told that no seat is free.
+const seatPatience = 15 * time.Second
 
 // measureRelist counts what is written when the controller-manager lists everything anew and is told of each object
 // once more, as by a resync: the API server is started again under it.
@@ -16,7 +20,7 @@ func (w *world) measureRelist(ctx context.Context, s size, t *table) error {
 		return nil
 	}
 	w.say("everything is listed anew, since the API server starts again")
-	if _, err := w.awaitQuiet(ctx); err != nil {
+	if _, err := w.awaitQuietFor(ctx, seatPatience); err != nil {
 		return err
 	}
 	if err := w.plane.Restart(ctx, cluster.APIServer); err != nil {

@@ -113,6 +113,10 @@ const quietFor = 3 * time.Second
 
 // awaitQuiet waits until the operator has written nothing for a while, and returns what was written by then.
 func (w *world) awaitQuiet(ctx context.Context) (writeCounts, error) {
+	return w.awaitQuietFor(ctx, quietFor)
+}
+
+func (w *world) awaitQuietFor(ctx context.Context, quiet time.Duration) (writeCounts, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	tick := time.NewTicker(500 * time.Millisecond)
@@ -126,7 +130,7 @@ func (w *world) awaitQuiet(ctx context.Context) (writeCounts, error) {
 		if !maps.Equal(last, counts) {
 			last, since = counts, time.Now()
 		}
-		if time.Since(since) >= quietFor {
+		if time.Since(since) >= quiet {
 			return last, nil
 		}
 		select {
