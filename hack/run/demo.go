@@ -67,7 +67,7 @@ func (s *session) checkCreated(ctx context.Context) error {
 	}
 	fmt.Printf("    Ready after %s\n", took.Round(time.Millisecond))
 	if took > readyWithin {
-		return fmt.Errorf("Ready took %s, want at most %s", took, readyWithin)
+		return fmt.Errorf("it took %s to become Ready, want at most %s", took, readyWithin)
 	}
 	return s.show(ctx)
 }

@@ -272,7 +272,7 @@ func TestCreatePolicyWrongUse(t *testing.T) {
 		"select the completions":         {"p", "--seat", "tutors"},
 		"must grant or revoke something": {"p", "--course", "1"},
 		"need --namespace-name":          {"p", "--course", "1", "--seat", "tutors", "--subject", "x"},
-		"--cluster-role needs --sub":     {"p", "--course", "1", "--namespace-name", "a-${user.id}", "--cluster-role", "view"},
+		"--cluster-role needs --sub":     {"p", "--course", "1", "--namespace-name", "a-x", "--cluster-role", "view"},
 		"--require-all needs --grant":    {"p", "--course", "1", "--seat", "a", "--require-all", "--grant-per", "Completion"},
 		"--grant-per=Course":             {"p", "--course", "1", "--seat", "a", "--grant-per", "Course"},
 		"is not a valid name":            {"P P", "--course", "1", "--seat", "a"},

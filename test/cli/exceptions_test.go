@@ -141,7 +141,8 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 	)
 	s.awaitGrant(name, v1alpha1.GrantEnded)
 	g.Expect(staff.fails("revoke", name, "--reason", "x")).To(ContainSubstring("there is nothing to revoke"))
-	g.Expect(staff.fails("extend", name, "--until", "2020-01-01", "--reason", "x")).To(ContainSubstring("which is in the past"))
+	g.Expect(staff.fails("extend", name, "--until", "2020-01-01", "--reason", "x")).
+		To(ContainSubstring("which is in the past"))
 }
 
 func TestManyGrantsAreShownAndAskedFor(t *testing.T) {

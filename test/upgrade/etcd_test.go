@@ -17,8 +17,8 @@ import (
 	"github.com/lxp-dev/course-completion-operator/test/cluster"
 )
 
-// TestClusterThatWentBackInTime follows docs/disaster-recovery.md with etcd's own tools: etcd is as it was at an earlier
-// moment, and nobody has lost or got anything but what happened since then, which comes again with the deliveries.
+// TestClusterThatWentBackInTime follows docs/disaster-recovery.md with etcd's own tools: etcd is as it was earlier, and
+// nobody has lost or got anything but what happened since then, which comes again with the deliveries.
 func TestClusterThatWentBackInTime(t *testing.T) {
 	g := NewWithT(t)
 	tools := etcdTools(t)
@@ -38,10 +38,11 @@ func TestClusterThatWentBackInTime(t *testing.T) {
 	w.awaitPhases(w.school, before)
 	busy := w.grants(g, w.busy)
 
+	g.Expect(w.system.ControllerManager.Stop()).To(Succeed())
 	for _, part := range []cluster.Part{cluster.ControllerManager, cluster.APIServer, cluster.Etcd} {
 		g.Expect(w.plane.Kill(t.Context(), part)).To(Succeed())
 	}
-	g.Expect(w.complete(w.busy, 1, labCourse, 51).Outcome).To(Equal("queued"), "the programs stay up")
+	g.Expect(w.complete(w.busy, 1, labCourse, 51).Outcome).To(Equal("queued"), "the webhook servers stay up")
 	data := filepath.Join(w.plane.StateDir(), "etcd")
 	g.Expect(os.RemoveAll(data)).To(Succeed())
 	tools.run(t, "etcdutl", append(documentedRestore(g), saved, "--data-dir="+data)...)
@@ -91,7 +92,8 @@ func etcdTools(t *testing.T) programs {
 	g.Expect(err).NotTo(HaveOccurred())
 	got, err := os.ReadFile(filepath.Join("etcdtools", "go.mod"))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(version.FindSubmatch(got)[1]).To(Equal(version.FindSubmatch(want)[1]), "etcdtools has another version of etcd")
+	g.Expect(version.FindSubmatch(got)[1]).To(Equal(version.FindSubmatch(want)[1]),
+		"etcdtools has another version of etcd")
 	folder := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-C", "etcdtools", "-o", folder+"/", "tool")
 	build.Env = append(os.Environ(), "GOWORK=off")

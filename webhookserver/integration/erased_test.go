@@ -256,7 +256,8 @@ func takeAnyKey(t *testing.T) {
 	root, err := cluster.RepositoryRoot()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() {
-		_, err := controlPlane.Kubectl(context.Background(), "apply", "--server-side", "--force-conflicts", "-f",
+		ctx := context.WithoutCancel(t.Context())
+		_, err := controlPlane.Kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-f",
 			filepath.Join(root, "config", "crd", "bases", "completions.lxp.dev_erasureregisters.yaml"))
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	})

@@ -86,26 +86,14 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 		string(v1alpha1.GrantPerUser), string(v1alpha1.GrantPerCompletion))
 	flags.StringArrayVar(&o.namespaces, "namespace-name", nil,
 		"Template for the name of a namespace, such as 'grad-${user.id}'. May be repeated.")
-	flags.StringVar(
-		&o.clusterRole,
-		"cluster-role",
-		"",
-		"What the subjects may do in the namespaces. Default: completion-learner.",
-	)
+	flags.StringVar(&o.clusterRole, "cluster-role", "",
+		"ClusterRole of the subjects in the namespaces. (default completion-learner)")
 	flags.StringArrayVar(&o.users, "subject", nil,
 		"Template for the name of a user who gets access, such as 'oidc:${user.email}'. May be repeated.")
-	flags.StringArrayVar(
-		&o.groups,
-		"group",
-		nil,
-		"Template for the name of a group that gets access, if the installation allows groups.",
-	)
-	flags.StringArrayVar(
-		&o.accounts,
-		"service-account",
-		nil,
-		"A ServiceAccount of the granted namespace that gets access.",
-	)
+	flags.StringArrayVar(&o.groups, "group", nil,
+		"Template for the name of a group that gets access, if the installation allows groups.")
+	flags.StringArrayVar(&o.accounts, "service-account", nil,
+		"A ServiceAccount of the granted namespace that gets access.")
 	o.oneOf(cmd, &o.podSecurity, "pod-security", "Pod security level of the namespaces.",
 		string(v1alpha1.PodSecurityRestricted), string(v1alpha1.PodSecurityBaseline), string(v1alpha1.PodSecurityPrivileged))
 	o.oneOf(cmd, &o.isolation, "network-isolation", "What the network policies of the namespaces keep out.",
@@ -117,18 +105,10 @@ func (o *policyFlags) addPolicyFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&o.revokeNamespaces, "revoke-namespace", nil,
 		"Template for the name of a namespace that the completion revokes.")
 	flags.Int32Var(&o.maxDays, "max-days", 0, "Days from the first delivery until access ends.")
-	flags.Int32Var(
-		&o.graceDays,
-		"grace-days",
-		v1alpha1.DefaultGraceDays,
-		"Days between the end of access and the deletion of data.",
-	)
-	flags.StringVar(
-		&o.until,
-		"until",
-		"",
-		"When access ends for everybody: a day in the institution's time zone, or a time.",
-	)
+	flags.Int32Var(&o.graceDays, "grace-days", v1alpha1.DefaultGraceDays,
+		"Days between the end of access and the deletion of data.")
+	flags.StringVar(&o.until, "until", "",
+		"When access ends for everybody: a day in the institution's time zone, or a time.")
 	o.oneOf(cmd, &o.expiry, "enrollment-expiry", "Whether access ends with the enrollment.",
 		string(v1alpha1.EnrollmentExpiryFollow), string(v1alpha1.EnrollmentExpiryIgnore))
 	o.oneOf(cmd, &o.approval, "approval", "Whether Grants wait until a person approves them.",
