@@ -56,23 +56,23 @@ func (w *world) measureBurst(ctx context.Context, s size, t *table) error {
 		if b.waiting > 0 {
 			drains, besides = append(drains, b.drain), append(besides, (before+after)/2)
 		}
-		t.note("burst %d: %d connections, %.0f/s wanted, %.0f/s acknowledged (p99 %s), %s; raw creates %.0f/s before, "+
+		t.note("burst %d: %d connections, %.0f/s offered, %.0f/s acknowledged (p99 %s), %s; raw creates %.0f/s before, "+
 			"%.0f/s after", run+1, burstConnections, overload*before, float64(s.burst)/b.offered.Seconds(),
 			b.p99.Round(10*time.Microsecond), b.answers, before, after)
-		w.say("run %d: drained at %.0f a second, %.0f over all; raw creates %.0f", run+1, b.drain, b.whole,
+		w.say("run %d: drained at %.0f per second, %.0f including the burst; raw creates %.0f", run+1, b.drain, b.whole,
 			references[run])
 		if deadline, ok := ctx.Deadline(); ok && run+1 < runs && time.Until(deadline) < time.Since(began)*5/4 {
 			runs = run + 1
-			t.note("the machine is too slow for another burst within the time that there is: %d runs", runs)
+			t.note("no time for another burst on this machine: %d runs", runs)
 			break
 		}
 	}
 	if len(drains) > 0 {
-		t.compare("drained after the burst", "raw creates", drains, besides, 0.9)
+		t.compare("inbox drained after a burst", "raw creates", drains, besides, 0.9)
 	}
-	cost.note(t, "drained after the burst", "raw creates")
-	t.compare("stored from the burst's begin to its end", "raw creates", whole, references, 0.9)
-	t.bound(fmt.Sprintf("refused or lost of %d", runs*s.burst), "0", "0", true)
+	cost.note(t, "inbox drained after a burst", "raw creates")
+	t.compare("deliveries stored, burst and drain together", "raw creates", whole, references, 0.9)
+	t.bound(fmt.Sprintf("deliveries refused or lost, of %d", runs*s.burst), "0", "0", true)
 	return nil
 }
 

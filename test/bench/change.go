@@ -34,7 +34,7 @@ func (w *world) measureEdit(ctx context.Context, s size, t *table) error {
 		return err
 	}
 	grants := tenant.users
-	w.say("an edit of a policy over %d grants", grants)
+	w.say("editing a policy with %d Grants", grants)
 	before, err := w.awaitQuiet(ctx)
 	if err != nil {
 		return err
@@ -48,19 +48,19 @@ func (w *world) measureEdit(ctx context.Context, s size, t *table) error {
 		return err
 	}
 	rate := float64(grants) / took.Seconds()
-	w.say("%.1f grants a second; access of those who came meanwhile: %s; idle: %s; written: %s", rate, meanwhile, idle,
+	w.say("%.1f Grants per second; delivery to access meanwhile: %s; idle: %s; writes: %s", rate, meanwhile, idle,
 		after.since(before))
 	if len(w.rawEdits) > 0 {
-		t.compare("grants rendered anew by an edit", "the same writes raw",
+		t.compare("Grants updated after a policy edit", "same writes, raw",
 			[]float64{rate}, []float64{median(w.rawEdits)}, 0.85)
 	} else {
-		t.note("an edit of a policy: %.0f of %d grants a second", rate, grants)
+		t.note("policy edit: %.0f Grants per second, %d in all", rate, grants)
 	}
-	t.atMost("access of a new completion during the edit, p99", milliseconds(meanwhile.quantile(0.99)),
+	t.atMost("delivery to access during a policy edit, p99", milliseconds(meanwhile.quantile(0.99)),
 		milliseconds(idle.quantile(0.99))+" idle", meanwhile.quantile(0.99).Seconds()/idle.quantile(0.99).Seconds(), 2)
 	// Who came meanwhile costs a completion, a Grant, two statuses and five objects, as everybody.
-	t.equal("writes of the edit", after.since(before).sum()-9*len(meanwhile), 3*grants,
-		"a Grant, its status and its quota each")
+	t.equal("writes for a policy edit", after.since(before).sum()-9*len(meanwhile), 3*grants,
+		"Grant, status and quota")
 	return nil
 }
 
@@ -122,7 +122,7 @@ func (w *world) measurePolicyEvents(ctx context.Context, _ size, t *table) error
 	if tenant == nil {
 		return nil
 	}
-	w.say("policies that concern nobody, beside %d grants", tenant.users)
+	w.say("policies that match nobody, next to %d Grants", tenant.users)
 	before, err := w.awaitQuiet(ctx)
 	if err != nil {
 		return err
@@ -156,7 +156,8 @@ func (w *world) measurePolicyEvents(ctx context.Context, _ size, t *table) error
 	if err != nil {
 		return err
 	}
-	t.equal("writes by policies that concern nobody", after.since(before).sum(), 0, "made, changed and removed")
+	t.equal("writes caused by policies that match nobody", after.since(before).sum(), 0,
+		"when created, edited and deleted")
 	return nil
 }
 
@@ -205,7 +206,7 @@ func (w *world) listAll(ctx context.Context) (took time.Duration, all []listed, 
 
 // measureRestart measures a start with everything that the figures before it left behind.
 func (w *world) measureRestart(ctx context.Context, s size, t *table) error {
-	w.say("a start with everything that is stored, %d runs", s.runs)
+	w.say("startup with everything stored so far: %d runs", s.runs)
 	before, err := w.awaitQuiet(ctx)
 	if err != nil {
 		return err
@@ -239,23 +240,23 @@ func (w *world) measureRestart(ctx context.Context, s size, t *table) error {
 	for _, kind := range all {
 		objects, bytes = objects+kind.objects, bytes+kind.bytes
 		if kind.objects > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d of %d bytes", kind.kind, kind.objects, kind.bytes/kind.objects))
+			parts = append(parts, fmt.Sprintf("%s %d, %d bytes each", kind.kind, kind.objects, kind.bytes/kind.objects))
 		}
 	}
 	written := after.since(before)
-	t.equal(fmt.Sprintf("writes of a start with %d objects", objects), written.sum(), 0, written.String())
-	t.atMost("start until leading and caught up", milliseconds(starts.quantile(0.5)),
-		milliseconds(lists.quantile(0.5))+" a raw list in pages",
+	t.equal(fmt.Sprintf("writes at startup, %d objects", objects), written.sum(), 0, written.String())
+	t.atMost("startup until leading and caught up", milliseconds(starts.quantile(0.5)),
+		milliseconds(lists.quantile(0.5))+" listing them raw, in pages",
 		starts.quantile(0.5).Seconds()/lists.quantile(0.5).Seconds(), 2)
 	mib := float64(anonymousKiB(w.system.ControllerManager.PID())) / 1024
-	t.atMost("memory of the controller-manager", fmt.Sprintf("%.0f MiB", mib),
-		fmt.Sprintf("%.0f MiB the same objects as JSON", float64(bytes)/(1<<20)), mib/(float64(bytes)/(1<<20)), 1.5)
+	t.atMost("controller-manager memory after startup", fmt.Sprintf("%.0f MiB", mib),
+		fmt.Sprintf("%.0f MiB of JSON", float64(bytes)/(1<<20)), mib/(float64(bytes)/(1<<20)), 1.5)
 	if s.grants > 0 {
-		t.bound("memory of the controller-manager, however much is stored", fmt.Sprintf("%.0f MiB", mib), "< 500 MiB",
+		t.bound("controller-manager memory after startup, absolute", fmt.Sprintf("%.0f MiB", mib), "< 500 MiB",
 			mib < 500)
 	}
-	t.note("start: %d objects; until /readyz, the lease, and no loop has anything ready; %s; lists %s", objects, starts,
+	t.note("startup: %d objects; until /readyz, the lease, and every queue is empty; %s; lists %s", objects, starts,
 		lists)
-	t.note("stored, as JSON: %s", strings.Join(parts, ", "))
+	t.note("stored objects as JSON: %s", strings.Join(parts, ", "))
 	return nil
 }

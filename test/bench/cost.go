@@ -23,7 +23,7 @@ const ticksPerSecond = 100
 type cpuTimes [5]float64
 
 // processes are those whose CPU time says what a figure is limited by.
-var processes = []string{"API server", "etcd", "webhook server", "this program", "bare server"}
+var processes = []string{"API server", "etcd", "webhook server", "load generator", "minimal server"}
 
 // cpu reads the CPU times. A process that cannot be read has none.
 func (w *world) cpu(bare int) cpuTimes {
@@ -83,7 +83,7 @@ func (c *costs) note(t *table, figure, reference string) {
 			}
 			parts = append(parts, fmt.Sprintf("%s %.2f", process, c.spent[at][i]*1000/float64(c.count[at])))
 		}
-		t.note("CPU of one, %s, in ms: %s", name, strings.Join(parts, ", "))
+		t.note("CPU per delivery in ms, %s: %s", name, strings.Join(parts, ", "))
 	}
 }
 
@@ -159,7 +159,7 @@ func (w *world) measureMemory(t *table) {
 		parts = append(parts, fmt.Sprintf("%s %.1f MiB", phase, float64(kib)/1024))
 	}
 	slices.Sort(parts)
-	t.bound("anonymous memory of the webhook server, greatest", fmt.Sprintf("%.1f MiB", float64(most)/1024),
+	t.bound("peak anonymous memory of the webhook server", fmt.Sprintf("%.1f MiB", float64(most)/1024),
 		"< 64 MiB", most > 0 && most < memoryLimit)
-	t.note("anonymous memory: RssAnon of /proc, every 20 ms; greatest by phase: %s", strings.Join(parts, ", "))
+	t.note("anonymous memory: RssAnon from /proc, every 20 ms; peak by phase: %s", strings.Join(parts, ", "))
 }

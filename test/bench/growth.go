@@ -13,7 +13,7 @@ import (
 // measureGrowth measures what one more completion costs the processor, of the controller-manager and of the API server,
 // as more and more are stored.
 func (w *world) measureGrowth(ctx context.Context, s size, t *table) error {
-	w.say("what one more completion costs with %v stored", s.growth)
+	w.say("CPU per completion with %v stored", s.growth)
 	tenant, err := w.openTenant(ctx)
 	if err != nil {
 		return err
@@ -30,16 +30,16 @@ func (w *world) measureGrowth(ctx context.Context, s size, t *table) error {
 		if err != nil {
 			return err
 		}
-		w.say("with %d stored: %.2f ms of one more", stored, cost)
+		w.say("with %d stored: %.2f ms per completion", stored, cost)
 		if i == 0 {
 			first = cost
 			continue
 		}
-		t.atMost(fmt.Sprintf("CPU of one more completion with %d stored", stored), fmt.Sprintf("%.2f ms", cost),
+		t.atMost(fmt.Sprintf("CPU per completion, %d stored", stored), fmt.Sprintf("%.2f ms", cost),
 			fmt.Sprintf("%.2f ms with %d", first, s.growth[0]), cost/first, 1.3)
 	}
-	t.note("CPU of one more completion: user and system time of controller-manager and API server until %d more have "+
-		"their status", s.growthStep)
+	t.note("CPU per completion: user and system time of controller-manager and API server, over %d more completions, "+
+		"until each has its status", s.growthStep)
 	return nil
 }
 

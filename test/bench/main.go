@@ -78,12 +78,13 @@ func main() {
 	if path := os.Getenv(groupCommitVariable); path != "" {
 		os.Exit(serveGroupCommits(path))
 	}
-	quick := flag.Bool("short", false, "take a few deliveries of everything: shows that it works, not how fast it is")
-	which := flag.String("size", "full", "how much is stored: full, or large for 10,000 grants and 100,000 completions")
-	only := flag.String("only", "", "measure some figures, with commas between them: "+strings.Join(names(), ", "))
-	runs := flag.Int("runs", 0, "how often each figure is taken; 0 for the usual number")
-	address := flag.String("pprof-address", "0", "where the controller-manager shows profiles, such as 127.0.0.1:6060")
-	profiles := flag.String("profiles", "", "the folder for profiles of both programs and the API server under each load")
+	quick := flag.Bool("short", false, "measure a little of everything: a functional check, not a measurement")
+	which := flag.String("size", "full", "how much is stored: full, or large (10,000 Grants and 100,000 completions)")
+	only := flag.String("only", "", "measure only these figures, separated by commas: "+strings.Join(names(), ", "))
+	runs := flag.Int("runs", 0, "how often each figure is measured; 0 for the default")
+	address := flag.String("pprof-address", "0",
+		"address at which the controller-manager serves profiles, such as 127.0.0.1:6060; 0 for none")
+	profiles := flag.String("profiles", "", "folder for profiles of both programs and the API server under each load")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -168,7 +169,7 @@ func choose(only string) ([]figure, error) {
 	wanted := strings.Split(only, ",")
 	for _, name := range wanted {
 		if !slices.Contains(names(), name) {
-			return nil, fmt.Errorf("--only: there is no figure %q: use some of %s", name, strings.Join(names(), ", "))
+			return nil, fmt.Errorf("--only: unknown figure %q: use one or more of %s", name, strings.Join(names(), ", "))
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(figures), func(f figure) bool { return !slices.Contains(wanted, f.name) }), nil

@@ -52,10 +52,10 @@ func (w *world) measureClaims(ctx context.Context, s size, t *table) error {
 	if err != nil {
 		return err
 	}
-	w.say("%.0f seats, %.0f raw creates a second; written: %s", rate, raw, written)
-	t.compare("seats given while twice as many want one", "raw creates of the seats", []float64{rate}, []float64{raw}, 0.8)
-	t.equal("seats of the pool", written["seats"], s.seats, "its capacity")
-	t.note("%d claims on %d seats: written %s", 2*s.seats, s.seats, written)
+	w.say("%.0f seats, %.0f raw creates per second; writes: %s", rate, raw, written)
+	t.compare("seats assigned, demand twice the capacity", "raw creates of Seats", []float64{rate}, []float64{raw}, 0.8)
+	t.equal("seats assigned in all", written["seats"], s.seats, "capacity of the pool")
+	t.note("%d claims for %d seats: writes %s", 2*s.seats, s.seats, written)
 	return nil
 }
 

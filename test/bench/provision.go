@@ -67,7 +67,7 @@ func (t *tenant) oneByOne(ctx context.Context, people []student) (durations, err
 
 // measureAccess measures how long one delivery takes until its access works, while nothing else happens.
 func (w *world) measureAccess(ctx context.Context, s size, t *table) error {
-	w.say("delivery to working access, one at a time, %d runs of %d", s.runs, s.singles)
+	w.say("delivery to access, one at a time: %d runs of %d", s.runs, s.singles)
 	tenant, err := w.openTenant(ctx)
 	if err != nil {
 		return err
@@ -89,19 +89,19 @@ func (w *world) measureAccess(ctx context.Context, s size, t *table) error {
 			return err
 		}
 		took, raw = append(took, one...), append(raw, reference...)
-		w.say("access in place: %s; the same writes raw: %s", one, reference)
+		w.say("delivery to access: %s; same writes, raw: %s", one, reference)
 	}
 	for _, q := range []struct {
 		name     string
 		quantile float64
 		most     float64
 	}{{"p50", 0.5, 1.5}, {"p99", 0.99, 3}} {
-		t.atMost("delivery to working access, one at a time, "+q.name, milliseconds(took.quantile(q.quantile)),
-			milliseconds(raw.quantile(q.quantile))+" the same writes raw, in sequence",
+		t.atMost("delivery to access, one at a time, "+q.name, milliseconds(took.quantile(q.quantile)),
+			milliseconds(raw.quantile(q.quantile))+" same writes, raw, one at a time",
 			took.quantile(q.quantile).Seconds()/raw.quantile(q.quantile).Seconds(), q.most)
 	}
-	t.note("delivery to working access: from the first byte of the delivery until a watch shows the RoleBinding; raw: "+
-		"completion, Grant, namespace and what is in it, created one after the other; %s; raw %s", took, raw)
+	t.note("delivery to access: from the first byte of the delivery until a watch shows the RoleBinding; raw: "+
+		"completion, Grant, namespace and its contents, created one after the other; %s; raw %s", took, raw)
 	return nil
 }
 
@@ -145,7 +145,7 @@ func (w *world) rawSingles(ctx context.Context, tenant *tenant, n int) (duration
 
 // measureSettled measures how fast completions that no policy wants are stored and told so.
 func (w *world) measureSettled(ctx context.Context, s size, t *table) error {
-	w.say("completions settled a second, %d runs of %d", s.runs, s.settled)
+	w.say("completions processed: %d runs of %d", s.runs, s.settled)
 	tenant, err := w.openTenant(ctx)
 	if err != nil {
 		return err
@@ -174,10 +174,10 @@ func (w *world) measureSettled(ctx context.Context, s size, t *table) error {
 			return err
 		}
 		figures, references = append(figures, rate), append(references, raw)
-		w.say("run %d: %.0f settled, %.0f raw creates with a status a second", run+1, rate, raw)
+		w.say("run %d: %.0f processed, %.0f raw creates with status per second", run+1, rate, raw)
 	}
-	t.compare("completions settled, no policy matches", "raw creates with a status", figures, references, 0.85)
-	t.equal("writes of them", writes, 2*s.runs*s.settled, "a completion and its status each")
+	t.compare("completions processed, no policy matches", "raw creates with status", figures, references, 0.85)
+	t.equal("writes for these completions", writes, 2*s.runs*s.settled, "completion and status")
 	return nil
 }
 
@@ -234,7 +234,7 @@ func (w *world) rawSettled(ctx context.Context, tenant *tenant, n int) (float64,
 
 // measureGranted measures how fast Grants become Active when many come at once, and what each of them costs.
 func (w *world) measureGranted(ctx context.Context, s size, t *table) error {
-	w.say("grants made Active a second under load, %d runs of %d", s.runs, s.granted)
+	w.say("Grants activated under load: %d runs of %d", s.runs, s.granted)
 	tenant, err := w.openTenant(ctx)
 	if err != nil {
 		return err
@@ -256,10 +256,10 @@ func (w *world) measureGranted(ctx context.Context, s size, t *table) error {
 		}
 		figures, references = append(figures, rate), append(references, raw)
 		writes, needed = writes+written.sum(), needed+each*s.granted
-		w.say("run %d: %.1f active, %.1f raw a second; written: %s", run+1, rate, raw, written)
+		w.say("run %d: %.1f activated, %.1f raw per second; writes: %s", run+1, rate, raw, written)
 	}
-	t.compare("grants made Active under load", "the same writes raw", figures, references, 0.85)
-	t.equal("writes of them", writes, needed, "one an object and one a status")
+	t.compare("Grants activated under load", "same writes, raw", figures, references, 0.85)
+	t.equal("writes for these Grants", writes, needed, "one per object and status")
 	return nil
 }
 

@@ -19,7 +19,7 @@ func (w *world) measureRelist(ctx context.Context, s size, t *table) error {
 	if s.grants == 0 {
 		return nil
 	}
-	w.say("everything is listed anew, since the API server starts again")
+	w.say("relist after a restart of the API server")
 	if _, err := w.awaitQuietFor(ctx, seatPatience); err != nil {
 		return err
 	}
@@ -37,6 +37,6 @@ func (w *world) measureRelist(ctx context.Context, s size, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.equal("writes when everything is listed anew", written.sum(), 0, written.String())
+	t.equal("writes after a relist of everything", written.sum(), 0, written.String())
 	return nil
 }

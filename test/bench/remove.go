@@ -48,9 +48,10 @@ func (w *world) measureRetention(ctx context.Context, s size, t *table) error {
 	if err != nil {
 		return err
 	}
-	w.say("%.0f deleted, %.0f raw deletes a second; deliveries meanwhile %s, before %s", rate, raw, meanwhile, calm)
-	t.compare("completions that retention deletes", "raw deletes", []float64{rate}, []float64{raw}, 0.7)
-	t.atMost("acknowledgement of a delivery meanwhile, p50", milliseconds(meanwhile.quantile(0.5)),
+	w.say("%.0f deleted, %.0f raw deletes per second; acknowledgements meanwhile %s, before %s", rate, raw,
+		meanwhile, calm)
+	t.compare("completions deleted by retention", "raw deletes", []float64{rate}, []float64{raw}, 0.7)
+	t.atMost("acknowledgement of a delivery during retention, p50", milliseconds(meanwhile.quantile(0.5)),
 		milliseconds(calm.quantile(0.5))+" before", meanwhile.quantile(0.5).Seconds()/calm.quantile(0.5).Seconds(), 1.3)
 	return nil
 }
@@ -180,7 +181,7 @@ func (w *world) measureRevocation(ctx context.Context, _ size, t *table) error {
 	if err != nil {
 		return err
 	}
-	w.say("revocation of %d grants", len(people))
+	w.say("revoking %d Grants", len(people))
 	raw, err := w.rawRevocation(ctx, tenant, people)
 	if err != nil {
 		return err
@@ -208,8 +209,9 @@ func (w *world) measureRevocation(ctx context.Context, _ size, t *table) error {
 	if err != nil {
 		return err
 	}
-	w.say("%.1f revoked, %.1f raw a second; written: %s", rate, raw, after.since(before))
-	t.compare("grants revoked, the brake not in the way", "the same writes raw", []float64{rate}, []float64{raw}, 0.8)
+	w.say("%.1f revoked, %.1f raw per second; writes: %s", rate, raw, after.since(before))
+	t.compare("Grants revoked, within the budget of the brake", "same writes, raw",
+		[]float64{rate}, []float64{raw}, 0.8)
 	return nil
 }
 

@@ -10,7 +10,7 @@ import (
 
 // measureFlood measures how long somebody of one institution waits while another one has very much to do.
 func (w *world) measureFlood(ctx context.Context, s size, t *table) error {
-	w.say("another institution floods with %d", s.granted)
+	w.say("burst of %d people from another institution", s.granted)
 	quiet, err := w.openTenant(ctx)
 	if err != nil {
 		return err
@@ -61,17 +61,18 @@ func (w *world) measureFlood(ctx context.Context, s size, t *table) error {
 		quantile float64
 		most     float64
 	}{{"p50", 0.5, 1.5}, {"p99", 0.99, 2}} {
-		t.atMost("access while another institution floods, "+q.name, milliseconds(flooded.quantile(q.quantile)),
-			milliseconds(idle.quantile(q.quantile))+" idle",
+		t.atMost("delivery to access during another institution's burst, "+q.name,
+			milliseconds(flooded.quantile(q.quantile)), milliseconds(idle.quantile(q.quantile))+" idle",
 			flooded.quantile(q.quantile).Seconds()/idle.quantile(q.quantile).Seconds(), q.most)
 	}
-	t.note("another institution floods: %d people at once; access meanwhile %s, idle %s", s.granted, flooded, idle)
+	t.note("another institution's burst: %d people at once; delivery to access meanwhile %s, idle %s",
+		s.granted, flooded, idle)
 	return nil
 }
 
 // measureMany measures one more completion of somebody who has many, and of one institution among many.
 func (w *world) measureMany(ctx context.Context, s size, t *table) error {
-	w.say("one more of a person with %d completions, and of one of %d institutions", s.perPerson, s.institutions)
+	w.say("a person with %d completions, and one of %d institutions", s.perPerson, s.institutions)
 	tenant, err := w.openTenant(ctx)
 	if err != nil {
 		return err
@@ -87,8 +88,9 @@ func (w *world) measureMany(ctx context.Context, s size, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.atMost(fmt.Sprintf("access of a person with %d completions, p50", s.perPerson), milliseconds(many.quantile(0.5)),
-		milliseconds(one.quantile(0.5))+" with one", many.quantile(0.5).Seconds()/one.quantile(0.5).Seconds(), 1.5)
+	t.atMost(fmt.Sprintf("delivery to access, person with %d completions, p50", s.perPerson),
+		milliseconds(many.quantile(0.5)),
+		milliseconds(one.quantile(0.5))+" person with one", many.quantile(0.5).Seconds()/one.quantile(0.5).Seconds(), 1.5)
 	if err := w.openMany(ctx, s.institutions); err != nil {
 		return err
 	}
@@ -96,8 +98,8 @@ func (w *world) measureMany(ctx context.Context, s size, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.atMost(fmt.Sprintf("access in one of %d institutions, p50", s.institutions), milliseconds(among.quantile(0.5)),
-		milliseconds(one.quantile(0.5))+" in one of few", among.quantile(0.5).Seconds()/one.quantile(0.5).Seconds(), 1.5)
+	t.atMost(fmt.Sprintf("delivery to access, %d institutions, p50", s.institutions), milliseconds(among.quantile(0.5)),
+		milliseconds(one.quantile(0.5))+" few institutions", among.quantile(0.5).Seconds()/one.quantile(0.5).Seconds(), 1.5)
 	return nil
 }
 

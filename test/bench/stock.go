@@ -65,8 +65,8 @@ func (t *tenant) stock(ctx context.Context, course v1alpha1.PlatformID, n int, t
 		return err
 	}
 	written, err := t.w.unwritten(ctx)
-	table.equal(fmt.Sprintf("writes of the start after %d were stored raw", n), written.sum(), 0, written.String())
-	t.w.say("%d stored in %s; written by the start after it: %s", n, time.Since(began).Round(time.Second), written)
+	table.equal(fmt.Sprintf("writes at startup, after storing %d completions raw", n), written.sum(), 0, written.String())
+	t.w.say("%d stored in %s; writes at the next startup: %s", n, time.Since(began).Round(time.Second), written)
 	return err
 }
 

@@ -76,7 +76,7 @@ func (t *table) note(format string, args ...any) {
 func (t *table) print(out io.Writer) {
 	fmt.Fprintln(out)
 	columns := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(columns, "FIGURE\tMEASURED\tREFERENCE OF THE SAME RUN\tRATIO\tWANTED\t")
+	fmt.Fprintln(columns, "FIGURE\tMEASURED\tREFERENCE IN THE SAME RUN\tRATIO\tTARGET\t")
 	for _, r := range t.rows {
 		verdict := "met"
 		if !r.met {
@@ -85,7 +85,7 @@ func (t *table) print(out io.Writer) {
 		fmt.Fprintf(columns, "%s\t%s\t%s\t%s\t%s\t%s\n", r.figure, r.got, r.reference, r.ratio, r.target, verdict)
 	}
 	_ = columns.Flush()
-	fmt.Fprintf(out, "\nHow it came about, in %s, load generator on the same machine:\n",
+	fmt.Fprintf(out, "\nDetails (%s in all, load generator on the same machine):\n",
 		time.Since(t.began).Round(time.Second))
 	for _, text := range t.notes {
 		fmt.Fprintf(out, "- %s\n", text)
@@ -110,5 +110,5 @@ func rates(values []float64) string {
 	for _, value := range values {
 		texts = append(texts, fmt.Sprintf("%.0f", value))
 	}
-	return strings.Join(texts, " ") + " a second"
+	return strings.Join(texts, " ") + " per second"
 }
