@@ -30,43 +30,43 @@ func institutions() *dashboard.DashboardBuilder {
 			`institution=~"$institution",within="` + within + `"})`
 	}
 	d := page("completion-institutions", "Course completions: institutions",
-		"The flow of graduates: who completes which course, what that grants, and when it ends.", "now-7d").
+		"Completions by institution and course, the resulting Grants, and when access ends.", "now-7d").
 		WithVariable(values("namespace", "Namespace", "completion_grants")).
 		WithVariable(values("institution", "Institution", `completion_grants{namespace=~"$namespace"}`))
 	row(d, "Now",
-		figure("Completions stored", "In the time that is shown.", number, "sum("+stored("$__range")+")", 0),
-		figure("Grants that became active", "In the time that is shown.", number,
+		figure("Completions stored", "In the selected time range.", number, "sum("+stored("$__range")+")", 0),
+		figure("Grants activated", "In the selected time range.", number,
 			"sum("+changed("active", "$__range")+")", 0),
-		figure("Grants active", "Whose holders have everything now.", number,
+		figure("Active Grants", "Everything granted is in place now.", number,
 			`sum(max by (namespace, institution) (completion_grants{namespace=~"$namespace",`+
 				`institution=~"$institution",phase="Active"}))`, 0),
-		figure("Revocations held back", "By the brake: somebody has to look.", number,
+		figure("Paused revocations", "The brake paused them: an administrator must decide.", number,
 			`sum(max by (namespace, institution) (completion_revocations_held`+chosen+`))`, 1))
-	row(d, "Flow of graduates",
-		hourly("Completions by institution", "Each hour.",
+	row(d, "Completions and Grants over time",
+		hourly("Completions by institution", "Per hour.",
 			query{"sum by (namespace, institution) (" + stored("1h") + ")", "{{namespace}}/{{institution}}"}).Span(2*half),
-		hourly("Completions by course", "Each hour. \"other\" are courses that no policy names.",
+		hourly("Completions by course", "Per hour. \"other\" stands for courses that no policy names.",
 			query{"sum by (course) (" + stored("1h") + ")", "{{course}}"}),
-		hourly("What became of Grants", "Each hour: made, active (everything is in place), ended, revoked (by a person).",
+		hourly("Changes of Grants", "Per hour: made, active (everything is in place), ended, revoked (by a person).",
 			query{"sum by (change) (" + changed(".+", "1h") + ")", "{{change}}"}),
-		hourly("Grants that became active, by policy", "Each hour. Without a name: made by hand.",
+		hourly("Grants activated, by policy", "Per hour. Without a name: made by hand.",
 			query{"sum by (policy) (" + changed("active", "1h") + ")", "{{policy}}"}),
-		hourly("Grants that ended, by policy", "Each hour, those that a person revoked among them.",
+		hourly("Grants ended, by policy", "Per hour, including Grants revoked by a person.",
 			query{"sum by (policy) (" + changed("ended|revoked", "1h") + ")", "{{policy}}"}))
-	row(d, "What there is",
+	row(d, "Current state",
 		stacked("Grants by phase", "", query{"sum by (phase) (" + grants + ")", "{{phase}}"}),
-		lines("Completions by course", "That are stored now.", number, query{
+		lines("Stored completions by course", "", number, query{
 			"sum by (course) (max by (namespace, institution, course) (completion_completions" + chosen + "))", "{{course}}"}))
 	row(d, "Seats",
 		lines("Seats taken", "", number,
 			query{"max by (namespace, pool) (completion_seats_taken" + inPool + ")", "{{namespace}}/{{pool}}"},
 			query{"max by (namespace, pool) (completion_seats" + inPool + ")", "{{namespace}}/{{pool}} capacity"}),
-		lines("Grants that wait for a seat", "", number,
+		lines("Grants waiting for a seat", "", number,
 			query{"max by (namespace, pool) (completion_seats_waiting" + inPool + ")", "{{namespace}}/{{pool}}"}))
-	row(d, "Ends to come",
-		figure("Within 7 days", "Grants whose access ends by itself.", number, "sum("+ending("7d")+")", 0),
-		figure("Within 30 days", "Grants whose access ends by itself.", number, "sum("+ending("30d")+")", 0),
-		lines("Ends to come, by institution", "Grants whose access ends by itself within 30 days.", number,
+	row(d, "Upcoming ends of access",
+		figure("Within 7 days", "Grants whose access is due to end.", number, "sum("+ending("7d")+")", 0),
+		figure("Within 30 days", "Grants whose access is due to end.", number, "sum("+ending("30d")+")", 0),
+		lines("Upcoming ends of access, by institution", "Grants whose access is due to end within 30 days.", number,
 			query{ending("30d"), "{{namespace}}/{{institution}}"}))
 	return d
 }
