@@ -12,6 +12,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -174,6 +175,37 @@ func (r *Reconciler) applier(ctx context.Context, grant *v1alpha1.Grant) (*apply
 	}, nil
 }
 
+// holdAccess puts to the brake what a change of a planned Grant would take from subjects that have access. Where it is
+// held, their RoleBindings stay as they are.
+func (r *Reconciler) holdAccess(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, applier *apply.Applier,
+) error {
+	if grant.Planned() {
+		losing, err := applier.Losing(ctx, grant, grant.Status.AccessChangeDigest != "")
+		if err != nil {
+			return err
+		}
+		if len(losing) > 0 {
+			change, err := lifecycle.AccessChangeOf(grant, r.Clock.Now())
+			if err != nil {
+				return err
+			}
+			admitted, err := r.admit(ctx, grant, tenant, change.Revocation())
+			if err != nil {
+				return err
+			}
+			if !admitted {
+				change.Record(&grant.Status)
+				applier.Held = losing
+				return nil
+			}
+		}
+	}
+	r.passed(tenant, grant, v1alpha1.RevocationAccessChange)
+	lifecycle.AccessChange{}.Record(&grant.Status)
+	return nil
+}
+
 // inPlaceOf says which namespaces are those of other Grants.
 func inPlaceOf(shared map[string]string) string {
 	var parts []string
@@ -239,4 +271,77 @@ func (r *Reconciler) withinCount(
 	})
 	return within, fmt.Sprintf("namespace %s is not created: the institution has reached its limit of %d granted "+
 		"namespaces (spec.maxNamespaces of Institution %s)", over[0], tenant.Spec.NamespacesAtMost(), tenant.Name)
+}
+
+// Templated objects have no watch, because only their ServiceAccount may read them: what drifted is found by looking,
+// every so often and not of all Grants at the same time.
+const (
+	objectInterval = 10 * time.Minute
+	objectJitter   = 0.2
+)
+
+// objects brings the templated objects of a Grant to what it says, if it is time to look, and returns when it is the
+// next time; zero for a Grant that has none.
+func (r *Reconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (time.Duration, error) {
+	key := client.ObjectKeyFromObject(grant)
+	if !hasObjects(grant) {
+		r.checks.forget(key)
+		return 0, nil
+	}
+	applier, err := r.applier(ctx, grant)
+	if err != nil {
+		return 0, err
+	}
+	now, last := r.Clock.Now(), r.checks.get(key)
+	namespaces := namespacesOf(grant) + " " + applier.SharedObjects()
+	unseen := func(e v1alpha1.InventoryEntry) bool { return isTemplated(e) && e.UID == "" }
+	if last.uid == grant.UID && last.generation == grant.Generation && last.namespaces == namespaces &&
+		now.Before(last.next) && !slices.ContainsFunc(grant.Status.Inventory, unseen) {
+		return last.next.Sub(now), nil
+	}
+	r.checks.forget(key)
+	inventory, versions, err := applier.ProvisionObjects(ctx, grant, last.versions,
+		func(inventory []v1alpha1.InventoryEntry) error { return r.recordInventory(ctx, grant, inventory) })
+	grant.Status.Inventory = inventory
+	if err != nil {
+		return 0, err
+	}
+	after := wait.Jitter(objectInterval, objectJitter)
+	if applier.AwaitedBy(inventory) != nil {
+		after = kube.MinWait
+	}
+	r.checks.set(key, objectCheck{grant.UID, grant.Generation, namespaces, now.Add(after), versions})
+	return after, nil
+}
+
+// recordInventory writes an inventory ahead of what it names.
+func (r *Reconciler) recordInventory(
+	ctx context.Context, grant *v1alpha1.Grant, inventory []v1alpha1.InventoryEntry,
+) error {
+	err := r.recordAhead(ctx, grant, func(written *v1alpha1.Grant) { written.Status.Inventory = inventory })
+	if apierrors.IsConflict(err) {
+		return errOutdated
+	}
+	return err
+}
+
+// hasObjects reports whether a Grant says templated objects, or has any.
+func hasObjects(grant *v1alpha1.Grant) bool {
+	return len(grant.Spec.Objects) > 0 || slices.ContainsFunc(grant.Status.Inventory, isTemplated)
+}
+
+func isTemplated(entry v1alpha1.InventoryEntry) bool { return entry.ServiceAccountName != "" }
+
+func namespacesOf(grant *v1alpha1.Grant) string {
+	var uids []string
+	// What is revoked has no objects to look at, and is back with a look at all of them.
+	for i := range grant.Spec.Namespaces {
+		uids = append(uids, grant.Spec.Namespaces[i].Name)
+	}
+	for _, entry := range grant.Status.Inventory {
+		if entry.Kind == "Namespace" && *entry.Group == "" {
+			uids = append(uids, entry.UID)
+		}
+	}
+	return strings.Join(uids, " ")
 }

@@ -15,12 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -54,35 +49,6 @@ type Reconciler struct {
 	Patience memory.Patience
 
 	ownMemory
-}
-
-// SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is
-// corrected at once, and after a start also what happened before.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	b := ctrl.NewControllerManagedBy(mgr).
-		Named("grant").
-		For(&v1alpha1.Grant{}).
-		Watches(&v1alpha1.Grant{}, kube.NewFirst()).
-		// What one Grant revokes, another one of the same holder loses.
-		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(r.grantsOfHolder),
-			builder.WithPredicates(stageChanged())).
-		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
-		Watches(&v1alpha1.Institution{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsBeside},
-			builder.WithPredicates(kube.WorkChanged)).
-		Watches(&v1alpha1.Institution{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsThatWait},
-			builder.WithPredicates(brakeChanged)).
-		Watches(&v1alpha1.CourseCompletion{}, handler.EnqueueRequestsFromMapFunc(r.restoredFrom),
-			builder.WithPredicates(created)).
-		Watches(&v1alpha1.CompletionPolicy{}, &kube.FanOut[reconcile.Request]{Requests: r.restoredFrom},
-			builder.WithPredicates(created)).
-		// Whether a pool is there is what those who wait for it are told.
-		Watches(&v1alpha1.SeatPool{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsOfPool},
-			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
-		WithOptions(kube.Fairly(mgr, workers, kube.ShareOf(workers), kube.NamespaceOf))
-	for _, kind := range apply.Kinds() {
-		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
-	}
-	return b.Complete(kube.Redact(r))
 }
 
 // Reconcile brings the cluster to where the Grant stands, and writes down what is there.
@@ -174,6 +140,47 @@ func (r *Reconciler) decide(
 			return decision, err
 		}
 		facts.Admitted[decision.Revocation.Type] = admitted
+	}
+}
+
+// admit asks the brake of the institution to let a revocation through, and writes down that it did ahead of the effect:
+// a restart in between takes nothing that was not counted, and counts nothing twice. It reports false where the
+// revocation has to wait; the Grant is looked at again when that changes.
+func (r *Reconciler) admit(
+	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, revocation lifecycle.Revocation,
+) (bool, error) {
+	if lifecycle.Admitted(grant, revocation) {
+		return true, nil
+	}
+	answer, released, err := r.Brakes.Ask(ctx, tenant.Institution, grant, revocation)
+	if err != nil || answer == lifecycle.Paused {
+		return false, err
+	}
+	var admissions []v1alpha1.RevocationAdmission
+	err = r.recordAhead(ctx, grant, func(admitted *v1alpha1.Grant) {
+		lifecycle.Admit(admitted, revocation, r.Clock.Now(), released)
+		admissions = admitted.Status.Admissions
+	})
+	switch {
+	case apierrors.IsConflict(err):
+		r.Brakes.Unrecorded(tenant.Institution, grant, revocation)
+		return false, errOutdated
+	case apierrors.IsNotFound(err):
+		r.Brakes.TakeBack(tenant.Institution, grant, revocation)
+		return false, errOutdated
+	}
+	if err != nil {
+		// It may have been written: it stays counted, and is written again.
+		return false, err
+	}
+	grant.Status.Admissions = admissions
+	return true, nil
+}
+
+// passed notes that nothing of a type waits for the brake in a Grant that was looked at.
+func (r *Reconciler) passed(tenant *kube.Tenant, grant *v1alpha1.Grant, kind v1alpha1.RevocationType) {
+	if tenant != nil {
+		r.Brakes.Passed(tenant.Institution, grant.UID, kind)
 	}
 }
 

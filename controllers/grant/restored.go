@@ -10,16 +10,11 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
-	"github.com/lxp-dev/course-completion-operator/internal/index"
 )
 
 // adopt writes what every Grant carries to one that a person made; the planner's have it from the start. Since when it
@@ -94,28 +89,4 @@ func (r *Reconciler) whole(ctx context.Context, grant *v1alpha1.Grant) (bool, er
 		}
 	}
 	return true, nil
-}
-
-// created passes what has just come, and not what was there at the start.
-var created = predicate.Funcs{
-	CreateFunc:  func(e event.CreateEvent) bool { return !e.IsInInitialList },
-	UpdateFunc:  func(event.UpdateEvent) bool { return false },
-	DeleteFunc:  func(event.DeleteEvent) bool { return false },
-	GenericFunc: func(event.GenericEvent) bool { return false },
-}
-
-// restoredFrom returns the restored Grants that a completion or a policy may be the last missing part of.
-func (r *Reconciler) restoredFrom(ctx context.Context, object client.Object) []reconcile.Request {
-	var of client.MatchingFields
-	switch o := object.(type) {
-	case *v1alpha1.CourseCompletion:
-		of = client.MatchingFields{index.GrantHolder: index.HolderOf(o)[0]}
-	case *v1alpha1.CompletionPolicy:
-		of = client.MatchingFields{index.Policy: o.Name}
-	default:
-		ctrl.LoggerFrom(ctx).Error(nil, "Unexpected kind of object", "type", fmt.Sprintf("%T", object))
-		return nil
-	}
-	return r.requestsOf(ctx, func(grant *v1alpha1.Grant) bool { return grant.Status.RestoredAt != nil },
-		client.InNamespace(object.GetNamespace()), of)
 }

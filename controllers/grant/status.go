@@ -82,10 +82,6 @@ func (r *Reconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, error) 
 		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
 			Message: full.Error()}, r.lookAgain(grant)}, nil
 	}
-	if errors.Is(err, errPaused) {
-		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Reconciling: true,
-			Reason: v1alpha1.ReasonRevocationPaused, Message: err.Error()}, r.lookAgain(grant)}, nil
-	}
 	if problem, ok := errors.AsType[*kube.InstitutionProblem](err); ok {
 		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{
 			Reconciling: true, Reason: problem.Reason, Message: problem.Message}, r.lookAgain(grant)}, nil

@@ -5,20 +5,54 @@ package grant
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/index"
+	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
+
+// SetupWithManager registers the loop. A change of anything that was provisioned sets off its Grant: drift is
+// corrected at once, and after a start also what happened before.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("grant").
+		For(&v1alpha1.Grant{}).
+		Watches(&v1alpha1.Grant{}, kube.NewFirst()).
+		// What one Grant revokes, another one of the same holder loses.
+		Watches(&v1alpha1.Grant{}, handler.EnqueueRequestsFromMapFunc(r.grantsOfHolder),
+			builder.WithPredicates(stageChanged())).
+		Watches(&v1alpha1.Seat{}, handler.EnqueueRequestsFromMapFunc(grantOfSeat)).
+		Watches(&v1alpha1.Institution{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsBeside},
+			builder.WithPredicates(kube.WorkChanged)).
+		Watches(&v1alpha1.Institution{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsThatWait},
+			builder.WithPredicates(brakeChanged)).
+		Watches(&v1alpha1.CourseCompletion{}, handler.EnqueueRequestsFromMapFunc(r.restoredFrom),
+			builder.WithPredicates(created)).
+		Watches(&v1alpha1.CompletionPolicy{}, &kube.FanOut[reconcile.Request]{Requests: r.restoredFrom},
+			builder.WithPredicates(created)).
+		// Whether a pool is there is what those who wait for it are told.
+		Watches(&v1alpha1.SeatPool{}, &kube.FanOut[reconcile.Request]{Requests: r.grantsOfPool},
+			builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})).
+		WithOptions(kube.Fairly(mgr, workers, kube.ShareOf(workers), kube.NamespaceOf))
+	for _, kind := range apply.Kinds() {
+		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(r.grantOfObject))
+	}
+	return b.Complete(kube.Redact(r))
+}
 
 func grantOfSeat(_ context.Context, object client.Object) []reconcile.Request {
 	seat := object.(*v1alpha1.Seat)
@@ -36,6 +70,22 @@ func (r *Reconciler) grantsBeside(ctx context.Context, object client.Object) []r
 
 func (r *Reconciler) grantsOfPool(ctx context.Context, object client.Object) []reconcile.Request {
 	return r.requests(ctx, client.InNamespace(object.GetNamespace()), client.MatchingFields{index.Pool: object.GetName()})
+}
+
+// restoredFrom returns the restored Grants that a completion or a policy may be the last missing part of.
+func (r *Reconciler) restoredFrom(ctx context.Context, object client.Object) []reconcile.Request {
+	var of client.MatchingFields
+	switch o := object.(type) {
+	case *v1alpha1.CourseCompletion:
+		of = client.MatchingFields{index.GrantHolder: index.HolderOf(o)[0]}
+	case *v1alpha1.CompletionPolicy:
+		of = client.MatchingFields{index.Policy: o.Name}
+	default:
+		ctrl.LoggerFrom(ctx).Error(nil, "Unexpected kind of object", "type", fmt.Sprintf("%T", object))
+		return nil
+	}
+	return r.requestsOf(ctx, func(grant *v1alpha1.Grant) bool { return grant.Status.RestoredAt != nil },
+		client.InNamespace(object.GetNamespace()), of)
 }
 
 func (r *Reconciler) requests(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
@@ -76,6 +126,14 @@ func (r *Reconciler) grantsOfHolder(ctx context.Context, object client.Object) [
 		}
 	}
 	return requests
+}
+
+// created passes what has just come, and not what was there at the start.
+var created = predicate.Funcs{
+	CreateFunc:  func(e event.CreateEvent) bool { return !e.IsInInitialList },
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
+	DeleteFunc:  func(event.DeleteEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
 }
 
 // stageChanged lets through what may change what one Grant revokes from another: its spec, what it has begun to revoke,
