@@ -4,6 +4,10 @@
 package controllers_test
 
 import (
+	"net/http"
+	"path"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,6 +183,72 @@ func TestSharedNamespaceOutlivesARevocationOfOneGrant(t *testing.T) {
 	s.change(s.second, func() { s.second.Spec.Override = v1alpha1.GrantOverride{} })
 	s.awaitActive(s.second)
 	s.awaitOwner(s.second)
+}
+
+// lastMoment lets somebody come back to a course when the data of the first enrollment is about to go: it holds up the
+// last look before the deletion, and keeps the new Grant from taking the namespace over until that look is over.
+type lastMoment struct {
+	namespace         string
+	armed, keeping    atomic.Bool
+	about, come, over chan struct{}
+}
+
+func (m *lastMoment) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		selector := request.URL.Query().Get("fieldSelector")
+		looks := request.Method == http.MethodGet && path.Base(request.URL.Path) == "coursecompletions"
+		hold := m.come
+		switch {
+		case looks && strings.Contains(selector, "spec.user.id=") && m.armed.CompareAndSwap(true, false):
+			close(m.about)
+		case request.Method == http.MethodPatch && path.Base(request.URL.Path) == m.namespace && m.keeping.Load():
+			hold = m.over
+		default:
+			return next.RoundTrip(request)
+		}
+		select {
+		case <-hold:
+		case <-request.Context().Done():
+		}
+		return next.RoundTrip(request)
+	})
+}
+
+// Whoever comes back at the last moment finds the work: what is deleted is decided with the Grants that there are then.
+func TestSharedNamespaceStaysForAGrantThatComesAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	namespace, older := w.learner(1), MakeCompletion(w, 1).Expire("2026-03-20").Obj()
+	newer := MakeCompletion(w, 1).again().SendAt("2026-03-01 10:30:00").Obj()
+	last := &lastMoment{namespace: namespace.Name,
+		about: make(chan struct{}), come: make(chan struct{}), over: make(chan struct{})}
+	w.wrap = last.wrap
+	w.create(MakeInstitution(w).Obj(), MakeLab(w, "lab").Obj(), older)
+	w.start()
+	first, second := w.grantOf("lab", older), w.grantOf("lab", newer)
+	w.awaitActive(first)
+	w.get(namespace)
+	last.armed.Store(true)
+	w.step(first.Spec.AccessEndsAt.Sub(w.clock.Now()) + margin)
+	NewWithT(t).Eventually(last.about, soon).Should(BeClosed())
+
+	last.keeping.Store(true)
+	w.create(newer)
+	w.eventually(func(g Gomega) { g.Expect(admin.Get(t.Context(), keyOf(second), second)).To(Succeed()) })
+	// It has been planned once its status says so, which waits for the Grant for so long.
+	w.step(2 * time.Minute)
+	w.eventually(func(g Gomega) {
+		g.Expect(admin.Get(t.Context(), keyOf(newer), newer)).To(Succeed())
+		g.Expect(newer.Status.ObservedGeneration).To(Equal(newer.Generation))
+	})
+	w.awaitSeen(second)
+	close(last.come)
+	w.awaitReason(first, v1alpha1.ReasonWaitingForGrant)
+	NewWithT(t).Expect(first.Status.Phase).To(Equal(v1alpha1.GrantEnded))
+	close(last.over)
+	w.awaitActive(second)
+	w.awaitReason(first, v1alpha1.ReasonEnded)
+	w.stays(namespace, namespace.UID)
 }
 
 func TestSharedObjectStaysWithTheLastGrantThatEntitles(t *testing.T) {

@@ -4,9 +4,12 @@
 package controllers_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
+	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -155,4 +158,45 @@ func TestSeatIsFreedAtTheStartOfTheGrace(t *testing.T) {
 	w.awaitReason(w.grantOf("lab", completion), v1alpha1.ReasonAccessEnded)
 	w.awaitActive(w.grantOf("lab", next))
 	w.get(w.learner(1))
+}
+
+// A seat that is given while the rest is put in place is there once that is: nobody is told to wait for it.
+func TestSeatThatComesWhileTheRestIsPutInPlaceIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	w, begun, given := makeWorld(t), make(chan struct{}, 1), make(chan struct{})
+	w.wrap = func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if request.Method == http.MethodPatch && strings.Contains(request.URL.Path, "/"+w.prefix+"1/rolebindings/") {
+				signal(begun)
+				select {
+				case <-given:
+				case <-request.Context().Done():
+				}
+			}
+			return next.RoundTrip(request)
+		})
+	}
+	pool, completion := MakePool(w, "room", 0).Obj(), MakeCompletion(w, 1).Obj()
+	w.create(MakeInstitution(w).Obj(), pool, MakeLab(w, "lab").Seat("room").Obj(), completion)
+	w.start()
+	NewWithT(t).Eventually(begun, soon).Should(Receive())
+	w.change(pool, func() { pool.Spec.Capacity = new(int32(1)) })
+	grant := w.grantOf("lab", completion)
+	w.awaitTaken(map[string]string{"room-0": grant.Name})
+	seat := &v1alpha1.Seat{ObjectMeta: w.meta("room-0")}
+	w.get(seat)
+	w.awaitSeen(seat)
+	close(given)
+	w.awaitActive(grant)
+	w.eventually(func(g Gomega) {
+		var events eventsv1.EventList
+		g.Expect(admin.List(t.Context(), &events, client.InNamespace(w.namespace))).To(Succeed())
+		var told []string
+		for _, event := range events.Items {
+			if event.Regarding.Name == grant.Name && event.Regarding.Kind == "Grant" {
+				told = append(told, event.Reason)
+			}
+		}
+		g.Expect(told).To(ConsistOf(v1alpha1.ReasonActive))
+	})
 }

@@ -11,104 +11,73 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 )
 
-// endAccess revokes access at once, and returns how many seats are still to be freed by their pools.
-func (r *Reconciler) endAccess(ctx context.Context, grant *v1alpha1.Grant) (int, error) {
-	r.checks.forget(client.ObjectKeyFromObject(grant))
-	applier, err := r.applier(ctx, grant)
-	if err != nil {
-		return 0, err
-	}
-	inventory, err := applier.EndAccess(ctx, grant)
-	grant.Status.Inventory = inventory
-	if err != nil {
-		return 0, err
-	}
-	held, err := r.seatsOf(ctx, grant)
-	if err != nil {
-		return 0, err
-	}
-	if len(held) == 0 {
-		grant.Status.Seats = nil
-	}
-	return len(held), nil
-}
-
 // end takes access and seats away, and after the grace days the data.
-func (r *Reconciler) end(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, decision lifecycle.Decision,
-) (outcome, error) {
-	seats, err := r.endAccess(ctx, grant)
+func (r *Reconciler) end(ctx context.Context, l *look, decision lifecycle.Decision) (outcome, error) {
+	seats, err := r.endAccess(ctx, l)
 	if err != nil {
 		return outcome{}, err
 	}
 	if decision.Verdict.Reason != "" {
-		return outcome{decision.Phase, decision.Verdict, 0}, nil
+		return outcome{phase: decision.Phase, verdict: decision.Verdict}, nil
 	}
 	now := r.Clock.Now()
-	if seats == 0 && grant.Status.AccessEndedAt == nil {
+	if seats == 0 && l.Grant.Status.AccessEndedAt == nil {
 		// The grace days count from now, if they did not before.
-		grant.Status.AccessEndedAt = new(metav1.NewTime(now.UTC().Truncate(time.Second)))
-		r.ends.note(client.ObjectKeyFromObject(grant), now)
-	}
-	beside, err := r.grantsBesideOf(ctx, grant)
-	if err != nil {
-		return outcome{}, err
+		l.Grant.Status.AccessEndedAt = new(metav1.NewTime(now.UTC().Truncate(time.Second)))
+		r.ends.note(client.ObjectKeyFromObject(l.Grant), now)
 	}
 	facts := lifecycle.DataFacts{
-		Grant: grant, Seats: seats, Beside: beside, AccessFirst: r.ends.others(grant, now), Now: now}
+		Grant: l.Grant, Seats: seats, Beside: l.beside, AccessFirst: r.ends.others(l.Grant, now), Now: now}
 	for {
-		decision := lifecycle.DecideData(facts)
-		switch decision.Action {
+		data := lifecycle.DecideData(facts)
+		switch data.Action {
 		case lifecycle.Confirm:
-			if facts.Confirmation, err = r.confirm(ctx, grant, tenant); err != nil {
+			if facts.Confirmation, err = r.confirm(ctx, l.Grant, l.tenant); err != nil {
 				return outcome{}, err
 			}
 		case lifecycle.EndData:
-			if result, err := r.endData(ctx, grant, decision.Phase); err != nil || result.phase != "" {
-				return result, err
+			if err := r.endData(ctx, l.Grant); err != nil {
+				return outcome{phase: data.Phase}, err
+			}
+			if left := l.Grant.Status.Inventory; len(left) > 0 {
+				return outcome{phase: data.Phase, verdict: lifecycle.DeletingVerdict(left), poll: true}, nil
 			}
 		default:
-			return outcome{decision.Phase, decision.Verdict, r.afterData(grant, decision)}, nil
+			return outcome{phase: data.Phase, verdict: data.Verdict, after: r.until(data.At), poll: data.Poll}, nil
 		}
 	}
 }
 
-func (r *Reconciler) afterData(grant *v1alpha1.Grant, decision lifecycle.DataDecision) time.Duration {
-	switch {
-	case decision.Poll:
-		return r.lookAgain(grant)
-	case !decision.At.IsZero():
-		return r.until(decision.At)
+// endAccess revokes access at once, and returns how many seats are still to be freed by their pools.
+func (r *Reconciler) endAccess(ctx context.Context, l *look) (seats int, err error) {
+	r.checks.forget(client.ObjectKeyFromObject(l.Grant))
+	l.Grant.Status.Inventory, err = l.applier.EndAccess(ctx, l.Grant)
+	if err != nil {
+		return 0, err
 	}
-	return 0
+	held, err := r.seatsOf(ctx, l.Grant)
+	if err != nil {
+		return 0, err
+	}
+	if len(held) == 0 {
+		l.Grant.Status.Seats = nil
+	}
+	return len(held), nil
 }
 
-// endData deletes what is in the inventory. Its outcome has a phase where there is something to wait for.
-func (r *Reconciler) endData(
-	ctx context.Context, grant *v1alpha1.Grant, phase v1alpha1.GrantPhase,
-) (outcome, error) {
-	applier, err := r.applier(ctx, grant)
+// endData deletes what is in the inventory. The Grants that share it are listed again, after everything that was
+// confirmed: what was gathered when the look began may miss one that has come since, whose data this would be.
+func (r *Reconciler) endData(ctx context.Context, grant *v1alpha1.Grant) error {
+	beside, err := r.grantsBesideOf(ctx, grant)
 	if err != nil {
-		return outcome{}, err
+		return err
 	}
-	inventory, err := applier.EndData(ctx, grant)
-	grant.Status.Inventory = inventory
-	if err == nil {
-		if left := applier.Left(inventory); left != nil {
-			err = left
-		}
+	applier := r.applier(grant, beside)
+	if grant.Status.Inventory, err = applier.EndData(ctx, grant); err != nil {
+		return err
 	}
-	if err != nil {
-		result, err := r.told(grant, outcome{}, err)
-		result.phase = phase
-		return result, err
-	}
-	if len(inventory) > 0 {
-		return outcome{phase, lifecycle.DeletingVerdict(inventory), r.lookAgain(grant)}, nil
-	}
-	return outcome{}, nil
+	return applier.Left(grant.Status.Inventory)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -15,11 +16,61 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
+	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/index"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/memory"
 )
+
+// look is one look at a Grant: what was gathered for it, and what came of what is done beside its main part.
+type look struct {
+	// Facts are what is decided with. The status of their Grant becomes what is told.
+	lifecycle.Facts
+	// before is the Grant as it was read.
+	before *v1alpha1.Grant
+	// tenant is the institution; nil where it cannot be worked with.
+	tenant *kube.Tenant
+	// beside are what grantsBesideOf returns.
+	beside  []v1alpha1.Grant
+	applier *apply.Applier
+
+	// after and failed are those of every aside.
+	after  time.Duration
+	failed error
+}
+
+// gather reads what a look needs, once. Only what has to be read later is: see seatsOf, endData, and what is read live
+// before a deletion.
+func (r *Reconciler) gather(ctx context.Context, grant *v1alpha1.Grant) (*look, error) {
+	institution, tenant, err := r.institution(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	beside, err := r.grantsBesideOf(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	return &look{
+		Facts: lifecycle.Facts{Grant: grant, Institution: institution,
+			Admitted: map[v1alpha1.RevocationType]bool{}, Now: r.Clock.Now()},
+		before: grant.DeepCopy(), tenant: tenant, beside: beside, applier: r.applier(grant, beside),
+	}, nil
+}
+
+// aside adds when to look again, and what has to be repeated, because of something that the condition Ready does not
+// tell of.
+func (l *look) aside(after time.Duration, err error) {
+	l.after, l.failed = kube.Sooner(l.after, after), errors.Join(l.failed, err)
+}
+
+// applier returns what provisions a Grant and ends it, with regard to the Grants beside it.
+func (r *Reconciler) applier(grant *v1alpha1.Grant, beside []v1alpha1.Grant) *apply.Applier {
+	return &apply.Applier{
+		Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label, Namespaces: r.Namespaces,
+		Sharers: lifecycle.SharersOf(grant, beside, r.Clock.Now()),
+	}
+}
 
 // institution returns what is known of the Grant's institution, and the Institution itself where it can be worked with.
 func (r *Reconciler) institution(
@@ -48,7 +99,8 @@ func (r *Reconciler) grantsBesideOf(ctx context.Context, grant *v1alpha1.Grant) 
 	return grants.Items, nil
 }
 
-// seatsOf returns the seats that a Grant has, by pool.
+// seatsOf returns the seats that a Grant has, by pool. They are not gathered, since pools give and free them meanwhile:
+// read after what takes time, they save telling of a wait that is over by then.
 func (r *Reconciler) seatsOf(
 	ctx context.Context, grant *v1alpha1.Grant,
 ) (map[v1alpha1.LocalName]*v1alpha1.Seat, error) {

@@ -16,67 +16,42 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
-	"github.com/lxp-dev/course-completion-operator/internal/apply"
 	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/policies"
 )
 
-func (r *Reconciler) provision(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant,
-) (outcome, error) {
-	beside, err := r.grantsBesideOf(ctx, grant)
-	if err != nil {
-		return outcome{}, err
-	}
-	revoked := lifecycle.RevokedFrom(grant, beside, r.Clock.Now())
-	if faults := r.Limits.CheckGrant(&grant.Spec, site(tenant)); len(faults) > 0 {
+// provide puts into the cluster what no completion has revoked of a Grant, and ends what one has: access and seats at
+// once. The namespaces are deleted by the Grant that revokes them.
+func (r *Reconciler) provide(ctx context.Context, l *look) (outcome, error) {
+	revoked := lifecycle.RevokedFrom(l.Grant, l.beside, l.Now)
+	site := policies.Site{Namespace: l.tenant.Namespace, Prefix: l.tenant.Spec.NamespacePrefix}
+	if faults := r.Limits.CheckGrant(&l.Grant.Spec, site); len(faults) > 0 {
 		// What it had before it was refused stays, but for what is revoked.
-		_, err := r.endRevoked(ctx, grant, revoked)
-		_, err = r.told(grant, outcome{}, err)
-		return outcome{v1alpha1.GrantPending, condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
-			Message: faults[0].Error()}, 0}, err
+		_, err := r.endRevoked(ctx, l, revoked)
+		return outcome{phase: v1alpha1.GrantPending, verdict: condition.Verdict{
+			Stalled: true, Reason: v1alpha1.ReasonRefused, Message: faults[0].Error()}}, err
 	}
-	return r.provisionRemaining(ctx, grant, tenant, revoked)
-}
-
-func site(tenant *kube.Tenant) policies.Site {
-	return policies.Site{Namespace: tenant.Namespace, Prefix: tenant.Spec.NamespacePrefix}
-}
-
-// provisionRemaining puts into the cluster what no completion has revoked of a Grant, and ends what one has: access and
-// seats at once. The namespaces are deleted by the Grant that revokes them.
-func (r *Reconciler) provisionRemaining(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, revoked lifecycle.Revoked,
-) (outcome, error) {
-	remaining := revoked.Remaining(grant)
-	result, err := r.endRevoked(ctx, remaining, revoked)
-	if err == nil && result.phase == "" {
-		result, err = r.putInPlace(ctx, remaining, tenant)
+	left := *l
+	left.Grant = revoked.Remaining(l.Grant)
+	result, err := r.endRevoked(ctx, &left, revoked)
+	if err == nil && result.verdict.Reason == "" {
+		result, err = r.putInPlace(ctx, &left)
 		if result.verdict.Reason == v1alpha1.ReasonActive && !revoked.Empty() {
-			result = tellRevoked(result, remaining, revoked)
+			result = tellRevoked(result, left.Grant, revoked)
 		}
 	}
-	grant.Status, grant.ResourceVersion = remaining.Status, remaining.ResourceVersion
-	if !revoked.Next.IsZero() {
-		result.after = kube.Sooner(result.after, r.until(revoked.Next))
-	}
+	l.Grant.Status, l.Grant.ResourceVersion = left.Grant.Status, left.Grant.ResourceVersion
+	result.after = kube.Sooner(result.after, r.until(revoked.Next))
 	return result, err
 }
 
-// endRevoked takes the access and the seats that were revoked. Its outcome has a phase where there is something to wait
-// for.
-func (r *Reconciler) endRevoked(
-	ctx context.Context, remaining *v1alpha1.Grant, revoked lifecycle.Revoked,
-) (outcome, error) {
+// endRevoked takes the access and the seats that were revoked. Its outcome has a verdict where there is something to
+// wait for.
+func (r *Reconciler) endRevoked(ctx context.Context, l *look, revoked lifecycle.Revoked) (result outcome, err error) {
 	if len(revoked.Namespaces) > 0 {
-		applier, err := r.applier(ctx, remaining)
-		if err != nil {
-			return outcome{}, err
-		}
-		inventory, err := applier.RevokeAccess(ctx, remaining, slices.Sorted(maps.Keys(revoked.Namespaces)))
-		remaining.Status.Inventory = inventory
+		l.Grant.Status.Inventory, err = l.applier.RevokeAccess(ctx, l.Grant, slices.Sorted(maps.Keys(revoked.Namespaces)))
 		if err != nil {
 			return outcome{}, err
 		}
@@ -84,16 +59,14 @@ func (r *Reconciler) endRevoked(
 	if len(revoked.Seats) == 0 {
 		return outcome{}, nil
 	}
-	held, err := r.seatsOf(ctx, remaining)
+	held, err := r.seatsOf(ctx, l.Grant)
 	if err != nil {
 		return outcome{}, err
 	}
 	for _, pool := range slices.Sorted(maps.Keys(revoked.Seats)) {
 		if _, still := held[pool]; still {
-			return outcome{lifecycle.PhaseOrPending(remaining), condition.Verdict{Reconciling: true,
-				Reason:  v1alpha1.ReasonTerminating,
-				Message: fmt.Sprintf("freeing the seat of SeatPool %s, which %s revoked", pool, by(revoked.Seats[pool]))},
-				r.lookAgain(remaining)}, nil
+			return outcome{poll: true, verdict: condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
+				Message: fmt.Sprintf("freeing the seat of SeatPool %s, which %s revoked", pool, by(revoked.Seats[pool]))}}, nil
 		}
 	}
 	return outcome{}, nil
@@ -124,64 +97,47 @@ func tellRevoked(result outcome, remaining *v1alpha1.Grant, revoked lifecycle.Re
 }
 
 // putInPlace puts everything that the Grant says into the cluster.
-func (r *Reconciler) putInPlace(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant,
-) (outcome, error) {
-	applier, err := r.applier(ctx, grant)
-	if err != nil {
+func (r *Reconciler) putInPlace(ctx context.Context, l *look) (outcome, error) {
+	if err := r.holdAccess(ctx, l); err != nil {
 		return outcome{}, err
 	}
-	if err := r.holdAccess(ctx, grant, tenant, applier); err != nil {
-		return outcome{}, err
-	}
-	within, full := r.withinCount(grant, tenant, applier.SharedNamespaces(grant))
-	inventory, err := applier.Provision(ctx, within)
-	grant.Status.Inventory = inventory
+	shared := l.applier.SharedNamespaces(l.Grant)
+	within, full := r.withinCount(l, shared)
+	inventory, err := l.applier.Provision(ctx, within)
+	l.Grant.Status.Inventory = inventory
 	if err != nil {
 		return outcome{}, err
 	}
 	if full != "" {
-		return outcome{v1alpha1.GrantWaiting, condition.Verdict{
-			Reconciling: true, Reason: v1alpha1.ReasonNamespaceLimit, Message: full}, r.lookAgain(grant)}, nil
+		return outcome{phase: v1alpha1.GrantWaiting, poll: true, verdict: condition.Verdict{
+			Reconciling: true, Reason: v1alpha1.ReasonNamespaceLimit, Message: full}}, nil
 	}
-	missing, err := r.seats(ctx, grant)
+	missing, err := r.seats(ctx, l.Grant)
 	if err != nil {
 		return outcome{}, err
 	}
-	after, err := r.objects(ctx, grant)
+	after, err := r.objects(ctx, l)
 	if err != nil {
 		return outcome{}, err
 	}
-	if len(applier.Held) > 0 {
-		return outcome{lifecycle.PhaseOrPending(grant), lifecycle.PausedVerdict(
-			"a change of who has access to the namespaces is paused"), after}, nil
+	if len(l.applier.Held) > 0 {
+		return outcome{after: after, verdict: lifecycle.PausedVerdict(
+			"a change of who has access to the namespaces is paused")}, nil
 	}
 	if len(missing) > 0 {
-		verdict, err := r.waitingForSeat(ctx, grant, missing[0])
-		return outcome{v1alpha1.GrantWaiting, verdict, after}, err
+		verdict, err := r.waitingForSeat(ctx, l.Grant, missing[0])
+		return outcome{phase: v1alpha1.GrantWaiting, verdict: verdict, after: after}, err
 	}
-	return outcome{v1alpha1.GrantActive, condition.Verdict{Ready: true, Reason: v1alpha1.ReasonActive,
-		Message: "everything is in place" + inPlaceOf(applier.SharedNamespaces(grant))}, after}, nil
-}
-
-func (r *Reconciler) applier(ctx context.Context, grant *v1alpha1.Grant) (*apply.Applier, error) {
-	beside, err := r.grantsBesideOf(ctx, grant)
-	if err != nil {
-		return nil, err
-	}
-	return &apply.Applier{
-		Client: r.Client, Live: r.Live, Accounts: r.Accounts, Label: r.Label, Namespaces: r.Namespaces,
-		Sharers: lifecycle.SharersOf(grant, beside, r.Clock.Now()),
-	}, nil
+	return outcome{phase: v1alpha1.GrantActive, after: after, verdict: condition.Verdict{
+		Ready: true, Reason: v1alpha1.ReasonActive, Message: "everything is in place" + inPlaceOf(shared)}}, nil
 }
 
 // holdAccess puts to the brake what a change of a planned Grant would take from subjects that have access. Where it is
 // held, their RoleBindings stay as they are.
-func (r *Reconciler) holdAccess(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, applier *apply.Applier,
-) error {
+func (r *Reconciler) holdAccess(ctx context.Context, l *look) error {
+	grant := l.Grant
 	if grant.Planned() {
-		losing, err := applier.Losing(ctx, grant, grant.Status.AccessChangeDigest != "")
+		losing, err := l.applier.Losing(ctx, grant, grant.Status.AccessChangeDigest != "")
 		if err != nil {
 			return err
 		}
@@ -190,18 +146,18 @@ func (r *Reconciler) holdAccess(
 			if err != nil {
 				return err
 			}
-			admitted, err := r.admit(ctx, grant, tenant, change.Revocation())
+			admitted, err := r.admit(ctx, l, change.Revocation())
 			if err != nil {
 				return err
 			}
 			if !admitted {
 				change.Record(&grant.Status)
-				applier.Held = losing
+				l.applier.Held = losing
 				return nil
 			}
 		}
 	}
-	r.passed(tenant, grant, v1alpha1.RevocationAccessChange)
+	r.passed(l, v1alpha1.RevocationAccessChange)
 	lifecycle.AccessChange{}.Record(&grant.Status)
 	return nil
 }
@@ -248,9 +204,8 @@ func (r *Reconciler) waitingForSeat(
 
 // withinCount returns the Grant as if it said only the namespaces that the institution may have, and what is to be told
 // of the others; nothing where there are none. What is there already stays, also where the number was lowered.
-func (r *Reconciler) withinCount(
-	grant *v1alpha1.Grant, tenant *kube.Tenant, shared map[string]string,
-) (within *v1alpha1.Grant, told string) {
+func (r *Reconciler) withinCount(l *look, shared map[string]string) (within *v1alpha1.Grant, told string) {
+	grant, institution := l.Grant, l.tenant.Institution
 	has := map[string]bool{}
 	for _, entry := range grant.Status.Inventory {
 		has[entry.Name] = has[entry.Name] || entry.Kind == "Namespace" && *entry.Group == ""
@@ -258,7 +213,7 @@ func (r *Reconciler) withinCount(
 	var over []string
 	for i := range grant.Spec.Namespaces {
 		name := grant.Spec.Namespaces[i].Name
-		if !has[name] && shared[name] == "" && !r.Counts.Reserve(tenant.Institution, name) {
+		if !has[name] && shared[name] == "" && !r.Counts.Reserve(institution, name) {
 			over = append(over, name)
 		}
 	}
@@ -270,7 +225,7 @@ func (r *Reconciler) withinCount(
 		return slices.Contains(over, ns.Name)
 	})
 	return within, fmt.Sprintf("namespace %s is not created: the institution has reached its limit of %d granted "+
-		"namespaces (spec.maxNamespaces of Institution %s)", over[0], tenant.Spec.NamespacesAtMost(), tenant.Name)
+		"namespaces (spec.maxNamespaces of Institution %s)", over[0], institution.Spec.NamespacesAtMost(), institution.Name)
 }
 
 // Templated objects have no watch, because only their ServiceAccount may read them: what drifted is found by looking,
@@ -282,32 +237,28 @@ const (
 
 // objects brings the templated objects of a Grant to what it says, if it is time to look, and returns when it is the
 // next time; zero for a Grant that has none.
-func (r *Reconciler) objects(ctx context.Context, grant *v1alpha1.Grant) (time.Duration, error) {
-	key := client.ObjectKeyFromObject(grant)
+func (r *Reconciler) objects(ctx context.Context, l *look) (time.Duration, error) {
+	grant, key := l.Grant, client.ObjectKeyFromObject(l.Grant)
 	if !hasObjects(grant) {
 		r.checks.forget(key)
 		return 0, nil
 	}
-	applier, err := r.applier(ctx, grant)
-	if err != nil {
-		return 0, err
-	}
 	now, last := r.Clock.Now(), r.checks.get(key)
-	namespaces := namespacesOf(grant) + " " + applier.SharedObjects()
+	namespaces := namespacesOf(grant) + " " + l.applier.SharedObjects()
 	unseen := func(e v1alpha1.InventoryEntry) bool { return isTemplated(e) && e.UID == "" }
 	if last.uid == grant.UID && last.generation == grant.Generation && last.namespaces == namespaces &&
 		now.Before(last.next) && !slices.ContainsFunc(grant.Status.Inventory, unseen) {
 		return last.next.Sub(now), nil
 	}
 	r.checks.forget(key)
-	inventory, versions, err := applier.ProvisionObjects(ctx, grant, last.versions,
+	inventory, versions, err := l.applier.ProvisionObjects(ctx, grant, last.versions,
 		func(inventory []v1alpha1.InventoryEntry) error { return r.recordInventory(ctx, grant, inventory) })
 	grant.Status.Inventory = inventory
 	if err != nil {
 		return 0, err
 	}
 	after := wait.Jitter(objectInterval, objectJitter)
-	if applier.AwaitedBy(inventory) != nil {
+	if l.applier.AwaitedBy(inventory) != nil {
 		after = kube.MinWait
 	}
 	r.checks.set(key, objectCheck{grant.UID, grant.Generation, namespaces, now.Add(after), versions})

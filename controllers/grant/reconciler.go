@@ -2,15 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package grant is the loop of Grants: it puts what a Grant says into the cluster, takes it out again, and deletes what
-// a completion revokes. It reads in this order: reconciler.go gathers (gather.go), has package lifecycle decide, and
-// acts (provision.go, end.go, revoke.go; release.go for a Grant that is being deleted), and status.go writes what came
-// of it.
+// a completion revokes. It reads in this order: reconciler.go gathers (gather.go), has package lifecycle decide, acts
+// (provision.go, end.go, revoke.go; release.go for a Grant that is being deleted), and tells what came of it
+// (status.go).
 package grant
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -70,131 +68,99 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err := r.adopt(ctx, grant); err != nil {
 		return reconcile.Result{}, err
 	}
-	before := grant.DeepCopy()
-	after, failed := r.restored(ctx, grant, foreign)
-	result, err := r.act(ctx, grant)
-	result.after, err = kube.Sooner(result.after, after), errors.Join(err, failed)
-	return r.conclude(ctx, grant, before, result, err)
-}
-
-// act does what the Grant's stage asks for, and has it looked at again when that changes by itself, whatever came of
-// it. Along with an error it returns what to tell meanwhile.
-func (r *Reconciler) act(ctx context.Context, grant *v1alpha1.Grant) (outcome, error) {
-	institution, tenant, err := r.institution(ctx, grant)
+	l, err := r.gather(ctx, grant)
 	if err != nil {
-		return r.told(grant, outcome{}, err)
+		return reconcile.Result{}, err
 	}
-	facts := lifecycle.Facts{Grant: grant, Institution: institution,
-		Admitted: map[v1alpha1.RevocationType]bool{}, Now: r.Clock.Now()}
-	next := lifecycle.StateOf(grant, facts.Now).Next
-	var after time.Duration
-	var failed error
-	if institution.Usable() {
-		after, failed = r.revokeNamespaces(ctx, grant, tenant)
+	l.aside(r.restored(ctx, l, foreign))
+	if l.Institution.Usable() {
+		l.aside(r.revokeNamespaces(ctx, l))
 	}
-	result, err := r.actOn(ctx, grant, tenant, &facts)
-	result.after = kube.Sooner(result.after, after)
-	if !next.IsZero() {
-		result.after = kube.Sooner(result.after, r.until(next))
+	var result outcome
+	decision, err := r.decide(ctx, l)
+	if err == nil {
+		result, err = r.act(ctx, l, decision)
 	}
-	return result, errors.Join(err, failed)
+	return r.tell(ctx, l, result, err)
 }
 
-// actOn decides what is to become of the Grant, and does it.
-func (r *Reconciler) actOn(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, facts *lifecycle.Facts,
-) (outcome, error) {
-	decision, err := r.decide(ctx, tenant, facts)
-	if err != nil {
-		return r.told(grant, outcome{}, err)
-	}
-	if decision.ResetEnd {
-		grant.Status.AccessEndedAt = nil
-	}
-	switch decision.Action {
-	case lifecycle.Provide:
-		return r.provide(ctx, grant, tenant, decision)
-	case lifecycle.EndAccess:
-		result, err := r.end(ctx, grant, tenant, decision)
-		return r.told(grant, result, err)
-	case lifecycle.WaitUntold:
-		return outcome{}, kube.ErrNotLookedAt
-	}
-	return outcome{decision.Phase, decision.Verdict, 0}, nil
-}
-
-// decide decides, and asks the brake where that is needed. It is asked once about each type of revocation.
-func (r *Reconciler) decide(
-	ctx context.Context, tenant *kube.Tenant, facts *lifecycle.Facts,
-) (lifecycle.Decision, error) {
+// decide decides what is to become of the Grant, and asks the brake where that is needed. It is asked once about each
+// type of revocation.
+func (r *Reconciler) decide(ctx context.Context, l *look) (lifecycle.Decision, error) {
 	for {
-		decision := lifecycle.Decide(*facts)
+		decision := lifecycle.Decide(l.Facts)
 		for _, kind := range decision.Passed {
-			r.passed(tenant, facts.Grant, kind)
+			r.passed(l, kind)
 		}
 		if decision.Action != lifecycle.AskBrake {
 			return decision, nil
 		}
-		admitted, err := r.admit(ctx, facts.Grant, tenant, decision.Revocation)
+		admitted, err := r.admit(ctx, l, decision.Revocation)
 		if err != nil {
 			return decision, err
 		}
-		facts.Admitted[decision.Revocation.Type] = admitted
+		l.Admitted[decision.Revocation.Type] = admitted
 	}
 }
 
 // admit asks the brake of the institution to let a revocation through, and writes down that it did ahead of the effect:
 // a restart in between takes nothing that was not counted, and counts nothing twice. It reports false where the
 // revocation has to wait; the Grant is looked at again when that changes.
-func (r *Reconciler) admit(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, revocation lifecycle.Revocation,
-) (bool, error) {
-	if lifecycle.Admitted(grant, revocation) {
+func (r *Reconciler) admit(ctx context.Context, l *look, revocation lifecycle.Revocation) (bool, error) {
+	if lifecycle.Admitted(l.Grant, revocation) {
 		return true, nil
 	}
-	answer, released, err := r.Brakes.Ask(ctx, tenant.Institution, grant, revocation)
+	answer, released, err := r.Brakes.Ask(ctx, l.tenant.Institution, l.Grant, revocation)
 	if err != nil || answer == lifecycle.Paused {
 		return false, err
 	}
 	var admissions []v1alpha1.RevocationAdmission
-	err = r.recordAhead(ctx, grant, func(admitted *v1alpha1.Grant) {
+	err = r.recordAhead(ctx, l.Grant, func(admitted *v1alpha1.Grant) {
 		lifecycle.Admit(admitted, revocation, r.Clock.Now(), released)
 		admissions = admitted.Status.Admissions
 	})
 	switch {
 	case apierrors.IsConflict(err):
-		r.Brakes.Unrecorded(tenant.Institution, grant, revocation)
+		r.Brakes.Unrecorded(l.tenant.Institution, l.Grant, revocation)
 		return false, errOutdated
 	case apierrors.IsNotFound(err):
-		r.Brakes.TakeBack(tenant.Institution, grant, revocation)
+		r.Brakes.TakeBack(l.tenant.Institution, l.Grant, revocation)
 		return false, errOutdated
 	}
 	if err != nil {
 		// It may have been written: it stays counted, and is written again.
 		return false, err
 	}
-	grant.Status.Admissions = admissions
+	l.Grant.Status.Admissions = admissions
 	return true, nil
 }
 
 // passed notes that nothing of a type waits for the brake in a Grant that was looked at.
-func (r *Reconciler) passed(tenant *kube.Tenant, grant *v1alpha1.Grant, kind v1alpha1.RevocationType) {
-	if tenant != nil {
-		r.Brakes.Passed(tenant.Institution, grant.UID, kind)
+func (r *Reconciler) passed(l *look, kind v1alpha1.RevocationType) {
+	if l.tenant != nil {
+		r.Brakes.Passed(l.tenant.Institution, l.Grant.UID, kind)
 	}
 }
 
-// provide puts in place what the Grant says. What waits for the brake is told rather than what came of that.
-func (r *Reconciler) provide(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant, decision lifecycle.Decision,
-) (outcome, error) {
-	result, err := r.provision(ctx, grant, tenant)
-	result, err = r.told(grant, result, err)
-	switch {
-	case err == nil && decision.Verdict.Reason != "":
-		result.verdict = decision.Verdict
-	case result.verdict.Ready:
-		result.verdict.Message += decision.Note
+// act does what was decided.
+func (r *Reconciler) act(ctx context.Context, l *look, decision lifecycle.Decision) (result outcome, err error) {
+	if decision.ResetEnd {
+		l.Grant.Status.AccessEndedAt = nil
 	}
+	switch decision.Action {
+	case lifecycle.Provide:
+		result, err = r.provide(ctx, l)
+		result.paused = decision.Verdict
+		if result.verdict.Ready {
+			result.verdict.Message += decision.Note
+		}
+	case lifecycle.EndAccess:
+		result, err = r.end(ctx, l, decision)
+	case lifecycle.WaitUntold:
+		err = kube.ErrNotLookedAt
+	default:
+		result = outcome{phase: decision.Phase, verdict: decision.Verdict}
+	}
+	result.after = kube.Sooner(result.after, r.until(decision.Next))
 	return result, err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/internal/apply"
+	"github.com/lxp-dev/course-completion-operator/internal/condition"
 	"github.com/lxp-dev/course-completion-operator/internal/kube"
 	"github.com/lxp-dev/course-completion-operator/internal/lifecycle"
 	"github.com/lxp-dev/course-completion-operator/internal/plan"
@@ -31,25 +32,29 @@ func (r *Reconciler) release(ctx context.Context, grant *v1alpha1.Grant) (reconc
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	before := grant.DeepCopy()
-	decision, err := r.decideRelease(ctx, grant, going)
+	l, err := r.gather(ctx, grant)
 	if err != nil {
-		return r.heldUp(ctx, grant, before, err)
+		return reconcile.Result{}, err
+	}
+	decision, err := r.decideRelease(ctx, l, going)
+	if err != nil {
+		return r.tell(ctx, l, outcome{}, err)
 	}
 	switch decision.Release {
 	case lifecycle.ReleaseWaits:
-		return r.heldUp(ctx, grant, before, &kube.InstitutionProblem{Reason: decision.Reason, Message: decision.Message})
+		return r.tell(ctx, l, outcome{poll: true, verdict: condition.Verdict{
+			Reconciling: true, Reason: decision.Reason, Message: decision.Message}}, nil)
 	case lifecycle.Detach:
 		r.Recorder.Eventf(grant, nil, corev1.EventTypeNormal, "Detached", "Release",
 			"the namespace or the CRD of the grant is being deleted; everything it provisioned stays")
 	case lifecycle.Abandon:
-		if err := r.abandon(ctx, grant); err != nil {
-			return r.heldUp(ctx, grant, before, err)
+		if err := r.abandon(ctx, l); err != nil {
+			return r.tell(ctx, l, outcome{}, err)
 		}
 	case lifecycle.RevokeForGood:
-		gone, err := r.revokeForGood(ctx, grant)
+		gone, err := r.revokeForGood(ctx, l)
 		if err != nil {
-			return r.heldUp(ctx, grant, before, err)
+			return r.tell(ctx, l, outcome{}, err)
 		}
 		if !gone {
 			return reconcile.Result{RequeueAfter: kube.MinWait}, nil
@@ -65,16 +70,11 @@ func (r *Reconciler) release(ctx context.Context, grant *v1alpha1.Grant) (reconc
 }
 
 // decideRelease decides how a Grant is let go of, and asks the brake where that is needed.
-func (r *Reconciler) decideRelease(
-	ctx context.Context, grant *v1alpha1.Grant, going bool,
-) (lifecycle.ReleaseDecision, error) {
-	facts := lifecycle.ReleaseFacts{Grant: grant, NamespaceGoing: going, Now: r.Clock.Now()}
-	var tenant *kube.Tenant
+func (r *Reconciler) decideRelease(ctx context.Context, l *look, going bool) (lifecycle.ReleaseDecision, error) {
+	grant := l.Grant
+	facts := lifecycle.ReleaseFacts{Grant: grant, NamespaceGoing: going, Institution: l.Institution, Now: l.Now}
 	if !going && grant.Planned() {
 		var err error
-		if facts.Institution, tenant, err = r.institution(ctx, grant); err != nil {
-			return lifecycle.ReleaseDecision{}, err
-		}
 		if facts.Policy, err = kube.LivePolicy(ctx, r.Live, grant.Namespace, string(grant.Spec.Policy)); err != nil {
 			return lifecycle.ReleaseDecision{}, err
 		}
@@ -90,7 +90,7 @@ func (r *Reconciler) decideRelease(
 		if decision.Release != lifecycle.ReleaseAsksBrake {
 			return decision, nil
 		}
-		admitted, err := r.admit(ctx, grant, tenant, decision.Revocation)
+		admitted, err := r.admit(ctx, l, decision.Revocation)
 		if err != nil {
 			return decision, err
 		}
@@ -115,47 +115,30 @@ func (r *Reconciler) completionsOf(
 	return there, nil
 }
 
-// heldUp says what a Grant that is being deleted waits for.
-func (r *Reconciler) heldUp(
-	ctx context.Context, grant, before *v1alpha1.Grant, failed error,
-) (reconcile.Result, error) {
-	result, err := r.waiting(grant, failed)
-	return r.conclude(ctx, grant, before, result, err)
-}
-
 // revokeForGood revokes everything that a Grant provisioned, without grace days, and reports whether it has gone.
-func (r *Reconciler) revokeForGood(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
-	seats, err := r.endAccess(ctx, grant)
+func (r *Reconciler) revokeForGood(ctx context.Context, l *look) (bool, error) {
+	seats, err := r.endAccess(ctx, l)
 	if err != nil || seats > 0 {
 		return false, err
 	}
-	if grant.Spec.OnRevoke == v1alpha1.RemovalRetain {
+	if l.Grant.Spec.OnRevoke == v1alpha1.RemovalRetain {
 		return true, nil
 	}
-	applier, err := r.applier(ctx, grant)
-	if err != nil {
-		return false, err
-	}
-	inventory, err := applier.EndData(ctx, grant)
-	grant.Status.Inventory = inventory
-	return len(inventory) == 0, err
+	err = r.endData(ctx, l.Grant)
+	return len(l.Grant.Status.Inventory) == 0, err
 }
 
 // abandon takes the access of a planned Grant that will not be planned again.
-func (r *Reconciler) abandon(ctx context.Context, grant *v1alpha1.Grant) error {
-	applier, err := r.applier(ctx, grant)
-	if err != nil {
-		return err
-	}
-	left, err := applier.EndAccess(ctx, grant)
+func (r *Reconciler) abandon(ctx context.Context, l *look) error {
+	left, err := l.applier.EndAccess(ctx, l.Grant)
 	if err != nil {
 		return fmt.Errorf("revoke access: %w", err)
 	}
-	if shared := applier.AwaitedBy(left); shared != nil {
+	if shared := l.applier.AwaitedBy(left); shared != nil {
 		return shared
 	}
 	if len(left) > 0 {
-		r.Recorder.Eventf(grant, nil, corev1.EventTypeWarning, "Abandoned", "Release",
+		r.Recorder.Eventf(l.Grant, nil, corev1.EventTypeWarning, "Abandoned", "Release",
 			"the grant was deleted and will not be planned again: access was revoked, %d remaining objects are no longer "+
 				"managed",
 			len(left))

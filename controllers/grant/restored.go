@@ -40,8 +40,8 @@ func (r *Reconciler) adopt(ctx context.Context, grant *v1alpha1.Grant) error {
 
 // restored notes that a Grant came from a backup, and takes that back once everything that it comes from is there too.
 // It returns when to look again; zero if a watch will tell.
-func (r *Reconciler) restored(ctx context.Context, grant *v1alpha1.Grant, foreign bool) (time.Duration, error) {
-	status, now := &grant.Status, r.Clock.Now()
+func (r *Reconciler) restored(ctx context.Context, l *look, foreign bool) (time.Duration, error) {
+	status, now := &l.Grant.Status, l.Now
 	if status.RestoredAt == nil && !foreign {
 		return 0, nil
 	}
@@ -51,7 +51,7 @@ func (r *Reconciler) restored(ctx context.Context, grant *v1alpha1.Grant, foreig
 	if left := status.RestoredAt.Add(r.Patience.Restored).Sub(now); left > 0 {
 		return left, nil
 	}
-	whole, err := r.whole(ctx, grant)
+	whole, err := r.whole(ctx, l)
 	if whole {
 		status.RestoredAt = nil
 	}
@@ -60,7 +60,8 @@ func (r *Reconciler) restored(ctx context.Context, grant *v1alpha1.Grant, foreig
 
 // whole reports whether everything is there whose absence would end a Grant, and whether the status records again what
 // was applied for it.
-func (r *Reconciler) whole(ctx context.Context, grant *v1alpha1.Grant) (bool, error) {
+func (r *Reconciler) whole(ctx context.Context, l *look) (bool, error) {
+	grant := l.Grant
 	there := func(name v1alpha1.LocalName, object client.Object) (bool, error) {
 		err := r.Client.Get(ctx, client.ObjectKey{Namespace: grant.Namespace, Name: string(name)}, object)
 		if apierrors.IsNotFound(err) {
@@ -71,9 +72,8 @@ func (r *Reconciler) whole(ctx context.Context, grant *v1alpha1.Grant) (bool, er
 		}
 		return true, nil
 	}
-	applier, err := r.applier(ctx, grant)
-	if err != nil || grant.Status.AccessEndedAt == nil && !applier.Recorded(grant) {
-		return false, err
+	if grant.Status.AccessEndedAt == nil && !l.applier.Recorded(grant) {
+		return false, nil
 	}
 	if grant.Planned() && grant.Spec.OnPolicyRemoval == v1alpha1.RemovalDelete {
 		if found, err := there(grant.Spec.Policy, &v1alpha1.CompletionPolicy{}); err != nil || !found {

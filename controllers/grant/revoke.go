@@ -31,17 +31,16 @@ const (
 
 // revokeNamespaces begins the revocation of the namespaces that a Grant's completion revokes, and deletes those that
 // are due. How far that has come is in the condition RevocationsComplete. It returns when to look again.
-func (r *Reconciler) revokeNamespaces(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant,
-) (time.Duration, error) {
+func (r *Reconciler) revokeNamespaces(ctx context.Context, l *look) (time.Duration, error) {
+	grant := l.Grant
 	if !lifecycle.RevokesNow(grant) || len(grant.Spec.Revokes.Namespaces) == 0 {
-		r.passed(tenant, grant, v1alpha1.RevocationNamespaces)
+		r.passed(l, v1alpha1.RevocationNamespaces)
 		grant.Status.Revocations, grant.Status.RevocationsKnownAt = nil, nil
 		meta.RemoveStatusCondition(&grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
 		return 0, nil
 	}
 	recorded := slices.Clone(grant.Status.Revocations)
-	worst, err := r.startRevocations(ctx, grant, tenant)
+	worst, err := r.startRevocations(ctx, l)
 	if err != nil {
 		return 0, err
 	}
@@ -49,11 +48,11 @@ func (r *Reconciler) revokeNamespaces(
 	var failed error
 	var untouched []string
 	for _, started := range grant.Status.Revocations {
-		facts := lifecycle.DeletionFacts{Grant: grant, Started: started, Now: r.Clock.Now(),
+		facts := lifecycle.DeletionFacts{Grant: grant, Started: started, Now: l.Now,
 			Recorded: slices.ContainsFunc(recorded, func(had v1alpha1.NamespaceRevocation) bool {
 				return had.Name == started.Name && had.SendAt == started.SendAt
 			})}
-		progress, err := r.deleteRevoked(ctx, tenant, &facts)
+		progress, err := r.deleteRevoked(ctx, l.tenant, &facts)
 		if err != nil {
 			progress = lifecycle.Progress{Reason: v1alpha1.ReasonProgressingWithRetry,
 				Message: started.Name + ": " + apifault.Describe(err)}
@@ -74,33 +73,29 @@ func (r *Reconciler) revokeNamespaces(
 
 // startRevocations writes what begins into the status that is about to be written. It returns what is to be told of
 // what does not begin.
-func (r *Reconciler) startRevocations(
-	ctx context.Context, grant *v1alpha1.Grant, tenant *kube.Tenant,
-) (lifecycle.Progress, error) {
-	beside, err := r.grantsBesideOf(ctx, grant)
-	if err != nil {
-		return lifecycle.Progress{}, err
-	}
-	facts := lifecycle.StartFacts{Grant: grant, Beside: beside,
-		Namespaces: map[string]lifecycle.NamespaceFacts{}, Now: r.Clock.Now()}
+func (r *Reconciler) startRevocations(ctx context.Context, l *look) (lifecycle.Progress, error) {
+	facts := lifecycle.StartFacts{Grant: l.Grant, Beside: l.beside,
+		Namespaces: map[string]lifecycle.NamespaceFacts{}, Now: l.Now}
 	for {
 		decision := lifecycle.DecideStart(facts)
 		switch {
 		case decision.Read != "":
-			if facts.Namespaces[decision.Read], err = r.namespace(ctx, grant, decision.Read); err != nil {
+			namespace, err := r.namespace(ctx, l.Grant, decision.Read)
+			if err != nil {
 				return lifecycle.Progress{}, err
 			}
+			facts.Namespaces[decision.Read] = namespace
 		case decision.Ask != nil:
-			admitted, err := r.admit(ctx, grant, tenant, *decision.Ask)
+			admitted, err := r.admit(ctx, l, *decision.Ask)
 			if err != nil {
 				return lifecycle.Progress{}, err
 			}
 			facts.Admitted = &admitted
 		default:
 			if !decision.Waits {
-				r.passed(tenant, grant, v1alpha1.RevocationNamespaces)
+				r.passed(l, v1alpha1.RevocationNamespaces)
 			}
-			grant.Status.Revocations, grant.Status.RevocationsKnownAt = decision.Revocations, decision.KnownAt
+			l.Grant.Status.Revocations, l.Grant.Status.RevocationsKnownAt = decision.Revocations, decision.KnownAt
 			return decision.Progress, nil
 		}
 	}

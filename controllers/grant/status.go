@@ -4,6 +4,7 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,78 +26,70 @@ import (
 
 // outcome is what came of one look at a Grant.
 type outcome struct {
+	// phase is empty where the Grant stays in the one that it is in.
 	phase   v1alpha1.GrantPhase
 	verdict condition.Verdict
+	// paused is told rather than the verdict, unless something has to be repeated: that the brake holds something back
+	// matters more.
+	paused condition.Verdict
 	// after is when to look again; zero if a watch will tell.
 	after time.Duration
+	// poll reports that nothing will tell when what is waited for has come.
+	poll bool
 }
 
-// told turns an error into what is told of it, unless there is something to tell already: that a Grant waits, or that
-// it is tried again, for which the error is returned. When to look again stays, if it is sooner.
-func (r *Reconciler) told(grant *v1alpha1.Grant, result outcome, err error) (outcome, error) {
-	if err == nil || result.phase != "" {
-		return result, err
+// told adds to an outcome what is told of an error, unless there is something to tell already. It returns the error if
+// that has to be repeated; what a Grant waits for, and what people have to act upon, is looked for again with patience.
+func told(result outcome, err error) (outcome, error) {
+	if err == nil {
+		return result, nil
 	}
-	told, err := r.waiting(grant, err)
-	told.after = kube.Sooner(told.after, result.after)
-	return told, err
-}
-
-// pending tells of an attempt that failed and is repeated. What was forbidden is waited for, since people have to act;
-// everything else is repeated with backoff.
-func (r *Reconciler) pending(grant *v1alpha1.Grant, err error) (outcome, error) {
-	told := outcome{lifecycle.PhaseOrPending(grant),
-		condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonProgressingWithRetry, Message: apifault.Describe(err)}, 0}
-	switch {
-	case apifault.MayNotBind(err):
-		told.verdict.Message += ": " + apply.MayNotBind
-		fallthrough
-	case apierrors.IsForbidden(err):
-		told.verdict.Reason, told.after = v1alpha1.ReasonForbidden, r.lookAgain(grant)
-		return told, nil
-	case apierrors.IsInvalid(err):
-		// Asking again at once changes nothing; but a policy of the cluster may change, or go.
-		told.verdict.Reason, told.after = v1alpha1.ReasonRefused, r.lookAgain(grant)
-		told.verdict.Reconciling, told.verdict.Stalled = false, true
-		return told, nil
+	of, waits := waiting(err)
+	if result.verdict.Reason == "" {
+		result.verdict, result.poll = of.verdict, of.poll
+		result.phase = cmp.Or(result.phase, of.phase)
 	}
-	return told, err
+	if waits {
+		return result, nil
+	}
+	return result, err
 }
 
-// waiting tells apart what a Grant waits for and what is an error to repeat.
-func (r *Reconciler) waiting(grant *v1alpha1.Grant, err error) (outcome, error) {
+// waiting returns what is told of an error, and whether it is something to wait for rather than to repeat.
+func waiting(err error) (outcome, bool) {
+	waits := func(phase v1alpha1.GrantPhase, reason, message string) (outcome, bool) {
+		refused := reason == v1alpha1.ReasonRefused
+		return outcome{phase: phase, poll: true, verdict: condition.Verdict{
+			Reconciling: !refused, Stalled: refused, Reason: reason, Message: message}}, true
+	}
 	if conflict, ok := errors.AsType[*apply.ConflictError](err); ok {
-		return outcome{v1alpha1.GrantWaiting, condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonConflict,
-			Message: conflict.Error()}, r.lookAgain(grant)}, nil
+		return waits(v1alpha1.GrantWaiting, v1alpha1.ReasonConflict, conflict.Error())
 	}
 	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
-		return outcome{v1alpha1.GrantPending, condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonTerminating,
-			Message: going.Error()}, r.lookAgain(grant)}, nil
+		return waits(v1alpha1.GrantPending, v1alpha1.ReasonTerminating, going.Error())
 	}
 	if shared, ok := errors.AsType[*apply.SharedError](err); ok {
-		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Reconciling: true,
-			Reason:  v1alpha1.ReasonWaitingForGrant,
-			Message: shared.Error()}, r.lookAgain(grant)}, nil
+		return waits("", v1alpha1.ReasonWaitingForGrant, shared.Error())
 	}
 	if full, ok := errors.AsType[*apply.FullError](err); ok {
-		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused,
-			Message: full.Error()}, r.lookAgain(grant)}, nil
+		return waits("", v1alpha1.ReasonRefused, full.Error())
 	}
-	if problem, ok := errors.AsType[*kube.InstitutionProblem](err); ok {
-		return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{
-			Reconciling: true, Reason: problem.Reason, Message: problem.Message}, r.lookAgain(grant)}, nil
-	}
+	// Only people can give a ServiceAccount, or rights of it.
 	if lacking, ok := errors.AsType[*apply.AccountError](err); ok {
-		return r.lacking(grant, lacking), nil
+		return waits("", lacking.Reason, lacking.Message)
 	}
-	return r.pending(grant, err)
-}
-
-// lacking tells of what only people can give: a ServiceAccount, or rights of it. It is looked for again with patience.
-func (r *Reconciler) lacking(grant *v1alpha1.Grant, lacking *apply.AccountError) outcome {
-	refused := lacking.Reason == v1alpha1.ReasonRefused
-	return outcome{lifecycle.PhaseOrPending(grant), condition.Verdict{Reconciling: !refused, Stalled: refused,
-		Reason: lacking.Reason, Message: lacking.Message}, r.lookAgain(grant)}
+	message := apifault.Describe(err)
+	switch {
+	case apifault.MayNotBind(err):
+		return waits("", v1alpha1.ReasonForbidden, message+": "+apply.MayNotBind)
+	case apierrors.IsForbidden(err):
+		return waits("", v1alpha1.ReasonForbidden, message)
+	case apierrors.IsInvalid(err):
+		// Asking again at once changes nothing; but a policy of the cluster may change, or go.
+		return waits("", v1alpha1.ReasonRefused, message)
+	}
+	return outcome{verdict: condition.Verdict{
+		Reconciling: true, Reason: v1alpha1.ReasonProgressingWithRetry, Message: message}}, false
 }
 
 // lookAgain returns when to look again for what no watch tells of.
@@ -108,8 +101,12 @@ func (r *Reconciler) lookAgain(grant *v1alpha1.Grant) time.Duration {
 	return kube.LookAgain(r.Clock.Since(ready.LastTransitionTime.Time), kube.MaxWait)
 }
 
-// until returns how long it is until a moment: a second at least, so that nothing is looked at in the very moment.
+// until returns how long it is until a moment: a second at least, so that nothing is looked at in the very moment; zero
+// where there is none.
 func (r *Reconciler) until(at time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
 	return max(time.Second, at.Sub(r.Clock.Now()))
 }
 
@@ -132,10 +129,13 @@ func (r *Reconciler) recordAhead(
 	return nil
 }
 
-// conclude writes down what came of a look at a Grant.
-func (r *Reconciler) conclude(
-	ctx context.Context, grant, before *v1alpha1.Grant, result outcome, failed error,
-) (reconcile.Result, error) {
+// tell writes down what came of a look at a Grant, and emits an event where that has changed.
+func (r *Reconciler) tell(ctx context.Context, l *look, result outcome, err error) (reconcile.Result, error) {
+	result, err = told(result, err)
+	if err == nil && result.paused.Reason != "" {
+		result.verdict = result.paused
+	}
+	failed := errors.Join(err, l.failed)
 	if errors.Is(failed, errOutdated) {
 		return reconcile.Result{RequeueAfter: kube.StaleInterval}, nil
 	}
@@ -143,12 +143,17 @@ func (r *Reconciler) conclude(
 		// Nothing is known, and nothing told: the Institution's status will set the Grant off again.
 		return reconcile.Result{}, nil
 	}
+	grant := l.Grant
+	after := kube.Sooner(result.after, l.after)
+	if result.poll {
+		after = kube.Sooner(after, r.lookAgain(grant))
+	}
 	grant.Status.ObservedGeneration = grant.Generation
-	grant.Status.Phase = result.phase
+	grant.Status.Phase = cmp.Or(result.phase, lifecycle.PhaseOrPending(grant))
 	kube.SetConditions(&grant.Status.Conditions, result.verdict, grant.Generation, r.Clock.Now())
 	// What was recorded on the way has made a newer version, and is part of what is written now.
-	before.ResourceVersion = grant.ResourceVersion
-	changed, err := r.writeStatus(ctx, before, grant)
+	l.before.ResourceVersion = grant.ResourceVersion
+	changed, err := r.writeStatus(ctx, l.before, grant)
 	if err != nil {
 		r.checks.forget(client.ObjectKeyFromObject(grant))
 		if apierrors.IsConflict(err) && failed == nil {
@@ -158,9 +163,9 @@ func (r *Reconciler) conclude(
 	}
 	if changed {
 		r.written.Note(grant)
-		r.tell(grant, before, result)
+		r.emit(grant, l.before, result.verdict)
 	}
-	return reconcile.Result{RequeueAfter: result.after}, failed
+	return reconcile.Result{RequeueAfter: after}, failed
 }
 
 // writeStatus writes the status of a Grant if it has changed. The inventory of templated objects is found nowhere else,
@@ -172,24 +177,18 @@ func (r *Reconciler) writeStatus(ctx context.Context, before, grant *v1alpha1.Gr
 	return kube.PatchStatus(ctx, r.Client, before, grant, client.MergeFromWithOptimisticLock{})
 }
 
-// tell emits an event for a change that a person would ask about.
-func (r *Reconciler) tell(grant, before *v1alpha1.Grant, result outcome) {
-	r.tellOf(v1alpha1.ConditionRevocationsComplete, grant, before)
+// emit emits an event for a change that a person would ask about.
+func (r *Reconciler) emit(grant, before *v1alpha1.Grant, verdict condition.Verdict) {
+	revoked := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
+	had := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
+	if revoked != nil && (had == nil || had.Reason != revoked.Reason) {
+		kube.Emit(r.Recorder, grant, condition.Verdict{Reason: revoked.Reason, Message: revoked.Message}, "Revoke")
+	}
 	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)
-	same := was != nil && was.Reason == result.verdict.Reason && before.Status.Phase == result.phase
+	same := was != nil && was.Reason == verdict.Reason && before.Status.Phase == grant.Status.Phase
 	// Something was revoked of what is in place, or given back.
-	if same && (result.verdict.Reason != v1alpha1.ReasonActive || was.Message == result.verdict.Message) {
+	if same && (verdict.Reason != v1alpha1.ReasonActive || was.Message == verdict.Message) {
 		return
 	}
-	kube.Emit(r.Recorder, grant, result.verdict, "Reconcile")
-}
-
-// tellOf emits an event where the reason of a condition other than Ready has changed.
-func (r *Reconciler) tellOf(kind string, grant, before *v1alpha1.Grant) {
-	is := meta.FindStatusCondition(grant.Status.Conditions, kind)
-	was := meta.FindStatusCondition(before.Status.Conditions, kind)
-	if is == nil || was != nil && was.Reason == is.Reason {
-		return
-	}
-	kube.Emit(r.Recorder, grant, condition.Verdict{Reason: is.Reason, Message: is.Message}, "Revoke")
+	kube.Emit(r.Recorder, grant, verdict, "Reconcile")
 }

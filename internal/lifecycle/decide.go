@@ -74,12 +74,20 @@ type Decision struct {
 	Note string
 	// ResetEnd tells that the holder is to have access: an end that comes later has grace days of its own.
 	ResetEnd bool
+	// Next is when the Grant's state changes by itself; zero if it does not.
+	Next time.Time
 }
 
 // Decide works out what is to become of a Grant that nobody deletes. It works from the Grant alone where its policy or
 // its institution is missing.
 func Decide(f Facts) Decision {
 	state := StateOf(f.Grant, f.Now)
+	decision := f.decide(state)
+	decision.Next = state.Next
+	return decision
+}
+
+func (f *Facts) decide(state State) Decision {
 	if waits, stop := f.institution(state); stop {
 		return waits
 	}

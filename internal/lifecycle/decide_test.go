@@ -155,3 +155,17 @@ func TestDecide(t *testing.T) {
 		})
 	}
 }
+
+func TestDecisionSaysWhenTheStateChanges(t *testing.T) {
+	t.Parallel()
+	ends := granted(endedAt(48*time.Hour, 48*time.Hour))
+	for name, institution := range map[string]Institution{"usable": {}, "suspended": {Suspended: true}} {
+		next := Decide(Facts{Grant: ends, Institution: institution, Now: noon}).Next
+		if !next.Equal(noon.Add(48 * time.Hour)) {
+			t.Errorf("the institution is %s: the state changes at %s", name, next)
+		}
+	}
+	if next := Decide(Facts{Grant: granted(), Now: noon}).Next; !next.IsZero() {
+		t.Errorf("a Grant without an end changes at %s", next)
+	}
+}
