@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -382,74 +383,44 @@ func (a *Applier) removeIf(
 	return !isNamespace(entry), nil
 }
 
-// inventory returns what the Grant has: what its status records, and, so that what a crash or a restore kept out of the
-// status is found all the same, what carries its owner label. That counts only in a namespace of the Grant, only while
-// nobody else can set the label, and never so that the status could not be written. It is confirmed live, since the
-// cache may still show what the Grant has let go of. Of what is not recorded, only what is wanted is looked for.
-func (a *Applier) inventory(
-	ctx context.Context, grant *v1alpha1.Grant, wanted func(v1alpha1.InventoryEntry) bool,
-) ([]v1alpha1.InventoryEntry, error) {
-	found, err := a.unrecorded(ctx, grant)
-	if err != nil {
-		return nil, err
-	}
-	found = slices.DeleteFunc(found, func(entry v1alpha1.InventoryEntry) bool { return !wanted(entry) })
-	if len(found) > 0 {
-		doubt, err := a.Label.Doubt(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if doubt != "" {
-			found = nil
-		}
-	}
-	have := withSaid(grant)
-	room := max(0, maxInventory-len(have))
-	var confirmed []v1alpha1.InventoryEntry
-	for _, entry := range found[:min(room, len(found))] {
-		if still, err := a.still(ctx, grant, entry); err != nil {
-			return nil, err
-		} else if still {
-			confirmed = append(confirmed, entry)
-		}
-	}
-	return merge(have, confirmed), nil
-}
-
-func everything(v1alpha1.InventoryEntry) bool { return true }
-
-// unrecorded returns what carries the owner label of the Grant and is not in its status.
-func (a *Applier) unrecorded(ctx context.Context, grant *v1alpha1.Grant) ([]v1alpha1.InventoryEntry, error) {
-	known, own := map[string]bool{}, map[string]bool{}
-	for _, entry := range grant.Status.Inventory {
-		known[identity(entry)] = true
-		own[entry.Name] = own[entry.Name] || isNamespace(entry)
-	}
-	for name := range a.SharedNamespaces(grant) {
-		own[name] = true
-	}
-	var found []v1alpha1.InventoryEntry
-	// The namespaces come first.
-	for _, list := range lists() {
-		if err := a.Client.List(ctx, list.objects, client.MatchingFields{IndexGrant: grant.OwnerDigest()}); err != nil {
-			return nil, err
-		}
-		for _, object := range list.items() {
-			entry := entryOf(list.group, list.kind, object, object.GetUID())
-			if isNamespace(entry) {
-				own[entry.Name] = true
-			} else if !own[*entry.Namespace] {
-				continue
-			}
-			if !known[identity(entry)] {
-				found = append(found, entry)
-			}
-		}
-	}
-	return found, nil
-}
-
 // versionOf returns the version in which an object of the inventory is read and deleted: every kind of Kinds is a v1.
 func versionOf(entry v1alpha1.InventoryEntry) schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: *entry.Group, Version: "v1", Kind: entry.Kind}
+}
+
+// RevokeAccess deletes what gives access in namespaces that were taken away from the Grant. It returns what is left of
+// the inventory, without what has gone together with such a namespace.
+func (a *Applier) RevokeAccess(
+	ctx context.Context, grant *v1alpha1.Grant, namespaces []string,
+) ([]v1alpha1.InventoryEntry, error) {
+	inside := func(e v1alpha1.InventoryEntry) bool { return slices.Contains(namespaces, *e.Namespace) }
+	left, err := a.removeAll(ctx, grant, func(e v1alpha1.InventoryEntry) bool { return isAccess(e) && inside(e) })
+	if err != nil {
+		return left, err
+	}
+	for _, name := range namespaces {
+		of := func(e v1alpha1.InventoryEntry) bool { return *e.Namespace == name || isNamespace(e) && e.Name == name }
+		if !slices.ContainsFunc(left, of) {
+			continue
+		}
+		gone, err := a.goneFrom(ctx, grant, name)
+		if err != nil {
+			return left, fmt.Errorf("get revoked namespace %s: %w", name, err)
+		}
+		if gone {
+			left = slices.DeleteFunc(left, of)
+		}
+	}
+	return left, nil
+}
+
+// goneFrom reports whether a namespace has gone, or one of that name is somebody else's by now.
+func (a *Applier) goneFrom(ctx context.Context, grant *v1alpha1.Grant, name string) (bool, error) {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := a.Live.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	return err == nil && !labelled(namespace, grant.OwnerDigest()), err
 }

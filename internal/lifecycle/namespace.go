@@ -5,6 +5,8 @@ package lifecycle
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -244,4 +246,13 @@ func firstOf(c *NamespaceCase, chains ...[]namespaceRule) Progress {
 // then.
 func UntouchableByMetadata(grant *v1alpha1.Grant, namespace NamespaceFacts) bool {
 	return !firstOf(&NamespaceCase{Grant: grant, Namespace: namespace}, metadataRules).Gone()
+}
+
+// systemNamespaces are never granted, whatever the prefix.
+var systemNamespaces = []string{"default", "kube-system", "kube-public", "kube-node-lease", "completion-system"}
+
+// SystemNamespace reports whether a namespace belongs to the cluster: such a one is neither granted nor revoked.
+func SystemNamespace(name string) bool {
+	return slices.Contains(systemNamespaces, name) || strings.HasPrefix(name, "kube-") ||
+		strings.HasPrefix(name, "openshift-")
 }
