@@ -73,7 +73,7 @@ func (c *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("policycompiler").
 		WatchesRawSource(c.asked.Source()).
-		WithOptions(kube.Fairly(mgr, compileWorkers, 1, kube.NamespaceOf)).
+		WithOptions(kube.Fairly(mgr, compileWorkers, kube.OneWorker, kube.NamespaceOf)).
 		Complete(kube.Redact(c))
 }
 

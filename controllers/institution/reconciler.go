@@ -78,7 +78,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesRawSource(source.Kind(r.Namespaces.Cache, kube.NamespaceMetadata(),
 			handler.TypedEnqueueRequestsFromMapFunc(r.institutionsIn), claimChanged)).
 		WatchesRawSource(r.Brakes.Institutions.Source()).
-		WithOptions(kube.Fairly(mgr, kube.SideWorkers, 1, kube.NamespaceOf)).
+		WithOptions(kube.Fairly(mgr, kube.SideWorkers, kube.OneWorker, kube.NamespaceOf)).
 		Complete(kube.Redact(r))
 }
 

@@ -51,7 +51,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Grant{}, kube.Coalesced(policyOfGrant), builder.WithPredicates(phaseChanged)).
 		WatchesRawSource(r.Compiler.Compiled.Source()).
-		WithOptions(kube.Fairly(mgr, kube.SideWorkers, 1, kube.NamespaceOf)).
+		WithOptions(kube.Fairly(mgr, kube.SideWorkers, kube.OneWorker, kube.NamespaceOf)).
 		Complete(kube.Redact(r))
 }
 

@@ -52,7 +52,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Grant{}, poolsBy(index.PoolsRevokedBy)).
 		Watches(&v1alpha1.Institution{}, &kube.FanOut[reconcile.Request]{Requests: r.poolsBeside},
 			builder.WithPredicates(kube.WorkChanged)).
-		WithOptions(kube.Fairly(mgr, kube.SideWorkers, 1, kube.NamespaceOf)).
+		WithOptions(kube.Fairly(mgr, kube.SideWorkers, kube.OneWorker, kube.NamespaceOf)).
 		Complete(kube.Redact(r))
 }
 

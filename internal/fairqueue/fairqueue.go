@@ -22,6 +22,10 @@ import (
 // wait for ever.
 const agedTurn = 4
 
+// contention is how long a tenant is taken to have work after its last: one that has a little of it all the time has
+// none at most moments.
+const contention = 5 * time.Second
+
 // Options say how a queue divides the work.
 type Options[T comparable] struct {
 	// Name of the controller, for the metrics; empty is no metrics.
@@ -31,6 +35,9 @@ type Options[T comparable] struct {
 	// Share is how many keys of one tenant are worked on at the same time, so that some workers are left for the others
 	// even where its work hangs. Zero is as many as there are workers.
 	Share int
+	// ContendedShare takes the place of Share while others have work, or had some within contention: what they all wait
+	// for behind the queue, such as the API server, is then not full of one tenant's requests. Zero is Share.
+	ContendedShare int
 	// RateLimiter says how long a key waits that is added rate limited.
 	RateLimiter workqueue.TypedRateLimiter[T]
 	// Clock is the machine's unless a test sets it.
@@ -60,6 +67,8 @@ type Queue[T comparable] struct {
 	ready int
 	added uint64
 	turns uint64
+	// last are the two tenants that work was handed out of most recently, the last one first.
+	last [2]handout
 
 	// sooner tells the timer that something is due before what it waits for.
 	sooner chan struct{}
@@ -228,11 +237,11 @@ func (q *Queue[T]) GetWithPriority() (key T, priority int, shutdown bool) {
 
 // next takes the key whose turn it is out of the queue; nil if there is none that may be worked on now.
 func (q *Queue[T]) next() *item[T] {
-	aged := (q.turns+1)%agedTurn == 0
+	aged, now := (q.turns+1)%agedTurn == 0, q.options.Clock.Now()
 	var chosen *tenant[T]
 	for e := q.round.Front(); e != nil; e = e.Next() {
 		t := e.Value.(*tenant[T])
-		if q.options.Share > 0 && t.working >= q.options.Share {
+		if share := q.share(t, now); share > 0 && t.working >= share {
 			continue
 		}
 		if chosen == nil || t.priority() > chosen.priority() {
@@ -253,6 +262,7 @@ func (q *Queue[T]) next() *item[T] {
 	}
 	chosen.remove(it)
 	chosen.working++
+	q.note(chosen, now)
 	q.round.MoveToBack(chosen.place)
 	q.settle(chosen)
 	delete(q.items, it.key)
@@ -260,6 +270,31 @@ func (q *Queue[T]) next() *item[T] {
 	q.working[it.key] = chosen
 	q.metrics.begins(it.key, it.priority)
 	return it
+}
+
+// handout is when work of a tenant was handed out.
+type handout struct {
+	tenant string
+	at     time.Time
+}
+
+func (q *Queue[T]) note(t *tenant[T], now time.Time) {
+	if q.last[0].tenant != t.name {
+		q.last[1] = q.last[0]
+	}
+	q.last[0] = handout{t.name, now}
+}
+
+// share returns how many keys of a tenant may be worked on at the same time; zero for any number.
+func (q *Queue[T]) share(t *tenant[T], now time.Time) int {
+	other := q.last[0]
+	if other.tenant == t.name {
+		other = q.last[1]
+	}
+	if q.options.ContendedShare == 0 || len(q.tenants) == 1 && now.Sub(other.at) >= contention {
+		return q.options.Share
+	}
+	return q.options.ContendedShare
 }
 
 // Done returns a key that was worked on.

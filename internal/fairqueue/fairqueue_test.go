@@ -177,6 +177,48 @@ func TestShareOfTheWorkers(t *testing.T) {
 	}
 }
 
+// Beside others a tenant has its contended share, also when these have nothing to do for a moment.
+func TestShareBesideOthers(t *testing.T) {
+	q, now := testQueue(t, 3)
+	q.options.ContendedShare = 1
+	q.AddWithOpts(priorityqueue.AddOpts{}, flood("a", 20)...)
+	handedOut := func(want ...string) {
+		t.Helper()
+		var keys []string
+		for it := q.next(); it != nil; it = q.next() {
+			keys = append(keys, it.key)
+		}
+		if diff := cmp.Diff(want, keys); diff != "" {
+			t.Errorf("handed out (-want +got):\n%s", diff)
+		}
+	}
+	handedOut("a/0", "a/1", "a/2")
+	q.Done("a/0")
+	q.Add("b/0")
+	handedOut("b/0")
+	for _, key := range []string{"a/1", "b/0"} {
+		q.Done(key)
+		handedOut()
+	}
+	q.Done("a/2")
+	handedOut("a/3")
+	now.Step(contention - time.Millisecond)
+	handedOut()
+	now.Step(time.Millisecond)
+	handedOut("a/4", "a/5")
+
+	// Work that takes long is work for as long as it takes.
+	q.Add("c/0")
+	handedOut("c/0")
+	now.Step(time.Hour)
+	for _, key := range []string{"a/3", "a/4"} {
+		q.Done(key)
+		handedOut()
+	}
+	q.Done("c/0")
+	handedOut("a/6", "a/7")
+}
+
 func TestKeyThatIsWorkedOnIsNotHandedOut(t *testing.T) {
 	q, _ := testQueue(t, 0)
 	q.Add("a/0")

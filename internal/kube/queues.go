@@ -28,9 +28,27 @@ const (
 	SideWorkers = 4
 )
 
+// Share is how many workers of a loop one institution may keep busy.
+type Share struct {
+	// Alone is for one that nobody else has work beside.
+	Alone int
+	// Contended is for one beside others.
+	Contended int
+}
+
+// OneWorker is the share of a loop that has little to do.
+var OneWorker = Share{Alone: 1, Contended: 1}
+
+// ShareOf divides workers: some are always left for others, and most while others have work. The requests of all
+// workers meet in the API server, which has more to do for a few that are in flight than it has processors for.
+func ShareOf(workers int) Share {
+	quarter := max(1, workers/4)
+	return Share{Alone: max(1, workers-quarter), Contended: quarter}
+}
+
 // Fairly returns the options of a loop that divides its workers between the namespaces, and so the institutions.
 func Fairly[R comparable](
-	mgr ctrl.Manager, workers, share int, namespace func(R) string,
+	mgr ctrl.Manager, workers int, share Share, namespace func(R) string,
 ) controller.TypedOptions[R] {
 	return controller.TypedOptions[R]{
 		MaxConcurrentReconciles: workers,
@@ -38,18 +56,11 @@ func Fairly[R comparable](
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[R](minBackoff, maxBackoff),
 		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[R]) workqueue.TypedRateLimitingInterface[R] {
 			return fairqueue.New(fairqueue.Options[R]{
-				Name: name, Tenant: namespace, Share: share, RateLimiter: limiter,
+				Name: name, Tenant: namespace, RateLimiter: limiter,
+				Share: share.Alone, ContendedShare: share.Contended,
 			})
 		},
 	}
-}
-
-// ShareOf returns how many of the workers one institution may keep busy, so that some are left for the others.
-func ShareOf(workers int) int {
-	if workers < 2 {
-		return 1
-	}
-	return workers - max(1, workers/4)
 }
 
 // NamespaceOf returns the namespace of a request, by which workers are divided.
