@@ -165,9 +165,12 @@ func DecideDeletion(f DeletionFacts) (DeletionAction, Progress) {
 		return NamespaceWaits, Progress{}
 	}
 	c := &NamespaceCase{Grant: f.Grant, Started: f.Started, Namespace: *f.Namespace, Now: f.Now}
-	if f.Owner != nil {
-		// Which Grants there are beside the owner was made certain only by this.
+	// Which Grants there are beside the owner was made certain only by what was confirmed.
+	switch owner := f.Namespace.Owner; {
+	case f.Owner != nil:
 		c.Namespace.BesideOwner = f.Owner.Known
+	case f.Revoker != nil && owner != nil && owner.UID == f.Grant.UID:
+		c.Namespace.BesideOwner = f.Revoker.Known
 	}
 	if untouchable := firstOf(c, metadataRules, contentRules); !untouchable.Gone() {
 		return NamespaceWaits, untouchable

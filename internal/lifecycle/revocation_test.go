@@ -175,6 +175,33 @@ func TestDecideDeletionCountsWhatWasConfirmedBesideTheOwner(t *testing.T) {
 	}
 }
 
+// A Grant that revokes a namespace of its own is confirmed once.
+func TestDecideDeletionCountsWhatWasConfirmedBesideAnOwnerThatRevokes(t *testing.T) {
+	t.Parallel()
+	grant := dueRevoker(func(g *v1alpha1.Grant) { g.Spec.Namespaces = losing().Spec.Namespaces })
+	keep := func(n *NamespaceFacts) {
+		other := grant.DeepCopy()
+		other.Name, other.UID, other.Spec.Revokes = "done.f", "done.f", v1alpha1.GrantRevocation{}
+		causedAlso("2026-03-01 12:00:01", "a", 0)(other)
+		n.BesideOwner = append(n.BesideOwner, *other)
+	}
+	own := func(n *NamespaceFacts) {
+		n.Object.Labels[v1alpha1.LabelGrant] = grant.OwnerDigest()
+		n.Owner, n.BesideOwner = grant, []v1alpha1.Grant{*grant}
+	}
+	namespace := unowned(own)
+	for _, tc := range []struct {
+		beside []v1alpha1.Grant
+		want   DeletionAction
+	}{{namespace.BesideOwner, DeleteNamespace}, {unowned(own, keep).BesideOwner, NamespaceWaits}} {
+		action, progress := DecideDeletion(DeletionFacts{Grant: grant, Started: grant.Status.Revocations[0], Recorded: true,
+			Namespace: namespace, Revoker: certain(grant, func(c *Confirmation) { c.Known = tc.beside }), Now: noon})
+		if action != tc.want {
+			t.Errorf("with %d beside: got %s, %+v; want %s", len(tc.beside), action, progress, tc.want)
+		}
+	}
+}
+
 func TestDecideStart(t *testing.T) {
 	t.Parallel()
 	fresh := func(edit ...func(*v1alpha1.Grant)) *v1alpha1.Grant {
