@@ -163,7 +163,7 @@ func (p *Planner) changed(was, now *v1alpha1.Grant, before, after *state) *Chang
 		change.What = slices.Concat(lost, back, said)
 	case !gave && gives:
 		change.Kind = Gains
-		change.What = append([]string{"entitles again"}, listed(now)...)
+		change.What = append([]string{"takes effect again"}, listed(now)...)
 		if p.awaitsApproval(was) {
 			change.What[0] = "takes effect without approval"
 		}
@@ -193,15 +193,15 @@ func (p *Planner) ending(grant *v1alpha1.Grant) []string {
 	for i := range grant.Spec.Namespaces {
 		all = append(all, grant.Spec.Namespaces[i].Name)
 	}
-	data := "the data in " + strings.Join(all, ", ")
+	data := "data in " + strings.Join(all, ", ")
 	if len(all) == 0 {
-		data = "the data"
+		data = "data"
 	}
 	switch {
 	case grant.Spec.OnRevoke == v1alpha1.RemovalRetain:
-		return append(what, data+" stays")
+		return append(what, data+" is kept")
 	case grant.Spec.DataEndsAt != nil:
-		return append(what, data+" goes "+moment(grant.Spec.DataEndsAt))
+		return append(what, data+" is deleted at "+moment(grant.Spec.DataEndsAt))
 	}
 	return what
 }
@@ -225,7 +225,7 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 	for _, name := range slices.Sorted(maps.Keys(revokedAfter.Namespaces)) {
 		by, anew := revokedAnew(revokedBefore, revokedAfter, name)
 		if had := gave && namespaceOf(was, name) != nil || hasNamespace(was, name); had && anew {
-			lost = append(lost, fmt.Sprintf("namespace %s is revoked by grant %s, its data goes %s", name, by.Grant,
+			lost = append(lost, fmt.Sprintf("namespace %s is revoked by grant %s, its data is deleted at %s", name, by.Grant,
 				moment(new(metav1.NewTime(by.DataEndsAt)))))
 		}
 	}
@@ -234,12 +234,12 @@ func (p *Planner) lost(was, now *v1alpha1.Grant, before, after *state) (lost, ba
 	}
 	for _, seat := range was.Spec.Seats {
 		if holdsSeat(was, seat) && !slices.Contains(now.Spec.Seats, seat) {
-			lost = append(lost, "its seat of "+string(seat.Pool))
+			lost = append(lost, "loses its seat of "+string(seat.Pool))
 		}
 	}
 	// Where access ends only now, its end says what becomes of the data.
 	if !gave && !lifecycle.DataGoes(was, before.grants, p.Now) && lifecycle.DataGoes(now, after.grants, p.Now) {
-		lost = append(lost, "its data goes now")
+		lost = append(lost, "its data is deleted now")
 	}
 	if !gave {
 		return lost, back
@@ -259,12 +259,12 @@ func revokedAnew(before, after lifecycle.Revoked, name string) (lifecycle.Revoke
 func givenBack(revokedBefore, revokedAfter lifecycle.Revoked) (back []string) {
 	for _, pool := range slices.Sorted(maps.Keys(revokedBefore.Seats)) {
 		if _, still := revokedAfter.Seats[pool]; !still {
-			back = append(back, "a seat of "+string(pool)+" is revoked no more")
+			back = append(back, "a seat of "+string(pool)+" is no longer revoked")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(revokedBefore.Namespaces)) {
 		if _, still := revokedAfter.Namespaces[name]; !still {
-			back = append(back, "namespace "+name+" is revoked no more")
+			back = append(back, "namespace "+name+" is no longer revoked")
 		}
 	}
 	return back
@@ -294,15 +294,15 @@ func losesAccess(was, now *v1alpha1.Grant) []string {
 				if !slices.ContainsFunc(left.Access, func(a v1alpha1.GrantedAccess) bool {
 					return strings.HasSuffix(role, a.ClusterRole)
 				}) {
-					lost = append(lost, "access to namespace "+name)
+					lost = append(lost, "loses access to namespace "+name)
 				}
 			}
 		case said == nil && was.Spec.OnPolicyRemoval != v1alpha1.RemovalDelete:
-			lost = append(lost, "access to namespace "+name)
+			lost = append(lost, "loses access to namespace "+name)
 		case said != nil:
 			for _, access := range said.Access {
 				if left == nil || losesRole(access, left.Access) {
-					lost = append(lost, fmt.Sprintf("access as %s to namespace %s", access.ClusterRole, name))
+					lost = append(lost, fmt.Sprintf("loses access as %s to namespace %s", access.ClusterRole, name))
 				}
 			}
 		}

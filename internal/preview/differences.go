@@ -21,14 +21,14 @@ func differences(was, now *v1alpha1.Grant) []string {
 	var what []string
 	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
 	if !was.Spec.AccessEndsAt.Equal(now.Spec.AccessEndsAt) {
-		add("access ends %s (was %s)", moment(now.Spec.AccessEndsAt), moment(was.Spec.AccessEndsAt))
+		add("end of access: %s (was %s)", moment(now.Spec.AccessEndsAt), moment(was.Spec.AccessEndsAt))
 	} else if !was.Spec.DataEndsAt.Equal(now.Spec.DataEndsAt) {
-		add("the data goes %s (was %s)", moment(now.Spec.DataEndsAt), moment(was.Spec.DataEndsAt))
+		add("deletion of data: %s (was %s)", moment(now.Spec.DataEndsAt), moment(was.Spec.DataEndsAt))
 	}
 	what = append(what, namespaceDifferences(was.Spec.Namespaces, now.Spec.Namespaces)...)
 	for _, seat := range now.Spec.Seats {
 		if !slices.Contains(was.Spec.Seats, seat) {
-			add("asks for a seat of %s", seat.Pool)
+			add("requests a seat of %s", seat.Pool)
 		}
 	}
 	for _, seat := range was.Spec.Seats {
@@ -86,7 +86,7 @@ func namespaceDifferences(was, now []v1alpha1.GrantedNamespace) []string {
 	for i := range now {
 		before := find(was, now[i].Name)
 		if before == nil {
-			what = append(what, "namespace "+now[i].Name+" comes")
+			what = append(what, "namespace "+now[i].Name+" is added")
 			continue
 		}
 		var fields []string
@@ -103,7 +103,7 @@ func namespaceDifferences(was, now []v1alpha1.GrantedNamespace) []string {
 	}
 	for i := range was {
 		if find(now, was[i].Name) == nil {
-			what = append(what, "namespace "+was[i].Name+" is said no more, and stays until the grant ends")
+			what = append(what, "namespace "+was[i].Name+" is no longer listed, and is kept until the grant ends")
 		}
 	}
 	return what
@@ -121,7 +121,7 @@ func objectDifferences(was, now *v1alpha1.Grant) []string {
 	var what []string
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		if before[name] == nil {
-			what = append(what, fmt.Sprintf("object %s comes", name))
+			what = append(what, fmt.Sprintf("object %s is added", name))
 			continue
 		}
 		one := v1alpha1.GrantSpec{Objects: []v1alpha1.GrantedObject{*after[name]}}
@@ -133,7 +133,7 @@ func objectDifferences(was, now *v1alpha1.Grant) []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if after[name] == nil {
-			what = append(what, fmt.Sprintf("object %s is said no more", name))
+			what = append(what, fmt.Sprintf("object %s is no longer listed", name))
 		}
 	}
 	return what

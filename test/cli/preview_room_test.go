@@ -30,13 +30,13 @@ func TestPreviewOfWhatThereIsNoRoomFor(t *testing.T) {
 	g.Eventually(func() string { return viewer.course("preview", "-f", path).out }, soon, often).Should(And(
 		MatchRegexp(`Warning: \S+:\d+:\d+: policy lab: spec\.seats\[0\]\.pool: SeatPool licences does not exist: `+
 			"`kubectl course create seatpool licences --capacity N -n "+school.Namespace),
-		ContainSubstring("Seats of licences: there is no such pool: 3 grants more ask for one, and would wait.")))
+		ContainSubstring("Seats of licences: the pool does not exist. 3 more grants would request one, and would wait.")))
 	g.Expect(viewer.course("preview", "-f", path).err).To(MatchRegexp(
-		`Note: institution institution has 0 of at most 2 namespaces, and 3 more are asked for: 1 wait`))
+		`Note: institution institution has 0 of at most 2 namespaces and would need 3 more: 1 would wait`))
 	// Whoever may ask is told what else stands in the way.
 	g.Expect(administrator(t).course("preview", "-f", path, "-n", school.Namespace).out).To(And(
-		MatchRegexp(`Warning: .*spec\.namespaces\[0\]\.access\[0\]\.clusterRole: this installation lets nobody bind the `+
-			`ClusterRole cluster-admin`), MatchRegexp(`Warning: .*spec\.namespaces\[0\]: .*bananas`)))
+		MatchRegexp(`Warning: .*spec\.namespaces\[0\]\.access\[0\]\.clusterRole: this installation does not let the operator `+
+			`bind the ClusterRole cluster-admin`), MatchRegexp(`Warning: .*spec\.namespaces\[0\]: .*bananas`)))
 
 	g.Expect(admin.Create(t.Context(), &v1alpha1.SeatPool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: school.Namespace, Name: "licences"},
@@ -45,7 +45,7 @@ func TestPreviewOfWhatThereIsNoRoomFor(t *testing.T) {
 	policy.Spec.Namespaces = nil
 	path = file(t, policy)
 	g.Expect(viewer.course("preview", "-f", path).out).To(ContainSubstring(
-		"Seats of licences: 0 of 1 are taken, and 0 wait. 3 grants more ask for one; 2 of them would wait."))
+		"Seats of licences: 0 of 1 taken, 0 waiting. 3 more grants would request one; 2 of them would wait."))
 	school.apply(policy.DeepCopy())
 	g.Eventually(func() (taken int) {
 		for _, grant := range school.snapshot().grants {

@@ -319,7 +319,7 @@ func TestPreviewOfTheBrake(t *testing.T) {
 	g.Expect(said.Brakes[0]).To(And(HaveField("Counts", 5), HaveField("Goes", 2), HaveField("Waits", 3),
 		HaveField("Trips", true)))
 	g.Expect(who.course("preview", "-n", school.Namespace, "--delete", "lab").out).To(ContainSubstring(
-		"5 revocations count against the budget of 2 an hour, of which 0 are used. It would trip: 2 go at once, and 3 wait"))
+		"5 revocations count against the budget of 2 per hour (0 already used). It would trip: 2 proceed, 3 are paused"))
 
 	narrowed := school.labPolicy(func(p *v1alpha1.CompletionPolicy) {
 		p.Spec.OnPolicyRemoval = v1alpha1.RemovalDelete
@@ -412,9 +412,9 @@ func TestPreviewNeedsTheViewer(t *testing.T) {
 	args := []string{"preview", "-n", school.Namespace, "-f", path}
 	got := school.with("completion-viewer").course(args...)
 	g.Expect(got.code).To(Equal(0), got.String())
-	g.Expect(got.out).To(ContainSubstring("not tried: you may not create completionpolicies here; the ClusterRole " +
+	g.Expect(got.out).To(ContainSubstring("not asked, since you may not create completionpolicies here; the ClusterRole " +
 		"completion-policy-author allows it"))
-	g.Expect(got.err).To(ContainSubstring("the limits of the installation are taken to be the default"))
+	g.Expect(got.err).To(ContainSubstring("so the default limits are assumed"))
 	for _, roles := range [][]string{{"completion-policy-author"}, {}} {
 		got = school.with(roles...).course(args...)
 		g.Expect(got.code).To(Equal(2), got.String())
@@ -465,8 +465,8 @@ func TestPreviewOffline(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	got := nobody.course("preview", "--offline", "-f", institution, "-f", path, "--payload", text(t, string(other)))
 	g.Expect(got.code).To(Equal(2), got.String())
-	g.Expect(got.err).To(ContainSubstring("the delivery is of institution 7 (data.institution.id), and here there is " +
-		"12345: `kubectl course send --example --institution ID` prints one"))
+	g.Expect(got.err).To(ContainSubstring("the delivery is for institution 7 (data.institution.id), but this is institution " +
+		"12345: `kubectl course send --example --institution ID` prints an example"))
 	got = nobody.course("preview", "--offline", "-f", institution, "-f", text(t, faultyPolicy), "-o", "json")
 	g.Expect(got.code).To(Equal(2), got.String())
 	found := &previewed{}

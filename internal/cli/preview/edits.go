@@ -58,9 +58,9 @@ func (o *options) edits(documents []document, have []v1alpha1.CompletionPolicy) 
 		}
 		switch {
 		case said.Name == "":
-			return nil, fmt.Errorf("%s: metadata.name has to be set", d.find("metadata", ""))
+			return nil, fmt.Errorf("%s: metadata.name is required", d.find("metadata", ""))
 		case seen[said.Name]:
-			return nil, fmt.Errorf("%s: policy %s is there twice", d.find("metadata.name", ""), said.Name)
+			return nil, fmt.Errorf("%s: policy %s appears twice", d.find("metadata.name", ""), said.Name)
 		}
 		seen[said.Name] = true
 		one := &edit{Name: said.Name, Action: actionCreate, document: d}
@@ -78,7 +78,7 @@ func (o *options) edits(documents []document, have []v1alpha1.CompletionPolicy) 
 		i := slices.IndexFunc(have, func(p v1alpha1.CompletionPolicy) bool { return p.Name == name })
 		switch {
 		case seen[name]:
-			return nil, cmdutil.Usagef("policy %s is both in a file and to be deleted", name)
+			return nil, cmdutil.Usagef("policy %s is both in a file and in --delete", name)
 		case i < 0:
 			return nil, fmt.Errorf("there is no CompletionPolicy %s to delete: `kubectl get completionpolicies` lists them",
 				name)
@@ -158,7 +158,7 @@ func (o *options) try(ctx context.Context, c client.Client, edits []*edit) (refu
 		case err == nil:
 			one.Trial = "accepted"
 		case apierrors.IsForbidden(err) && !isAdmission(err):
-			one.Trial = "not tried: you may not " + one.Action + " completionpolicies here; the ClusterRole " +
+			one.Trial = "not asked, since you may not " + one.Action + " completionpolicies here; the ClusterRole " +
 				cmdutil.RolePolicyAuthor + " allows it"
 		case apierrors.IsInvalid(err), isAdmission(err), apierrors.IsBadRequest(err):
 			one.Trial = "refused"
@@ -231,7 +231,7 @@ func institutionOf(d *document) (*v1alpha1.Institution, error) {
 	institution.Status = v1alpha1.InstitutionStatus{}
 	institution.CreationTimestamp = metav1.Time{}
 	if institution.Spec.ID < 1 {
-		return nil, fmt.Errorf("%s: spec.id has to be set", d.find("spec", ""))
+		return nil, fmt.Errorf("%s: spec.id is required", d.find("spec", ""))
 	}
 	return institution, nil
 }

@@ -68,7 +68,7 @@ func parse(name string, content []byte) ([]document, error) {
 		}
 		if len(root.Content) == 0 || root.Content[0].Kind != yaml.MappingNode {
 			if len(root.Content) > 0 && root.Content[0].Tag != "!!null" {
-				return nil, fmt.Errorf("%s:%d: this is no object of Kubernetes", name, root.Content[0].Line)
+				return nil, fmt.Errorf("%s:%d: this is not a Kubernetes object", name, root.Content[0].Line)
 			}
 			continue
 		}
@@ -95,7 +95,7 @@ func split(name string, lines []string, node *yaml.Node) ([]document, error) {
 		return nil, fmt.Errorf("%s:%d: %w", name, node.Line, err)
 	}
 	if kind.Kind == "" || kind.APIVersion == "" {
-		return nil, fmt.Errorf("%s:%d: apiVersion and kind have to be set", name, node.Line)
+		return nil, fmt.Errorf("%s:%d: apiVersion and kind are required", name, node.Line)
 	}
 	if items := child(node, "items"); items != nil && strings.HasSuffix(kind.Kind, "List") {
 		var found []document

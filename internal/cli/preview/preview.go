@@ -52,31 +52,30 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "preview (-f FILENAME | --delete POLICY | --payload FILENAME)",
 		Short: "Show what a policy would do before it is applied",
 		Long: templates.LongDesc(`
-			Show what a policy would do before it is applied: who would gain a grant, whose grant would change and who
-			would lose access or data, and what of that the brake would count. The operator's own planner works it out
-			over what is in the cluster; nothing is written. Mistakes in a policy are shown with their line and column
-			in the file. The API server is asked for its own verdict where you may write policies.
+			Show what a policy would do before it is applied: which users would gain a grant, whose grants would change,
+			who would lose access or data, and how many revocations the brake would count. The operator's own planner
+			computes this from the completions and grants in the cluster; nothing is written. Mistakes in a policy are
+			shown with line and column. If you may write policies, the API server checks them as well, in a dry run.
 
-			It reads completions and grants, which the ClusterRole completion-viewer allows; what the API server would
-			say of a policy needs completion-policy-author as well. Personal data is left out of what is shown unless you
-			give --show-personal-data.
+			The preview needs the ClusterRole completion-viewer, and the check by the API server completion-policy-author.
+			Personal data is hidden unless you give --show-personal-data.
 
-			With --offline it needs no cluster: the Institution and the policies come from files, and completions and
-			grants too if there are any. A pipeline can so hold a policy against a delivery.
+			With --offline, no cluster is needed: the Institution, the policies and, optionally, completions and grants
+			come from files. Use this in a pipeline, to test a policy with an example delivery.
 
-			Exit codes are those of kubectl diff: 0 means that no grant would change, 1 that one would, and greater than 1
-			that the policy has a mistake or that something went wrong.`),
+			The exit code is that of kubectl diff: 0 if no grant would change, 1 if any would, and greater than 1 if the
+			policy has a mistake or something went wrong.`),
 		Example: templates.Examples(`
 			# What would this policy do?
 			kubectl course preview -f policy.yaml -n institution-12345
 
-			# What would go with the policy grad-lab?
+			# What would be revoked if the policy grad-lab were deleted?
 			kubectl course preview --delete grad-lab -n institution-12345
 
-			# What would it mean for one user?
+			# What would it do for one user?
 			kubectl course preview -f policy.yaml -n institution-12345 --user 987654321
 
-			# What would this delivery bring, with the policies as they are?
+			# What would this delivery grant with the current policies?
 			kubectl course preview --payload delivery.json -n institution-12345
 
 			# In a pipeline, without a cluster
@@ -100,9 +99,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 func (o *options) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVarP(&o.files, "filename", "f", nil,
-		"The file with the new policies, - for stdin. May be repeated.")
-	flags.StringSliceVar(&o.remove, "delete", nil, "The name of a policy to be deleted.")
-	flags.StringVar(&o.user, "user", "", "Show everything, but only for the user with this platform id.")
+		"A file with new or changed policies, - for stdin. May be repeated.")
+	flags.StringSliceVar(&o.remove, "delete", nil, "The name of a policy to delete.")
+	flags.StringVar(&o.user, "user", "", "Show the full details of one user, by platform id.")
 	flags.StringVar(&o.payload, "payload", "", "The body of an additional delivery, - for stdin.")
 	flags.BoolVar(&o.offline, "offline", false, "Do not use a cluster: read everything from files.")
 	flags.BoolVar(&o.personal, "show-personal-data", false, "Include personal data, such as e-mail addresses.")
@@ -112,7 +111,7 @@ func (o *options) addFlags(cmd *cobra.Command) {
 	bound := flag.NewFlagSet("", flag.ContinueOnError)
 	o.limits.Bind(bound)
 	bound.VisitAll(func(f *flag.Flag) {
-		f.Usage = "As the controller-manager of the installation has it, where you may not read that. " + f.Usage
+		f.Usage = "Only needed if you may not read the Deployment of the controller-manager. " + f.Usage
 	})
 	flags.AddGoFlagSet(bound)
 	_ = cmd.RegisterFlagCompletionFunc("delete", cmdutil.CompleteNames(o.Factory, &v1alpha1.CompletionPolicyList{}, true))
@@ -139,7 +138,7 @@ func exit(err error) error {
 
 func (o *options) validate() error {
 	if len(o.files)+len(o.remove) == 0 && o.payload == "" {
-		return cmdutil.Usagef("say what is to be previewed: a policy with -f, --delete, or a delivery with --payload")
+		return cmdutil.Usagef("nothing to preview: give a policy with -f or --delete, or a delivery with --payload")
 	}
 	stdin := 0
 	for _, name := range append([]string{o.payload}, o.files...) {
@@ -212,7 +211,7 @@ func (o *options) faulty(report *report) error {
 		lines = append(lines, fault.String())
 	}
 	report.printNotes(o.ErrOut)
-	return fmt.Errorf("the policy cannot be used, and nothing is previewed:\n%s", strings.Join(lines, "\n"))
+	return fmt.Errorf("the policy has mistakes, so there is no preview:\n%s", strings.Join(lines, "\n"))
 }
 
 // documents reads the files.

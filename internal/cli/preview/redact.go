@@ -136,7 +136,7 @@ func unified(before, after string) string {
 		return difflib.SplitLines(strings.TrimSuffix(text, "\n"))
 	}
 	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{A: lines(before), B: lines(after),
-		FromFile: "as it is", ToFile: "as it would be", Context: 3})
+		FromFile: "current", ToFile: "preview", Context: 3})
 	if err != nil {
 		return err.Error()
 	}

@@ -97,7 +97,7 @@ func (r *report) judge(one *edit, compiled *policies.Policy, institution *v1alph
 		r.addFault(&r.Faults, one.fault(f.Field, f.Message))
 	}
 	if compiled.Partial() {
-		r.note("policy %s: there may be more mistakes, what comes after these was not looked at", one.Name)
+		r.note("policy %s: there may be more mistakes: the rest was not checked", one.Name)
 	}
 	if !compiled.Ready() {
 		return
@@ -115,7 +115,8 @@ func (r *report) fill(o *options, w *world, summary *preview.Summary) {
 	r.Brakes = summary.Brakes(o.Now())
 	r.rooms(w, summary)
 	if summary.Unplanned > 0 {
-		r.note("%d persons have yet to be planned as things are: what that changes is no part of this", summary.Unplanned)
+		r.note("%d persons are still to be planned with the current policies: what that changes is not included",
+			summary.Unplanned)
 	}
 	if summary.Example != nil && o.person == 0 {
 		r.Example = exampleOf(summary.Example, o.redactor(w))
@@ -159,10 +160,10 @@ func (o *options) print(r *report) error {
 	}
 	r.printNotes(o.ErrOut)
 	for _, one := range r.Policies {
-		line := fmt.Sprintf("Policy %s: %s", one.Name, map[string]string{actionCreate: "is new", actionChange: "changes",
-			actionDelete: "is deleted", actionNone: "stays as it is"}[one.Action])
+		line := fmt.Sprintf("Policy %s %s", one.Name, map[string]string{actionCreate: "would be created",
+			actionChange: "would change", actionDelete: "would be deleted", actionNone: "would not change"}[one.Action])
 		if one.Trial != "" {
-			line += " (the API server: " + one.Trial + ")"
+			line += " (API server: " + one.Trial + ")"
 		}
 		fmt.Fprintln(o.Out, line)
 	}
@@ -170,7 +171,7 @@ func (o *options) print(r *report) error {
 		fmt.Fprintf(o.Out, "Warning: %s\n", warning)
 	}
 	for _, failing := range r.Failing {
-		fmt.Fprintf(o.Out, "Fails: policy %s: %s (%s, such as %s)\n", failing.Policy, failing.Message,
+		fmt.Fprintf(o.Out, "Fails: policy %s: %s (%s, for example %s)\n", failing.Policy, failing.Message,
 			plural(failing.Completions, "completion"), failing.First)
 	}
 	if err := r.printVerdicts(o.Out); err != nil {
@@ -185,9 +186,7 @@ func (o *options) print(r *report) error {
 		fmt.Fprintf(o.Out, "\nGrant %s (%s)\n%s", c.Grant, strings.ToLower(string(c.Kind)), c.Diff)
 	}
 	if r.Example != nil {
-		says := map[preview.Kind]string{preview.Gains: "of those that are gained", preview.Changes: "of those that change",
-			preview.Loses: "of those that lose something"}[r.Example.of]
-		fmt.Fprintf(o.Out, "\nExample, the first %s, as it would be:\n\n%s", says, yamlOf(r.Example))
+		fmt.Fprintf(o.Out, "\nExample (the first grant under %s):\n\n%s", r.Example.of, yamlOf(r.Example))
 	}
 	return nil
 }
@@ -219,14 +218,14 @@ func (r *report) printTallies(o *options) error {
 		}
 		title := t.name
 		if more := t.tally.Grants - len(t.tally.First); more > 0 {
-			title += fmt.Sprintf(" (the first %d by user)", len(t.tally.First))
+			title += fmt.Sprintf(" (first %d, by user)", len(t.tally.First))
 		}
 		fmt.Fprintf(out, "\n%s\n", title)
 		var rows [][]string
 		for _, row := range t.tally.First {
 			rows = append(rows, []string{row.User.String(), row.Grant, strings.Join(row.What, "; ")})
 		}
-		if err := o.output.Table(out, []string{"USER", "GRANT", "WHAT"}, rows); err != nil {
+		if err := o.output.Table(out, []string{"USER", "GRANT", "DETAILS"}, rows); err != nil {
 			return err
 		}
 	}
@@ -238,18 +237,18 @@ func (r *report) printBrakes(out io.Writer) {
 		if b.Counts+b.ForwardCounts+b.CountsLater == 0 {
 			continue
 		}
-		fmt.Fprintf(out, "\nBrake of institution %s: %s against the budget of %d an hour, of which %d are used",
+		fmt.Fprintf(out, "\nBrake of institution %s: %s against the budget of %d per hour (%d already used)",
 			b.Institution, counts(b.Counts+b.ForwardCounts), b.Budget, b.CountedWithinHour)
 		switch {
 		case b.Tripped:
-			fmt.Fprintf(out, ". It has tripped already: %d wait until a person releases it.\n", b.Waits)
+			fmt.Fprintf(out, ". It has already tripped: %d are paused until a person releases it.\n", b.Waits)
 		case b.Trips:
-			fmt.Fprintf(out, ". It would trip: %d go at once, and %d wait until a person releases it.\n", b.Goes, b.Waits)
+			fmt.Fprintf(out, ". It would trip: %d proceed, %d are paused until a person releases it.\n", b.Goes, b.Waits)
 		default:
 			fmt.Fprint(out, ". It would not trip.\n")
 		}
 		if b.CountsLater > 0 {
-			fmt.Fprintf(out, "%d more count when they fall due, within a day.\n", b.CountsLater)
+			fmt.Fprintf(out, "%d more count within a day, when they fall due.\n", b.CountsLater)
 		}
 	}
 }

@@ -60,8 +60,8 @@ func (w *world) reach(ctx context.Context, o *options, one *edit, bounds []v1alp
 	for i, seat := range spec.Seats {
 		if w.pools != nil && w.pools[string(seat.Pool)] == nil {
 			report.addFault(&report.Warnings, one.fault(fmt.Sprintf("spec.seats[%d].pool", i), fmt.Sprintf(
-				"SeatPool %s does not exist: `kubectl course create seatpool %s --capacity N -n %s` makes it", seat.Pool, seat.Pool,
-				o.namespace)))
+				"SeatPool %s does not exist: `kubectl course create seatpool %s --capacity N -n %s` creates it",
+				seat.Pool, seat.Pool, o.namespace)))
 		}
 	}
 	if w.client == nil {
@@ -76,7 +76,8 @@ func (w *world) reach(ctx context.Context, o *options, one *edit, bounds []v1alp
 		for j, access := range spec.Namespaces[i].Access {
 			if w.mayBind(ctx, access.ClusterRole) == no {
 				report.addFault(&report.Warnings, one.fault(fmt.Sprintf("spec.namespaces[%d].access[%d].clusterRole", i, j),
-					fmt.Sprintf("this installation lets nobody bind the ClusterRole %s (see docs/security.md)", access.ClusterRole)))
+					fmt.Sprintf("this installation does not let the operator bind the ClusterRole %s: see docs/security.md",
+						access.ClusterRole)))
 			}
 		}
 	}
@@ -134,7 +135,7 @@ func (r *report) rooms(w *world, summary *preview.Summary) {
 		institution := &w.institutions[i]
 		more, has := summary.Namespaces[institution.Spec.ID], int(value(institution.Status.Namespaces))
 		if most := int(institution.Spec.NamespacesAtMost()); more > 0 && has+more > most {
-			r.note("institution %s has %d of at most %d namespaces, and %d more are asked for: %d wait until "+
+			r.note("institution %s has %d of at most %d namespaces and would need %d more: %d would wait until "+
 				"spec.maxNamespaces is raised", institution.Name, has, most, more, has+more-most)
 		}
 	}
@@ -151,14 +152,14 @@ func (r *report) printRooms(out io.Writer) {
 	for _, one := range r.Rooms {
 		switch {
 		case one.Missing:
-			fmt.Fprintf(out, "\nSeats of %s: there is no such pool: %s, and would wait.\n", one.Pool, asks(one.Asks))
+			fmt.Fprintf(out, "\nSeats of %s: the pool does not exist. %s, and would wait.\n", one.Pool, asks(one.Asks))
 			continue
 		case one.Asks == 0 && one.Frees == 0:
 			continue
 		}
-		fmt.Fprintf(out, "\nSeats of %s: %d of %d are taken, and %d wait.", one.Pool, one.Taken, one.Capacity, one.Waiting)
+		fmt.Fprintf(out, "\nSeats of %s: %d of %d taken, %d waiting.", one.Pool, one.Taken, one.Capacity, one.Waiting)
 		if one.Frees > 0 {
-			fmt.Fprintf(out, " %d would come back.", one.Frees)
+			fmt.Fprintf(out, " %d would be freed.", one.Frees)
 		}
 		if one.Asks > 0 {
 			fmt.Fprintf(out, " %s; %d of them would wait.", asks(one.Asks), one.Waits)
@@ -169,7 +170,7 @@ func (r *report) printRooms(out io.Writer) {
 
 func asks(n int) string {
 	if n == 1 {
-		return "1 grant more asks for one"
+		return "1 more grant would request one"
 	}
-	return fmt.Sprintf("%d grants more ask for one", n)
+	return fmt.Sprintf("%d more grants would request one", n)
 }

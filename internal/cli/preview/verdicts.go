@@ -32,7 +32,7 @@ func (r *report) verdicts(o *options, completion *v1alpha1.CourseCompletion, all
 			told.Outcome, told.Message = string(result.Outcome), result.Message
 		case !one.Policy.Ready():
 			told.Outcome, told.Message = "NotReady", "the policy has a mistake: `kubectl describe completionpolicy "+
-				one.Policy.Name+"` says which"
+				one.Policy.Name+"` shows it"
 		case one.Policy.Suspended():
 			told.Outcome, told.Message = "Suspended", "the policy is suspended"
 		default:
@@ -50,7 +50,7 @@ func (r *report) printVerdicts(out io.Writer) error {
 	if len(r.Delivery) == 0 {
 		return nil
 	}
-	fmt.Fprintf(out, "\nWhat each policy makes of the delivery:\n")
+	fmt.Fprintf(out, "\nWhat each policy does with the delivery:\n")
 	rows := make([][]string, 0, len(r.Delivery))
 	for _, one := range r.Delivery {
 		rows = append(rows, []string{"  " + one.Policy, one.Outcome, one.Message})

@@ -66,7 +66,7 @@ func (o *options) world(ctx context.Context, documents []document) (*world, erro
 				return nil, err
 			}
 		case d.ours:
-			w.note("%s: the %s is not looked at without --offline", d.find("", ""), d.kind)
+			w.note("%s: the %s is ignored without --offline", d.find("", ""), d.kind)
 		}
 	}
 	if err := o.findNamespace(mine); err != nil {
@@ -85,7 +85,7 @@ func (o *options) world(ctx context.Context, documents []document) (*world, erro
 	}
 	w.edits, w.policies = edits, editedPolicies(have, edits)
 	if len(w.institutions) == 0 && o.offline {
-		return nil, cmdutil.Usagef("--offline needs the Institution in a file: give it with another -f")
+		return nil, cmdutil.Usagef("--offline needs the Institution in a file: add it with another -f")
 	} else if len(w.institutions) == 0 {
 		return nil, fmt.Errorf("namespace %s has no Institution: choose another one with -n; "+
 			"`kubectl get institutions -A` lists them", o.namespace)
@@ -121,7 +121,7 @@ func (w *world) file(d *document) error {
 			w.pools[pool.Name] = &pool
 		}
 	default:
-		w.note("%s: a %s is not looked at", d.find("", ""), d.kind)
+		w.note("%s: a %s is ignored", d.find("", ""), d.kind)
 	}
 	return err
 }
@@ -145,9 +145,9 @@ func (o *options) findNamespace(documents []document) error {
 		switch name := object.Namespace; {
 		case name == "":
 		case given && name != o.namespace && !o.offline:
-			return cmdutil.Usagef("%s: the policy is of namespace %s, and -n says %s", at, name, o.namespace)
+			return cmdutil.Usagef("%s: the policy is in namespace %s, but -n says %s", at, name, o.namespace)
 		case first != "" && name != first:
-			return cmdutil.Usagef("%s: the policies are of different namespaces (%s, %s): preview them one by one", at, first,
+			return cmdutil.Usagef("%s: the policies are in different namespaces (%s, %s): preview them separately", at, first,
 				name)
 		default:
 			first = name
@@ -184,10 +184,10 @@ func (w *world) connect(ctx context.Context, o *options) ([]v1alpha1.CompletionP
 		institution := &w.institutions[i]
 		allowed := meta.FindStatusCondition(institution.Status.Conditions, v1alpha1.ConditionAllowed)
 		if allowed == nil || allowed.Status != metav1.ConditionTrue {
-			w.note("institution %s is not allowed yet: nothing happens before it is", institution.Name)
+			w.note("institution %s is not allowed yet: nothing is granted until it is", institution.Name)
 		}
 		if institution.Spec.Suspend != nil && *institution.Spec.Suspend {
-			w.note("institution %s is suspended: what is shown happens once it is resumed", institution.Name)
+			w.note("institution %s is suspended: these changes take effect once it is resumed", institution.Name)
 		}
 	}
 	if !o.limited {
@@ -209,8 +209,8 @@ func (w *world) learnLimits(ctx context.Context) {
 			return
 		}
 	}
-	w.note("the limits of the installation are taken to be the default, since Deployment %s cannot be read: give "+
-		"--pod-security-cap and its like if they are others", key)
+	w.note("Deployment %s cannot be read, so the default limits are assumed: if the installation has others, give them "+
+		"with flags such as --pod-security-cap", key)
 }
 
 // compile compiles the policies, and has the API server look at them too.
@@ -350,8 +350,8 @@ func (o *options) deliver(w *world, report *report) error {
 		for _, id := range slices.Sorted(maps.Keys(w.planners)) {
 			there = append(there, id.String())
 		}
-		return fmt.Errorf("%s: the delivery is of institution %s (data.institution.id), and here there is %s: "+
-			"`kubectl course send --example --institution ID` prints one", o.payload, doc.Institution(),
+		return fmt.Errorf("%s: the delivery is for institution %s (data.institution.id), but this is institution %s: "+
+			"`kubectl course send --example --institution ID` prints an example", o.payload, doc.Institution(),
 			strings.Join(there, ", "))
 	}
 	spec, faults, err := delivery.Read(doc, planner.Institution, o.Now())
@@ -380,7 +380,7 @@ func (w *world) merged(person preview.Person, report *report) *v1alpha1.CourseCo
 		if stored := person.Completions[i].DeepCopy(); stored.Name == w.delivery.Name {
 			outcome, changed := delivery.Merge(&stored.Spec, &w.delivery.Spec)
 			if !changed {
-				report.note("the delivery is %s: completion %s is stored as new as that already", outcome, stored.Name)
+				report.note("the delivery is %s: the stored completion %s is the same or newer", outcome, stored.Name)
 			}
 			return stored
 		}
