@@ -51,7 +51,7 @@ func TestCreateInstitution(t *testing.T) {
 	got := boss.course(args...)
 	g.Expect(got.code).To(BeZero(), got.String())
 	g.Expect(got.out).To(MatchRegexp(`^https://completions\.example\.com/webhooks/%s/[A-Z2-7]{52}\n$`, id))
-	g.Expect(got.err).To(ContainSubstring("institution/" + namespace + " is Ready"))
+	compareGolden(t, "create-institution", named(got.err, id, prefix))
 	g.Eventually(answers(t, got.out), soon, often).Should(Equal(http.StatusOK))
 	var institution v1alpha1.Institution
 	key := client.ObjectKey{Namespace: namespace, Name: namespace}

@@ -37,9 +37,7 @@ var volatile = []struct {
 
 // stable returns an output with names for what differs between two runs.
 func (s *school) stable(out string) string {
-	id := fmt.Sprint(s.ID)
-	out = regexp.MustCompile(`\bi`+id+`-`).ReplaceAllString(out, "iID-")
-	out = regexp.MustCompile(`\b`+id+`\b`).ReplaceAllString(out, "ID")
+	out = named(out, fmt.Sprint(s.ID), s.prefix())
 	for _, one := range volatile {
 		out = one.pattern.ReplaceAllString(out, one.stands)
 	}
@@ -96,19 +94,31 @@ func TestGoldens(t *testing.T) {
 		"token-list":   {"token", "list", school.ID.String()},
 	} {
 		got := viewer.course(args...)
-		shown := strings.ReplaceAll(school.stable(got.String()), file, "policy.yaml")
-		golden := filepath.Join("testdata", "golden", name+".txt")
-		if os.Getenv("UPDATE_GOLDEN") == "1" {
-			g.Expect(os.MkdirAll(filepath.Dir(golden), 0o755)).To(Succeed())
-			g.Expect(os.WriteFile(golden, []byte(shown), 0o600)).To(Succeed())
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Errorf("%s: %v: record it with UPDATE_GOLDEN=1", name, err)
-			continue
-		}
-		if diff := cmp.Diff(string(want), shown); diff != "" {
-			t.Errorf("kubectl course %s shows something else (-want +got):\n%s", strings.Join(args, " "), diff)
-		}
+		compareGolden(t, name, strings.ReplaceAll(school.stable(got.String()), file, "policy.yaml"))
+	}
+}
+
+// named returns an output with names for the id and the prefix of an institution.
+func named(out, id, prefix string) string {
+	out = strings.ReplaceAll(out, prefix, "iID-")
+	return regexp.MustCompile(`\b`+id+`\b`).ReplaceAllString(out, "ID")
+}
+
+// compareGolden compares an output with the one in testdata/golden, or records it.
+func compareGolden(t *testing.T, name, shown string) {
+	t.Helper()
+	g := NewWithT(t)
+	golden := filepath.Join("testdata", "golden", name+".txt")
+	if os.Getenv("UPDATE_GOLDEN") == "1" {
+		g.Expect(os.MkdirAll(filepath.Dir(golden), 0o755)).To(Succeed())
+		g.Expect(os.WriteFile(golden, []byte(shown), 0o600)).To(Succeed())
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Errorf("%v: record it with UPDATE_GOLDEN=1", err)
+		return
+	}
+	if diff := cmp.Diff(string(want), shown); diff != "" {
+		t.Errorf("%s: the command shows something else (-want +got):\n%s", golden, diff)
 	}
 }

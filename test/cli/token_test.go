@@ -147,7 +147,7 @@ func TestTokenWrongUse(t *testing.T) {
 	// Without a host there is the path only.
 	got := staff.course("token", "add", "--secret", "third", "--timeout", "3m")
 	g.Expect(got.out).To(MatchRegexp(`^/webhooks/%d/[A-Z2-7]{52}\n$`, s.ID))
-	g.Expect(got.err).To(ContainSubstring("That is the path only"))
+	g.Expect(got.err).To(ContainSubstring("This is only the path"))
 	for _, name := range []string{"fourth", "fifth"} {
 		staff.does("token", "add", "--secret", name, "--timeout", "3m")
 	}

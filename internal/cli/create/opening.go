@@ -62,9 +62,14 @@ func (o *opening) run(ctx context.Context) error {
 	}
 	o.said("institution", o.institution.Name, "is Ready")
 	if text == "" {
-		fmt.Fprintf(o.ErrOut, "Its webhook URL was shown when its token was made. `kubectl course token rotate %s -n %s` "+
-			"makes another one.\n", o.institution.Name, o.institution.Namespace)
+		fmt.Fprintf(o.ErrOut, "Its webhook URL was shown when the token was created. For a new token and URL:\n"+
+			"  kubectl course token rotate %s -n %s\n", o.institution.Name, o.institution.Namespace)
+		return nil
 	}
+	fmt.Fprintf(o.ErrOut, "Next, create a policy, which says what a completed course grants. For example:\n"+
+		"  kubectl course create policy lab -n %s --course COURSE_ID \\\n"+
+		"    --namespace-name '%s${user.id}' --subject '${user.email}'\n",
+		o.institution.Namespace, o.institution.Spec.NamespacePrefix)
 	return nil
 }
 

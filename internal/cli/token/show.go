@@ -43,20 +43,15 @@ func (u *URL) Show(
 	if base == "" {
 		fmt.Fprintln(
 			f.ErrOut,
-			"That is the path only: no Ingress or HTTPRoute of completion-system that you may read names a host. "+
-				"Put the address of your webhook before it, as --host would.",
+			"This is only the path: no Ingress or HTTPRoute in completion-system that you may read names a host. "+
+				"Put the address of the webhook server in front of it, or give --host.",
 		)
 	}
-	fmt.Fprintln(f.ErrOut, "The last part is the token. Keep it now: it is not shown again.")
-	fmt.Fprintln(
-		f.ErrOut,
-		"Enter this URL on the platform, as where completions are posted to. Where it takes a URL with user and "+
-			"password, or headers,",
-	)
 	fmt.Fprintf(
 		f.ErrOut,
-		"leave the token out of the path, and so out of access logs: %s, with the token as the password "+
-			"(any user), or as\n`Authorization: Bearer <token>`.\n",
+		"Enter this URL on the platform as the webhook for completions. Its last part is the token. Save it now: it is "+
+			"not shown again.\nIf the platform can send a password or headers, keep the token out of the URL, and so out "+
+			"of access logs:\nuse %s with the token as the password of any user, or as `Authorization: Bearer <token>`.\n",
 		orHost(base)+path,
 	)
 	return err
