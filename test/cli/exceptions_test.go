@@ -37,6 +37,17 @@ func (s *school) override(name string) v1alpha1.GrantOverride {
 	return grant.Spec.Override
 }
 
+// openGranted opens a school in which user 1 has a Grant, and returns its name.
+func openGranted(t *testing.T) (*school, string) {
+	t.Helper()
+	s := openSchool(t)
+	s.apply(s.labPolicy())
+	s.deliver(1)
+	name := s.grantOf(1)
+	s.awaitGrant(name, v1alpha1.GrantActive)
+	return s, name
+}
+
 func TestApproveRevokeExtendRestore(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -104,11 +115,7 @@ func TestApproveRevokeExtendRestore(t *testing.T) {
 func TestRestoreGivesBackWithTheData(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(s.labPolicy())
-	s.deliver(1)
-	name := s.grantOf(1)
-	s.awaitGrant(name, v1alpha1.GrantActive)
+	s, name := openGranted(t)
 	staff := s.with(institutionAdmin)
 	staff.does("revoke", name, "--reason", "left")
 	s.awaitGrant(name, v1alpha1.GrantRevoked)
@@ -127,7 +134,7 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 
 	// What its completions have ended meanwhile ends when the override goes.
 	staff.does("extend", name, "--until", "2048-01-01", "--reason", "thesis")
-	s.deliver(1, map[string]any{"enrollment.actived": 0, "event.send_at": "2026-10-02 12:00:00"})
+	s.leaves(1)
 	g.Eventually(func(g Gomega) {
 		var grant v1alpha1.Grant
 		g.Expect(admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: name}, &grant)).To(Succeed())
@@ -194,11 +201,7 @@ func TestManyGrantsAreShownAndAskedFor(t *testing.T) {
 func TestExceptionsAreForInstitutionAdmins(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(s.labPolicy())
-	s.deliver(1)
-	name := s.grantOf(1)
-	s.awaitGrant(name, v1alpha1.GrantActive)
+	s, name := openGranted(t)
 	for _, who := range []*person{s.with("completion-viewer"), s.withLess(institutionAdmin, "patch", "grants")} {
 		got := who.fails("revoke", name, "--reason", "x")
 		g.Expect(
@@ -226,6 +229,20 @@ func TestExceptionsAreForInstitutionAdmins(t *testing.T) {
 	}
 }
 
+// openBraked opens a school whose brake pauses every revocation, and in which users 1 and 2 have a Grant.
+func openBraked(t *testing.T) *school {
+	t.Helper()
+	s := openSchool(t, func(spec *v1alpha1.InstitutionSpec) { spec.RevocationBudget = new(int32(0)) })
+	s.apply(s.labPolicy())
+	for user := int64(1); user <= 2; user++ {
+		s.deliver(user)
+	}
+	for user := int64(1); user <= 2; user++ {
+		s.awaitGrant(s.grantOf(user), v1alpha1.GrantActive)
+	}
+	return s
+}
+
 // tripped waits until the brake holds back so many Grants, and returns the trip.
 func (s *school) tripped(held int) string {
 	s.t.Helper()
@@ -251,14 +268,7 @@ func (s *school) leaves(user int64) {
 func TestReleaseOfAnotherTrip(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	s := openSchool(t, func(spec *v1alpha1.InstitutionSpec) { spec.RevocationBudget = new(int32(0)) })
-	s.apply(s.labPolicy())
-	for user := int64(1); user <= 2; user++ {
-		s.deliver(user)
-	}
-	for user := int64(1); user <= 2; user++ {
-		s.awaitGrant(s.grantOf(user), v1alpha1.GrantActive)
-	}
+	s := openBraked(t)
 	s.leaves(1)
 	shown := s.tripped(1)
 	staff := s.with(institutionAdmin)
@@ -282,30 +292,13 @@ func TestReleaseOfAnotherTrip(t *testing.T) {
 func TestReleaseShowsWhoGoes(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	s := openSchool(t, func(spec *v1alpha1.InstitutionSpec) { spec.RevocationBudget = new(int32(0)) })
-	s.apply(s.labPolicy())
-	for user := int64(1); user <= 2; user++ {
-		s.deliver(user)
-	}
-	for user := int64(1); user <= 2; user++ {
-		s.awaitGrant(s.grantOf(user), v1alpha1.GrantActive)
-	}
+	s := openBraked(t)
 	staff := s.with(institutionAdmin)
 	g.Expect(staff.fails("release", "institution")).To(ContainSubstring("pauses nothing"))
 	for user := int64(1); user <= 2; user++ {
-		s.deliver(user, map[string]any{"enrollment.actived": 0, "event.send_at": "2026-10-02 12:00:00"})
+		s.leaves(user)
 	}
-	var trip string
-	g.Eventually(func(g Gomega) {
-		var institution v1alpha1.Institution
-		g.Expect(
-			admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "institution"}, &institution),
-		).To(
-			Succeed(),
-		)
-		trip = institution.Status.Brake.Trip
-		g.Expect(institution.Status.Brake.Held).To(HaveValue(BeEquivalentTo(2)))
-	}, soon, often).Should(Succeed())
+	trip := s.tripped(2)
 
 	got := staff.course("release", "--dry-run")
 	g.Expect(got.code).To(BeZero(), got.String())
@@ -331,16 +324,8 @@ func TestReleaseShowsWhoGoes(t *testing.T) {
 	s.awaitGrant(s.grantOf(3), v1alpha1.GrantActive)
 	waiting := staff.talk("release")
 	waiting.asks()
-	s.deliver(3, map[string]any{"enrollment.actived": 0, "event.send_at": "2026-10-02 12:00:00"})
-	g.Eventually(func(g Gomega) {
-		var institution v1alpha1.Institution
-		g.Expect(
-			admin.Get(t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: "institution"}, &institution),
-		).To(
-			Succeed(),
-		)
-		g.Expect(institution.Status.Brake.Held).To(HaveValue(BeEquivalentTo(3)))
-	}, soon, often).Should(Succeed())
+	s.leaves(3)
+	s.tripped(3)
 	got = waiting.answer("y")
 	g.Expect(got.code).To(Equal(1), got.String())
 	g.Expect(got.err).To(ContainSubstring("3 Grants wait by now, and 2 were shown: nothing was released"))

@@ -106,11 +106,8 @@ func TestAdmissionTheWebhookServerSetsNoOwnersOrFinalizers(t *testing.T) {
 
 func TestAdmissionPlannedGrantsBelongToTheControllerManager(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u := grantedStudent(t)
+	s := u.school
 	grants, err := u.grants(t.Context())
 	g.Expect(err).NotTo(HaveOccurred())
 	later := metav1.NewTime(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))

@@ -61,11 +61,7 @@ func auditSince(t *testing.T, offset int64) ([]auditEvent, int64) {
 func TestTheWholeWayStaysWithinTheRights(t *testing.T) {
 	g := NewWithT(t)
 	_, began := auditSince(t, 0)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u := grantedStudent(t)
 	u.withdraw(t)
 	u.awaitNamespaceGone(t)
 	u.awaitGrant(t, v1alpha1.ReasonEnded)

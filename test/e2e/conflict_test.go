@@ -20,9 +20,7 @@ import (
 
 func TestNamespaceThatWasThereBeforeStaysUntouched(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
+	u := labStudent(t)
 	foreign := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: u.namespace, Labels: map[string]string{"belongs-to": "somebody-else"},
 	}}
@@ -58,9 +56,7 @@ func TestNamespaceThatWasThereBeforeStaysUntouched(t *testing.T) {
 
 func TestEndOfAGrantInConflictLeavesTheForeignNamespace(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
+	u := labStudent(t)
 	foreign := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: u.namespace}}
 	g.Expect(admin.Create(t.Context(), foreign)).To(Succeed())
 	u.complete(t)

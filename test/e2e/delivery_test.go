@@ -113,11 +113,7 @@ func TestContractExampleIsStoredWithEveryFieldInItsPlace(t *testing.T) {
 }
 
 func TestRepeatedDelivery(t *testing.T) {
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u := grantedStudent(t)
 
 	for _, tc := range []struct {
 		name       string

@@ -34,11 +34,7 @@ func only[T any](t *testing.T, namespace string, list client.ObjectList, items f
 
 func TestGrantedNamespaceHasAllThatThePolicyGrants(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u := grantedStudent(t)
 	grants, err := u.grants(t.Context())
 	g.Expect(err).NotTo(HaveOccurred())
 	owner := grants[0].OwnerDigest()
@@ -102,11 +98,8 @@ func TestGrantedNamespaceHasAllThatThePolicyGrants(t *testing.T) {
 }
 
 func TestLearnerMayWorkAndNotWidenTheBounds(t *testing.T) {
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u := grantedStudent(t)
+	s := u.school
 	for _, tc := range []struct {
 		verb, group, resource, subresource string
 		want                               bool

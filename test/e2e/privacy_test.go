@@ -35,11 +35,8 @@ func (u *student) secrets() map[string]string {
 
 func TestColumnsHaveNoPersonalData(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u := grantedStudent(t)
+	s := u.school
 	g.Eventually(func() (string, error) { return u.ready(t.Context()) }, soon, often).
 		Should(Equal(v1alpha1.ReasonGranted))
 

@@ -96,10 +96,8 @@ func TestGrantNeedsEachRightToProvision(t *testing.T) {
 	} {
 		t.Run(r.String(), func(t *testing.T) {
 			g := NewWithT(t)
-			s := openSchool(t)
-			s.apply(t, s.labPolicy())
-			u := s.student()
-			giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser, r)
+			u := labStudent(t)
+			giveBack := takeFromManager(t, r)
 			u.complete(t)
 			u.awaitGrant(t, v1alpha1.ReasonForbidden)
 			g.Eventually(func() (string, error) { return u.ready(t.Context()) }, soon, often).
@@ -114,13 +112,8 @@ func TestGrantNeedsEachRightToProvision(t *testing.T) {
 // What could not be taken away is not forgotten.
 func TestGrantNeedsTheRightToDeleteNamespaces(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
-	giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser,
-		right{verb: "delete", group: "", resource: "namespaces"})
+	u := grantedStudent(t)
+	giveBack := takeFromManager(t, right{verb: "delete", group: "", resource: "namespaces"})
 	u.withdraw(t)
 	u.awaitGrant(t, v1alpha1.ReasonForbidden)
 	g.Expect(admin.Get(t.Context(), client.ObjectKey{Name: u.namespace}, &corev1.Namespace{})).To(Succeed())
@@ -134,13 +127,8 @@ func TestGrantNeedsTheRightToDeleteNamespaces(t *testing.T) {
 func TestEndsNeedTheRightsToLookAtWhatMayHaveChanged(t *testing.T) {
 	t.Run("the institution, where a completion was withdrawn", func(t *testing.T) {
 		g := NewWithT(t)
-		s := openSchool(t)
-		s.apply(t, s.labPolicy())
-		u := s.student()
-		u.complete(t)
-		u.awaitGrant(t, v1alpha1.ReasonActive)
-		giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser,
-			right{verb: "get", group: ours, resource: "institutions"})
+		u := grantedStudent(t)
+		giveBack := takeFromManager(t, right{verb: "get", group: ours, resource: "institutions"})
 		u.withdraw(t)
 		g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, aWhile, often).
 			Should(Equal(v1alpha1.ReasonActive))
@@ -151,15 +139,10 @@ func TestEndsNeedTheRightsToLookAtWhatMayHaveChanged(t *testing.T) {
 	})
 	t.Run("the policy, where a grant was deleted", func(t *testing.T) {
 		g := NewWithT(t)
-		s := openSchool(t)
-		s.apply(t, s.labPolicy())
-		u := s.student()
-		u.complete(t)
-		u.awaitGrant(t, v1alpha1.ReasonActive)
+		u := grantedStudent(t)
 		grants, err := u.grants(t.Context())
 		g.Expect(err).NotTo(HaveOccurred())
-		giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser,
-			right{verb: "get", group: ours, resource: "completionpolicies"})
+		giveBack := takeFromManager(t, right{verb: "get", group: ours, resource: "completionpolicies"})
 		g.Expect(admin.Delete(t.Context(), &grants[0])).To(Succeed())
 		u.awaitGrant(t, v1alpha1.ReasonForbidden)
 
@@ -177,10 +160,8 @@ func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 	} {
 		t.Run(r.String(), func(t *testing.T) {
 			g := NewWithT(t)
-			s := openSchool(t)
-			s.apply(t, s.labPolicy())
-			u := s.student()
-			giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser, r)
+			u := labStudent(t)
+			giveBack := takeFromManager(t, r)
 			u.complete(t)
 			g.Consistently(func() (string, error) { return u.ready(t.Context()) }, aWhile, often).
 				ShouldNot(Equal(v1alpha1.ReasonGranted))
@@ -195,13 +176,8 @@ func TestPlanningNeedsEachRightToWriteItsResults(t *testing.T) {
 // A Grant that cannot be changed keeps what it says, until it can.
 func TestPlanningNeedsTheRightToChangeGrants(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
-	giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser,
-		right{verb: "patch", group: ours, resource: "grants"})
+	u := grantedStudent(t)
+	giveBack := takeFromManager(t, right{verb: "patch", group: ours, resource: "grants"})
 	answer := u.deliver(t, "event.send_at", "2023-07-04 08:00:00", "enrollment.status", 0)
 	g.Expect(answer.Outcome).To(Equal("updated"), answer.String())
 	g.Consistently(func() (string, error) { return u.grantReason(t.Context()) }, aWhile, often).
@@ -228,9 +204,7 @@ func TestControllerManagerNeedsItsViewOfEachKind(t *testing.T) {
 	} {
 		t.Run(r.resource, func(t *testing.T) {
 			g := NewWithT(t)
-			s := openSchool(t)
-			s.apply(t, s.labPolicy())
-			u := s.student()
+			u := labStudent(t)
 			g.Expect(operator.ControllerManager.Stop()).To(Succeed())
 			giveBack := takeAwayView(t, "completion-controller-manager", controllerManagerUser, r.group, r.resource)
 			g.Expect(operator.ControllerManager.Launch()).To(Succeed())
@@ -262,7 +236,7 @@ func TestSeatsNeedTheRightsToGiveAndToFree(t *testing.T) {
 				first.awaitGrant(t, v1alpha1.ReasonActive)
 				waiting = second
 			}
-			giveBack := takeAway(t, "completion-controller-manager", controllerManagerUser, r)
+			giveBack := takeFromManager(t, r)
 			waiting.complete(t)
 			if verb == "delete" {
 				first.withdraw(t)

@@ -80,6 +80,12 @@ func takeAway(t *testing.T, role, user string, r right) (giveBack func()) {
 	return func() { restore(t.Context()) }
 }
 
+// takeFromManager is takeAway for the controller-manager.
+func takeFromManager(t *testing.T, r right) (giveBack func()) {
+	t.Helper()
+	return takeAway(t, "completion-controller-manager", controllerManagerUser, r)
+}
+
 // takeAwayView removes the rights to list and to watch. Each of them is enough for a first view, since the client
 // library has two ways to get it.
 func takeAwayView(t *testing.T, role, user, group, resource string) (giveBack func()) {

@@ -172,6 +172,23 @@ func (s *school) student() *student {
 	}
 }
 
+// labStudent opens a school with labPolicy, and returns a student who has yet to complete the course.
+func labStudent(t *testing.T) *student {
+	t.Helper()
+	s := openSchool(t)
+	s.apply(t, s.labPolicy())
+	return s.student()
+}
+
+// grantedStudent opens a school with labPolicy, and returns a student whose Grant is Active.
+func grantedStudent(t *testing.T) *student {
+	t.Helper()
+	u := labStudent(t)
+	u.complete(t)
+	u.awaitGrant(t, v1alpha1.ReasonActive)
+	return u
+}
+
 // deliver posts the student's completion, with some values changed.
 func (u *student) deliver(t *testing.T, changes ...any) system.Answer {
 	t.Helper()

@@ -45,9 +45,8 @@ func spansOf(traceID, name string) []otlp.Span {
 // One trace leads from the sender through the webhook server to the planning of the person.
 func TestATraceLeadsToTheReconcile(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
+	u := labStudent(t)
+	s := u.school
 	g.Expect(postTraced(t, s.url(), u.delivery(t), sendersTrace)).To(Equal(200))
 	u.awaitGrant(t, v1alpha1.ReasonActive)
 

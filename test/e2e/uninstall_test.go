@@ -22,11 +22,8 @@ import (
 // the namespaces back.
 func TestUninstallKeepsWhatWasGranted(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u := grantedStudent(t)
+	s := u.school
 	byHand := &v1alpha1.Grant{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "by-hand"}}
 	byHand.Spec.Holder = v1alpha1.GrantHolder{InstitutionID: s.id, UserID: u.id}
 	byHand.Spec.Namespaces = []v1alpha1.GrantedNamespace{{Name: s.prefix + "by-hand"}}

@@ -35,11 +35,7 @@ func TestWithdrawnCompletionLosesItsNamespace(t *testing.T) {
 
 func TestLateRepetitionOfAWithdrawnCompletionGrantsNothing(t *testing.T) {
 	g := NewWithT(t)
-	s := openSchool(t)
-	s.apply(t, s.labPolicy())
-	u := s.student()
-	u.complete(t)
-	u.awaitGrant(t, v1alpha1.ReasonActive)
+	u := grantedStudent(t)
 	u.withdraw(t)
 	u.awaitNamespaceGone(t)
 
