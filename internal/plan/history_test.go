@@ -233,6 +233,15 @@ func TestHistories(t *testing.T) {
 			play:   func(w *world) { clear(w.policies); w.plan(); w.now = w.now.Add(time.Hour); w.plan() },
 			want:   lifecycle.AccessExpired, wantEnd: v1alpha1.CausePolicyRemoved,
 		},
+		"a removed policy leaves the grant what the grant says, which an edit changed before": {
+			play: func(w *world) {
+				removeWithPolicy(&w.policies["graduates"].Spec)
+				w.plan()
+				clear(w.policies)
+				w.plan()
+			},
+			want: lifecycle.AccessExpired, wantEnd: v1alpha1.CausePolicyRemoved,
+		},
 		"a policy that comes back entitles again": {
 			policy: namespacePolicy(removeWithPolicy),
 			play: func(w *world) {
