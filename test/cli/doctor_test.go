@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -106,4 +108,58 @@ func TestDoctor(t *testing.T) {
 	found, _ = school.with("completion-viewer").findings("--url", school.URLs[0])
 	g.Expect(found[fmt.Sprintf("address of this machine at webhook URL 1 of institution %d", school.ID)]).To(And(
 		HaveField("Level", "Warning"), HaveField("Message", ContainSubstring("forbidden"))))
+}
+
+// A CRD of another release is a warning that names what differs. This runs alone: the CRDs are those of every test.
+func TestDoctorNamesWhatDiffersInACRD(t *testing.T) {
+	g := NewWithT(t)
+	scheme := runtime.NewScheme()
+	g.Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
+	c, err := client.New(plane.AdminConfig(), client.Options{Scheme: scheme})
+	g.Expect(err).NotTo(HaveOccurred())
+	const older, newer = "apply config/crd of the release of this plugin, before the programs", "after a downgrade"
+	type version = apiextensionsv1.CustomResourceDefinitionVersion
+	type schema = apiextensionsv1.JSONSchemaProps
+	field := func(v *version, name string) *schema { return new(v.Schema.OpenAPIV3Schema.Properties[name]) }
+	for name, tc := range map[string]struct {
+		crd           string
+		edit          func(*version)
+		message, help string
+	}{
+		"an older one": {"seatpools", func(v *version) { delete(field(v, "status").Properties, "waiting") },
+			"it lacks status.waiting", older},
+		"a newer one": {"seatpools", func(v *version) { field(v, "status").Properties["later"] = schema{Type: "string"} },
+			"it also has status.later", newer},
+		"another bound": {"seatpools", func(v *version) {
+			*field(v, "spec").Properties["capacity"].Maximum = 7
+		}, "it has another definition of spec.capacity", older},
+		"another rule in a list": {"seatpools", func(v *version) {
+			conditions := field(v, "status").Properties["conditions"].Items.Schema
+			conditions.Properties["reason"] = schema{Type: "string"}
+		}, "it has another definition of status.conditions[].reason", older},
+		"without a selectable field": {"seats", func(v *version) {
+			v.SelectableFields = v.SelectableFields[:1]
+		}, "it lacks the selectable field spec.grant", older},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			var crd apiextensionsv1.CustomResourceDefinition
+			key := client.ObjectKey{Name: tc.crd + ".completions.lxp.dev"}
+			g.Expect(c.Get(t.Context(), key, &crd)).To(Succeed())
+			before := crd.Spec.DeepCopy()
+			tc.edit(&crd.Spec.Versions[0])
+			g.Expect(c.Update(t.Context(), &crd)).To(Succeed())
+			defer func() {
+				g.Expect(c.Get(t.Context(), key, &crd)).To(Succeed())
+				crd.Spec = *before
+				g.Expect(c.Update(t.Context(), &crd)).To(Succeed())
+				found, _ := administrator(t).findings()
+				g.Expect(found["CRD "+key.Name]).To(And(HaveField("Level", "OK"), HaveField("Message", "matches this plugin")))
+			}()
+			found, _ := administrator(t).findings()
+			g.Expect(found["CRD "+key.Name]).To(And(HaveField("Level", "Warning"),
+				HaveField("Message", "does not match this plugin: "+tc.message),
+				HaveField("Help", ContainSubstring(tc.help))))
+		})
+	}
 }

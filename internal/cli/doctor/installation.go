@@ -8,22 +8,16 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
-
-	"github.com/lxp-dev/course-completion-operator/config"
 )
 
 // The programs, as config names them.
@@ -32,10 +26,7 @@ const (
 	webhookServer     = "completion-webhook-server"
 )
 
-const (
-	helpInstall = "apply config/default of the release of this plugin: make deploy IMG=..."
-	helpCRDs    = "apply config/crd of the release of this plugin, before the programs (see docs/upgrade.md)"
-)
+const helpInstall = "apply config/default of the release of this plugin: make deploy IMG=..."
 
 // documents calls each with every object of a folder's files.
 func documents(files fs.FS, each func(text []byte) error) error {
@@ -57,56 +48,6 @@ func documents(files fs.FS, each func(text []byte) error) error {
 		}
 		return nil
 	})
-}
-
-// crds compares the kinds with those of this plugin.
-func (e *examination) crds(ctx context.Context) error {
-	return documents(config.CRDs, func(text []byte) error {
-		var shipped, found apiextensionsv1.CustomResourceDefinition
-		if err := yaml.UnmarshalStrict(text, &shipped); err != nil {
-			return err
-		}
-		check := "CRD " + shipped.Name
-		err := e.c.Get(ctx, client.ObjectKey{Name: shipped.Name}, &found)
-		switch {
-		case apierrors.IsNotFound(err):
-			e.problem(check, helpCRDs, "is missing")
-			return nil
-		case err != nil:
-			return e.unseen(check, err)
-		case !found.DeletionTimestamp.IsZero():
-			e.problem(check, "all its objects go with it: see docs/backup.md", "is being deleted")
-			return nil
-		}
-		e.compare(check, &shipped, &found)
-		return nil
-	})
-}
-
-func isEstablished(condition apiextensionsv1.CustomResourceDefinitionCondition) bool {
-	return condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue
-}
-
-func (e *examination) compare(check string, shipped, found *apiextensionsv1.CustomResourceDefinition) {
-	if !slices.ContainsFunc(found.Status.Conditions, isEstablished) {
-		e.problem(check, "kubectl describe crd "+found.Name, "is not served")
-		return
-	}
-	for _, version := range shipped.Spec.Versions {
-		at := slices.IndexFunc(found.Spec.Versions, func(v apiextensionsv1.CustomResourceDefinitionVersion) bool {
-			return v.Name == version.Name && v.Served
-		})
-		if at < 0 {
-			e.problem(check, helpCRDs, "does not serve %s", version.Name)
-			return
-		}
-		if !equality.Semantic.DeepEqual(version.Schema, found.Spec.Versions[at].Schema) {
-			e.warning(check, helpCRDs+"; or use the plugin of the release that is installed",
-				"differs from that of this plugin")
-			return
-		}
-	}
-	e.ok(check, "is that of this plugin")
 }
 
 // programs looks at the pods of both programs, and at the volumes of the webhook server.
