@@ -37,15 +37,14 @@ import (
 const long = `
 	Follow course completions, and manage what they grant.
 
-	A learning platform reports who completed which course; policies say what that grants in this cluster:
-	namespaces, seats and other objects. These commands open institutions, write and preview policies, explain
-	why somebody has access or has none, and make exceptions.
+	A learning platform reports who completed which course. Policies say what that grants in this cluster: namespaces,
+	seats and other objects. These commands create institutions, write and preview policies, explain why somebody has
+	access or has none, and make exceptions.
 
-	Every command has -o and --no-headers, as kubectl has them. With -o table, the default, it is what people
-	read; wide has more columns where there are more. With json, yaml, kyaml, jsonpath=... and go-template=... it is
-	the same data, which has an apiVersion and a kind, and rows as items. With name it is resource/name, where rows
-	are objects of the API; elsewhere that is refused. --no-headers leaves out the headers of tables and what stands
-	below them, and changes nothing elsewhere.`
+	Every command has -o and --no-headers, like kubectl. -o table, the default, and -o wide are for people. json, yaml,
+	kyaml, jsonpath=... and go-template=... print the same data, with an apiVersion and a kind, and rows as items. -o
+	name prints resource/name where rows are API objects, and is refused elsewhere. --no-headers omits the headers of
+	tables and the notes below them.`
 
 // NewCommand returns the command with all its subcommands.
 func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {

@@ -71,7 +71,7 @@ func TestCreateInstitution(t *testing.T) {
 	got = boss.course(args...)
 	g.Expect(got.code).To(BeZero(), got.String())
 	g.Expect(got.out).To(BeEmpty())
-	g.Expect(got.err).To(And(ContainSubstring("is there already"), ContainSubstring("kubectl course token rotate")))
+	g.Expect(got.err).To(And(ContainSubstring("already exists"), ContainSubstring("kubectl course token rotate")))
 	g.Expect(admin.Get(t.Context(), key, &institution)).To(Succeed())
 	g.Expect(institution.Generation).To(Equal(before))
 
@@ -111,7 +111,7 @@ func TestCreateInstitutionAfterAnInterruption(t *testing.T) {
 	got := boss.course("create", "institution", id, "--namespace-prefix", prefix, "--timeout", "3m")
 	g.Expect(got.code).To(BeZero(), got.String())
 	g.Expect(got.out).To(Equal("/webhooks/" + id + "/ABCDEFGHIJKLMNOPQRSTUVWXYZ234567\n"))
-	g.Expect(got.err).To(And(ContainSubstring("secret/webhook-token is there already"), ContainSubstring("is Ready")))
+	g.Expect(got.err).To(And(ContainSubstring("secret/webhook-token already exists"), ContainSubstring("is Ready")))
 
 	// A Secret that is no token is not one.
 	id, namespace, prefix = noSchool()
@@ -143,7 +143,7 @@ func TestExportedInstitution(t *testing.T) {
 	g.Expect(
 		got.err,
 	).To(
-		And(ContainSubstring("namespace/"+namespace+" is there already"), ContainSubstring("secret/webhook-token created")),
+		And(ContainSubstring("namespace/"+namespace+" already exists"), ContainSubstring("secret/webhook-token created")),
 	)
 	g.Eventually(answers(t, got.out), soon, often).Should(Equal(http.StatusOK))
 }
@@ -155,7 +155,7 @@ func TestCreateInstitutionIsForAdministrators(t *testing.T) {
 	id, _, prefix := noSchool()
 	staff := s.with(institutionAdmin)
 	g.Expect(staff.fails("create", "institution", id, "--namespace-prefix", prefix)).To(And(
-		ContainSubstring("forbidden"), ContainSubstring("Who runs the cluster opens institutions")))
+		ContainSubstring("forbidden"), ContainSubstring("Ask a cluster administrator: this requires the rights")))
 	for want, args := range map[string][]string{
 		"--namespace-prefix is required": {id},
 		"ends in -":                      {id, "--namespace-prefix", "grad"},

@@ -77,7 +77,7 @@ func TestApproveRevokeExtendRestore(t *testing.T) {
 	// Once more, as after an interruption: nothing to do.
 	got = staff.course("approve", name, "--reason", "again")
 	g.Expect(got.code).To(BeZero(), got.String())
-	g.Expect(got.err).To(Equal(name + ": is approved already\n"))
+	g.Expect(got.err).To(Equal(name + ": is already approved\n"))
 	g.Expect(s.override(name).Reason).To(Equal("checked"))
 
 	// A day is over when it is over there, three hours after it is in UTC.
@@ -106,7 +106,7 @@ func TestApproveRevokeExtendRestore(t *testing.T) {
 
 	// Without the override it awaits approval, as its policy says.
 	got = staff.course("restore", name)
-	g.Expect(got.err).To(Equal(name + ": takes back the revocation (left): it awaits approval\n"))
+	g.Expect(got.err).To(Equal(name + ": undoes the revocation (left): it awaits approval\n"))
 	g.Expect(got.out).To(Equal("grant.completions.lxp.dev/" + name + " restored\n"))
 	s.awaitGrant(name, v1alpha1.GrantAwaitingApproval)
 	g.Expect(staff.fails("restore", name)).To(ContainSubstring("has no override"))
@@ -144,7 +144,7 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 	g.Expect(
 		got.err,
 	).To(
-		And(ContainSubstring("takes back the end 2048-01-02 00:00 -03 (thesis)"), ContainSubstring("ended")),
+		And(ContainSubstring("undoes the end 2048-01-02 00:00 -03 (thesis)"), ContainSubstring("ended")),
 	)
 	s.awaitGrant(name, v1alpha1.GrantEnded)
 	g.Expect(staff.fails("revoke", name, "--reason", "x")).To(ContainSubstring("there is nothing to revoke"))
@@ -282,8 +282,8 @@ func TestReleaseOfAnotherTrip(t *testing.T) {
 
 	got := waiting.answer("y")
 	g.Expect(got.code).To(Equal(1), got.String())
-	g.Expect(got.err).To(ContainSubstring("the brake has tripped anew meanwhile (%s, and what was shown is %s): nothing "+
-		"was released; run it again to see who goes now", now, shown))
+	g.Expect(got.err).To(ContainSubstring("the brake has tripped again (trip %s, shown was %s): nothing "+
+		"was released; run the command again to see the present revocations", now, shown))
 	g.Expect(got.out).To(BeEmpty())
 	s.awaitGrant(s.grantOf(2), v1alpha1.GrantActive)
 	g.Expect(s.tripped(1)).To(Equal(now))
@@ -328,7 +328,7 @@ func TestReleaseShowsWhoGoes(t *testing.T) {
 	s.tripped(3)
 	got = waiting.answer("y")
 	g.Expect(got.code).To(Equal(1), got.String())
-	g.Expect(got.err).To(ContainSubstring("3 Grants wait by now, and 2 were shown: nothing was released"))
+	g.Expect(got.err).To(ContainSubstring("3 Grants are paused now, but 2 were shown: nothing was released"))
 	s.awaitGrant(s.grantOf(1), v1alpha1.GrantActive)
 
 	g.Expect(staff.does("release", "institution", "--yes", "--timeout", "3m")).

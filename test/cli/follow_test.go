@@ -58,7 +58,7 @@ func TestApprovalIsFollowed(t *testing.T) {
 	g.Expect(admin.Get(t.Context(), client.ObjectKey{Name: s.prefix() + "1"}, &corev1.Namespace{})).To(Succeed())
 	g.Expect(reader.does("why", "1")).To(HavePrefix("User 1 has access by grant " + s.grantOf(1)))
 	g.Eventually(func() string { return reader.does("status") }, soon, often).Should(
-		ContainSubstring("Nothing needs you."))
+		ContainSubstring("Nothing needs attention."))
 }
 
 // Who knows nothing of the brake lets go what it holds by what the commands show, after a policy was removed.
@@ -78,7 +78,7 @@ func TestReleaseIsFollowed(t *testing.T) {
 	s.tripped(2)
 	reader, staff := s.with(viewer), s.with(institutionAdmin)
 	status := reader.does("status")
-	g.Expect(status).To(MatchRegexp(`Brake: +tripped at \S+, holds back 2`))
+	g.Expect(status).To(MatchRegexp(`Brake: +tripped at \S+, pauses 2`))
 	release := shown(t, status, "RevocationsPaused")
 	g.Expect(release).To(Equal([]string{"release", "institution", "-n", s.Namespace}))
 	g.Expect(reader.fails(append(release, "--yes")...)).To(

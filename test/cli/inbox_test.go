@@ -182,14 +182,14 @@ func TestInboxesAreShown(t *testing.T) {
 
 	// The institution's people learn that something waits where they may ask, and otherwise who may.
 	viewer := school.with("completion-viewer")
-	g.Expect(viewer.does("status")).To(And(ContainSubstring("Nothing needs you."), ContainSubstring(
-		"What waits in the inboxes is not known: `kubectl course inbox list` shows it to who has the ClusterRole "+
+	g.Expect(viewer.does("status")).To(And(ContainSubstring("Nothing needs attention."), ContainSubstring(
+		"The inboxes are not included: `kubectl course inbox list` shows them, and requires the ClusterRole "+
 			"completion-inbox-admin in namespace completion-system.\n")))
 	viewer.bind(system.Namespace, "completion-inbox-admin")
 	g.Eventually(func() string { return viewer.does("status") }, soon, often).Should(And(
 		MatchRegexp(`  Inboxes: +1 wait since \d{4}\S+Z, 2 dead letters\n`),
 		MatchRegexp(`Failure: inbox: DeadLetters\n.*: 2 are dead letters\n`+
-			` +\$ kubectl course inbox list -n %s --state dead\n`, school.Namespace), Not(ContainSubstring("not known"))))
+			` +\$ kubectl course inbox list -n %s --state dead\n`, school.Namespace), Not(ContainSubstring("The inboxes are"))))
 }
 
 func TestInboxesAreForWhoMay(t *testing.T) {
@@ -209,7 +209,7 @@ func TestInboxesAreForWhoMay(t *testing.T) {
 	operations := newPerson(t, school.Namespace, "operations-no-exec")
 	operations.bind(system.Namespace, "completion-operations")
 	g.Expect(operations.fails("inbox", "list")).To(And(allows, ContainSubstring("pods/exec"),
-		ContainSubstring("Replicas without a pod, and volumes of those that were scaled away, were not looked for")))
+		ContainSubstring("Replicas without a pod, and volumes of replicas that were scaled away, were not checked")))
 	// One right less than the role has.
 	for of, verb := range map[string]string{"pods": "list", "pods/exec": "create"} {
 		less := newPerson(t, school.Namespace, "less-"+verb)
@@ -232,7 +232,7 @@ func TestInboxesAreForWhoMay(t *testing.T) {
 		"use names or a selection":            {"retry", "0/1", "--all"},
 		"--state is \"lost\"":                 {"list", "--state=lost"},
 		"--limit is -1":                       {"list", "--limit=-1"},
-		"is a record of which replica":        {"show", "17"},
+		"record 17 needs its replica":         {"show", "17"},
 		"there is no replica 7":               {"drop", "7/17"},
 		"\"x\" is not a valid user id":        {"list", "--user=x"},
 		"--timeout is 0s":                     {"drain", "--timeout=0s"},
@@ -336,7 +336,7 @@ func TestAReplicaOutOfReachKeepsNoOtherFromIt(t *testing.T) {
 		node.HangUp.Delete(system.ReplicaPod(1))
 		node.Silent.Delete(system.ReplicaPod(1))
 	})
-	names := And(ContainSubstring("1 of 2 replicas did not do it all:\n  completion-webhook-server-1: "),
+	names := And(ContainSubstring("1 of 2 replicas failed:\n  completion-webhook-server-1: "),
 		ContainSubstring("kubectl get pod -n completion-system completion-webhook-server-1 -o wide"))
 	listed := p.course("inbox", "list", "-n", school.Namespace)
 	g.Expect(listed.code).To(Equal(1))
@@ -349,7 +349,7 @@ func TestAReplicaOutOfReachKeepsNoOtherFromIt(t *testing.T) {
 	status.bind(system.Namespace, "completion-inbox-admin")
 	g.Eventually(func() string { return status.does("status") }, soon, often).Should(And(
 		MatchRegexp(`  Inboxes: +1 wait since \S+, 1 dead letter\n`),
-		ContainSubstring("More may wait in the inboxes: 1 of 2")))
+		ContainSubstring("The inboxes are incomplete: only 1 of 2")))
 	dropped := p.course("inbox", "drop", "-n", school.Namespace, "--yes")
 	g.Expect(dropped.code).To(Equal(1))
 	g.Expect(dropped.out).To(Equal(first.record + " dropped\n"))
@@ -357,13 +357,13 @@ func TestAReplicaOutOfReachKeepsNoOtherFromIt(t *testing.T) {
 	drained := p.course("inbox", "drain", "--timeout=1s")
 	g.Expect(drained.code).To(Equal(1))
 	g.Expect(drained.out).To(MatchRegexp(`^REPLICA +WAITING +DEAD LETTERS\ncompletion-webhook-server-0 +1 +0\n$`))
-	g.Expect(drained.err).To(And(ContainSubstring("2 of 2 replicas did not do it all"),
+	g.Expect(drained.err).To(And(ContainSubstring("2 of 2 replicas failed"),
 		ContainSubstring("completion-webhook-server-0: 1 are still waiting after 1s: "),
 		ContainSubstring("claim inbox-completion-webhook-server-7")))
 
 	node.Silent.Store(system.ReplicaPod(1), true)
 	node.HangUp.Delete(system.ReplicaPod(1))
-	g.Expect(p.fails("inbox", "show", second.record, "--timeout=2s")).To(ContainSubstring("it said nothing for 2s"))
+	g.Expect(p.fails("inbox", "show", second.record, "--timeout=2s")).To(ContainSubstring("it did not answer for 2s"))
 	node.Silent.Delete(system.ReplicaPod(1))
 	g.Expect(p.does("inbox", "drop", "-n", school.Namespace, "--yes")).To(Equal(second.record + " dropped\n"))
 	allow()

@@ -35,8 +35,8 @@ func TestPreviewOfWhatThereIsNoRoomFor(t *testing.T) {
 		`Note: institution institution has 0 of at most 2 namespaces and would need 3 more: 1 would wait`))
 	// Whoever may ask is told what else stands in the way.
 	g.Expect(administrator(t).course("preview", "-f", path, "-n", school.Namespace).out).To(And(
-		MatchRegexp(`Warning: .*spec\.namespaces\[0\]\.access\[0\]\.clusterRole: this installation does not let the operator `+
-			`bind the ClusterRole cluster-admin`), MatchRegexp(`Warning: .*spec\.namespaces\[0\]: .*bananas`)))
+		MatchRegexp(`Warning: .*spec\.namespaces\[0\]\.access\[0\]\.clusterRole: this installation does not let the `+
+			`operator bind the ClusterRole cluster-admin`), MatchRegexp(`Warning: .*spec\.namespaces\[0\]: .*bananas`)))
 
 	g.Expect(admin.Create(t.Context(), &v1alpha1.SeatPool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: school.Namespace, Name: "licences"},

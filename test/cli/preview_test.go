@@ -465,8 +465,8 @@ func TestPreviewOffline(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	got := nobody.course("preview", "--offline", "-f", institution, "-f", path, "--payload", text(t, string(other)))
 	g.Expect(got.code).To(Equal(2), got.String())
-	g.Expect(got.err).To(ContainSubstring("the delivery is for institution 7 (data.institution.id), but this is institution " +
-		"12345: `kubectl course send --example --institution ID` prints an example"))
+	g.Expect(got.err).To(ContainSubstring("the delivery is for institution 7 (data.institution.id), but this is " +
+		"institution 12345: `kubectl course send --example --institution ID` prints an example"))
 	got = nobody.course("preview", "--offline", "-f", institution, "-f", text(t, faultyPolicy), "-o", "json")
 	g.Expect(got.code).To(Equal(2), got.String())
 	found := &previewed{}

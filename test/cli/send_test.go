@@ -40,7 +40,7 @@ func TestSendExample(t *testing.T) {
 	g.Expect(nobody.fails(append(args, "--institution", "1")...)).To(Equal(
 		"error: the delivery was not accepted: institution.id must be the institution in the webhook URL\n"))
 	g.Expect(nobody.fails("send", "--example", "--url", school.URLs[0]+"x")).To(And(
-		ContainSubstring("the token is not valid for it"), ContainSubstring("`kubectl course token add` makes another one"),
+		ContainSubstring("the token is not valid for it"), ContainSubstring("`kubectl course token add` creates another one"),
 		Not(ContainSubstring(school.URLs[0]))))
 }
 

@@ -33,7 +33,7 @@ func TestStatusShowsTheWhole(t *testing.T) {
 	g.Expect(viewer.does("status")).To(And(
 		ContainSubstring(fmt.Sprintf("Institution %d (institution in %s): Ready", school.ID, school.Namespace)),
 		MatchRegexp(`Completions: +0 today, 0 in 7 days, 0 in all`), MatchRegexp(`Grants: +none`),
-		MatchRegexp(`Brake: +open, allows 20 revocations per hour`), ContainSubstring("Nothing needs you.")))
+		MatchRegexp(`Brake: +open, allows 20 revocations per hour`), ContainSubstring("Nothing needs attention.")))
 
 	g.Expect(admin.Create(t.Context(), &v1alpha1.SeatPool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: school.Namespace, Name: "licences"},
@@ -61,7 +61,7 @@ func TestStatusShowsTheWhole(t *testing.T) {
 		MatchRegexp(`Seats: +licences: 1 of 1 taken, 2 waiting`),
 		MatchRegexp(`Namespaces: +3 of at most 10000`),
 		// The worst first, each with what helps.
-		MatchRegexp(`(?s)What needs you:\n`+
+		MatchRegexp(`(?s)Needs attention:\n`+
 			`  Failure: coursecompletion/%[2]d-123456-1001-1 and 2 more: PolicyFailed\n.*`+
 			`  Failure: completionpolicy/broken: Refused\n      spec.namespaces\[0\].name: .*`+
 			`\n      \$ kubectl edit completionpolicy broken -n %[1]s\n.*`+
@@ -130,7 +130,7 @@ func TestStatusIsShownAgain(t *testing.T) {
 	lines := bufio.NewScanner(out)
 	seen := 0
 	for seen < 2 && lines.Scan() {
-		if lines.Text() == "Nothing needs you." {
+		if lines.Text() == "Nothing needs attention." {
 			seen++
 		}
 	}

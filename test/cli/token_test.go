@@ -66,7 +66,7 @@ func TestTokenRotation(t *testing.T) {
 	g.Expect(staff.fails("token", "remove", "institution", "token")).To(ContainSubstring("give --yes"))
 	asked := staff.talk("token", "remove", "institution", "token").answer("n")
 	g.Expect(asked.err).To(And(ContainSubstring("gets 401 and is lost"), ContainSubstring("nothing was changed"),
-		ContainSubstring("is not known, since you may not read the audit log (ClusterRole completion-operations in")))
+		ContainSubstring("You may not read the audit log (ClusterRole completion-operations in")))
 	g.Expect(staff.does("token", "remove", "institution", "secret/token", "--yes")).To(Equal(
 		"institution/institution no longer names secret/token\nsecret/token deleted\n"))
 	g.Eventually(answers(t, s.URLs[0]), soon, often).Should(Equal(http.StatusUnauthorized))
@@ -126,7 +126,7 @@ func TestTokenWrongUse(t *testing.T) {
 	staff := s.with(institutionAdmin)
 	g.Expect(staff.fails("token", "add", "--secret", "token")).To(ContainSubstring("there is a Secret token in namespace"))
 	g.Expect(staff.fails("token", "add", "--secret", "No Name")).To(ContainSubstring("is not a valid Secret name"))
-	g.Expect(staff.fails("token", "add", "--host", "https://a?b")).To(ContainSubstring("is no host"))
+	g.Expect(staff.fails("token", "add", "--host", "https://a?b")).To(ContainSubstring("is not a host"))
 	g.Expect(staff.fails("token", "add", "other")).To(ContainSubstring("has no Institution other: there is institution"))
 	g.Expect(staff.fails("token", "drop")).To(ContainSubstring("use list, add, rotate or remove"))
 	g.Expect(s.with().fails("token", "list")).To(ContainSubstring("The ClusterRole completion-viewer allows it"))

@@ -23,7 +23,7 @@ func TestWhyTellsEveryDelivery(t *testing.T) {
 	other := school.answer(6)
 	viewer := school.with("completion-viewer")
 	g.Expect(viewer.does("why", "5")).To(And(
-		ContainSubstring("Not looked at: deliveries that are not stored, such as repetitions and refused ones: the "+
+		ContainSubstring("Not shown: deliveries that are not stored, such as repeated and refused ones: the "+
 			"ClusterRole completion-operations in namespace completion-system allows it"),
 		Not(ContainSubstring(again.DeliveryID))))
 
@@ -33,7 +33,7 @@ func TestWhyTellsEveryDelivery(t *testing.T) {
 			`answered 200: \S+ \(\S+\)$`),
 		// The one that is stored is told of once.
 		MatchRegexp(`is stored, by delivery `+first.DeliveryID), Not(MatchRegexp(`delivery `+first.DeliveryID+` about`)),
-		Not(ContainSubstring(other.DeliveryID)), Not(ContainSubstring("Not looked at: deliveries"))))
+		Not(ContainSubstring(other.DeliveryID)), Not(ContainSubstring("Not shown: deliveries"))))
 	g.Expect(viewer.does("why", "5", "-o", "json")).To(And(
 		ContainSubstring(`"id": "`+again.DeliveryID), ContainSubstring(`"id": "`+first.DeliveryID)))
 }

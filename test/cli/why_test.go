@@ -62,8 +62,8 @@ func TestWhyUser(t *testing.T) {
 		MatchRegexp(`Because: +`+completion+`, sent 2026-10-01 12:00:00, `+
 			`ends 2047-01-01 00:00:00 \(EnrollmentExpired\), which decides`),
 		MatchRegexp(`Gives: +namespace `+s.prefix()+`1, completion-learner for 1 subject\n`),
-		MatchRegexp(`Namespace `+s.prefix()+`1 +may not be looked at\n`),
-		MatchRegexp(`RoleBinding `+s.prefix()+`1/\S+ +may not be looked at\n`),
+		MatchRegexp(`Namespace `+s.prefix()+`1 +you may not read it\n`),
+		MatchRegexp(`RoleBinding `+s.prefix()+`1/\S+ +you may not read it\n`),
 		Not(ContainSubstring("example.edu")), Not(ContainSubstring("Student")),
 	))
 
@@ -95,7 +95,7 @@ func TestWhyUser(t *testing.T) {
 	g.Expect(story.Grants[0].End.At).To(Equal("2047-01-01T00:00:00-03:00"))
 	g.Expect(story.Grants[0].End.Reason).To(Equal("EnrollmentExpired"))
 	g.Expect(story.Grants[0].Objects).To(ContainElement(MatchFields(IgnoreExtras, Fields{
-		"Kind": Equal("Namespace"), "State": Equal("may not be looked at")})))
+		"Kind": Equal("Namespace"), "State": Equal("you may not read it")})))
 	g.Expect(s.with(viewer).does("why", "1", "-o", "yaml")).To(ContainSubstring("hasAccess: true\n"))
 }
 
@@ -116,7 +116,7 @@ func TestWhyNot(t *testing.T) {
 	// The one policy that there is answers in the first line.
 	only := s.with(viewer).does("why", "2")
 	g.Expect(only).To(HavePrefix(
-		"User 2 has no access: policy other wants course 777001, 777002 or 777003, completed was 123456.\n"))
+		"User 2 has no access: policy other requires course 777001, 777002 or 777003; the user completed 123456.\n"))
 
 	s.apply(lab("course-name", v1alpha1.PolicyMatch{CourseIDs: course,
 		Expression: `enrollment.status == 1 && course.name == "Advanced" && enrollment.id > 5`}))
@@ -138,15 +138,15 @@ func TestWhyNot(t *testing.T) {
 	g.Eventually(func(g Gomega) {
 		got := person.does("why", "2")
 		g.Expect(got).To(And(
-			MatchRegexp(`\n  other +NotMatched +wants course 777001, 777002 or 777003, completed was 123456\n`),
-			MatchRegexp(`\n  course-name +NotMatched +wants course\.name == "Advanced", but course\.name is "Course Name", `+
+			MatchRegexp(`\n  other +NotMatched +requires course 777001, 777002 or 777003; the user completed 123456\n`),
+			MatchRegexp(`\n  course-name +NotMatched +requires course\.name == "Advanced", but course\.name is "Course Name", `+
 				`in completion `+completion+`\n`),
-			MatchRegexp(`\n  domain +NotMatched +wants user\.email\.endsWith\(…\), but user\.email is personal data, see `+
+			MatchRegexp(`\n  domain +NotMatched +requires user\.email\.endsWith\(…\), but user\.email is personal data, see `+
 				`--show-personal-data, in completion `+completion+`\n`),
 			MatchRegexp(`\n  both +CoursesMissing +requires all of its courses, and 777004 is not completed\n`),
 			MatchRegexp(`\n  suspended +Suspended +the policy is suspended\n`),
 			MatchRegexp(`\n  over +NotGranted +what it would grant has already ended \(UntilReached\)\n`),
-			MatchRegexp(`\n  fails +Failed +wants user\.name\.split\(…\)\[…\] == …, which cannot be evaluated: `+
+			MatchRegexp(`\n  fails +Failed +requires user\.name\.split\(…\)\[…\] == …, which cannot be evaluated: `+
 				`index out of range, in`),
 			MatchRegexp(`\n  broken +NotReady +the policy is not Ready: InvalidPolicy: spec\.match\.expression: .*statut`),
 			Not(ContainSubstring("example")),
@@ -157,7 +157,7 @@ func TestWhyNot(t *testing.T) {
 	shown := person.does("why", "completion/"+completion, "--show-personal-data")
 	g.Expect(shown).To(And(
 		HavePrefix("By completion "+completion+" user 2 has no access: policy "),
-		ContainSubstring(`wants user.email.endsWith("@other.example"), but user.email is "user-2@example.edu"`)))
+		ContainSubstring(`requires user.email.endsWith("@other.example"), but user.email is "user-2@example.edu"`)))
 
 	// A grant that there is not.
 	g.Expect(person.does("why", "grant/"+s.grantName("both", 2))).To(HavePrefix("There is no grant " +
@@ -192,7 +192,7 @@ func TestWhySeat(t *testing.T) {
 	g.Expect(got).To(And(
 		HavePrefix("User 3 has no access yet: grant "+s.grantName("desk", 3)+
 			" waits for a seat of pool lab-desks: place 2 of 12 in the queue; 1 of 1 seats are taken.\n"),
-		MatchRegexp(`2047-01-01 00:00:00 +the first end of access is known that frees a seat of pool lab-desks; grant `+
+		MatchRegexp(`2047-01-01 00:00:00 +the first known end of access frees a seat of pool lab-desks; grant `+
 			s.grantName("desk", 3)+` has place 2 in the queue`)))
 	// The status of the pool names ten.
 	g.Expect(person.does("why", "13")).To(ContainSubstring("place 12 of 12 in the queue"))
@@ -213,7 +213,7 @@ func TestWhySeat(t *testing.T) {
 		"completion-completionpolicy-viewer", "completion-seatpool-viewer")
 	g.Eventually(func(g Gomega) {
 		g.Expect(less.does("why", "3")).To(And(ContainSubstring("place 2 of 12 in the queue; 1 of 1 seats are taken"),
-			ContainSubstring("Not looked at: pool lab-desks: seats.completions.lxp.dev is forbidden")))
+			ContainSubstring("Not shown: pool lab-desks: seats.completions.lxp.dev is forbidden")))
 		g.Expect(less.does("why", "13")).To(ContainSubstring("not among the first 10 of 12 in the queue"))
 	}, soon, often).Should(Succeed())
 
@@ -238,9 +238,9 @@ func TestWhyBrake(t *testing.T) {
 	person := s.with(viewer)
 	g.Eventually(func(g Gomega) {
 		g.Expect(person.does("why", "grant/"+name)).To(And(
-			HavePrefix("User 1 has access by grant "+name+" still: the brake of the institution holds back its end, "),
-			MatchRegexp(`2026-10-01 12:00:00 +completion `+completion+` is sent, which is no longer stored\n`),
-			MatchRegexp(`Ready: +RevocationPaused: `), MatchRegexp(`Brake: +holds back the end of access, `),
+			HavePrefix("User 1 has access by grant "+name+" still: the brake of the institution pauses its end, due at "),
+			MatchRegexp(`2026-10-01 12:00:00 +completion `+completion+`, which is no longer stored, is sent\n`),
+			MatchRegexp(`Ready: +RevocationPaused: `), MatchRegexp(`Brake: +pauses the end of access, `),
 			MatchRegexp(`Ends: +[-0-9]+ [:0-9]+: completion `+completion+` was deleted\n`),
 			MatchRegexp(`open +grant `+name+` waits until a person releases the brake: kubectl course release `+
 				`institution -n `+s.Namespace+`\n`),
@@ -281,7 +281,7 @@ func TestWhyEnded(t *testing.T) {
 			"enrollment of completion "+completion+" is inactive.\n"),
 		MatchRegexp(`2026-10-01 12:00:00 +course 123456 completed`),
 		MatchRegexp(`2026-10-05 12:00:00 +completion `+completion+` is sent again: delivery [0-9a-z-]+ is stored`),
-		MatchRegexp(`access by grant `+name+` is taken away\n`),
+		MatchRegexp(`access by grant `+name+` is removed\n`),
 		MatchRegexp(`the data of grant `+name+` is deleted, after 30 grace days\n`),
 		Not(ContainSubstring("manual"))))
 
@@ -320,10 +320,10 @@ func TestWhyByHand(t *testing.T) {
 	got := person.does("why", "grant/guest")
 	t.Log(got)
 	g.Expect(got).To(And(HavePrefix(access), ContainSubstring("Grant guest, made by hand:"),
-		ContainSubstring("grant guest is made by hand\n"),
+		ContainSubstring("grant guest is created by hand\n"),
 		ContainSubstring("nothing more happens by itself"), Not(ContainSubstring("ana@"))))
 	g.Expect(person.does("why", "namespace/"+namespace)).To(HavePrefix(
-		"Namespace " + namespace + " (may not be looked at) is named by grant guest. " + access))
+		"Namespace " + namespace + " (you may not read it) is named by grant guest. " + access))
 	g.Expect(administrator(t).does("why", "ns/"+namespace, "-n", s.Namespace)).To(HavePrefix(
 		"Namespace " + namespace + " (there) is named by grant guest. " + access))
 
@@ -341,7 +341,7 @@ func TestWhyByHand(t *testing.T) {
 		"Namespace " + namespace + " (there) is named by no grant of namespace " + other.Namespace +
 			": it says that it was granted by " + s.Namespace + "/guest (namespace/grant).\n"))
 	g.Expect(person.does("why", "namespace/nothing-like-this")).To(HavePrefix(
-		"Namespace nothing-like-this (may not be looked at) is named by no grant of namespace " + s.Namespace))
+		"Namespace nothing-like-this (you may not read it) is named by no grant of namespace " + s.Namespace))
 }
 
 // What is not there is told as such, and who lacks a right which role has it.

@@ -40,7 +40,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Create an institution, a policy or a pool of seats.
 
-			With --export nothing is created: the YAML is printed, for GitOps or to be edited first.`),
+			With --export, nothing is created: the command prints the YAML, to edit it or for GitOps.`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return cmdutil.Usagef("%q cannot be created here: use institution, policy or seatpool", args[0])

@@ -54,21 +54,21 @@ func newInstitution(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Create an institution with everything that it needs to receive deliveries.
 
-			That is a namespace that allows the institution, the RoleBinding by which the controller-manager reads its
-			tokens, a random token in a Secret, and the Institution. It waits until the Institution is Ready, and shows
-			the webhook URL once. The namespace is institution-ID unless -n says another one.
+			It creates a namespace that allows the institution, the RoleBinding that lets the controller-manager read its
+			tokens, a Secret with a random token, and the Institution. It waits until the Institution is Ready, and shows
+			the webhook URL once. The namespace is institution-ID, unless you give another one with -n.
 
-			Making a namespace and letting the controller-manager read Secrets in it is for who runs the cluster
-			(cluster-admin). What there is already is left as it is, so that this can be run again after an
-			interruption; what is somebody else's is an error.`),
+			Requires cluster-admin, to create the namespace and to let the controller-manager read Secrets in it. Existing
+			objects stay as they are, so you can repeat the command after an interruption; an object that belongs to
+			something else is an error.`),
 		Example: templates.Examples(`
-			# Open institution 12345, whose users get namespaces such as grad-987654321
+			# Institution 12345, whose users get namespaces such as grad-987654321
 			kubectl course create institution 12345 --namespace-prefix grad- --host completions.example.com
 
-			# The YAML of it, without the token, for GitOps
+			# Print the YAML for GitOps, without the token
 			kubectl course create institution 12345 --namespace-prefix grad- --export
 
-			# Keep less personal data, and that for three years
+			# Store less personal data, for three years
 			kubectl course create institution 12345 --namespace-prefix grad- --privacy name=Drop,email=Mask \
 			  --retention-days 1095`),
 		Args: cobra.ExactArgs(1),
@@ -278,7 +278,7 @@ func (o *opening) said(what, name, became string) {
 // explain says who may do what was forbidden.
 func explain(err error) error {
 	if apierrors.IsForbidden(err) {
-		return fmt.Errorf("%w\nWho runs the cluster opens institutions: it takes the rights to create Namespaces, and to "+
+		return fmt.Errorf("%w\nAsk a cluster administrator: this requires the rights to create Namespaces and to "+
 			"bind the ClusterRole %s", err, institutionRole)
 	}
 	return cmdutil.Explain(err, "cluster-admin")

@@ -162,7 +162,7 @@ func (o *opening) place(ctx context.Context, c client.Client) error {
 		if err := o.allows(namespace); err != nil {
 			return err
 		}
-		o.said("namespace", name, "is there already")
+		o.said("namespace", name, "already exists")
 	default:
 		return err
 	}
@@ -186,7 +186,7 @@ func (o *opening) place(ctx context.Context, c client.Client) error {
 				institutionRole,
 			)
 		}
-		o.said("rolebinding", o.binding.Name, "is there already")
+		o.said("rolebinding", o.binding.Name, "already exists")
 	default:
 		return err
 	}
@@ -238,7 +238,7 @@ func (o *opening) token(ctx context.Context, c client.Client) (string, error) {
 			o.secret,
 		)
 	}
-	o.said("secret", o.secret, "is there already")
+	o.said("secret", o.secret, "already exists")
 	return string(secret.Data[v1alpha1.SecretKeyToken]), nil
 }
 
@@ -246,7 +246,7 @@ func (o *opening) token(ctx context.Context, c client.Client) (string, error) {
 // returns the token, if it made one.
 func (o *opening) again(ctx context.Context, c client.Client, stored *v1alpha1.Institution) (string, error) {
 	o.institution = stored
-	o.said("institution", stored.Name, "is there already")
+	o.said("institution", stored.Name, "already exists")
 	named := func(ref v1alpha1.TokenSecretReference) bool { return string(ref.Name) == o.secret }
 	if !slices.ContainsFunc(stored.Spec.Authentication.TokenSecretRefs, named) {
 		return "", nil

@@ -44,21 +44,21 @@ func newPolicy(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Create a policy: what the completion of a course grants.
 
-			It is created in the namespace of an institution, and takes effect at once, also for the completions that
-			there are. Put templates into single quotes, so that the shell leaves $ alone. What a policy can say beyond
-			these flags, such as objects and limits, is added to the YAML of --export.
+			The policy is created in the namespace of an institution and takes effect immediately, for existing completions
+			too. Put templates in single quotes, to protect $ from the shell. For what has no flag here, such as objects and
+			limits, edit the YAML that --export prints.
 
-			Where the policy is wrong it is created nevertheless, and grants nothing: the message says what is wrong.`),
+			A policy with a mistake is created too, but grants nothing: the message says what is wrong.`),
 		Example: templates.Examples(`
-			# A namespace for whoever completes course 123456, with access for the user
+			# A namespace for each user who completes course 123456, with access for the user
 			kubectl course create policy grad-course --course 123456 --namespace-name 'grad-${user.id}' \
 			  --subject 'oidc:${user.email}' --max-days 180
 
-			# A seat in a pool, for active enrollments only, each after approval
+			# A seat in a pool, for active enrollments only, after approval
 			kubectl course create policy tutor --course 777001 --expression 'enrollment.status == 1' --seat tutors \
 			  --approval Manual
 
-			# The YAML of it, to be edited or for GitOps
+			# Print the YAML, to edit it or for GitOps
 			kubectl course create policy grad-course --course 123456 --namespace-name 'grad-${user.id}' --export`),
 		DisableFlagsInUseLine: true,
 		Args:                  cobra.ExactArgs(1),

@@ -21,12 +21,12 @@ func newSeatPool(f *cmdutil.Factory) *cobra.Command {
 		Aliases: []string{"spool"},
 		Short:   "Create a pool of seats",
 		Long: templates.LongDesc(`
-			Create a pool of seats: licences, lab places, tables. Policies give them, first come, first served.`),
+			Create a pool of seats: licences, lab places, tables. Policies assign them, first come, first served.`),
 		Example: templates.Examples(`
 			# Ten seats
 			kubectl course create seatpool tutors --capacity 10
 
-			# The YAML of it
+			# Print the YAML
 			kubectl course create seatpool tutors --capacity 10 --export`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -43,21 +43,21 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "deliveries",
 		Short: "Search the audit records: did it arrive, and what was it answered?",
 		Long: templates.LongDesc(`
-			Search the audit records in the logs of all replicas of the webhook server: who called when, what it was about
-			and what it was answered. Records hold ids and no personal data.
+			Search the audit records in the logs of all replicas of the webhook server: who called and when, what the
+			delivery was about, and the answer. Audit records contain ids, and no personal data.
 
-			Logs reach back as far as the cluster keeps them. A replica that writes its audit log to a file has no records in
-			its log, which is said.
+			Logs go back as far as the cluster keeps them. A replica that writes its audit log to a file has no audit
+			records in its log; the output says so.
 
-			Needs the ClusterRole completion-operations in the namespace completion-system.`),
+			Requires the ClusterRole completion-operations in the namespace completion-system.`),
 		Example: templates.Examples(`
-			# What became of the deliveries of a user in the last day
+			# The deliveries of a user in the last day, and their outcomes
 			kubectl course deliveries --user 987654321 --since 24h
 
-			# What was not stored, as it comes
+			# Follow the deliveries that are not stored
 			kubectl course deliveries --outcome refused,unavailable,failed --follow
 
-			# One delivery, as the sender names it, with everything that was recorded
+			# Everything recorded about one delivery, by the id in its answer
 			kubectl course deliveries --delivery 01a218b8-8dae-7f29-a7e0-413db6c824f1 -o json`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -88,7 +88,7 @@ func explain(err error) error {
 	if !apierrors.IsForbidden(err) {
 		return cmdutil.Explain(err, cmdutil.RoleOperations)
 	}
-	return fmt.Errorf("%w\nThe ClusterRole %s allows it, bound in namespace %s: ask whoever runs the cluster", err,
+	return fmt.Errorf("%w\nThe ClusterRole %s allows it, bound in namespace %s: ask a cluster administrator", err,
 		cmdutil.RoleOperations, replicas.Namespace)
 }
 

@@ -39,7 +39,7 @@ func About(ctx context.Context, f *cmdutil.Factory, who v1alpha1.GrantHolder) (f
 	all, unknown, err := about(ctx, f, who)
 	switch {
 	case apierrors.IsForbidden(err):
-		return nil, []string{"deliveries that are not stored, such as repetitions and refused ones: the ClusterRole " +
+		return nil, []string{"deliveries that are not stored, such as repeated and refused ones: the ClusterRole " +
 			cmdutil.RoleOperations + " in namespace " + replicas.Namespace + " allows it"}
 	case err != nil:
 		unknown = append(unknown, fmt.Sprintf("deliveries that are not stored: %v", err))

@@ -52,19 +52,21 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the health of the installation",
 		Long: templates.LongDesc(`
-			Check the health of the installation: the CRDs are those of this plugin; both programs run, their volumes are
-			bound, and one controller-manager leads; both ServiceAccounts have their rights; the admission policies are in
-			place; every Institution is Ready; the clocks agree; and with --url the webhook answers from here, with which
-			address this machine arrives there and what --trusted-proxies makes of it, and the clock of the replica that
-			answered. These two are in the audit log, which takes the ClusterRole completion-operations.
+			Check the health of the installation: the CRDs match this plugin; both programs run, their volumes are bound,
+			and one controller-manager leads; both ServiceAccounts have their rights; the admission policies are in place;
+			every Institution is Ready; and the clocks agree.
 
-			Each finding is OK, a warning or a problem, and says what to do. What you may not look at is a warning: whoever
-			runs the cluster sees all of it. The exit code is 1 when there is a problem.`),
+			With --url, it also checks that the webhook answers, from which address this machine arrives there, how
+			--trusted-proxies treats that address, and the clock of the replica that answered. The last three come from the
+			audit log, and require the ClusterRole completion-operations.
+
+			Each finding is OK, a warning or a problem, and says what to do. What you may not read is a warning: a cluster
+			administrator sees everything. The exit code is 1 if there is a problem.`),
 		Example: templates.Examples(`
-			# Everything, as whoever runs the cluster
+			# Check everything, as a cluster administrator
 			kubectl course doctor
 
-			# And whether the webhook can be reached from here
+			# Check also whether the webhook can be reached from here
 			kubectl course doctor --url-file webhook-url`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
@@ -139,7 +141,7 @@ func (e *examination) problem(check, help, format string, args ...any) {
 // answer says nothing about the installation.
 func (e *examination) unseen(check string, err error) error {
 	if apierrors.IsForbidden(err) {
-		e.warning(check, "ask a cluster administrator", "may not be looked at: %v", err)
+		e.warning(check, "ask a cluster administrator", "you may not read it: %v", err)
 		return nil
 	}
 	return fmt.Errorf("%s: %w", check, err)

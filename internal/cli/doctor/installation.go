@@ -161,7 +161,7 @@ func (e *examination) volumes(ctx context.Context, set *appsv1.StatefulSet) erro
 			err := e.c.Get(ctx, client.ObjectKey{Namespace: e.namespace, Name: name}, &claim)
 			switch {
 			case apierrors.IsNotFound(err):
-				e.problem(check, "it is made with the pod: see the pods of "+set.Name, "is missing")
+				e.problem(check, "it is created with the pod: see the pods of "+set.Name, "is missing")
 			case err != nil:
 				if err := e.unseen(check, err); err != nil {
 					return err
@@ -180,7 +180,7 @@ func (e *examination) volumes(ctx context.Context, set *appsv1.StatefulSet) erro
 // lease looks whether a controller-manager leads.
 func (e *examination) lease(ctx context.Context) error {
 	const check = "leader of " + controllerManager
-	help := fmt.Sprintf("nothing is granted or revoked meanwhile: kubectl logs -n %s deploy/%s", e.namespace,
+	help := fmt.Sprintf("nothing is granted or revoked without one: kubectl logs -n %s deploy/%s", e.namespace,
 		controllerManager)
 	var lease coordinationv1.Lease
 	err := e.c.Get(ctx, client.ObjectKey{Namespace: e.namespace, Name: controllerManager}, &lease)

@@ -54,7 +54,7 @@ func (e *examination) institutions(ctx context.Context) error {
 			all[i].Name, all[i].Namespace)
 		switch ready := readyOf(all[i].Status.Conditions); {
 		case ready == nil:
-			e.problem(check, "is the controller-manager running?", "has not been looked at")
+			e.problem(check, "is the controller-manager running?", "has not been reconciled")
 		case ready.Status == metav1.ConditionTrue:
 			e.ok(check, "is Ready")
 		default:

@@ -80,7 +80,7 @@ func (e *examination) rightsOf(ctx context.Context, account, role, namespace str
 		e.problem(check, helpRBAC, "%d of %d are missing: %s", len(missing), asked, strings.Join(missing, ", "))
 		return nil
 	}
-	e.ok(check, "all %d are there", asked)
+	e.ok(check, "has all %d", asked)
 	return nil
 }
 

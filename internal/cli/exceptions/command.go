@@ -51,10 +51,10 @@ func newApprove(f *cmdutil.Factory) *cobra.Command {
 	return newCommand(f, approve, &cobra.Command{
 		Short: "Approve Grants that wait for approval",
 		Long: templates.LongDesc(`
-			Approve Grants that wait for approval, because their policy says so (approval: Manual).
+			Approve Grants of policies with approval: Manual, which wait for a person.
 
-			The approval and its reason stand in spec.override of the Grant. What the Grant gives is filled in by its
-			policy once it is approved. "restore" takes an approval back.`),
+			The approval and its reason are stored in spec.override of the Grant. The policy then fills in what the Grant
+			gives. "restore" withdraws the approval.`),
 		Example: templates.Examples(`
 			# Approve one Grant
 			kubectl course approve grad-lab.12345-987654321 --reason "checked with the faculty"
@@ -62,7 +62,7 @@ func newApprove(f *cmdutil.Factory) *cobra.Command {
 			# See which Grants of a policy would be approved
 			kubectl course approve --policy grad-lab --awaiting-approval --reason "term 2027/1" --dry-run
 
-			# Approve them, without being asked
+			# Approve them without confirmation
 			kubectl course approve --policy grad-lab --awaiting-approval --reason "term 2027/1" --yes`),
 	})
 }
@@ -71,11 +71,11 @@ func newRevoke(f *cmdutil.Factory) *cobra.Command {
 	return newCommand(f, revoke, &cobra.Command{
 		Short: "Revoke Grants: access at once, data after the grace days",
 		Long: templates.LongDesc(`
-			Take Grants away: access and seats at once, namespaces and objects after the grace days of the policy.
+			Revoke Grants: access and seats immediately, namespaces and objects after the grace days of the policy.
 
-			This never waits for the brake of the institution, since you order it for these very Grants. No later
-			delivery gives back what was revoked. "restore" does, with the data where the grace days are not over. A
-			Grant that waits for approval is refused by this.`),
+			The brake of the institution does not pause this: you have named the Grants. Later deliveries do not restore
+			what was revoked; "restore" does, with the data if the grace days are not over. A Grant that waits for approval
+			is refused.`),
 		Example: templates.Examples(`
 			# Revoke one Grant
 			kubectl course revoke grad-lab.12345-987654321 --reason "left the school"
@@ -83,7 +83,7 @@ func newRevoke(f *cmdutil.Factory) *cobra.Command {
 			# See what a user would lose
 			kubectl course revoke --user 987654321 --reason "left the school" --dry-run
 
-			# Revoke all Grants of a user, without being asked
+			# Revoke all Grants of a user without confirmation
 			kubectl course revoke --user 987654321 --reason "left the school" --yes`),
 	})
 }
@@ -92,19 +92,19 @@ func newExtend(f *cmdutil.Factory) *cobra.Command {
 	return newCommand(f, extend, &cobra.Command{
 		Short: "Change when the access of Grants ends",
 		Long: templates.LongDesc(`
-			Change when the access of Grants ends than their completions and their policy say.
+			Set another end of access for Grants than that of their completions and policy.
 
-			A day lasts until its end in the institution's time zone. What has ended begins again, with the data where
-			the grace days are not over. What waits for approval is approved by this as well. An end that would come
-			sooner takes --shorten. "restore" takes an extension back.`),
+			A date means the end of that day in the institution's time zone. A Grant that has ended starts again, with its
+			data if the grace days are not over. A Grant that waits for approval is approved. An earlier end than the
+			present one requires --shorten. "restore" removes the extension.`),
 		Example: templates.Examples(`
 			# Extend one Grant to the end of a day
 			kubectl course extend grad-lab.12345-987654321 --until 2047-06-30 --reason "thesis"
 
-			# To a moment
+			# Extend it to a point in time
 			kubectl course extend grad-lab.12345-987654321 --until 2047-06-30T18:00:00-03:00 --reason "thesis"
 
-			# Let it end 30 days from now, which is sooner than it would
+			# Let it end earlier, 30 days from now
 			kubectl course extend grad-lab.12345-987654321 --until 30d --shorten --reason "pilot"`),
 	})
 }
@@ -115,14 +115,14 @@ func newRestore(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Undo an approval, a revocation or an extension: remove spec.override of Grants.
 
-			It says for each what becomes of it. What was revoked comes back, unless its completions have ended
-			meanwhile; what was extended ends when its completions say, perhaps at once; what was approved awaits
-			approval again. The override goes with its reason, and a --reason that is given is kept nowhere.`),
+			The command shows the effect on each Grant. A revoked Grant takes effect again, unless its completions have
+			ended meanwhile; an extended one ends when its completions say, possibly at once; an approved one waits for
+			approval again. The reason is removed with the override, and --reason is not stored.`),
 		Example: templates.Examples(`
 			# See what a Grant would be without its override
 			kubectl course restore grad-lab.12345-987654321 --dry-run
 
-			# Give back what was revoked
+			# Undo a revocation
 			kubectl course restore grad-lab.12345-987654321`),
 	})
 }

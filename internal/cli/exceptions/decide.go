@@ -62,7 +62,7 @@ func (o order) approve(grant *v1alpha1.Grant, end lifecycle.State, zone *time.Lo
 	override := grant.Spec.Override
 	switch {
 	case override.Approved != nil:
-		return decision{done: true, effect: "is approved already"}, nil
+		return decision{done: true, effect: "is already approved"}, nil
 	case end.Revoked:
 		return decision{}, concernsNot("was revoked (%s) and does not await approval: `kubectl course restore` restores it",
 			override.Reason)
@@ -91,13 +91,13 @@ func (o order) revoke(
 ) (decision, error) {
 	switch {
 	case end.Revoked:
-		return decision{done: true, effect: "is revoked already"}, nil
+		return decision{done: true, effect: "is already revoked"}, nil
 	case end.Stage > lifecycle.Active:
 		return decision{}, concernsNot("ended %s: there is nothing to revoke", endOf(grant, zone))
 	}
 	effect := "loses " + holdings(grant) + " at once; " + dataGoes(grant, zone, now)
 	if end.Stage == lifecycle.AwaitingApproval {
-		effect = "is refused: it awaits approval no longer, and user " + grant.Spec.Holder.UserID.String() + " gets nothing"
+		effect = "is refused: it no longer awaits approval, and user " + grant.Spec.Holder.UserID.String() + " gets nothing"
 	}
 	return decision{effect: effect + replaced(grant, zone),
 		override: &v1alpha1.GrantOverride{Revoked: new(true), Reason: o.reason}}, nil
@@ -139,7 +139,7 @@ func (o order) extend(
 		effect += " instead of " + show(until, zone)
 	}
 	if end.Stage == lifecycle.AwaitingApproval {
-		effect += "; that approves it as well"
+		effect += "; this also approves it"
 	}
 	if override.Until == nil {
 		effect += replaced(grant, zone)
@@ -164,7 +164,7 @@ func (o order) restore(grant *v1alpha1.Grant, zone *time.Location, now time.Time
 	case grant.Spec.Override.Until != nil:
 		what = "the end " + show(grant.Spec.Override.Until.Time, zone)
 	}
-	effect := "takes back " + what + " (" + grant.Spec.Override.Reason + "): "
+	effect := "undoes " + what + " (" + grant.Spec.Override.Reason + "): "
 	had := before.Stage == lifecycle.Active
 	switch {
 	case after.Paused:

@@ -43,15 +43,16 @@ func newRelease(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Release the revocations that the brake of an institution pauses.
 
-			More Grants were to be revoked within an hour than the institution's revocationBudget, so the others keep
-			what they have until a person says that it is meant. This shows first who goes and what each of them loses,
-			and asks. It releases the trip that it has shown, and no other: what comes later counts anew. Where it is a
-			mistake, do not release it: put right what caused it, and the brake lets go by itself.`),
+			The brake pauses revocations when more Grants are due within an hour than the institution's revocationBudget;
+			their holders keep everything until a person confirms. The command first shows who would lose what, and asks for
+			confirmation. It releases only the trip that it has shown: later revocations count anew.
+
+			If the revocations are a mistake, do not release them. Correct the cause, and the brake recovers by itself.`),
 		Example: templates.Examples(`
-			# Who would go, without releasing anything
+			# Show who would lose what, without releasing anything
 			kubectl course release institution-12345 --dry-run
 
-			# Show it, ask, release, and wait until it is released
+			# Show it, ask for confirmation, and wait until it is released
 			kubectl course release institution-12345
 
 			# For scripts
@@ -98,7 +99,7 @@ func (o *releasing) run(ctx context.Context, which string) error {
 		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 	}
 	if o.change.DryRun == "none" {
-		question := fmt.Sprintf("Release trip %s, so that these lose what is said?", trip)
+		question := fmt.Sprintf("Release trip %s, so that these Grants are revoked?", trip)
 		if err := o.confirm.Ask(o.Factory, question); err != nil {
 			return err
 		}
@@ -257,11 +258,11 @@ func (o *releasing) release(
 		case brake.Trip == "":
 			return nil, fmt.Errorf("trip %s is over: nothing is left to release", trip)
 		case brake.Trip != trip:
-			return nil, fmt.Errorf("the brake has tripped anew meanwhile (%s, and what was shown is %s): "+
-				"nothing was released; run it again to see who goes now", brake.Trip, trip)
+			return nil, fmt.Errorf("the brake has tripped again (trip %s, shown was %s): nothing "+
+				"was released; run the command again to see the present revocations", brake.Trip, trip)
 		case brake.Held != nil && int(*brake.Held) > waiting:
-			return nil, fmt.Errorf("%d Grants wait by now, and %d were shown: nothing was released; "+
-				"run it again to see who goes now", *brake.Held, waiting)
+			return nil, fmt.Errorf("%d Grants are paused now, but %d were shown: nothing was released; "+
+				"run the command again to see the present revocations", *brake.Held, waiting)
 		}
 		if !o.change.Writes() {
 			if now.Annotations == nil {

@@ -27,9 +27,9 @@ func TestReleaseLetsNothingElseGo(t *testing.T) {
 	}{
 		"the same":   {func(*v1alpha1.Institution) {}, ""},
 		"fewer wait": {func(i *v1alpha1.Institution) { i.Status.Brake.Held = new(int32(1)) }, ""},
-		"more wait":  {func(i *v1alpha1.Institution) { i.Status.Brake.Held = new(int32(3)) }, "3 Grants wait by now"},
+		"more wait":  {func(i *v1alpha1.Institution) { i.Status.Brake.Held = new(int32(3)) }, "3 Grants are paused now"},
 		"another trip": {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "second" },
-			"has tripped anew meanwhile (second"},
+			"has tripped again (trip second"},
 		"over":       {func(i *v1alpha1.Institution) { i.Status.Brake.Trip = "" }, "is over: nothing is left to release"},
 		"made again": {func(i *v1alpha1.Institution) { i.UID = "2" }, "was recreated in the meantime"},
 		"released since": {func(i *v1alpha1.Institution) {

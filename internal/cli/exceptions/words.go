@@ -112,7 +112,7 @@ func back(grant *v1alpha1.Grant) string {
 		len(grant.Spec.Seats) > 0:
 		return "it has no data"
 	}
-	return "its data is gone, so it begins anew"
+	return "its data is gone, so it starts empty"
 }
 
 // replaced says which override an order replaces, for that one is lost.

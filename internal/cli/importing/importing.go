@@ -43,36 +43,36 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	o := &options{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "import -f FILE --url-file FILE",
-		Short: "Import completions from a file that were never delivered",
+		Short: "Import completions that were never delivered",
 		Long: templates.LongDesc(`
-			Deliver completions that were never delivered, from a CSV file with a header or from JSON lines.
+			Import completions that were never delivered, from a CSV file with a header or from JSON lines.
 
-			Each row goes through the webhook as if the platform had sent it, so that validation, privacy, limits and the
-			audit log hold. Columns are called as the fields of the contract (event.send_at, course.id, user.id,
-			enrollment.date_expire and so on) or are named with --map; an empty cell is null. Without a column for
-			enrollment.course_id it is course.id. A line of JSON is a whole
-			delivery, or an object with such names.
+			Each row goes through the webhook as if the platform had sent it, so validation, privacy, limits and the audit
+			log apply. Name the columns like the fields of the contract (event.send_at, course.id, user.id,
+			enrollment.date_expire and so on), or map them with --map. An empty cell is null. Without a column
+			enrollment.course_id, course.id is used. A line of JSON is a whole delivery, or an object with these names.
 
-			Rows are first checked here, and nothing is posted before you agree. What the server refuses is written to
-			--rejects, with its line and the reason, in a form that can be imported again once it is put right. When the
-			server is away or asks to wait, rows are posted again.
+			All rows are checked first, and nothing is sent until you confirm. Rows that the server refuses are written to
+			--rejects, with line number and reason, in a form that you can correct and import again. If the server is away
+			or asks to wait, rows are sent again.
 
-			To go on after an interruption run the same again: rows that arrived are answered duplicate and change
-			nothing. There is no file in which it is kept how far an import came, since that could differ from what the
-			cluster has; --from-line leaves out what is known to have arrived.
+			After an interruption, run the same command again: rows that have arrived already are answered with duplicate,
+			and change nothing. To skip them, use --from-line. The command stores no progress, because that could differ
+			from what the cluster has.
 
-			Rows about people who were erased, and that were sent before that, are not stored; the summary counts them.
-			Whoever was erased by an earlier release than that which remembers erasures is not known: leave such rows out.
+			Rows about people who were erased are not stored if they were sent before the erasure; the summary counts them.
+			Releases without the ErasureRegister did not remember erasures: leave out people who were erased by one of
+			these.
 
-			The exit code is 1 when rows were refused or when not all rows were delivered.`),
+			The exit code is 1 if rows were refused or not delivered.`),
 		Example: templates.Examples(`
 			# Check all rows, without a cluster
 			kubectl course import -f export.csv --institution 12345 --dry-run
 
-			# Deliver them
+			# Import them
 			kubectl course import -f export.csv --url-file webhook-url
 
-			# An export with other names, of enrollments that all are active
+			# A file with another column name, and without the status, which is active for all
 			kubectl course import -f graduates.csv --url-file webhook-url --map student=user.id --set enrollment.status=1`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },

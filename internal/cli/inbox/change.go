@@ -37,21 +37,21 @@ type changing struct {
 func newRetry(f *cmdutil.Factory) *cobra.Command {
 	o := &changing{asking: asking{Factory: f}, selection: selection{state: replicas.Dead}, verb: "retry"}
 	return o.command(&cobra.Command{
-		Short: "Have dead letters tried again",
+		Short: "Retry dead letters",
 		Long: templates.LongDesc(`
-			Have dead letters tried again, once what the API server refused is put right: name them, or select them by -n,
-			--user or --reason, or give --all. What waits is tried anyway and left alone, see "drain".
+			Retry dead letters, after correcting the reason why the API server refused them. Name them, select them with -n,
+			--user or --reason, or give --all. Waiting records are retried anyway, and are not changed: see "drain".
 
-			A dead letter that is tried again waits like all others. It is stored at once, or refused once more and a dead
-			letter again. It asks where there are several. What is interrupted can be run again.` + needs),
+			A retried record is stored, or refused and a dead letter again. If several are selected, the command asks for
+			confirmation. It can be repeated after an interruption.` + needs),
 		Example: templates.Examples(`
-			# One
+			# One record
 			kubectl course inbox retry 0/17
 
-			# All of an institution, without being asked
+			# All of an institution, without confirmation
 			kubectl course inbox retry -n institution-12345 --yes
 
-			# See which were refused for a reason
+			# Show which were refused for a certain reason
 			kubectl course inbox retry --reason api-invalid --dry-run`),
 	})
 }
@@ -61,20 +61,20 @@ func newDrop(f *cmdutil.Factory) *cobra.Command {
 	cmd := o.command(&cobra.Command{
 		Short: "Remove records for good, without storing them",
 		Long: templates.LongDesc(`
-			Remove records from the inboxes for good, without storing them: name them, or select dead letters by -n, --user or
-			--reason, or give --all. With --state it takes what waits too.
+			Remove records from the inboxes for good, without storing them. Name them, select dead letters with -n, --user
+			or --reason, or give --all. --state selects waiting records too.
 
-			The platform was told that these deliveries arrived and sends none of them again: whoever completed a course by
-			one of them has no completion here. It shows first what goes, and asks. The webhook server's log has each
-			record that was dropped. What is interrupted can be run again.` + needs),
+			The platform considers these deliveries received and does not send them again: their completions are lost. The
+			command first shows the records, and asks for confirmation. The webhook server logs each dropped record. The
+			command can be repeated after an interruption.` + needs),
 		Example: templates.Examples(`
-			# What would go
+			# Show what would be dropped
 			kubectl course inbox drop -n institution-12345 --dry-run
 
-			# One
+			# One record
 			kubectl course inbox drop 0/17
 
-			# Whatever there is of a user, without being asked
+			# All records of a user, without confirmation
 			kubectl course inbox drop -n institution-12345 --user 987654321 --state all --yes`),
 	})
 	o.addState(cmd, replicas.Dead,
@@ -259,7 +259,7 @@ func (o *changing) do(ctx context.Context, c *choice) error {
 	fmt.Fprintf(o.ErrOut, "%d of %d %s.\n", done, c.count(), past(o.verb))
 	if len(busy) > 0 {
 		slices.Sort(busy)
-		failed = errors.Join(failed, fmt.Errorf("being tried at this moment, so that nobody may drop them: %s; run the same "+
+		failed = errors.Join(failed, fmt.Errorf("being tried now, and cannot be dropped: %s; run the command "+
 			"again", strings.Join(busy, ", ")))
 	}
 	return failed
@@ -273,9 +273,9 @@ func (o *changing) say(r *replicas.Record) error {
 	text := string(r.Outcome)
 	switch {
 	case r.Outcome == replicas.Gone && o.verb == "retry":
-		text = "is no dead letter any more"
+		text = "is no longer a dead letter"
 	case r.Outcome == replicas.Gone:
-		text = "is not there any more"
+		text = "no longer exists"
 	case r.Outcome == replicas.Busy:
 		text = "is being tried"
 	}

@@ -28,19 +28,19 @@ func newDrain(f *cmdutil.Factory) *cobra.Command {
 	o := &draining{asking: asking{Factory: f, silence: defaultSilence}}
 	cmd := &cobra.Command{
 		Use:   "drain",
-		Short: "Let every replica store its waiting records now, and wait for it",
+		Short: "Make every replica store its waiting records now, and wait for it",
 		Long: templates.LongDesc(`
-			Have every replica try at once everything that waits in its inbox, whenever it would have done so by itself, and
-			wait until nothing waits any more. It concerns all institutions, whatever -n says. It can be run again at any
-			time: nothing is stored twice.
+			Make every replica store everything that waits in its inbox now, instead of at its next attempt, and wait until
+			nothing is left. This affects all institutions, regardless of -n. You can repeat it at any time: nothing is
+			stored twice.
 
-			It leaves dead letters alone, see "retry" and "drop". It does not reach the volume of a replica that was scaled
-			away, which it names: scale up again, or empty it by the Job of config/examples/drain-inbox
-			(docs/inbox.md, Scale down). It neither stops a webhook server nor keeps it from taking more.
+			Dead letters stay: see "retry" and "drop". The volume of a replica that was scaled away is named, but not
+			reached: scale up again, or empty it with the Job in config/examples/drain-inbox (docs/inbox.md, Scale down).
+			The webhook servers continue to run and to accept deliveries.
 
-			The exit code is 1 where something waits after all.` + needs),
+			The exit code is 1 if something still waits.` + needs),
 		Example: templates.Examples(`
-			# Once the API server is back
+			# After an outage of the API server
 			kubectl course inbox drain
 
 			# A long backlog
@@ -50,7 +50,7 @@ func newDrain(f *cmdutil.Factory) *cobra.Command {
 	}
 	o.output.AddFlags(cmd, "InboxTotal")
 	cmd.Flags().DurationVar(&o.patience, "timeout", time.Minute,
-		"The maximum time to wait until nothing is waiting any more.")
+		"The maximum time to wait until nothing is left.")
 	return cmd
 }
 

@@ -21,7 +21,7 @@ import (
 // needs says who may use the commands.
 const needs = `
 
-			Needs the ClusterRole completion-inbox-admin in the namespace completion-system.`
+			Requires the ClusterRole completion-inbox-admin in the namespace completion-system.`
 
 // defaultSilence is how long a replica may say nothing, which itself waits 30 seconds for its disk.
 const defaultSilence = time.Minute
@@ -32,20 +32,21 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "inbox",
 		Short: "List, retry, drop and drain deliveries that are not in the API server yet",
 		Long: templates.LongDesc(`
-			List, retry, drop and drain deliveries that are not in the API server yet, over all replicas of the webhook server.
+			List, retry, drop and drain deliveries that are not in the API server yet, in all replicas of the webhook
+			server.
 
-			What the API server does not take is kept on the disk of the replica that it was delivered to, its inbox. A
-			delivery waits there until it is stored, which the replica does by itself; or it is a dead letter, which the API
-			server refuses for good, and which waits for you. These commands run the webhook server's own command in each
-			of its pods. A replica that cannot be asked is named, with what to do; the others do it all the same.
+			Each replica keeps deliveries that the API server does not accept in an inbox on its disk. A delivery waits
+			there until the replica can store it. If the API server refuses it for good, it becomes a dead letter and waits
+			for you. These commands run the webhook server's own command in each of its pods. A replica that does not answer
+			is named, with what to do; the command continues with the others.
 
-			A record is named by the number of the replica and its own, such as 0/17, or by the delivery id. With -n it is
-			the institution's namespace that counts; without, those of all.` + needs),
+			Name a record by the number of its replica and its own number, such as 0/17, or by its delivery id. With -n,
+			only records for that institution's namespace are selected; without it, those of all.` + needs),
 		Example: templates.Examples(`
-			# What the API server refuses for good, and why
+			# List the dead letters, and why they were refused
 			kubectl course inbox list --state dead
 
-			# Once that is put right: try it again
+			# Retry them, after correcting the cause
 			kubectl course inbox retry -n institution-12345 --all`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -42,11 +42,11 @@ func TestNamesOfRecords(t *testing.T) {
 		t.Errorf("deliveries (-want +got):\n%s", diff)
 	}
 	for wrong, want := range map[string]string{
-		"17":         "Write 0/17 for that of the first one",
+		"17":         "write 0/17 for the first one",
 		"2/17":       "there is no replica 2: the last one is 10",
-		"0/seventy":  `"0/seventy" is no record`,
-		"12345-1-2":  "is no record: name it as",
-		"0/17/extra": `"0/17/extra" is no record`,
+		"0/seventy":  `"0/seventy" is not a record`,
+		"12345-1-2":  "is not a record: use a name from",
+		"0/17/extra": `"0/17/extra" is not a record`,
 		"/17":        "there is no replica : ",
 	} {
 		if _, err := parseNames([]string{wrong}, all); err == nil || !strings.Contains(err.Error(), want) {

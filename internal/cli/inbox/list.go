@@ -30,24 +30,24 @@ func newList(f *cmdutil.Factory) *cobra.Command {
 	o := &listing{asking: asking{Factory: f}}
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List what is in the inboxes, with ages, reasons and totals",
+		Short: "List the records in the inboxes, with ages, reasons and totals",
 		Long: templates.LongDesc(`
-			List what is in the inboxes of all replicas: dead letters first, the oldest first, each with its age, how often
-			it was tried and why the API server did not take it. Below stands how much each replica has. With -n it is
-			what is for an institution's namespace. What is listed are ids, and no personal data.
+			List the records in the inboxes of all replicas: dead letters first, then by age, each with its age, the number
+			of attempts and the reason why the API server did not accept it. Totals for each replica follow. With -n, only
+			records for that institution's namespace are listed. The list contains ids, and no personal data.
 
-			As data there are the records, or with --totals how much each replica has.` + needs),
+			With -o json or yaml, the items are the records, or with --totals the totals of each replica.` + needs),
 		Example: templates.Examples(`
-			# Everything
+			# All records
 			kubectl course inbox list
 
-			# What the API server refuses for good, of one institution
+			# The dead letters of one institution
 			kubectl course inbox list -n institution-12345 --state dead
 
-			# Whether anything of a user waits
+			# The records of a user
 			kubectl course inbox list --user 987654321
 
-			# How much there is, for scripts
+			# Totals, for scripts
 			kubectl course inbox list --totals -o json`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },

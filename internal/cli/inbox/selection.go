@@ -94,11 +94,11 @@ func parseNames(args []string, all []*replicas.Replica) (*names, error) {
 		number, err := strconv.ParseUint(arg[at+1:], 10, 64)
 		switch {
 		case err != nil:
-			return nil, cmdutil.Usagef("%q is no record: name it as `kubectl course inbox list` does, such as 0/17, or by "+
-				"its delivery id", arg)
+			return nil, cmdutil.Usagef("%q is not a record: use a name from `kubectl course inbox list`, such as 0/17, or a "+
+				"delivery id", arg)
 		case at < 0:
-			return nil, cmdutil.Usagef("%s is a record of which replica? Write %s/%s for that of the first one, as `kubectl "+
-				"course inbox list` does", arg, all[0].ID(), arg)
+			return nil, cmdutil.Usagef("record %s needs its replica: write %s/%s for the first one, as in `kubectl "+
+				"course inbox list`", arg, all[0].ID(), arg)
 		}
 		of := slices.IndexFunc(all, func(r *replicas.Replica) bool { return arg[:at] == r.ID() || arg[:at] == r.Pod })
 		if of < 0 {

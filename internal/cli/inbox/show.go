@@ -31,14 +31,14 @@ func newShow(f *cmdutil.Factory) *cobra.Command {
 		Use:   "show RECORD|DELIVERY...",
 		Short: "Show records of the inboxes",
 		Long: templates.LongDesc(`
-			Show records of the inboxes: when each came, what it is about, how often it was tried and why the API server
-			did not take it. The delivery itself, as it would be stored, holds personal data and is shown with
-			--show-personal-data only.` + needs),
+			Show records of the inboxes: when each was received, what it is about, the number of attempts, and why the API
+			server did not accept it. The delivery itself contains personal data, and is shown only with
+			--show-personal-data.` + needs),
 		Example: templates.Examples(`
 			# Record 17 of the first replica
 			kubectl course inbox show 0/17
 
-			# With the delivery, which holds personal data
+			# Including the delivery, which contains personal data
 			kubectl course inbox show 0/17 --show-personal-data -o json`),
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },

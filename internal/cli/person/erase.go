@@ -38,25 +38,25 @@ type eraseOptions struct {
 }
 
 const eraseLong = `
-	Erase everything that is stored about a person in an institution: access and seats, granted namespaces with
-	all that is in them, completions and Grants. It shows what there is and asks. Then, in this order, it notes the
-	erasure, revokes the Grants, deletes the completions, has the data go, and deletes the Grants when nothing of theirs
-	is left. It can be interrupted and run again at any time.
+	Erase everything that is stored about a person in an institution: access, seats, granted namespaces with their
+	contents, completions and Grants. The command lists all of it and asks for confirmation. It then records the erasure,
+	revokes the Grants, deletes the completions and the data, and finally deletes the Grants. It can be interrupted, and
+	run again at any time.
 
-	The data goes at once, for which you need the right to delete the granted namespaces. With --keep-grace the
-	operator deletes it after the grace days, and needs no right of yours: run the command again after the day that
-	it names, for the Grants.
+	The data is deleted immediately, for which you need the right to delete the granted namespaces. With --keep-grace,
+	the operator deletes it after the grace days instead, without a right of yours. The Grants remain until then: run the
+	command again after the day it prints.
 
-	The ErasureRegister of the namespace remembers the erasure by keyed digests. What was erased is not stored again
-	when it is delivered again, by the platform or by an import, nor is whatever else was sent about the person until the
-	erasure; what waits in the inboxes is dropped. Who comes back and completes a course is stored as anybody.
-	--allow-again takes an erasure out of the register; nothing comes back by that alone.
+	The ErasureRegister of the namespace stores keyed digests of what was erased. Deliveries and imports that repeat it
+	are not stored, nor is anything else about the person that was sent before the erasure. Deliveries in the inboxes are
+	dropped. A course that the person completes later is stored as usual. --allow-again removes an erasure from the
+	register, which restores nothing by itself.
 
-	A backup brings back who was erased after it was made: --restored finds them and erases them again, as long as the
-	register is there.
+	A backup made before an erasure brings the data back. --restored finds such people and erases them again, if the
+	register still exists.
 
-	An event of the Institution records the act, with the reason and without saying who was erased. What cannot be
-	reached from here is named at the end.`
+	An event of the Institution records the erasure and its reason, but not who was erased. The command ends with a list
+	of what it could not reach.`
 
 // NewEraseCommand returns `kubectl course erase`.
 func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
@@ -66,19 +66,19 @@ func NewEraseCommand(f *cmdutil.Factory) *cobra.Command {
 		Short: "Erase everything that is stored about a person in an institution",
 		Long:  templates.LongDesc(eraseLong),
 		Example: templates.Examples(`
-			# What there is, without erasing anything
+			# List what is stored, without erasing anything
 			kubectl course erase -n institution-12345 --user 987654321 --dry-run
 
 			# Erase it
 			kubectl course erase -n institution-12345 --user 987654321 --reason "request 4711"
 
-			# Have deliveries about the person stored again
+			# Allow deliveries about the person to be stored again
 			kubectl course erase -n institution-12345 --user 987654321 --allow-again
 
-			# Erase again who came back with a backup
+			# Erase again everybody whom a backup has restored
 			kubectl course erase -n institution-12345 --restored
 
-			# Leave the data its grace days
+			# Keep the data for its grace days
 			kubectl course erase -n institution-12345 --user 987654321 --keep-grace`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
@@ -205,11 +205,11 @@ func (e *erasure) person(ctx context.Context) error {
 	if err := e.allowed(ctx); err != nil {
 		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 	}
-	question := fmt.Sprintf("Erase all of it, of user %d in institution %d? It cannot be undone.", e.user,
+	question := fmt.Sprintf("Erase all of this for user %d in institution %d? It cannot be undone.", e.user,
 		e.institution.Spec.ID)
 	if e.found.empty() {
-		question = fmt.Sprintf("Note the erasure all the same, so that nothing is stored that was sent about user %d until "+
-			"now?", e.user)
+		question = fmt.Sprintf("Record the erasure anyway, so that nothing sent about user %d until now is "+
+			"stored?", e.user)
 	}
 	if err := e.confirm.Ask(e.Factory, question); err != nil {
 		return err

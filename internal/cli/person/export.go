@@ -31,13 +31,12 @@ func NewExportCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "export --user ID",
 		Short: "Export everything that is stored about a person, for that person",
 		Long: templates.LongDesc(`
-			Print all that is stored about one person in the cluster, as JSON or as -o says, for the person who asks
-			(LGPD, article 18): completions, Grants, Seats, places in lines, the names of granted namespaces, and when the
-			person was erased before, if you are allowed to read that. What is in these namespaces is the person's own,
-			and is not read. The answer names the places that were searched, and those that cannot be searched from here.
+			Print everything that is stored about one person in the cluster, as JSON or in the format of -o, to answer a
+			request for access (LGPD, article 18): completions, Grants, Seats, places in queues, the names of granted
+			namespaces and, if you may read them, earlier erasures. The contents of the namespaces are the person's own, and
+			are not read. The output names the places that were searched, and those that cannot be searched from here.
 
-			This command shows personal data without being asked to, since that is its purpose. Take care where its
-			output goes.`),
+			The output contains personal data: take care where you store it.`),
 		Example: templates.Examples(`
 			# What one institution has stored about a user
 			kubectl course export -n institution-12345 --user 987654321

@@ -193,7 +193,7 @@ func elsewhere(namespace string, user v1alpha1.PlatformID) []place {
 		{
 			"backups, of etcd and of objects",
 			"everything that was stored when they were made",
-			"whoever keeps them; what is restored from them is stored again",
+			"whoever keeps them; a restore stores it again",
 		},
 		{
 			"what is in granted namespaces, and objects that others made",

@@ -97,8 +97,8 @@ func (e *erasure) remember(ctx context.Context) error {
 		return true, keyed.Add(spec, e.who(), at, enrollments)
 	})
 	if errors.Is(err, keyed.ErrFull) {
-		return fmt.Errorf("%w in namespace %s. Nothing was erased. Forget those of long ago, whose deliveries nobody "+
-			"repeats by now: kubectl course erase -n %s --allow-again --before DAY", err, e.institution.Namespace,
+		return fmt.Errorf("%w in namespace %s. Nothing was erased. Forget old ones, whose deliveries nobody "+
+			"repeats now: kubectl course erase -n %s --allow-again --before DAY", err, e.institution.Namespace,
 			e.institution.Namespace)
 	}
 	return err

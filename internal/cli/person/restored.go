@@ -24,12 +24,12 @@ func (e *erasure) again(ctx context.Context) error {
 		return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 	}
 	for _, user := range mixed {
-		fmt.Fprintf(e.text(), "User %d was erased, and is stored with what was erased and with what is newer: look, and "+
-			"erase all of it with --user %d.\n", user, user)
+		fmt.Fprintf(e.text(), "User %d was erased, and is stored again with both erased and newer data: check, and erase "+
+			"all of it with --user %d.\n", user, user)
 	}
 	e.told.Newer = mixed
 	if len(back) == 0 {
-		fmt.Fprintf(e.text(), "Nobody is stored of whom institution %d has nothing but what was erased.\n",
+		fmt.Fprintf(e.text(), "Institution %d stores nobody with only erased data.\n",
 			e.institution.Spec.ID)
 		return nil
 	}
@@ -51,7 +51,8 @@ func (e *erasure) again(ctx context.Context) error {
 			return cmdutil.Explain(err, cmdutil.RoleInstitutionAdmin)
 		}
 	}
-	if err := e.confirm.Ask(e.Factory, fmt.Sprintf("Erase all of it, of %d people in institution %d? It cannot be undone.",
+	if err := e.confirm.Ask(e.Factory, fmt.Sprintf(
+		"Erase all of this for %d people in institution %d? It cannot be undone.",
 		len(people), e.institution.Spec.ID)); err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (e *erasure) again(ctx context.Context) error {
 func (e *erasure) returned(ctx context.Context) (back, mixed []v1alpha1.PlatformID, err error) {
 	if e.register == nil {
 		return nil, nil, errors.New("namespace " + e.institution.Namespace + " has no register of erasures: nobody was " +
-			"erased here, or the register was lost. Then erase those again whom your own records name")
+			"erased here, or the register was lost. If it was lost, erase again everybody in your own records")
 	}
 	register, err := keyed.Read(&e.register.Spec)
 	if err != nil {

@@ -68,14 +68,14 @@ func (c *Connection) status(ctx context.Context, r *Replica, args ...string) (*S
 		return decode(line, said)
 	})
 	if err == nil && said == nil {
-		err = fmt.Errorf("it said nothing: %s", c.whereIsIt(r))
+		err = fmt.Errorf("it did not answer: %s", c.whereIsIt(r))
 	}
 	return said, err
 }
 
 func decode(line []byte, into any) error {
 	if err := json.Unmarshal(line, into); err != nil {
-		return fmt.Errorf("it says something that this plugin does not understand: is its webhook server of another " +
+		return fmt.Errorf("its answer is not valid for this plugin: is the webhook server of another " +
 			"release?")
 	}
 	return nil

@@ -150,7 +150,7 @@ func replicaOf(pod *corev1.Pod) *Replica {
 		r.where = []string{"--inbox-socket=" + file[:strings.LastIndex(file, "/")] + "/inbox.sock"}
 	}
 	if pod.Spec.NodeName == "" || pod.Status.Phase != corev1.PodRunning {
-		r.missing = fmt.Sprintf("its pod is %s, so what its inbox has stays on its volume: "+
+		r.missing = fmt.Sprintf("its pod is %s, so its inbox stays on its volume: "+
 			"`kubectl describe pod -n %s %s` says why", cmp.Or(pod.Status.Phase, corev1.PodPending), Namespace, pod.Name)
 	}
 	return r
@@ -167,10 +167,10 @@ func (c *Connection) others(ctx context.Context, pods map[string]*Replica) (abse
 	}
 	switch {
 	case apierrors.IsForbidden(err):
-		return nil, []string{"Replicas without a pod, and volumes of those that were scaled away, were not looked for: " +
+		return nil, []string{"Replicas without a pod, and volumes of replicas that were scaled away, were not checked: " +
 			"you may not read the StatefulSet and its claims. The ClusterRole " + cmdutil.RoleInboxAdmin + " allows it."}
 	case err != nil:
-		return nil, []string{"Replicas without a pod, and volumes of those that were scaled away, were not looked for: " +
+		return nil, []string{"Replicas without a pod, and volumes of replicas that were scaled away, were not checked: " +
 			err.Error()}
 	}
 	wanted := int32(1)
@@ -179,7 +179,7 @@ func (c *Connection) others(ctx context.Context, pods map[string]*Replica) (abse
 	}
 	for n := range wanted {
 		if name := fmt.Sprintf("%s-%d", set, n); pods[name] == nil {
-			absent = append(absent, &Replica{Pod: name, missing: "it has no pod, so what its inbox has stays on its volume: " +
+			absent = append(absent, &Replica{Pod: name, missing: "it has no pod, so its inbox stays on its volume: " +
 				"`kubectl describe statefulset -n " + Namespace + " " + set + "` says why"})
 		}
 	}
@@ -187,8 +187,8 @@ func (c *Connection) others(ctx context.Context, pods map[string]*Replica) (abse
 		pod, ok := strings.CutPrefix(volumes.Items[i].Name, claims)
 		number, err := strconv.ParseInt(strings.TrimPrefix(pod, set+"-"), 10, 32)
 		if ok && err == nil && number >= int64(wanted) && pods[pod] == nil {
-			notes = append(notes, fmt.Sprintf("Not looked at: claim %s, of a replica that was scaled away. Its inbox may have "+
-				"deliveries: scale up again, or empty it by a Job (docs/inbox.md, Scale down)", volumes.Items[i].Name))
+			notes = append(notes, fmt.Sprintf("Not checked: claim %s, of a replica that was scaled away. Its inbox may contain "+
+				"deliveries: scale up again, or empty it with a Job (docs/inbox.md, Scale down)", volumes.Items[i].Name))
 		}
 	}
 	return absent, notes
@@ -210,7 +210,7 @@ type Failures struct {
 // Error names each replica and says what to do.
 func (f *Failures) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d of %d replicas did not do it all:", len(f.Failed), f.Of)
+	fmt.Fprintf(&text, "%d of %d replicas failed:", len(f.Failed), f.Of)
 	for _, one := range f.Failed {
 		fmt.Fprintf(&text, "\n  %s: %v", one.Replica.Pod, one.Err)
 	}
@@ -274,6 +274,6 @@ func Explain(err error) error {
 	if !apierrors.IsForbidden(err) {
 		return cmdutil.Explain(err, cmdutil.RoleInboxAdmin)
 	}
-	return fmt.Errorf("%w\nThe ClusterRole %s allows it, bound in namespace %s: ask whoever runs the cluster", err,
+	return fmt.Errorf("%w\nThe ClusterRole %s allows it, bound in namespace %s: ask a cluster administrator", err,
 		cmdutil.RoleInboxAdmin, Namespace)
 }

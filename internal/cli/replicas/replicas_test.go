@@ -131,11 +131,11 @@ func TestEach(t *testing.T) {
 		fail map[string]error
 		want string
 	}{
-		"one is missing":       {all, nil, "1 of 3 replicas did not do it all:\n  b: it has no pod"},
+		"one is missing":       {all, nil, "1 of 3 replicas failed:\n  b: it has no pod"},
 		"all are there":        {[]*Replica{all[0], all[2]}, nil, ""},
 		"one is forbidden":     {[]*Replica{all[0], all[2]}, map[string]error{"c": forbidden}, "1 of 2 replicas"},
 		"nobody may ask any":   {[]*Replica{all[0], all[2]}, map[string]error{"a": forbidden, "c": forbidden}, "pods/exec"},
-		"none of them answers": {all[:2], map[string]error{"a": errors.New("gone")}, "2 of 2 replicas did not do it"},
+		"none of them answers": {all[:2], map[string]error{"a": errors.New("gone")}, "2 of 2 replicas failed:"},
 	} {
 		err := (&Connection{}).Each(t.Context(), tc.all, func(_ context.Context, r *Replica) error { return tc.fail[r.Pod] })
 		if (err == nil) != (tc.want == "") || err != nil && !strings.HasPrefix(err.Error(), tc.want) {

@@ -79,7 +79,7 @@ func (c *Connection) Run(ctx context.Context, r *Replica, args []string, take fu
 	case errors.Is(cause, ErrEnough):
 		return nil
 	case errors.Is(cause, errSilent):
-		return fmt.Errorf("it said nothing for %s: %s", c.silence, c.whereIsIt(r))
+		return fmt.Errorf("it did not answer for %s: %s", c.silence, c.whereIsIt(r))
 	case cause != nil:
 		return cause
 	case exited:
@@ -161,7 +161,7 @@ func (l *lines) Write(text []byte) (int, error) {
 	}
 	if len(l.rest) > maxLine && !l.closed {
 		l.closed = true
-		l.fail(errors.New("it says something that this plugin does not understand: is it of another release?"))
+		l.fail(errors.New("its answer is not valid for this plugin: is it of another release?"))
 	}
 	if l.closed {
 		l.rest = nil

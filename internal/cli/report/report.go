@@ -42,18 +42,18 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Count how many courses were completed, and for how many of these a policy granted something.
 
-			What counts is when a course was completed: the first delivery of the completion, in the time zone of the
-			institution. Repetitions count once. Completions that were deleted, by a person or by retentionDays, are not
-			counted. A completion that several policies granted something for is counted for each of them with
-			--by policy. Weeks are those of ISO 8601, from Monday. Ids are shown, and no personal data.`),
+			A completion counts at the time of its first delivery, in the time zone of the institution. Repeated deliveries
+			count once. Completions that were deleted, by a person or by retentionDays, do not count. With --by policy, a
+			completion counts once for each policy that granted something for it. Weeks follow ISO 8601 and start on Monday.
+			The output contains ids, and no personal data.`),
 		Example: templates.Examples(`
 			# Completions by month
 			kubectl course report -n institution-12345
 
-			# Which courses, and which policies they led to, in the first half of a year
+			# By course and policy, in the first half of a year
 			kubectl course report -n institution-12345 --by course,policy --since 2026-01-01 --until 2026-06-30
 
-			# Bars in the terminal, one for each week
+			# A bar chart in the terminal, by week
 			kubectl course report -n institution-12345 --by week --chart
 
 			# All institutions, for a spreadsheet

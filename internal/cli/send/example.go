@@ -107,7 +107,7 @@ func (o *options) sendExample(ctx context.Context) error {
 	defer client.Close()
 	answer, err := client.Post(ctx, to[0].URLs[0], body)
 	if err != nil {
-		return fmt.Errorf("no answer came: %w", err)
+		return fmt.Errorf("no answer: %w", err)
 	}
 	return o.printAnswer(answer)
 }
@@ -117,7 +117,7 @@ func notTaken(answer sender.Answer) error {
 	body := answer.Document()
 	if answer.Status == http.StatusUnauthorized {
 		return fmt.Errorf("the delivery was not accepted: %s\n`kubectl course token list` shows whether the tokens of an "+
-			"institution are accepted, and `kubectl course token add` makes another one", body.Reason())
+			"institution are accepted, and `kubectl course token add` creates another one", body.Reason())
 	}
 	return fmt.Errorf("the delivery was not accepted: %s", body.Reason())
 }

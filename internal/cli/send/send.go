@@ -54,23 +54,23 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "send --url-file FILE",
 		Short: "Send invented completions to a webhook to test an installation",
 		Long: templates.LongDesc(`
-			Post completions of invented people (example.edu) to a webhook URL, as the learning platform does, and say
-			what came of them. Who and what is sent follows from --seed alone, so the same seed and --start again repeat
-			every delivery. Use an Institution of a test: what its policies grant is granted.
+			Send completions of invented people (example.edu) to a webhook URL, as the learning platform does, and report
+			the outcomes. The same --seed and --start send the same deliveries again. Use an Institution for tests: its
+			policies really grant.
 
-			With --example one delivery is sent, the example of the platform's contract, for the institution of the URL and
-			of a day ago; without a URL it is printed.
+			With --example, send one delivery: the example of the platform's contract, for the institution of the URL, dated
+			one day ago. Without a URL, print it.
 
-			Exit code: 0 when every good delivery was acknowledged, every wrong one was refused in the right way, and the
-			cluster holds what was acknowledged (--check); 1 when not; 2 when it was called wrongly.`),
+			Exit codes: 0 if every valid delivery was acknowledged, every invalid one was refused as expected, and with
+			--check the cluster has everything that was acknowledged; 1 if not; 2 for a usage error.`),
 		Example: templates.Examples(`
-			# The example of the contract, for another user, as it would be sent
+			# Print the example of the contract, for another user
 			kubectl course send --example --user 987654321
 
 			# Send it
 			kubectl course send --example --user 987654321 --url-file webhook-url
 
-			# A thousand deliveries, twenty a second, and then look whether the cluster has them
+			# A thousand deliveries, twenty per second, then check that the cluster has them
 			kubectl course send --url-file webhook-url --count 1000 --rate 20 --check`),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}

@@ -49,13 +49,13 @@ func (i *inboxes) of(namespace string) *replicas.Count {
 func (i *inboxes) String() string {
 	switch {
 	case i.Forbidden:
-		return "What waits in the inboxes is not known: `" + seeInboxes + "` shows it to who has the ClusterRole " +
+		return "The inboxes are not included: `" + seeInboxes + "` shows them, and requires the ClusterRole " +
 			cmdutil.RoleInboxAdmin + " in namespace " + replicas.Namespace + "."
 	case i.Answered == 0:
-		return "What waits in the inboxes is not known, since no webhook server said it in time: `" + seeInboxes +
-			"` says why."
+		return "The inboxes are not included, because no webhook server answered in time: `" + seeInboxes +
+			"` shows why."
 	case i.Answered < i.Replicas:
-		return fmt.Sprintf("More may wait in the inboxes: %d of %d webhook servers said what they have. `%s` says why.",
+		return fmt.Sprintf("The inboxes are incomplete: only %d of %d webhook servers answered. `%s` shows why.",
 			i.Answered, i.Replicas, seeInboxes)
 	}
 	return ""

@@ -14,10 +14,10 @@ import (
 func TestWhatIsNotKnownOfTheInboxes(t *testing.T) {
 	t.Parallel()
 	for want, of := range map[string]inboxes{
-		"":                                     {Replicas: 2, Answered: 2},
-		"ClusterRole completion-inbox-admin":   {Replicas: 2, Forbidden: true},
-		"no webhook server said it in time":    {Replicas: 2},
-		"More may wait in the inboxes: 1 of 2": {Replicas: 2, Answered: 1},
+		"":                                   {Replicas: 2, Answered: 2},
+		"ClusterRole completion-inbox-admin": {Replicas: 2, Forbidden: true},
+		"no webhook server answered in time": {Replicas: 2},
+		"The inboxes are incomplete: only 1 of 2": {Replicas: 2, Answered: 1},
 	} {
 		text := of.String()
 		if !strings.Contains(text, want) || (want == "") != (text == "") || strings.Contains(text, "\n") {

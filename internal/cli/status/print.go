@@ -30,10 +30,10 @@ func (o *overview) write(out io.Writer, all bool) error {
 		fmt.Fprint(out, text, "\n\n")
 	}
 	if len(o.Problems) == 0 {
-		fmt.Fprintln(out, "Nothing needs you.")
+		fmt.Fprintln(out, "Nothing needs attention.")
 		return nil
 	}
-	fmt.Fprintln(out, "What needs you:")
+	fmt.Fprintln(out, "Needs attention:")
 	for i := range o.Problems {
 		o.Problems[i].write(out, all)
 	}
@@ -80,7 +80,7 @@ func (i *institution) grants() string {
 		}
 	}
 	if n := i.Grants[""]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d not looked at yet", n))
+		parts = append(parts, fmt.Sprintf("%d not processed yet", n))
 	}
 	if len(parts) == 0 {
 		return "none"
@@ -93,7 +93,7 @@ func (b brake) String() string {
 	if b.PausedSince == nil {
 		return fmt.Sprintf("open, allows %d revocations per hour", b.Budget)
 	}
-	return fmt.Sprintf("tripped at %s, holds back %d", b.PausedSince.Format(time.RFC3339), b.Held)
+	return fmt.Sprintf("tripped at %s, pauses %d", b.PausedSince.Format(time.RFC3339), b.Held)
 }
 
 func (p *problem) write(out io.Writer, all bool) {

@@ -35,17 +35,16 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "status",
 		Short: "Show an overview, and what needs attention",
 		Long: templates.LongDesc(`
-			Show each institution at a glance: completions, grants, seats, ends of access to come, and how the brake on
-			revocations stands. Below stands what needs a person, worst first, each with its reason and the command that
-			helps.
+			Show each institution at a glance: completions, grants, seats, upcoming ends of access, and the state of the
+			brake. Below follows what needs attention, most urgent first, each with its reason and the command that helps.
 
-			Needs the ClusterRole completion-viewer. Who has completion-inbox-admin in the namespace completion-system as well
-			is shown what waits in the inboxes of the webhook servers, which are asked for it as by "inbox list".`),
+			Requires the ClusterRole completion-viewer. With completion-inbox-admin in the namespace completion-system, it
+			also shows what waits in the inboxes, like "inbox list".`),
 		Example: templates.Examples(`
 			# The institution in the namespace of the context
 			kubectl course status
 
-			# All institutions, again every five seconds
+			# All institutions, refreshed every five seconds
 			kubectl course status --all-namespaces --watch
 
 			# For scripts

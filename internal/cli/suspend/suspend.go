@@ -44,9 +44,9 @@ func NewSuspend(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Suspend an institution, or policies.
 
-			A suspended institution takes deliveries and stores them, but grants and revokes nothing. A suspended policy
-			plans nothing: no new Grants, and no changes to those that there are; their recorded ends still come. Nobody
-			loses anything by it, and "resume" makes up for what was missed.`),
+			A suspended institution accepts and stores deliveries, but grants and revokes nothing. A suspended policy grants
+			nothing new and changes nothing; recorded ends still take effect. Suspending revokes nothing, and "resume"
+			catches up on everything that was missed.`),
 	})
 }
 
@@ -58,8 +58,8 @@ func NewResume(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Resume an institution, or policies, that were suspended.
 
-			What was delivered meanwhile is granted now, and what ended meanwhile ends now, within the budget of the
-			institution's brake.`),
+			What was delivered in the meantime is granted now, and what ended in the meantime is revoked now, within the
+			budget of the institution's brake.`),
 	})
 }
 
@@ -80,10 +80,10 @@ func newCommand(f *cmdutil.Factory, to bool, parent *cobra.Command) *cobra.Comma
 			false: "Resume an institution: grants and ends that came due in the meantime take effect.",
 		}[to]),
 		Example: templates.Examples(`
-			# The only one in the namespace
+			# The only institution in the namespace
 			kubectl course ` + verb + ` institution
 
-			# By name, or the platform's number
+			# By name, or by platform id
 			kubectl course ` + verb + ` institution 12345`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cmdutil.CompleteNames(f, &v1alpha1.InstitutionList{}, false),

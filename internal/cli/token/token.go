@@ -44,14 +44,14 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			List, add, rotate and remove the webhook tokens of an institution.
 
-			With a token the platform proves that a delivery is the institution's. It stands in a Secret that the
-			Institution names. Up to four are accepted at a time, so that the platform can be switched to a new one
-			without losing a delivery: rotate, tell the platform, then remove the old one. No token is ever shown again.`),
+			The token proves that a delivery comes from the institution's platform. It is in a Secret that the Institution
+			names. Up to four tokens are accepted at a time, so you can change the token without losing a delivery: rotate,
+			enter the new URL on the platform, then remove the old token. A token is shown only when it is created.`),
 		Example: templates.Examples(`
-			# Which tokens there are, and whether they are accepted
+			# List the tokens, and whether they are accepted
 			kubectl course token list institution-12345
 
-			# A new one beside the old ones
+			# Add a new token next to the old ones
 			kubectl course token rotate institution-12345 --host completions.example.com`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -70,8 +70,8 @@ func newList(f *cmdutil.Factory) *cobra.Command {
 		Use:   "list [INSTITUTION]",
 		Short: "List the tokens of an institution by the names of their Secrets",
 		Long: templates.LongDesc(`
-			List the tokens of an institution by the names of their Secrets, and say of each whether it is accepted, and
-			if not what to do. The tokens themselves are not shown.`),
+			List the tokens of an institution by the names of their Secrets: whether each is accepted and, if not, what to
+			do. The tokens themselves are not shown.`),
 		Example: templates.Examples(`
 			kubectl course token list institution-12345`),
 		Args:              cobra.MaximumNArgs(1),
@@ -90,8 +90,8 @@ func newAdd(f *cmdutil.Factory) *cobra.Command {
 		Use:   "add [INSTITUTION]",
 		Short: "Create a random token, and show its webhook URL once",
 		Long: templates.LongDesc(`
-			Make a random token in a Secret, name that in the Institution, wait until it is accepted, and show the
-			webhook URL once. The tokens that there are go on being accepted.`),
+			Create a Secret with a random token, add it to the Institution, wait until it is accepted, and show the webhook
+			URL once. Existing tokens stay accepted.`),
 		Example: templates.Examples(`
 			kubectl course token add institution-12345 --host completions.example.com`),
 	}
@@ -106,8 +106,8 @@ func newRotate(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Rotate the token of an institution without losing a delivery: add a new one, and show its webhook URL once.
 
-			The old ones go on being accepted, until you have told the platform and remove them; the command for that is
-			printed.`),
+			The old tokens stay accepted until you remove them. Enter the new URL on the platform first; the command prints
+			how to remove the old tokens.`),
 		Example: templates.Examples(`
 			kubectl course token rotate institution-12345 --host completions.example.com`),
 	}
@@ -143,17 +143,17 @@ func newRemove(f *cmdutil.Factory) *cobra.Command {
 		Aliases: []string{"rm"},
 		Short:   "Remove a token, and delete its Secret",
 		Long: templates.LongDesc(`
-			Take a token back: the Institution no longer names its Secret, and that is deleted. What comes with the token
-			after that gets 401 and is lost.
+			Remove a token from the Institution, and delete its Secret. Deliveries with this token then get 401 and are
+			lost.
 
-			It refuses a token with which something was delivered within the last day, as the audit log of the webhook
-			servers says: tell the platform the new URL first. --even-if-used removes it all the same. Reading that log
-			takes the ClusterRole completion-operations in the namespace completion-system; who does not have it is told
-			that nothing is known, and asked.
+			The command refuses to remove a token that the audit log of the webhook servers has seen within the last day:
+			enter the new URL on the platform first. --even-if-used removes it anyway. Reading the audit log requires the
+			ClusterRole completion-operations in the namespace completion-system; without it, the command asks for
+			confirmation.
 
-			The last token that is accepted is removed only with --force, since nothing is taken then.`),
+			The last accepted token requires --force, because no delivery is accepted without one.`),
 		Example: templates.Examples(`
-			# It asks before it removes anything
+			# Remove a token, after confirmation
 			kubectl course token remove institution-12345 webhook-token
 
 			# For scripts
@@ -330,7 +330,7 @@ func (o *options) remove(ctx context.Context, which, name string) error {
 	}
 	err = c.Delete(ctx, Secret(institution.Namespace, name, ""))
 	if client.IgnoreNotFound(err) != nil {
-		return cmdutil.Explain(fmt.Errorf("%w\nThe token is not accepted any more, but its Secret is left: "+
+		return cmdutil.Explain(fmt.Errorf("%w\nThe token is no longer accepted, but its Secret still exists: "+
 			"kubectl delete secret %s -n %s", err, name, institution.Namespace), cmdutil.RoleInstitutionAdmin)
 	}
 	o.say("secret/%s deleted\n", name)
@@ -382,15 +382,15 @@ func (o *options) removal(
 	var r removal
 	if len(names) == 1 {
 		r.keepRef = true
-		r.note = "It is the only one. The Institution goes on naming it, since it has to name one, and is not Ready."
+		r.note = "It is the only one. The Institution still names it, because it must name one, and will not be Ready."
 	}
 	switch state := stateOf(institution, name); state {
 	case v1alpha1.TokenNotFound, v1alpha1.TokenForbidden, "":
 		if r.keepRef {
-			return r, errors.New("it is the only one, and the operator finds no token there: add another one first")
+			return r, errors.New("it is the only one, and its Secret has no token: add another one first")
 		}
 		r.keepSecret = true
-		r.note = "If there is a Secret " + name + ", it stays: nobody knows that it is a token."
+		r.note = "If a Secret " + name + " exists, it is kept: it may not be a token."
 	}
 	beside, err := cmdutil.Institutions(ctx, c, institution.Namespace)
 	if err != nil {
@@ -419,6 +419,6 @@ func isLast(institution *v1alpha1.Institution, name string) bool {
 }
 
 func errLast(name string) error {
-	return fmt.Errorf("without token %s none would be accepted, and every delivery be refused: add another one first, "+
-		"or give --force to take nothing any more", name)
+	return fmt.Errorf("without token %s no delivery would be accepted: add another one first, or give --force to "+
+		"refuse all deliveries", name)
 }

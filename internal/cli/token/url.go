@@ -31,7 +31,7 @@ func Base(host string) (string, error) {
 	base, err := url.Parse(host)
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil ||
 		base.RawQuery != "" {
-		return "", cmdutil.Usagef("--host=%s is no host: give one such as completions.example.com", host)
+		return "", cmdutil.Usagef("--host=%s is not a host: give one such as completions.example.com", host)
 	}
 	return base.Scheme + "://" + base.Host + strings.TrimSuffix(base.Path, "/"), nil
 }

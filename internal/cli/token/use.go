@@ -27,21 +27,21 @@ func (o *options) checkUse(ctx context.Context, institution *v1alpha1.Institutio
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case apierrors.IsForbidden(err):
-		fmt.Fprintf(o.ErrOut, "Whether it was used within the last day is not known, since you may not read the audit log "+
-			"(ClusterRole %s in namespace %s): look on the platform which URL it posts to.\n", cmdutil.RoleOperations,
+		fmt.Fprintf(o.ErrOut, "You may not read the audit log (ClusterRole %s in namespace %s), so it is not known whether "+
+			"the token was used within the last day: check on the platform which URL it uses.\n", cmdutil.RoleOperations,
 			systemNamespace)
 	case err != nil:
-		fmt.Fprintf(o.ErrOut, "Whether it was used within the last day is not known: %v\n", err)
+		fmt.Fprintf(o.ErrOut, "It is not known whether the token was used within the last day: %v\n", err)
 	case !uses.Last.IsZero():
 		ago := o.Now().Sub(uses.Last).Round(time.Second)
 		if !o.evenIfUsed {
 			return fmt.Errorf("the platform still uses token %s: the last delivery with it came %s ago. Enter the URL of "+
 				"another token on the platform, and remove this one a day later; or give --even-if-used.\n"+
-				"`kubectl course deliveries --institution %s --since 24h` shows what came", name, ago, institution.Spec.ID)
+				"`kubectl course deliveries --institution %s --since 24h` shows them", name, ago, institution.Spec.ID)
 		}
 		fmt.Fprintf(o.ErrOut, "The last delivery with it came %s ago.\n", ago)
 	case len(uses.Unknown) > 0:
-		fmt.Fprintf(o.ErrOut, "The audit log has no delivery with it within the last day, but not every record is there:"+
+		fmt.Fprintf(o.ErrOut, "The audit log has no delivery with it within the last day, but it is incomplete:"+
 			"\n  %s\n", strings.Join(uses.Unknown, "\n  "))
 	default:
 		fmt.Fprintln(o.ErrOut, "The audit log has no delivery with it within the last day.")

@@ -57,9 +57,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Short: "Print the versions of the plugin, the API and both programs",
 		Long: templates.LongDesc(`
 			Print the version of this plugin, the versions of the API that the cluster serves, and the images of the
-			controller-manager and the webhook server. What you may not look at is named, and is no error.`),
+			controller-manager and the webhook server. What you may not read is listed, and is not an error.`),
 		Example: templates.Examples(`
-			# What runs here and in the cluster
+			# The versions here and in the cluster
 			kubectl course version
 
 			# The plugin alone, without a cluster

@@ -50,7 +50,7 @@ func (r *reader) until(g *v1alpha1.Grant, told *grant) string {
 	}
 	switch {
 	case lifecycle.Foresee(g, r.now).Asks(v1alpha1.RevocationAccessEnd):
-		return " still: the brake of the institution holds back its end, " + text(told.End.At) + suffix
+		return " still: the brake of the institution pauses its end, due at " + text(told.End.At) + suffix
 	case told.End.At.IsZero():
 		return ", which does not end by itself" + suffix
 	}

@@ -237,7 +237,7 @@ const (
 	stateGone        state = "gone"
 	stateTerminating state = "terminating"
 	stateOther       state = "another object"
-	stateForbidden   state = "may not be looked at"
+	stateForbidden   state = "you may not read it"
 	stateUnknown     state = "unknown"
 )
 

@@ -113,7 +113,7 @@ func (r *reader) outcomeOf(
 	case !concerned:
 		return outcomeNotMatched, otherCourses(told)
 	case ready == nil || p.object.Status.ObservedGeneration != p.object.Generation:
-		return outcomePending, "the controller-manager has yet to look at the policy"
+		return outcomePending, "the controller-manager has not processed the policy yet"
 	case ready.Status != metav1.ConditionTrue:
 		return outcomeNotReady, "the policy is not Ready: " + ready.Reason + ": " + ready.Message
 	case matched < 0 && slices.ContainsFunc(told.Completions, func(c considered) bool { return c.Error != "" }):
@@ -136,7 +136,7 @@ func (r *reader) outcomeOfMatch(f *facts, held *considered) (outcome, string) {
 	current := completion.Status.ObservedGeneration == completion.Generation
 	switch {
 	case r.now.Before(plan.InRange(&completion.Spec)):
-		return outcomePending, fmt.Sprintf("completion %s says that it was sent more than 48 hours from now: it grants "+
+		return outcomePending, fmt.Sprintf("completion %s is dated more than 48 hours in the future: it grants "+
 			"nothing before %s", held.Completion, text(f.in(plan.InRange(&completion.Spec))))
 	case f.problem != "":
 		return outcomePending, f.problem
@@ -147,7 +147,7 @@ func (r *reader) outcomeOfMatch(f *facts, held *considered) (outcome, string) {
 	case held.Outcome == v1alpha1.OutcomeNotGranted:
 		return outcomeNotGranted, held.Message + " (" + held.Reason + ")"
 	}
-	return outcomePending, "matches completion " + held.Completion + "; the grant is being made"
+	return outcomePending, "matches completion " + held.Completion + "; the grant is being created"
 }
 
 func grantedBy(existing []*v1alpha1.Grant, matches bool) string {
@@ -157,7 +157,7 @@ func grantedBy(existing []*v1alpha1.Grant, matches bool) string {
 	}
 	message := strings.Join(said, "; ")
 	if !matches {
-		message += "; the policy matches none of the completions that there are any more"
+		message += "; the policy no longer matches any completion"
 	}
 	return message
 }
@@ -169,11 +169,11 @@ func phaseOf(grant *v1alpha1.Grant) string {
 	return string(grant.Status.Phase)
 }
 
-// otherCourses says which courses a policy wants, and which there are.
+// otherCourses says which courses a policy requires, and which were completed.
 func otherCourses(told *policy) string {
-	wants := "wants other completions"
+	requires := "requires other completions"
 	if len(told.Courses) > 0 {
-		wants = "wants course " + list(told.Courses, "or")
+		requires = "requires course " + list(told.Courses, "or")
 	}
 	var completed []v1alpha1.PlatformID
 	for _, c := range told.Completions {
@@ -181,13 +181,10 @@ func otherCourses(told *policy) string {
 			completed = append(completed, c.Course)
 		}
 	}
-	switch len(completed) {
-	case 0:
-		return wants + ", nothing was completed"
-	case 1:
-		return wants + ", completed was " + completed[0].String()
+	if len(completed) == 0 {
+		return requires + "; the user completed none"
 	}
-	return wants + ", completed were " + list(completed, "and")
+	return requires + "; the user completed " + list(completed, "and")
 }
 
 // falseParts says which parts of the expression are false, for the newest completion that the courses select.
@@ -211,14 +208,14 @@ func falseParts(told *policy) string {
 	}
 	message := strings.Join(said, "; ") + ", in completion " + newest.Completion
 	if more > 0 {
-		message += fmt.Sprintf(" (nor do %d older ones match)", more)
+		message += fmt.Sprintf(" (%d older ones do not match either)", more)
 	}
 	return message
 }
 
 // String says what is false, and the values that it saw.
 func (c condition) String() string {
-	said := "wants " + c.Expression
+	said := "requires " + c.Expression
 	if c.Error != "" {
 		return said + ", which cannot be evaluated: " + c.Error
 	}

@@ -53,7 +53,7 @@ func (d *document) print(out io.Writer) error {
 	}
 	for _, why := range d.Unknown {
 		p.line("")
-		p.line("Not looked at: %s", why)
+		p.line("Not shown: %s", why)
 	}
 	return p.err
 }
@@ -70,7 +70,7 @@ func (s *story) print(p *printer, now time.Time) {
 		p.line("  Nothing is planned: %s", s.Institution.Problem)
 	}
 	if brake := s.Institution.Brake; brake != nil {
-		p.line("  The brake holds back revocations of %d grants, until a person lets them go: %s", brake.Held, brake.Release)
+		p.line("  The brake pauses revocations until a person releases it (grants: %d): %s", brake.Held, brake.Release)
 	}
 	p.line("")
 	s.printTimeline(p, now)
@@ -192,7 +192,7 @@ func (g *grant) write(p *printer) {
 		rows = append(rows, []string{"Revokes:", what})
 	}
 	for _, what := range g.Held {
-		rows = append(rows, []string{"Brake:", "holds back " + what})
+		rows = append(rows, []string{"Brake:", "pauses " + what})
 	}
 	p.table("  ", rows)
 	if len(g.Objects) == 0 {

@@ -160,7 +160,8 @@ func (r *reader) seatOf(ctx context.Context, g *v1alpha1.Grant, name v1alpha1.Lo
 	case err != nil:
 		return told, err
 	case p.object == nil:
-		told.Message = fmt.Sprintf("there is no pool %s in this namespace: `kubectl course create seatpool` makes one", name)
+		told.Message = fmt.Sprintf("there is no pool %s in this namespace: `kubectl course create seatpool` creates one",
+			name)
 		return told, nil
 	}
 	view := p.view()

@@ -116,7 +116,7 @@ func (r *reader) seatAnswer(ctx context.Context, name string, told *document, zo
 		answer := fmt.Sprintf("Seat %s is taken by grant %s since %s", name, seat.Spec.Grant,
 			text(seat.CreationTimestamp.In(zone)))
 		if len(told.Stories) == 0 {
-			answer += ", which is not there: the seat is kept while the grant is expected back"
+			answer += ", which does not exist: the seat is reserved while the grant is expected back"
 		}
 		return answer, nil
 	}
@@ -259,7 +259,7 @@ func (f *facts) completionStory(c *v1alpha1.CourseCompletion) completion {
 		Active: spec.Enrollment.Active(), DateExpire: spec.Enrollment.DateExpire, Delivery: spec.Delivery.ID,
 		Warnings: spec.Delivery.Warnings, SendAt: spec.Event.SendAt, FirstSentAt: f.in(spec.Event.First().Time),
 		SentAt: f.in(spec.Event.SentAt.Time), StoredAt: f.in(c.CreationTimestamp.Time), Outcome: "Pending",
-		Message: "what came of it is told within a minute",
+		Message: "the result follows within a minute",
 	}
 	if ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		told.Outcome, told.Message = ready.Reason, ready.Message

@@ -168,12 +168,12 @@ func names(grant *v1alpha1.Grant, namespace string) bool {
 func (r *reader) seatFocus(ctx context.Context, name string) ([]focus, *poolFacts, error) {
 	dash := strings.LastIndexByte(name, '-')
 	if dash < 1 {
-		return nil, nil, cmdutil.Usagef("%q is no seat: it is the name of its pool, a dash and its number, such as tutors-0",
+		return nil, nil, cmdutil.Usagef("%q is not a seat: use the name of the pool, a dash and a number, such as tutors-0",
 			name)
 	}
 	number, err := strconv.ParseInt(name[dash+1:], 10, 32)
 	if err != nil || number < 0 {
-		return nil, nil, cmdutil.Usagef("%q is no seat: %q is no number", name, name[dash+1:])
+		return nil, nil, cmdutil.Usagef("%q is not a seat: %q is not a number", name, name[dash+1:])
 	}
 	facts, err := r.pool(ctx, v1alpha1.LocalName(name[:dash]))
 	if err != nil {

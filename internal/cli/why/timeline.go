@@ -53,7 +53,7 @@ func (t *timeline) sorted() []event {
 func (r *reader) history(f *facts) []event {
 	t := &timeline{zone: f.zone}
 	if !f.erasedAt.IsZero() {
-		t.note(f.erasedAt, "the data of the user is erased: what was sent until then is not stored any more")
+		t.note(f.erasedAt, "the data of the user is erased: what was sent until then is no longer stored")
 	}
 	for i := range f.completions {
 		if c := &f.completions[i]; f.tells(c.Name) {
@@ -104,18 +104,18 @@ func (t *timeline) grant(f *facts, g *v1alpha1.Grant, now time.Time) {
 	if !g.Planned() {
 		by = "hand"
 	}
-	t.note(g.CreationTimestamp.Time, "grant %s is made by %s", g.Name, by)
+	t.note(g.CreationTimestamp.Time, "grant %s is created by %s", g.Name, by)
 	if ready := meta.FindStatusCondition(g.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		becomes := "Ready"
 		if ready.Status != metav1.ConditionTrue {
-			becomes = "not Ready, by now: " + ready.Reason
+			becomes = "not Ready; the reason now is " + ready.Reason
 		}
 		t.note(ready.LastTransitionTime.Time, "grant %s becomes %s", g.Name, becomes)
 	}
 	for i := range g.Spec.Causes {
 		c := &g.Spec.Causes[i]
 		if f.stored(string(c.Completion)) == nil {
-			t.note(c.First().Time, "completion %s is sent, which is no longer stored", c.Completion)
+			t.note(c.First().Time, "completion %s, which is no longer stored, is sent", c.Completion)
 		}
 		if c.ArchivedAt != nil {
 			t.note(c.ArchivedAt.Time, "completion %s is archived by retention: grant %s keeps what it has", c.Completion, g.Name)
@@ -141,13 +141,13 @@ func (t *timeline) grant(f *facts, g *v1alpha1.Grant, now time.Time) {
 		if admission.ReleasedTrip != "" {
 			how = "since a person released trip " + admission.ReleasedTrip
 		}
-		t.note(admission.At.Time, "the brake lets %s of grant %s through, %s", admission.Type, g.Name, how)
+		t.note(admission.At.Time, "the brake admits %s of grant %s, %s", admission.Type, g.Name, how)
 	}
 	for _, begun := range g.Status.Revocations {
 		t.note(begun.At.Time, "grant %s begins to revoke namespace %s", g.Name, begun.Name)
 	}
 	t.noteTime(g.Status.RestoredAt, "grant %s comes from a backup", g.Name)
-	t.noteTime(g.Status.AccessEndedAt, "access by grant %s is taken away", g.Name)
+	t.noteTime(g.Status.AccessEndedAt, "access by grant %s is removed", g.Name)
 	t.noteTime(g.DeletionTimestamp, "grant %s is deleted", g.Name)
 }
 
@@ -163,7 +163,7 @@ func (r *reader) next(f *facts, told *story) []event {
 			continue
 		}
 		if at := plan.InRange(&c.Spec); r.now.Before(at) {
-			t.note(at, "completion %s is planned, which says that it was sent later than now", c.Name)
+			t.note(at, "completion %s, dated in the future, is planned", c.Name)
 		}
 		if f.institution != nil {
 			retention := time.Duration(f.institution.Spec.RetentionDays) * 24 * time.Hour
@@ -198,7 +198,7 @@ func (r *reader) nextOf(f *facts, g *v1alpha1.Grant, t *timeline) {
 		t.note(now.Next, "access by grant %s ends: %s", g.Name, f.endOf(g).Message)
 		switch then := lifecycle.StateOf(g, now.Next); {
 		case then.Paused:
-			t.note(now.Next, "the brake holds that end back if more than %d grants are to be revoked within the hour", budget(f))
+			t.note(now.Next, "the brake pauses this end if more than %d grants are to be revoked within the hour", budget(f))
 		case then.Stage == lifecycle.AccessExpired && !then.Next.IsZero():
 			t.note(then.Next, "the data of grant %s %s, after %d grace days", g.Name, goes(g), g.Spec.Lifetime.Grace())
 		case then.Stage == lifecycle.DataExpired:
@@ -209,11 +209,11 @@ func (r *reader) nextOf(f *facts, g *v1alpha1.Grant, t *timeline) {
 	}
 	revoked := lifecycle.RevokedFrom(g, f.beside, r.now)
 	if !revoked.Next.IsZero() {
-		t.note(revoked.Next, "what keeps things of grant %s from being revoked ends", g.Name)
+		t.note(revoked.Next, "what protects grant %s from a revocation ends", g.Name)
 	}
 	for name, by := range revoked.Namespaces {
 		if by.DataEndsAt.After(r.now) {
-			t.note(by.DataEndsAt, "namespace %s is deleted at the earliest, which completion %s revoked", name,
+			t.note(by.DataEndsAt, "namespace %s, revoked by completion %s, is deleted at the earliest", name,
 				by.Completion)
 		}
 	}
@@ -221,7 +221,7 @@ func (r *reader) nextOf(f *facts, g *v1alpha1.Grant, t *timeline) {
 
 func goes(g *v1alpha1.Grant) string {
 	if g.Spec.OnRevoke == v1alpha1.RemovalRetain {
-		return "is left to people"
+		return "is kept"
 	}
 	return "is deleted"
 }
@@ -244,7 +244,7 @@ func (r *reader) waits(told *grant, of *story, t *timeline) {
 			continue
 		}
 		if p := r.pools[v1alpha1.LocalName(seat.Pool)]; p != nil && !p.frees.IsZero() {
-			t.note(p.frees, "the first end of access is known that frees a seat of pool %s; grant %s has place %d in the queue",
+			t.note(p.frees, "the first known end of access frees a seat of pool %s; grant %s has place %d in the queue",
 				seat.Pool, told.Name, seat.Place)
 		} else {
 			t.note(time.Time{}, "grant %s waits for a seat of pool %s; no holder of a seat has a known end", told.Name,

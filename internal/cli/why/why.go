@@ -63,7 +63,7 @@ func parseTarget(args []string) (target, error) {
 	case !ok:
 		return target{}, cmdutil.Usagef("%q is unknown: ask for user, completion, grant, namespace or seat", word)
 	case name == "" || strings.Contains(name, "/"):
-		return target{}, cmdutil.Usagef("%q is no name of a %s", name, known)
+		return target{}, cmdutil.Usagef("%q is not a valid name of a %s", name, known)
 	}
 	return target{known, name}, nil
 }
@@ -84,28 +84,28 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long: templates.LongDesc(`
 			Explain why somebody has access, or has none.
 
-			The first line is the answer. Then comes the story in the order of time, up to what happens next, in the time
-			zone of the institution; each completion with its delivery; each policy, and why it does not match; each grant
-			with what decides its end, and its objects as they are in the cluster.
+			The first line is the answer. Below it come the events in chronological order, up to what happens next, in the
+			institution's time zone; each completion with its delivery; each policy, and why it does not match; and each
+			grant, with what determines its end and with its objects in the cluster.
 
-			It needs the ClusterRole completion-viewer in the institution's namespace. Objects that you may not look at
-			are named all the same. With completion-operations in the namespace completion-system the story of a user or a
-			completion has every delivery that the audit log has, also those that changed nothing. Personal data is shown
-			with --show-personal-data only.`),
+			Requires the ClusterRole completion-viewer in the institution's namespace. Objects that you may not read are
+			listed by name. With completion-operations in the namespace completion-system, the story of a user or a
+			completion includes every delivery in the audit log, even if it changed nothing. Personal data is shown only
+			with --show-personal-data.`),
 		Example: templates.Examples(`
 			# The whole story of a user
 			kubectl course why 987654321 -n institution-12345
 
-			# What came of one completion
+			# The result of one completion
 			kubectl course why completion/12345-123456-11-987654321 -n institution-12345
 
-			# Why a grant is as it is, and when it ends
+			# The state of a grant, and when it ends
 			kubectl course why grant/grad-lab.12345-987654321 -n institution-12345
 
-			# Whose a namespace is
+			# The owner of a namespace
 			kubectl course why namespace/grad-987654321 -n institution-12345
 
-			# Who has a seat
+			# The holder of a seat
 			kubectl course why seat/tutors-0 -n institution-12345
 
 			# As data

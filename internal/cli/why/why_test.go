@@ -49,12 +49,12 @@ func TestParseTarget(t *testing.T) {
 func TestConditionString(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]condition{
-		"wants a == 1, but a is 2, b is \"x\"": {
+		"requires a == 1, but a is 2, b is \"x\"": {
 			Expression: "a == 1", Saw: []seen{{Field: "a", Value: "2"}, {Field: "b", Value: `"x"`}}},
-		"wants false, which is false": {Expression: "false"},
-		"wants a[9] == 1, which cannot be evaluated: index out of range": {
+		"requires false, which is false": {Expression: "false"},
+		"requires a[9] == 1, which cannot be evaluated: index out of range": {
 			Expression: "a[9] == 1", Error: "index out of range"},
-		"wants a == …, but a is personal data, see --show-personal-data": {
+		"requires a == …, but a is personal data, see --show-personal-data": {
 			Expression: "a == …", Saw: []seen{{Field: "a", Hidden: true}}},
 	} {
 		if got := c.String(); got != want {
