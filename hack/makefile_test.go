@@ -1,7 +1,7 @@
 // Copyright 2026 The Course Completion Operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hack_test tests the Makefile.
+// Package hack_test tests the Makefile, and that modules fit together.
 package hack_test
 
 import (
