@@ -25,12 +25,14 @@ const heartbeat = 15 * time.Second
 
 const modulePrefix = ".module-"
 
-var buildFlags = []string{"-mod=readonly", "-buildvcs=false", "-trimpath"}
+// buildFlags compile the thousand packages that the product imports too as go build and go test do by default, so that
+// they are compiled once. With -trimpath or without cgo they would be compiled twice.
+var buildFlags = []string{"-mod=readonly", "-buildvcs=false"}
 
 // buildEnvironment overrides the caller's. GOFLAGS is not emptied but set: an empty variable would let the value of
 // `go env -w` through.
 var buildEnvironment = []string{
-	"GOFLAGS=-mod=readonly", "GOWORK=off", "GO111MODULE=on", "CGO_ENABLED=0",
+	"GOFLAGS=-mod=readonly", "GOWORK=off", "GO111MODULE=on",
 	"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH,
 }
 
@@ -86,7 +88,7 @@ func (b *builder) buildPrograms(ctx context.Context, programs []program) error {
 		names, packages = append(names, p.name+" "+p.version), append(packages, p.pkg)
 		build = append(build, "-ldflags="+p.pkg+"="+p.ldflags)
 	}
-	b.sayf("building %s from source: 10 to 20 minutes on two cores the first time. If interrupted, it "+
+	b.sayf("building %s from source: 5 to 10 minutes on two cores the first time. If interrupted, it "+
 		"continues where it stopped", strings.Join(names, ", "))
 	list := b.command(ctx, append([]string{"list", "-deps"}, packages...)...)
 	var found bytes.Buffer

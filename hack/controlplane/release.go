@@ -94,7 +94,8 @@ func newRelease(cache string) (*release, error) {
 	return &release{cache: cache, dir: filepath.Join(cache, key), programs: programs}, nil
 }
 
-// recipeHash covers everything that decides what is built, besides the Go release.
+// recipeHash covers everything that decides what is built, besides the Go release and whether there is cgo, with and
+// without which the programs do the same.
 func recipeHash(programs []program) string {
 	hash := sha256.New()
 	for _, part := range [][]byte{goMod, goSum} {

@@ -91,16 +91,21 @@ func start(ctx context.Context, demo bool) (s *session, err error) {
 	return s, nil
 }
 
-// startCluster builds the programs in the meantime. The very first start compiles the control plane and says so.
+// startCluster builds the programs while the control plane starts. The very first start compiles that one before, and
+// says so: two go commands at the same time would both compile the packages that the programs share with it.
 func (s *session) startCluster(ctx context.Context) error {
+	programs, err := cluster.Build(ctx, os.Stderr)
+	if err != nil {
+		return err
+	}
 	var building sync.WaitGroup
 	var built, started error
 	building.Go(func() {
-		bin := filepath.Join(s.dir, "bin")
-		_, plugin := system.BuildPlugin(ctx, bin, os.Stderr)
-		built = errors.Join(plugin, system.Build(ctx, bin, os.Stderr))
+		built = system.BuildAll(ctx, filepath.Join(s.dir, "bin"), os.Stderr)
 	})
-	s.cluster, started = cluster.Start(ctx, cluster.Options{StateDir: filepath.Join(s.dir, "controlplane")})
+	s.cluster, started = cluster.Start(ctx, cluster.Options{
+		StateDir: filepath.Join(s.dir, "controlplane"), Programs: programs,
+	})
 	building.Wait()
 	if err := errors.Join(built, started); err != nil {
 		return err

@@ -20,8 +20,8 @@ import (
 
 const productModule = "module github.com/lxp-dev/course-completion-operator\n"
 
-// build has hack/controlplane build what is missing, and returns the folder of the programs.
-func build(ctx context.Context, stderr io.Writer) (string, error) {
+// Build has hack/controlplane build what is missing, and returns the folder of the programs, for Options.
+func Build(ctx context.Context, stderr io.Writer) (string, error) {
 	root, err := RepositoryRoot()
 	if err != nil {
 		return "", err
@@ -29,8 +29,7 @@ func build(ctx context.Context, stderr io.Writer) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "run", "-C", filepath.Join(root, "hack", "controlplane"), ".", "build",
 		"--until-stdin-ends")
 	// Set, not emptied: an empty GOFLAGS would let the value of `go env -w` through.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=off", "CGO_ENABLED=0",
-		"GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	// Ctrl-C is for this process to handle.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

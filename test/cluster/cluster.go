@@ -53,6 +53,8 @@ const partTimeout = 2 * time.Minute
 type Options struct {
 	// StateDir is an absolute path; the folder is removed at the end. Empty: a new temporary folder.
 	StateDir string
+	// Programs is the folder that Build returned. Empty: Start builds what is missing.
+	Programs string
 	// AuditLevel is AuditNone when empty.
 	AuditLevel AuditLevel
 	// ContentionProfiling has the API server note where it waits, for its profiles, which costs it time.
@@ -107,9 +109,12 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	if err := opts.complete(); err != nil {
 		return nil, fmt.Errorf("starting the control plane: %w", err)
 	}
-	programs, err := build(ctx, opts.Stderr)
-	if err != nil {
-		return nil, err
+	programs := opts.Programs
+	if programs == "" {
+		var err error
+		if programs, err = Build(ctx, opts.Stderr); err != nil {
+			return nil, err
+		}
 	}
 	return start(ctx, opts, programs)
 }
