@@ -60,11 +60,11 @@ COLLECT_LATE := GOGC=off GOMEMLIMIT=2GiB
 
 .PHONY: run
 run: ## Start everything on a real control plane and keep it up until ctrl-C.
-	@$(COLLECT_LATE) go build -o $(BIN)/run ./hack/run && exec $(BIN)/run
+	@$(COLLECT_LATE) go build -ldflags=-w -o $(BIN)/run ./hack/run && exec $(BIN)/run
 
 .PHONY: demo
 demo: ## Start everything, post the example delivery, check what came of it, tear down.
-	@$(COLLECT_LATE) go build -o $(BIN)/run ./hack/run && exec $(BIN)/run --demo
+	@$(COLLECT_LATE) go build -ldflags=-w -o $(BIN)/run ./hack/run && exec $(BIN)/run --demo
 
 ##@ Development
 

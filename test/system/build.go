@@ -76,7 +76,8 @@ func build(ctx context.Context, root, dir string, output io.Writer, tags []strin
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making the folder of the programs: %w", err)
 	}
-	compile := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","),
+	// Without debug information, a link takes little more than half the time.
+	compile := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","), "-ldflags=-w",
 		"-o", dir+string(filepath.Separator))
 	for _, name := range names {
 		compile.Args = append(compile.Args, "./cmd/"+name)
