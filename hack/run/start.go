@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,6 +35,9 @@ type session struct {
 	// dir is .run in the checkout; kubeconfig and urlFile are what scripts read from it, and kubectl is one of the right
 	// version that has the plugin.
 	dir, kubeconfig, urlFile, kubectl string
+
+	// lock is held until the end.
+	lock *os.File
 
 	cluster *cluster.Cluster
 	system  *system.System
@@ -60,8 +64,12 @@ func start(ctx context.Context, demo bool) (s *session, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the directory for logs and credentials: %w", err)
 	}
+	lock, err := lockFolder(dir)
+	if err != nil {
+		return nil, err
+	}
 	s = &session{
-		demo: demo, restarts: map[string]int{},
+		lock: lock, demo: demo, restarts: map[string]int{},
 		dir: dir, kubeconfig: filepath.Join(dir, "kubeconfig"), urlFile: filepath.Join(dir, "webhook-url"),
 		kubectl: filepath.Join(dir, "bin", "kubectl"),
 	}
@@ -204,7 +212,26 @@ func (s *session) stop() error {
 			failures = append(failures, err)
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, s.lock.Close())...)
+}
+
+// lockFolder keeps a second run out of the folder, where it would replace the programs and remove the credentials of
+// the first. The lock ends with the process, also with one that is killed.
+func lockFolder(dir string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the lock: %w", err)
+	}
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = errors.New("make run or make demo is running in this checkout already: use it, or stop it with ctrl-C")
+	case err != nil:
+		err = fmt.Errorf("locking %s: %w", dir, err)
+	default:
+		return lock, nil
+	}
+	return nil, errors.Join(err, lock.Close())
 }
 
 // watch looks after what ends by itself.
