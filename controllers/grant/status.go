@@ -57,36 +57,40 @@ func told(result outcome, err error) (outcome, error) {
 
 // waiting returns what is told of an error, and whether it is something to wait for rather than to repeat.
 func waiting(err error) (outcome, bool) {
-	waits := func(phase v1alpha1.GrantPhase, reason, message string) (outcome, bool) {
-		refused := reason == v1alpha1.ReasonRefused
-		return outcome{phase: phase, poll: true, verdict: condition.Verdict{
-			Reconciling: !refused, Stalled: refused, Reason: reason, Message: message}}, true
+	waits := func(phase v1alpha1.GrantPhase, verdict condition.Verdict) (outcome, bool) {
+		return outcome{phase: phase, poll: true, verdict: verdict}, true
 	}
 	if conflict, ok := errors.AsType[*apply.ConflictError](err); ok {
-		return waits(v1alpha1.GrantWaiting, v1alpha1.ReasonConflict, conflict.Error())
+		return waits(v1alpha1.GrantWaiting, condition.Verdict{
+			Reconciling: true, Reason: v1alpha1.ReasonConflict, Message: conflict.Error()})
 	}
 	if going, ok := errors.AsType[*apply.TerminatingError](err); ok {
-		return waits(v1alpha1.GrantPending, v1alpha1.ReasonTerminating, going.Error())
+		return waits(v1alpha1.GrantPending, condition.Verdict{
+			Reconciling: true, Reason: v1alpha1.ReasonTerminating, Message: going.Error()})
 	}
 	if shared, ok := errors.AsType[*apply.SharedError](err); ok {
-		return waits("", v1alpha1.ReasonWaitingForGrant, shared.Error())
+		return waits("", condition.Verdict{
+			Reconciling: true, Reason: v1alpha1.ReasonWaitingForGrant, Message: shared.Error()})
 	}
 	if full, ok := errors.AsType[*apply.FullError](err); ok {
-		return waits("", v1alpha1.ReasonRefused, full.Error())
+		return waits("", condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused, Message: full.Error()})
 	}
 	// Only people can give a ServiceAccount, or rights of it.
 	if lacking, ok := errors.AsType[*apply.AccountError](err); ok {
-		return waits("", lacking.Reason, lacking.Message)
+		refused := lacking.Reason == v1alpha1.ReasonRefused
+		return waits("", condition.Verdict{
+			Reconciling: !refused, Stalled: refused, Reason: lacking.Reason, Message: lacking.Message})
 	}
 	message := apifault.Describe(err)
 	switch {
 	case apifault.MayNotBind(err):
-		return waits("", v1alpha1.ReasonForbidden, message+": "+apply.MayNotBind)
+		return waits("", condition.Verdict{
+			Reconciling: true, Reason: v1alpha1.ReasonForbidden, Message: message + ": " + apply.MayNotBind})
 	case apierrors.IsForbidden(err):
-		return waits("", v1alpha1.ReasonForbidden, message)
+		return waits("", condition.Verdict{Reconciling: true, Reason: v1alpha1.ReasonForbidden, Message: message})
 	case apierrors.IsInvalid(err):
 		// Asking again at once changes nothing; but a policy of the cluster may change, or go.
-		return waits("", v1alpha1.ReasonRefused, message)
+		return waits("", condition.Verdict{Stalled: true, Reason: v1alpha1.ReasonRefused, Message: message})
 	}
 	return outcome{verdict: condition.Verdict{
 		Reconciling: true, Reason: v1alpha1.ReasonProgressingWithRetry, Message: message}}, false

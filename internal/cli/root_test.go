@@ -32,11 +32,14 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{[]string{"preview", "--user"}, 2, "See 'kubectl course preview --help'"},
 		{[]string{"stauts"}, 1, "Did you mean this?\n\tstatus"},
 		{[]string{"deliveries", "--outcome", "rejected"}, 1, "--outcome rejected is unknown: use one or more of "},
-		{[]string{"status"}, 1, "No kubeconfig says where the cluster is: set KUBECONFIG"},
+		{[]string{"status"}, 1, "none) says where the cluster is: is the file there?"},
 		{[]string{"status", "--server", "http://127.0.0.1:1"}, 1, "The cluster does not answer: check --context, --server"},
-		{[]string{"doctor"}, 1, "No kubeconfig says where the cluster is"},
-		{[]string{"deliveries"}, 1, "No kubeconfig says where the cluster is"},
-		{[]string{"inbox", "list"}, 1, "No kubeconfig says where the cluster is"},
+		{[]string{"doctor"}, 1, "Nothing in KUBECONFIG ("},
+		{[]string{"deliveries"}, 1, "Nothing in KUBECONFIG ("},
+		{[]string{"inbox", "list"}, 1, "Nothing in KUBECONFIG ("},
+		{[]string{"send", "--example", "--url-file", "none"}, 2, "It holds the webhook URL, which `kubectl course token add`"},
+		{[]string{"send", "--example", "--url", "http://127.0.0.1:1/webhooks/1/abcdefghijklmnopqrstuvwxyz012345"}, 1,
+			"no answer: "},
 		{[]string{"import", "-f", "none.csv", "--dry-run"}, 1, "give its id with --institution"},
 	} {
 		g := NewWithT(t)
@@ -45,4 +48,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		g.Expect(Run(t.Context(), NewCommand(streams), tc.args)).To(Equal(tc.code), "%v: %s", tc.args, said.String())
 		g.Expect(said.String()).To(ContainSubstring(tc.says), "%v", tc.args)
 	}
+	t.Setenv("KUBECONFIG", "")
+	var said bytes.Buffer
+	streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &said, ErrOut: &said}
+	NewWithT(t).Expect(Run(t.Context(), NewCommand(streams), []string{"status"})).To(Equal(1))
+	NewWithT(t).Expect(said.String()).To(ContainSubstring("No kubeconfig says where the cluster is: set KUBECONFIG"))
 }

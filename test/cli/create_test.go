@@ -257,7 +257,8 @@ func TestCreatePolicyAndSeatPool(t *testing.T) {
 		"--timeout",
 		"3m",
 	)
-	g.Expect(got.err).To(ContainSubstring("AccessReady"), got.String())
+	g.Expect(got.err).To(And(ContainSubstring("Warning: AccessReady (Refused)"), ContainSubstring(
+		"Nothing is granted until that is corrected: `kubectl edit completionpolicy foreign -n "+s.Namespace+"`")))
 	// What the API server refuses is said as it says it.
 	g.Expect(author.fails("create", "policy", "refused", "--course", "1", "--seat", "tutors", "--until", "2026-02-31")).
 		To(ContainSubstring("spec.lifetime.until"))

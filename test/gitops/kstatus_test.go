@@ -105,7 +105,7 @@ func TestEveryStateIsThere(t *testing.T) {
 			t.Errorf("%s tells %+v, and no state in %s has that", position, s, customizations)
 		}
 	}
-	if found < 20 {
+	if found < 25 {
 		t.Errorf("found %d verdicts in the code", found)
 	}
 	for _, reason := range reasonsOfReady(t) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -68,6 +69,9 @@ func ExplainConnection(err error) error {
 		return err
 	}
 	if strings.Contains(failed.URL, noConfig) {
+		if files := os.Getenv("KUBECONFIG"); files != "" {
+			return fmt.Errorf("%w\nNothing in KUBECONFIG (%s) says where the cluster is: is the file there?", err, files)
+		}
 		return fmt.Errorf("%w\nNo kubeconfig says where the cluster is: set KUBECONFIG, or give --kubeconfig", err)
 	}
 	return fmt.Errorf("%w\nThe cluster does not answer: check --context, --server and KUBECONFIG, and whether it runs",

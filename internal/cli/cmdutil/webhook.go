@@ -38,7 +38,7 @@ func (w *Webhook) Read(stdin io.Reader) ([]sender.Institution, error) {
 	if w.File != "" {
 		more, err := readLines(w.File, stdin)
 		if err != nil {
-			return nil, Usagef("--url-file: %w", err)
+			return nil, Usagef("--url-file: %w\nIt holds the webhook URL, which `kubectl course token add` shows", err)
 		}
 		urls = append(urls, more...)
 	}

@@ -150,6 +150,10 @@ func (o *object) await(ctx context.Context, c client.Reader, of conditioned) err
 	for _, also := range []string{v1alpha1.ConditionAccessReady, v1alpha1.ConditionNamesDistinct} {
 		if c := current(of, also); c != nil && c.Status == metav1.ConditionFalse {
 			fmt.Fprintf(o.ErrOut, "Warning: %s (%s): %s\n", also, c.Reason, c.Message)
+			if c.Reason == v1alpha1.ReasonRefused {
+				fmt.Fprintf(o.ErrOut, "Nothing is granted until that is corrected: `kubectl edit %s %s -n %s`\n",
+					resource(of.kind), of.GetName(), key.Namespace)
+			}
 		}
 	}
 	switch ready := current(of, v1alpha1.ConditionReady); {

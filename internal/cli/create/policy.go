@@ -50,9 +50,9 @@ func newPolicy(f *cmdutil.Factory) *cobra.Command {
 
 			A policy with a mistake is created too, but grants nothing: the message says what is wrong.`),
 		Example: templates.Examples(`
-			# A namespace for each user who completes course 123456, with access for the user
+			# A namespace with a quota for each user who completes course 123456, with access for the user
 			kubectl course create policy grad-course --course 123456 --namespace-name 'grad-${user.id}' \
-			  --subject 'oidc:${user.email}' --max-days 180
+			  --quota requests.cpu=2,count/pods=20 --subject 'oidc:${user.email}' --max-days 180
 
 			# A seat in a pool, for active enrollments only, after approval
 			kubectl course create policy tutor --course 777001 --expression 'enrollment.status == 1' --seat tutors \

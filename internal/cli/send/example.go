@@ -107,7 +107,7 @@ func (o *options) sendExample(ctx context.Context) error {
 	defer client.Close()
 	answer, err := client.Post(ctx, to[0].URLs[0], body)
 	if err != nil {
-		return fmt.Errorf("no answer: %w", err)
+		return fmt.Errorf("no answer: %w\nCheck the host of the webhook URL: `kubectl course doctor --url-file FILE`", err)
 	}
 	return o.printAnswer(answer)
 }
@@ -118,6 +118,10 @@ func notTaken(answer sender.Answer) error {
 	if answer.Status == http.StatusUnauthorized {
 		return fmt.Errorf("the delivery was not accepted: %s\n`kubectl course token list` shows whether the tokens of an "+
 			"institution are accepted, and `kubectl course token add` creates another one", body.Reason())
+	}
+	if answer.Status == http.StatusUnprocessableEntity {
+		return fmt.Errorf("the delivery was not accepted: %s\nGive other values: see `kubectl course send --help`",
+			body.Reason())
 	}
 	return fmt.Errorf("the delivery was not accepted: %s", body.Reason())
 }

@@ -29,6 +29,9 @@ func (o *overview) write(out io.Writer, all bool) error {
 	if text := o.Inboxes.String(); text != "" {
 		fmt.Fprint(out, text, "\n\n")
 	}
+	if len(o.Problems) == 0 && len(o.Institutions) == 0 {
+		return nil
+	}
 	if len(o.Problems) == 0 {
 		fmt.Fprintln(out, "Nothing needs attention.")
 		return nil
