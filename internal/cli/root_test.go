@@ -37,7 +37,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{[]string{"doctor"}, 1, "Nothing in KUBECONFIG ("},
 		{[]string{"deliveries"}, 1, "Nothing in KUBECONFIG ("},
 		{[]string{"inbox", "list"}, 1, "Nothing in KUBECONFIG ("},
-		{[]string{"send", "--example", "--url-file", "none"}, 2, "It holds the webhook URL, which `kubectl course token add`"},
+		{[]string{"send", "--example", "--url-file", "none"}, 2, "It holds the webhook URL, which "},
 		{[]string{"send", "--example", "--url", "http://127.0.0.1:1/webhooks/1/abcdefghijklmnopqrstuvwxyz012345"}, 1,
 			"no answer: "},
 		{[]string{"import", "-f", "none.csv", "--dry-run"}, 1, "give its id with --institution"},

@@ -38,7 +38,7 @@ func TestSendExample(t *testing.T) {
 	school.awaitGrant(fmt.Sprintf("lab.%d-41", school.ID), v1alpha1.GrantActive)
 
 	g.Expect(nobody.fails(append(args, "--institution", "1")...)).To(Equal(
-		"error: the delivery was not accepted: institution.id must be the institution in the webhook URL\n"+
+		"error: the delivery was not accepted: institution.id must be the institution in the webhook URL\n" +
 			"Give other values: see `kubectl course send --help`\n"))
 	g.Expect(nobody.fails("send", "--example", "--url", school.URLs[0]+"x")).To(And(
 		ContainSubstring("the token is not valid for it"), ContainSubstring("`kubectl course token add` creates another one"),
