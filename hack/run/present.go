@@ -129,18 +129,22 @@ Up after %s. The webhook URL, with a token generated for this run:
 
     %s
 
-Post to it, look at the result, withdraw the completion:
+In another terminal, in this folder, look at the result, post a delivery, create an institution of your own:
 
+    export KUBECONFIG="$PWD/%s" PATH="$PWD/%s:$PATH"
+    kubectl get inst,cpol,cc,grants -A
+    kubectl course why %s -n %s
     curl -i -H 'Content-Type: application/json' -d @webhookserver/testdata/contract-example.json "$(cat %s)"
-    export KUBECONFIG=%s
-    %s get inst,cpol,cc,grants -A
-    %s course --help
-    %s course create institution 777 --namespace-prefix uni- --host %s
-    %s delete cc -n %s %s
+    kubectl course create institution 777 --namespace-prefix uni- --host %s
+    kubectl course --help
+
+Withdraw the completion, which revokes what it granted:
+
+    kubectl delete cc -n %s %s
 
 Logs of both programs are in %s. Press Ctrl-C to stop everything.
-`, time.Since(began).Round(100*time.Millisecond), s.url, urlFile, kubeconfig,
-		kubectl, kubectl, kubectl, s.system.URL, kubectl, sampleName, exampleCompletion, dir)
+`, time.Since(began).Round(100*time.Millisecond), s.url, kubeconfig, filepath.Dir(kubectl), exampleUser, sampleName,
+		urlFile, s.system.URL, sampleName, exampleCompletion, dir)
 }
 
 func relative(base, path string) string {

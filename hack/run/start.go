@@ -266,7 +266,7 @@ func (s *session) ended(ctx context.Context, program *system.Program, err error,
 	}
 	wait := min(restartWait<<min(s.restarts[program.Name], 5), maxRestartWait)
 	s.restarts[program.Name]++
-	say("%s ended, restarting it in %s (log: %s)", program.Name, wait, program.Log)
+	say("%s was killed or ended by itself, restarting it in %s (log: %s)", program.Name, wait, program.Log)
 	select {
 	case <-ctx.Done():
 		return

@@ -58,9 +58,9 @@ func TestDoctor(t *testing.T) {
 		"CRD grants.completions.lxp.dev", "CRD completionpolicies.completions.lxp.dev",
 		"CRD seatpools.completions.lxp.dev", "CRD seats.completions.lxp.dev", "CRD erasureregisters.completions.lxp.dev",
 		"leader of completion-controller-manager", "clocks",
-		"rights of ServiceAccount completion-controller-manager by completion-controller-manager",
-		"rights of ServiceAccount completion-controller-manager by completion-leader-election",
-		"rights of ServiceAccount completion-webhook-server by completion-webhook-server",
+		"rights of ServiceAccount completion-controller-manager (ClusterRole completion-controller-manager)",
+		"rights of ServiceAccount completion-controller-manager (Role completion-leader-election)",
+		"rights of ServiceAccount completion-webhook-server (ClusterRole completion-webhook-server)",
 		"admission policy completion-owner-label", "admission policy completion-planned-grants",
 		"admission policy completion-provisioned-objects", "admission policy completion-recorded-completions",
 		"admission policy completion-granted-namespaces", "admission policy completion-institution-secrets",
@@ -93,7 +93,7 @@ func TestDoctor(t *testing.T) {
 		g.Expect(found[check]).To(And(HaveField("Level", "Problem"),
 			HaveField("Message", "is not installed in namespace default"),
 			HaveField("Help", ContainSubstring("apply config/default"))))
-		g.Expect(found["rights of ServiceAccount "+check+" by "+check]).To(And(HaveField("Level", "Problem"),
+		g.Expect(found["rights of ServiceAccount "+check+" (ClusterRole "+check+")"]).To(And(HaveField("Level", "Problem"),
 			HaveField("Message", MatchRegexp(`^\d+ of \d+ are missing: .*list .*\.completions\.lxp\.dev`)),
 			HaveField("Help", ContainSubstring("config/rbac"))))
 	}

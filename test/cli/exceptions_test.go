@@ -71,7 +71,7 @@ func TestApproveRevokeExtendRestore(t *testing.T) {
 
 	got = staff.course("approve", "grant/"+name, "--reason", "checked")
 	g.Expect(got.out).To(Equal("grant.completions.lxp.dev/" + name + " approved\n"))
-	g.Expect(got.err).To(Equal(name + ": takes effect: user 1 gets what policy lab grants, until 2047-01-01 00:00 -03\n"))
+	g.Expect(got.err).To(Equal(name + ": takes effect: user 1 gets what policy lab grants, until 2046-12-31 24:00 -03\n"))
 	g.Expect(s.override(name)).To(Equal(v1alpha1.GrantOverride{Approved: new(true), Reason: "checked"}))
 	s.awaitGrant(name, v1alpha1.GrantActive)
 	// Once more, as after an interruption: nothing to do.
@@ -82,7 +82,7 @@ func TestApproveRevokeExtendRestore(t *testing.T) {
 
 	// A day is over when it is over there, three hours after it is in UTC.
 	got = staff.course("extend", name, "--until", "2048-06-30", "--reason", "thesis", "-o", "json")
-	g.Expect(got.err).To(And(ContainSubstring("ends 2048-07-01 00:00 -03 instead of 2047-01-01 00:00 -03"),
+	g.Expect(got.err).To(And(ContainSubstring("ends 2048-06-30 24:00 -03 instead of 2046-12-31 24:00 -03"),
 		ContainSubstring("replaces the approval (checked)")))
 	g.Expect(got.out).To(And(ContainSubstring(`"until": "2048-07-01T03:00:00Z"`), ContainSubstring("hidden")))
 	g.Expect(got.out + got.err).NotTo(ContainSubstring("user-1@example.edu"))
@@ -123,7 +123,7 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 	g.Expect(
 		got.err,
 	).To(
-		ContainSubstring("gives access to " + s.prefix() + "1 back, until 2047-01-01 00:00 -03: its data is still there"),
+		ContainSubstring("gives access to " + s.prefix() + "1 back, until 2046-12-31 24:00 -03: its data is still there"),
 	)
 	s.awaitGrant(name, v1alpha1.GrantActive)
 	g.Expect(

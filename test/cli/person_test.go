@@ -170,7 +170,7 @@ func TestErase(t *testing.T) {
 	said := all.course(append(args, "--yes", "--reason", "request 4711")...)
 	g.Expect(said.code).To(Equal(0), said.String())
 	g.Expect(said.out).To(And(ContainSubstring("Erased: completions: 1, Grants: 1, namespaces: 1, other objects: 0"),
-		ContainSubstring("Not reached from here:"), ContainSubstring("A late repetition")))
+		ContainSubstring("Not reached from here:"), ContainSubstring("A delivery that repeats")))
 	user.awaitErased()
 	for _, marker := range user.markers {
 		g.Expect(said.out + said.err + shown).NotTo(ContainSubstring(marker))
@@ -244,12 +244,12 @@ func TestErasedAndBack(t *testing.T) {
 	// By mistake, or since the person asks for it.
 	g.Expect(school.withLess("completion-institution-admin", "update", "erasureregisters").
 		fails(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("cannot update resource \"erasureregisters\""))
-	g.Expect(all.does(append(args, "--allow-again", "--dry-run")...)).To(ContainSubstring("knows that user 7 was erased"))
+	g.Expect(all.does(append(args, "--allow-again", "--dry-run")...)).To(ContainSubstring("contains user 7 of"))
 	g.Expect(user.complete()).To(Equal("erased"))
-	g.Expect(runs.does(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("Forgotten."))
+	g.Expect(runs.does(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("Removed."))
 	g.Eventually(func() string { return user.complete() }, soon, often).Should(taken)
 	school.awaitGrant(user.grant, v1alpha1.GrantActive)
-	g.Expect(runs.does(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("does not know that user 7"))
+	g.Expect(runs.does(append(args, "--allow-again", "--yes")...)).To(ContainSubstring("does not contain user 7"))
 
 	g.Expect(all.fails("erase", "-n", school.Namespace, "--restored", "--user", "7")).To(ContainSubstring("omit --user"))
 	g.Expect(all.fails("erase", "-n", school.Namespace, "--allow-again", "--before", "soon")).To(
@@ -272,11 +272,12 @@ func TestEraseBeforeAnythingComes(t *testing.T) {
 	g.Expect(admin.DeleteAllOf(t.Context(), &v1alpha1.CourseCompletion{},
 		client.InNamespace(school.Namespace))).To(Succeed())
 	g.Expect(runs.course("erase", "--user", "7", "--yes").out).To(And(HavePrefix("Nothing is stored about user 7"),
-		ContainSubstring("Erased: completions: 0")))
+		ContainSubstring("Recorded: nothing that was sent about user 7 until now will be stored.")))
 	user.awaitErased()
-	g.Expect(runs.does("erase", "--allow-again", "--before", "2026-01-01", "--yes")).To(ContainSubstring("does not know"))
+	g.Expect(runs.does("erase", "--allow-again", "--before", "2026-01-01", "--yes")).To(
+		ContainSubstring("does not contain"))
 	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
-	g.Expect(runs.does("erase", "--allow-again", "--before", tomorrow, "--yes")).To(ContainSubstring("Forgotten."))
+	g.Expect(runs.does("erase", "--allow-again", "--before", tomorrow, "--yes")).To(ContainSubstring("Removed."))
 }
 
 // What a backup brings back is found by the register, also where only the Grant came.

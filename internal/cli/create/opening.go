@@ -60,7 +60,7 @@ func (o *opening) run(ctx context.Context) error {
 	if waited != nil || err != nil {
 		return errors.Join(waited, err)
 	}
-	o.said("institution", o.institution.Name, "is Ready")
+	o.said("institution", o.institution.Name, "is Ready, in time zone "+o.institution.Spec.TimeZone)
 	if text == "" {
 		fmt.Fprintf(o.ErrOut, "Its webhook URL was shown when the token was created. For a new token and URL:\n"+
 			"  kubectl course token rotate %s -n %s\n", o.institution.Name, o.institution.Namespace)

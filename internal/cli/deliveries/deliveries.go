@@ -46,6 +46,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			Search the audit records in the logs of all replicas of the webhook server: who called and when, what the
 			delivery was about, and the answer. Audit records contain ids, and no personal data.
 
+			A request with a wrong token belongs to no institution: omit --institution to find it. Times are in the time
+			zone of this machine; -o json has UTC.
+
 			Logs go back as far as the cluster keeps them. A replica that writes its audit log to a file has no audit
 			records in its log; the output says so.
 

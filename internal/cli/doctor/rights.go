@@ -52,12 +52,12 @@ func (e *examination) rights(ctx context.Context) error {
 		if role.Kind == "Role" {
 			namespace = e.namespace
 		}
-		return e.rightsOf(ctx, account, role.Metadata.Name, namespace, role.Rules)
+		return e.rightsOf(ctx, account, role.Kind+" "+role.Metadata.Name, namespace, role.Rules)
 	})
 }
 
 func (e *examination) rightsOf(ctx context.Context, account, role, namespace string, rules []rbacv1.PolicyRule) error {
-	check := fmt.Sprintf("rights of ServiceAccount %s by %s", account, role)
+	check := fmt.Sprintf("rights of ServiceAccount %s (%s)", account, role)
 	var missing []string
 	asked := 0
 	for _, right := range rightsIn(rules, namespace) {
@@ -80,7 +80,7 @@ func (e *examination) rightsOf(ctx context.Context, account, role, namespace str
 		e.problem(check, helpRBAC, "%d of %d are missing: %s", len(missing), asked, strings.Join(missing, ", "))
 		return nil
 	}
-	e.ok(check, "has all %d", asked)
+	e.ok(check, "all %d are there", asked)
 	return nil
 }
 

@@ -96,7 +96,7 @@ func newExtend(f *cmdutil.Factory) *cobra.Command {
 
 			A date means the end of that day in the institution's time zone. A Grant that has ended starts again, with its
 			data if the grace days are not over. A Grant that waits for approval is approved. An earlier end than the
-			present one requires --shorten. "restore" removes the extension.`),
+			present one, and any end of a Grant that has none, requires --shorten. "restore" removes the extension.`),
 		Example: templates.Examples(`
 			# Extend one Grant to the end of a day
 			kubectl course extend grad-lab.12345-987654321 --until 2047-06-30 --reason "thesis"

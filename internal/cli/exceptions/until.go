@@ -57,7 +57,12 @@ func (u until) in(zone *time.Location) time.Time {
 	return at.UTC()
 }
 
-// show writes a moment as people of a zone read it.
+// show writes a moment as people of a zone read it. Midnight is the end of a day: an end of access that was given as a
+// day shows that day.
 func show(at time.Time, zone *time.Location) string {
-	return at.In(zone).Format("2006-01-02 15:04 MST")
+	local := at.In(zone)
+	if local.Hour() == 0 && local.Minute() == 0 && local.Second() == 0 {
+		return at.Add(-time.Second).In(zone).Format("2006-01-02 24:00 MST")
+	}
+	return local.Format("2006-01-02 15:04 MST")
 }

@@ -36,3 +36,25 @@ func TestUntil(t *testing.T) {
 		}
 	}
 }
+
+// What was written as a day is shown as this day.
+func TestShow(t *testing.T) {
+	zone, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]string{
+		"2027-07-01T03:00:00Z": "2027-06-30 24:00 -03",
+		"2027-07-01T03:01:00Z": "2027-07-01 00:01 -03",
+		"2027-07-01T02:59:59Z": "2027-06-30 23:59 -03",
+		"2018-11-04T03:00:00Z": "2018-11-04 01:00 -02",
+	} {
+		moment, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := show(moment, zone); got != want {
+			t.Errorf("%s is shown as %q, want %q", at, got, want)
+		}
+	}
+}

@@ -194,7 +194,7 @@ func (e *erasure) person(ctx context.Context) error {
 	e.show()
 	if e.found.empty() && erased {
 		e.of.ErasedAt = new(at.UTC())
-		fmt.Fprintf(e.text(), "The data was erased, and what was sent until %s is not stored.\n",
+		fmt.Fprintf(e.text(), "This person was erased: nothing that the platform sent until %s is stored.\n",
 			at.UTC().Format(time.RFC3339))
 		e.printElsewhere()
 		return nil
@@ -208,8 +208,8 @@ func (e *erasure) person(ctx context.Context) error {
 	question := fmt.Sprintf("Erase all of this for user %d in institution %d? It cannot be undone.", e.user,
 		e.institution.Spec.ID)
 	if e.found.empty() {
-		question = fmt.Sprintf("Record the erasure anyway, so that nothing sent about user %d until now is "+
-			"stored?", e.user)
+		question = fmt.Sprintf("Record the erasure anyway, so that nothing that was sent about user %d until now "+
+			"is stored later?", e.user)
 	}
 	if err := e.confirm.Ask(e.Factory, question); err != nil {
 		return err
@@ -232,7 +232,11 @@ func (e *erasure) all(ctx context.Context) (left bool, err error) {
 	}
 	e.record(ctx)
 	e.of.Erased = &removed{e.completions, e.grants, e.namespaces, e.objects}
-	if !left {
+	switch {
+	case left:
+	case e.found.empty() && e.completions+e.grants == 0:
+		fmt.Fprintf(e.text(), "Recorded: nothing that was sent about user %d until now will be stored.\n", e.user)
+	default:
 		fmt.Fprintf(e.text(), "Erased: completions: %d, Grants: %d, namespaces: %d, other objects: %d\n",
 			e.completions, e.grants, e.namespaces, e.objects)
 	}
@@ -294,13 +298,14 @@ func (e *erasure) printElsewhere() {
 	for _, place := range e.told.NotReached {
 		fmt.Fprintf(e.text(), "  %s: %s\n    %s\n", place.Place, place.What, place.How)
 	}
-	fmt.Fprintln(e.text(), "A late repetition of a delivery about what was erased is acknowledged, and not stored.")
+	fmt.Fprintln(e.text(), "A delivery that repeats what was erased is acknowledged, but not stored.")
 }
 
 // suspended says which suspension keeps Grants from ending or from going.
 func (e *erasure) suspended(ctx context.Context) error {
 	if e.institution.Spec.Suspend != nil && *e.institution.Spec.Suspend {
-		return fmt.Errorf("institution %d is suspended, so that nothing is taken: resume it first", e.institution.Spec.ID)
+		return fmt.Errorf("institution %d is suspended, so its Grants cannot be revoked: resume it first",
+			e.institution.Spec.ID)
 	}
 	var policies v1alpha1.CompletionPolicyList
 	if err := e.c.List(ctx, &policies, client.InNamespace(e.institution.Namespace)); err != nil {
@@ -315,7 +320,7 @@ func (e *erasure) suspended(ctx context.Context) error {
 		}
 	}
 	if names != nil {
-		return fmt.Errorf("policy %s is suspended, so that its Grants stay as they are: resume it first",
+		return fmt.Errorf("policy %s is suspended, so its Grants cannot be revoked: resume it first",
 			strings.Join(names, ", "))
 	}
 	return nil

@@ -181,19 +181,19 @@ func elsewhere(namespace string, user v1alpha1.PlatformID) []place {
 	return []place{
 		{
 			"the inboxes of the webhook servers",
-			"deliveries that wait to be stored, and dead letters, as they were to be stored; of a person who is erased each " +
-				"running server drops them, and an inbox that no server has open keeps them",
+			"deliveries that wait to be stored, and dead letters. Running servers drop those about erased people; the " +
+				"inbox of a server that is not running keeps them",
 			fmt.Sprintf("kubectl course inbox list %s; kubectl course inbox drop %s --state all", inbox, inbox),
 		},
 		{
 			"the audit log of the webhook server, and the logs of both programs",
-			"ids, times and addresses of machines; no names, emails or other personal fields",
+			"ids, times and IP addresses; no names, emails or other personal fields",
 			"wherever the cluster keeps logs",
 		},
 		{
 			"backups, of etcd and of objects",
 			"everything that was stored when they were made",
-			"whoever keeps them; a restore stores it again",
+			"whoever keeps them; a restore brings it back",
 		},
 		{
 			"what is in granted namespaces, and objects that others made",

@@ -153,12 +153,12 @@ func (s *stored) enrollments(who keyed.Person) []v1alpha1.PlatformID {
 // allow forgets that a person was erased, or that all were who were before a day.
 func (e *erasure) allow(ctx context.Context) error {
 	forget := func(spec *v1alpha1.ErasureRegisterSpec) (bool, error) { return keyed.Remove(spec, e.who()) }
-	whom := fmt.Sprintf("user %d was erased in institution %d", e.user, e.institution.Spec.ID)
+	whom := fmt.Sprintf("user %d of institution %d", e.user, e.institution.Spec.ID)
 	if e.before != "" {
 		forget = func(spec *v1alpha1.ErasureRegisterSpec) (bool, error) {
 			return keyed.RemoveBefore(spec, e.day) > 0, nil
 		}
-		whom = "anybody was erased before " + e.before
+		whom = "anybody who was erased before " + e.before
 	}
 	known := false
 	if e.register != nil {
@@ -168,14 +168,15 @@ func (e *erasure) allow(ctx context.Context) error {
 		}
 	}
 	if !known {
-		fmt.Fprintf(e.text(), "The register of namespace %s does not know that %s.\n", e.institution.Namespace, whom)
+		fmt.Fprintf(e.text(), "The erasure register of namespace %s does not contain %s.\n", e.institution.Namespace, whom)
 		return nil
 	}
-	fmt.Fprintf(e.text(), "The register of namespace %s knows that %s.\n", e.institution.Namespace, whom)
+	fmt.Fprintf(e.text(), "The erasure register of namespace %s contains %s.\n", e.institution.Namespace, whom)
 	if e.dryRun {
 		return nil
 	}
-	if err := e.confirm.Ask(e.Factory, "Forget it? What is delivered again is stored again, and grants."); err != nil {
+	question := "Remove this from the register? Repeated deliveries are then stored, and can grant."
+	if err := e.confirm.Ask(e.Factory, question); err != nil {
 		return err
 	}
 	if err := e.changeRegister(ctx, forget); err != nil {
@@ -183,6 +184,6 @@ func (e *erasure) allow(ctx context.Context) error {
 	}
 	e.told.Forgotten = true
 	fmt.Fprintln(e.text(),
-		"Forgotten. What was erased does not come back by that, and is stored when it is delivered again.")
+		"Removed. This restores nothing; what is delivered again is stored again.")
 	return nil
 }

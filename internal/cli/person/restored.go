@@ -69,8 +69,8 @@ func (e *erasure) again(ctx context.Context) error {
 // too.
 func (e *erasure) returned(ctx context.Context) (back, mixed []v1alpha1.PlatformID, err error) {
 	if e.register == nil {
-		return nil, nil, errors.New("namespace " + e.institution.Namespace + " has no register of erasures: nobody was " +
-			"erased here, or the register was lost. If it was lost, erase again everybody in your own records")
+		return nil, nil, errors.New("namespace " + e.institution.Namespace + " has no erasure register: nobody was erased " +
+			"here, or the register was lost. If it was lost, erase again everybody in your own records")
 	}
 	register, err := keyed.Read(&e.register.Spec)
 	if err != nil {
