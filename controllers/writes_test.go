@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
 	"github.com/lxp-dev/course-completion-operator/test/system"
@@ -153,6 +155,14 @@ func TestUndisturbedCompletionCostsNoWriteTooMany(t *testing.T) {
 	// The audit log lags behind the answers; then more would come.
 	w.eventually(look)
 	w.consistently(look)
+	// Nor an event: the conditions tell the same.
+	var events eventsv1.EventList
+	NewWithT(t).Expect(admin.List(t.Context(), &events, client.InNamespace(w.namespace))).To(Succeed())
+	for i := range events.Items {
+		if event := &events.Items[i]; event.Regarding.Kind == "Grant" || event.Regarding.Kind == "CourseCompletion" {
+			t.Errorf("event %s of %s %s: %s", event.Reason, event.Regarding.Kind, event.Regarding.Name, event.Note)
+		}
+	}
 }
 
 // Objects cost one write each, and one more of the Grant's status, ahead of them.

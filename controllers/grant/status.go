@@ -181,7 +181,8 @@ func (r *Reconciler) writeStatus(ctx context.Context, before, grant *v1alpha1.Gr
 	return kube.PatchStatus(ctx, r.Client, before, grant, client.MergeFromWithOptimisticLock{})
 }
 
-// emit emits an event for a change that a person would ask about.
+// emit emits an event for a change that a person would ask about. A Grant that is Active at its first status is none:
+// its conditions tell the same, and an event is one more write for each graduate.
 func (r *Reconciler) emit(grant, before *v1alpha1.Grant, verdict condition.Verdict) {
 	revoked := meta.FindStatusCondition(grant.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
 	had := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionRevocationsComplete)
@@ -189,6 +190,9 @@ func (r *Reconciler) emit(grant, before *v1alpha1.Grant, verdict condition.Verdi
 		kube.Emit(r.Recorder, grant, condition.Verdict{Reason: revoked.Reason, Message: revoked.Message}, "Revoke")
 	}
 	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)
+	if was == nil && verdict.Ready {
+		return
+	}
 	same := was != nil && was.Reason == verdict.Reason && before.Status.Phase == grant.Status.Phase
 	// Something was revoked of what is in place, or given back.
 	if same && (verdict.Reason != v1alpha1.ReasonActive || was.Message == verdict.Message) {

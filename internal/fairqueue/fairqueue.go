@@ -36,7 +36,8 @@ type Options[T comparable] struct {
 	// even where its work hangs. Zero is as many as there are workers.
 	Share int
 	// ContendedShare takes the place of Share while others have work, or had some within contention: what they all wait
-	// for behind the queue, such as the API server, is then not full of one tenant's requests. Zero is Share.
+	// for behind the queue, such as the API server, is then not full of one tenant's requests. It is also the share of
+	// what a tenant does beside work of a greater priority of its own. Zero is Share.
 	ContendedShare int
 	// RateLimiter says how long a key waits that is added rate limited.
 	RateLimiter workqueue.TypedRateLimiter[T]
@@ -239,13 +240,15 @@ func (q *Queue[T]) GetWithPriority() (key T, priority int, shutdown bool) {
 func (q *Queue[T]) next() *item[T] {
 	aged, now := (q.turns+1)%agedTurn == 0, q.options.Clock.Now()
 	var chosen *tenant[T]
+	var it *item[T]
 	for e := q.round.Front(); e != nil; e = e.Next() {
 		t := e.Value.(*tenant[T])
-		if share := q.share(t, now); share > 0 && t.working >= share {
+		next := q.choose(t, now)
+		if next == nil {
 			continue
 		}
 		if chosen == nil || t.priority() > chosen.priority() {
-			chosen = t
+			chosen, it = t, next
 		}
 		if aged {
 			break
@@ -256,12 +259,9 @@ func (q *Queue[T]) next() *item[T] {
 	}
 	q.turns++
 	chosen.turns++
-	it := chosen.first()
-	if chosen.turns%agedTurn == 0 {
-		it = chosen.oldest()
-	}
 	chosen.remove(it)
 	chosen.working++
+	chosen.note(it.priority, now)
 	q.note(chosen, now)
 	q.round.MoveToBack(chosen.place)
 	q.settle(chosen)
@@ -270,6 +270,21 @@ func (q *Queue[T]) next() *item[T] {
 	q.working[it.key] = chosen
 	q.metrics.begins(it.key, it.priority)
 	return it
+}
+
+// choose returns which of its keys a tenant has worked on next; nil where its share is in use.
+func (q *Queue[T]) choose(t *tenant[T], now time.Time) *item[T] {
+	if share := q.share(t, now); share > 0 && t.working >= share {
+		return nil
+	}
+	mayWait := q.options.ContendedShare > 0 && t.working >= q.options.ContendedShare
+	if it := t.oldest(); (t.turns+1)%agedTurn == 0 && !(mayWait && t.isBehind(it, now)) {
+		return it
+	}
+	if it := t.first(); !(mayWait && t.isBehind(it, now)) {
+		return it
+	}
+	return nil
 }
 
 // handout is when work of a tenant was handed out.

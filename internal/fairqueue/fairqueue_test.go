@@ -182,16 +182,7 @@ func TestShareBesideOthers(t *testing.T) {
 	q, now := testQueue(t, 3)
 	q.options.ContendedShare = 1
 	q.AddWithOpts(priorityqueue.AddOpts{}, flood("a", 20)...)
-	handedOut := func(want ...string) {
-		t.Helper()
-		var keys []string
-		for it := q.next(); it != nil; it = q.next() {
-			keys = append(keys, it.key)
-		}
-		if diff := cmp.Diff(want, keys); diff != "" {
-			t.Errorf("handed out (-want +got):\n%s", diff)
-		}
-	}
+	handedOut := func(want ...string) { t.Helper(); wantHandedOut(t, q, want...) }
 	handedOut("a/0", "a/1", "a/2")
 	q.Done("a/0")
 	q.Add("b/0")
@@ -217,6 +208,49 @@ func TestShareBesideOthers(t *testing.T) {
 	}
 	q.Done("c/0")
 	handedOut("a/6", "a/7")
+}
+
+// wantHandedOut takes all that may be worked on now, and returns nothing.
+func wantHandedOut(t *testing.T, q *Queue[string], want ...string) {
+	t.Helper()
+	var keys []string
+	for it := q.next(); it != nil; it = q.next() {
+		keys = append(keys, it.key)
+	}
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Errorf("handed out (-want +got):\n%s", diff)
+	}
+}
+
+// Beside more urgent work of the same tenant, the rest has the share that it would have beside others: until the urgent
+// has been away for a while.
+func TestShareBesideWhatIsMoreUrgent(t *testing.T) {
+	q, now := testQueue(t, 3)
+	q.options.ContendedShare = 1
+	add(q, low, flood("a", 20)...)
+	handedOut := func(want ...string) { t.Helper(); wantHandedOut(t, q, want...) }
+	handedOut("a/0", "a/1", "a/2")
+	add(q, 0, "a/new")
+	handedOut()
+	q.Done("a/0")
+	handedOut("a/new")
+	for _, key := range []string{"a/1", "a/2"} {
+		q.Done(key)
+		handedOut()
+	}
+	// What is urgent has all of the share, although the turn is that of what has waited for longest.
+	add(q, 0, "a/newer", "a/newest")
+	handedOut("a/newer", "a/newest")
+	for _, key := range []string{"a/new", "a/newer"} {
+		q.Done(key)
+		handedOut()
+	}
+	q.Done("a/newest")
+	handedOut("a/3")
+	now.Step(contention - time.Millisecond)
+	handedOut()
+	now.Step(time.Millisecond)
+	handedOut("a/4", "a/5")
 }
 
 func TestKeyThatIsWorkedOnIsNotHandedOut(t *testing.T) {

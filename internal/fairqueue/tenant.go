@@ -33,6 +33,9 @@ type tenant[T comparable] struct {
 	ready   int
 	working int
 	turns   uint64
+	// urgent is the greatest priority that was handed out within contention, and urgentAt when it was last.
+	urgent   int
+	urgentAt time.Time
 	// place in the round; nil while nothing is ready.
 	place *list.Element
 }
@@ -67,6 +70,18 @@ func (t *tenant[T]) remove(it *item[T]) {
 	if t.levels[i].items.Len() == 0 {
 		t.levels = slices.Delete(t.levels, i, i+1)
 	}
+}
+
+// note keeps which priority is handed out.
+func (t *tenant[T]) note(priority int, now time.Time) {
+	if priority >= t.urgent || now.Sub(t.urgentAt) >= contention {
+		t.urgent, t.urgentAt = priority, now
+	}
+}
+
+// isBehind reports whether a key is less urgent than others of the tenant that wait, or were handed out of late.
+func (t *tenant[T]) isBehind(it *item[T], now time.Time) bool {
+	return it.priority < t.priority() || it.priority < t.urgent && now.Sub(t.urgentAt) < contention
 }
 
 // priority returns the greatest priority of what is ready, of which there is something.

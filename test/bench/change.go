@@ -56,6 +56,8 @@ func (w *world) measureEdit(ctx context.Context, s size, t *table) error {
 	} else {
 		t.note("policy edit: %.0f Grants per second, %d in all", rate, grants)
 	}
+	t.atMost("delivery to access during a policy edit, p50", milliseconds(meanwhile.quantile(0.5)),
+		milliseconds(idle.quantile(0.5))+" idle", meanwhile.quantile(0.5).Seconds()/idle.quantile(0.5).Seconds(), 1.5)
 	t.atMost("delivery to access during a policy edit, p99", milliseconds(meanwhile.quantile(0.99)),
 		milliseconds(idle.quantile(0.99))+" idle", meanwhile.quantile(0.99).Seconds()/idle.quantile(0.99).Seconds(), 2)
 	// Who came meanwhile costs a completion, a Grant, two statuses and five objects, as everybody.
