@@ -42,7 +42,7 @@ func (w *world) openTenant(ctx context.Context) (*tenant, error) {
 	w.tenants++
 	id := v1alpha1.PlatformID(8000 + w.tenants)
 	institution, err := w.system.OpenInstitution(ctx, w.admin, id, func(spec *v1alpha1.InstitutionSpec) {
-		spec.RevocationBudget = new(int32(100_000))
+		spec.RevocationBudget, spec.MaxNamespaces = new(int32(100_000)), new(int32(100_000))
 	})
 	if err != nil {
 		return nil, err
