@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lxp-dev/course-completion-operator/api/v1alpha1"
@@ -27,6 +28,9 @@ const (
 	// patience is for Grants that are being put in place: they are as the completion was told before, or say nothing yet.
 	// It is also for those whose namespaces are being deleted, which takes a cluster its time where many end at once.
 	patience = time.Minute
+	// longPatience is for Grants that have been put in place and are rendered anew: their users have what they had. An
+	// edit of a policy concerns thousands, which are changed one after the other.
+	longPatience = 30 * time.Minute
 	// shortPatience is for Grants that wait for what mostly comes within moments, such as a seat that is free.
 	shortPatience = 10 * time.Second
 )
@@ -222,7 +226,12 @@ func readyOf(planned *Planned) *metav1.Condition {
 // patienceWith returns for how long a Grant has nothing to say that a completion should be told.
 func patienceWith(planned *Planned) time.Duration {
 	ready := readyOf(planned)
-	if ready == nil || !planned.Existing.DeletionTimestamp.IsZero() {
+	switch {
+	case planned.Existing != nil && !planned.Existing.DeletionTimestamp.IsZero():
+		return patience
+	case ready == nil && planned.Existing != nil && planned.Existing.Status.Phase == v1alpha1.GrantActive:
+		return longPatience
+	case ready == nil:
 		return patience
 	}
 	if ready.Status == metav1.ConditionTrue {
@@ -258,6 +267,10 @@ func (p *planning) completionPlans() []CompletionPlan {
 					plan.Grants = append(plan.Grants, v1alpha1.LocalName(planned.Name))
 				}
 			}
+		}
+		if meta.FindStatusCondition(p.Completions[i].Status.Conditions, v1alpha1.ConditionReady) == nil {
+			// It says nothing yet, which is less than that its Grant is rendered anew.
+			plan.Patience = min(plan.Patience, patience)
 		}
 		plan.Verdict = verdict(plan.Policies, causing)
 		if p.ahead(&p.Completions[i]) {

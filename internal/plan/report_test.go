@@ -129,6 +129,8 @@ func TestThereIsNothingToTellYet(t *testing.T) {
 		status metav1.ConditionStatus
 		reason string
 		edit   func(w *world)
+		// untold is a completion without a status.
+		untold bool
 		want   time.Duration
 	}{
 		"in place":                   {status: metav1.ConditionTrue, reason: v1alpha1.ReasonActive},
@@ -140,12 +142,15 @@ func TestThereIsNothingToTellYet(t *testing.T) {
 			edit: func(w *world) { w.grants[0].Status.Phase = v1alpha1.GrantEnded }},
 		"refused":     {status: isFalse, reason: v1alpha1.ReasonRefused},
 		"in conflict": {status: isFalse, reason: v1alpha1.ReasonConflict},
-		"not seen since it was edited": {status: metav1.ConditionTrue, reason: v1alpha1.ReasonActive, want: patience,
+		"not seen since it was edited": {status: metav1.ConditionTrue, reason: v1alpha1.ReasonActive, want: longPatience,
 			edit: func(w *world) { w.grants[0].Generation++ }},
-		"rendered anew": {status: metav1.ConditionTrue, reason: v1alpha1.ReasonActive, want: patience,
+		"rendered anew": {status: metav1.ConditionTrue, reason: v1alpha1.ReasonActive, want: longPatience,
 			edit: func(w *world) {
 				w.policies["graduates"].Spec.Namespaces[0].Labels = map[string]v1alpha1.Template{"team": "blue"}
 			}},
+		"rendered anew for a completion that says nothing yet": {
+			status: metav1.ConditionTrue, reason: v1alpha1.ReasonActive, want: patience,
+			edit: func(w *world) { w.grants[0].Generation++ }, untold: true},
 		"another policy failed": {status: isFalse, reason: v1alpha1.ReasonProgressing, edit: func(w *world) {
 			w.policies["other"] = namespacePolicy(broken)
 			w.policies["other"].Name = "other"
@@ -157,10 +162,16 @@ func TestThereIsNothingToTellYet(t *testing.T) {
 			w.deliver(delivered("2024-01-10 10:00:00"))
 			w.plan()
 			w.stand(tc.status, tc.reason)
+			w.grants[0].Status.Phase = v1alpha1.GrantActive
 			if tc.edit != nil {
 				tc.edit(w)
 			}
-			if got := For(w.person()).Completions[0].Patience; got != tc.want {
+			person := w.person()
+			if !tc.untold {
+				person.Completions[0].Status.Conditions = []metav1.Condition{
+					{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonGranted}}
+			}
+			if got := For(person).Completions[0].Patience; got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})
