@@ -15,8 +15,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -127,13 +129,18 @@ func (a *Applier) Provision(
 	if err != nil {
 		return known, err
 	}
-	for i := range objects {
-		uid, err := a.ensure(ctx, grant, &objects[i])
-		if err != nil {
-			return merge(known, inventory), err
+	for from, to := 0, 0; from < len(objects); from = to {
+		to = from + together(objects[from:])
+		uids, failed := a.ensureAll(ctx, grant, objects[from:to])
+		for i, uid := range uids {
+			if failed[i] == nil {
+				planned[from+i].UID = string(uid)
+				inventory = append(inventory, planned[from+i])
+			}
 		}
-		planned[i].UID = string(uid)
-		inventory = append(inventory, planned[i])
+		if i := slices.IndexFunc(failed, func(err error) bool { return err != nil }); i >= 0 {
+			return merge(known, inventory), failed[i]
+		}
 	}
 	standing := grant.DeepCopy()
 	standing.Status.Inventory = merge(known, inventory)
@@ -177,6 +184,33 @@ func (a *Applier) nameHolder(ctx context.Context, grant *v1alpha1.Grant, err err
 	if err == nil && len(holders.Items) > 0 && holders.Items[0].Namespace == grant.Namespace {
 		conflict.Holder = holders.Items[0].Name
 	}
+}
+
+// together returns how many of the first objects can be made at the same time: a namespace comes before what bounds it,
+// and that before who has access to it.
+func together(objects []owned) int {
+	first := &objects[0]
+	for i := range objects {
+		if objects[i].want.GetNamespace() != first.want.GetNamespace() ||
+			(objects[i].group == rbacv1.GroupName) != (first.group == rbacv1.GroupName) {
+			return i
+		}
+	}
+	return len(objects)
+}
+
+// ensureAll makes objects as they should be, all at the same time: somebody waits for their access, and each is a request
+// to the API server. It returns the uid or the error of each.
+func (a *Applier) ensureAll(
+	ctx context.Context, grant *v1alpha1.Grant, objects []owned,
+) (uids []types.UID, failed []error) {
+	uids, failed = make([]types.UID, len(objects)), make([]error, len(objects))
+	var all sync.WaitGroup
+	for i := range objects {
+		all.Go(func() { uids[i], failed[i] = a.ensure(ctx, grant, &objects[i]) })
+	}
+	all.Wait()
+	return uids, failed
 }
 
 // ensure makes one object as it should be and returns its uid.
