@@ -59,7 +59,7 @@ type Queue[T comparable] struct {
 	// items are the keys that wait, for their time or their turn.
 	items map[T]*item[T]
 	// working are the keys that were handed out and not yet returned.
-	working map[T]*tenant[T]
+	working map[T]handedOut[T]
 	delayed delays[T]
 	tenants map[string]*tenant[T]
 	// round has the tenants that have something ready, the next first.
@@ -91,7 +91,7 @@ func New[T comparable](options Options[T]) *Queue[T] {
 		options: options,
 		metrics: newMetrics[T](options.Metrics, options.Name, options.Clock),
 		items:   map[T]*item[T]{},
-		working: map[T]*tenant[T]{},
+		working: map[T]handedOut[T]{},
 		tenants: map[string]*tenant[T]{},
 		sooner:  make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -267,7 +267,7 @@ func (q *Queue[T]) next() *item[T] {
 	q.settle(chosen)
 	delete(q.items, it.key)
 	q.ready--
-	q.working[it.key] = chosen
+	q.working[it.key] = handedOut[T]{chosen, it.priority}
 	q.metrics.begins(it.key, it.priority)
 	return it
 }
@@ -277,14 +277,35 @@ func (q *Queue[T]) choose(t *tenant[T], now time.Time) *item[T] {
 	if share := q.share(t, now); share > 0 && t.working >= share {
 		return nil
 	}
-	mayWait := q.options.ContendedShare > 0 && t.working >= q.options.ContendedShare
-	if it := t.oldest(); (t.turns+1)%agedTurn == 0 && !(mayWait && t.isBehind(it, now)) {
+	if it := t.oldest(); (t.turns+1)%agedTurn == 0 && q.hasRoom(t, it, now) {
 		return it
 	}
-	if it := t.first(); !(mayWait && t.isBehind(it, now)) {
+	if it := t.first(); q.hasRoom(t, it, now) {
 		return it
 	}
 	return nil
+}
+
+// hasRoom reports whether a key of a tenant may be worked on beside what is more urgent of it, in view of how many are
+// that are as little urgent.
+func (q *Queue[T]) hasRoom(t *tenant[T], it *item[T], now time.Time) bool {
+	urgent := t.urgency(now)
+	if q.options.ContendedShare == 0 || it.priority >= urgent {
+		return true
+	}
+	behind := 0
+	for _, one := range q.working {
+		if one.tenant == t && one.priority < urgent {
+			behind++
+		}
+	}
+	return behind < q.options.ContendedShare
+}
+
+// handedOut is a key that is worked on.
+type handedOut[T comparable] struct {
+	tenant   *tenant[T]
+	priority int
 }
 
 // handout is when work of a tenant was handed out.
@@ -316,10 +337,11 @@ func (q *Queue[T]) share(t *tenant[T], now time.Time) int {
 func (q *Queue[T]) Done(key T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	t, working := q.working[key]
+	one, working := q.working[key]
 	if !working {
 		return
 	}
+	t := one.tenant
 	delete(q.working, key)
 	t.working--
 	q.metrics.ends(key)

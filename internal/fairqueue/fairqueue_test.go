@@ -234,23 +234,57 @@ func TestShareBesideWhatIsMoreUrgent(t *testing.T) {
 	handedOut()
 	q.Done("a/0")
 	handedOut("a/new")
-	for _, key := range []string{"a/1", "a/2"} {
-		q.Done(key)
-		handedOut()
-	}
-	// What is urgent has all of the share, although the turn is that of what has waited for longest.
-	add(q, 0, "a/newer", "a/newest")
-	handedOut("a/newer", "a/newest")
-	for _, key := range []string{"a/new", "a/newer"} {
-		q.Done(key)
-		handedOut()
-	}
-	q.Done("a/newest")
+	q.Done("a/1")
+	handedOut()
+	q.Done("a/2")
 	handedOut("a/3")
+	// What is urgent has all that is left of the share, whosever turn it is.
+	add(q, 0, "a/newer", "a/newest")
+	handedOut("a/newer")
+	q.Done("a/new")
+	handedOut("a/newest")
+	for _, key := range []string{"a/newer", "a/newest"} {
+		q.Done(key)
+		handedOut()
+	}
 	now.Step(contention - time.Millisecond)
 	handedOut()
 	now.Step(time.Millisecond)
 	handedOut("a/4", "a/5")
+}
+
+// What others do that is as little urgent does not count.
+func TestShareBesideWhatIsMoreUrgentIsOnesOwn(t *testing.T) {
+	q, _ := testQueue(t, 3)
+	q.options.ContendedShare = 2
+	add(q, low, "b/0", "b/1", "a/0")
+	wantHandedOut(t, q, "b/0", "a/0", "b/1")
+	add(q, 0, "a/new")
+	q.Done("a/0")
+	add(q, low, "a/1")
+	wantHandedOut(t, q, "a/new", "a/1")
+}
+
+// Nor does it starve where the urgent takes every worker that it may have.
+func TestNothingStarvesBesideWhatIsMoreUrgent(t *testing.T) {
+	q, _ := testQueue(t, 3)
+	q.options.ContendedShare = 1
+	add(q, low, "a/late")
+	var working []string
+	for i := range 20 {
+		add(q, 0, fmt.Sprintf("a/%d", i))
+		for it := q.next(); it != nil; it = q.next() {
+			if it.key == "a/late" {
+				return
+			}
+			working = append(working, it.key)
+		}
+		if len(working) == 3 {
+			q.Done(working[0])
+			working = working[1:]
+		}
+	}
+	t.Error("20 urgent keys went before the one that came first")
 }
 
 func TestKeyThatIsWorkedOnIsNotHandedOut(t *testing.T) {

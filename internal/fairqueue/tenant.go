@@ -79,9 +79,12 @@ func (t *tenant[T]) note(priority int, now time.Time) {
 	}
 }
 
-// isBehind reports whether a key is less urgent than others of the tenant that wait, or were handed out of late.
-func (t *tenant[T]) isBehind(it *item[T], now time.Time) bool {
-	return it.priority < t.priority() || it.priority < t.urgent && now.Sub(t.urgentAt) < contention
+// urgency returns the greatest priority of what is ready, or was handed out within contention.
+func (t *tenant[T]) urgency(now time.Time) int {
+	if now.Sub(t.urgentAt) < contention {
+		return max(t.urgent, t.priority())
+	}
+	return t.priority()
 }
 
 // priority returns the greatest priority of what is ready, of which there is something.
