@@ -199,8 +199,8 @@ func together(objects []owned) int {
 	return len(objects)
 }
 
-// ensureAll makes objects as they should be, all at the same time: somebody waits for their access, and each is a request
-// to the API server. It returns the uid or the error of each.
+// ensureAll makes objects as they should be, all at the same time: each is a request to the API server, and somebody
+// waits for access. It returns the uid or the error of each.
 func (a *Applier) ensureAll(
 	ctx context.Context, grant *v1alpha1.Grant, objects []owned,
 ) (uids []types.UID, failed []error) {

@@ -144,7 +144,7 @@ func TestRestoreGivesBackWithTheData(t *testing.T) {
 	g.Expect(
 		got.err,
 	).To(
-		And(ContainSubstring("undoes the end 2048-01-02 00:00 -03 (thesis)"), ContainSubstring("ended")),
+		And(ContainSubstring("undoes the end 2048-01-01 24:00 -03 (thesis)"), ContainSubstring("ended")),
 	)
 	s.awaitGrant(name, v1alpha1.GrantEnded)
 	g.Expect(staff.fails("revoke", name, "--reason", "x")).To(ContainSubstring("there is nothing to revoke"))

@@ -186,7 +186,7 @@ func TestErase(t *testing.T) {
 		HaveField("Note", "erased one person (request 4711): 1 completions, 1 grants, 1 namespaces, 0 other objects"))))
 
 	g.Expect(all.does(append(args, "--yes")...)).To(And(HavePrefix("Nothing is stored about user 7 in institution"),
-		MatchRegexp(`what was sent until 20\d\d-\S+Z is not stored`)))
+		MatchRegexp(`nothing that the platform sent until 20\d\d-\S+Z is stored`)))
 
 	// What the platform repeats does not come back, with a new date neither; what it sent before that was on its way too.
 	before := map[string]any{"enrollment.id": int64(2), "event.send_at": "2026-09-01 12:00:00"}
@@ -293,7 +293,7 @@ func TestEraseWhatABackupBroughtBack(t *testing.T) {
 	}
 	all := administrator(t)
 	erase := []string{"erase", "-n", school.Namespace}
-	g.Expect(all.fails(append(erase, "--restored", "--yes")...)).To(ContainSubstring("has no register of erasures"))
+	g.Expect(all.fails(append(erase, "--restored", "--yes")...)).To(ContainSubstring("has no erasure register"))
 	for _, completion := range school.stored(g) {
 		switch completion.Spec.User.ID {
 		case 7, 8:

@@ -31,7 +31,7 @@ func (c *Confirmation) Ask(f *Factory, question string) error {
 		return nil
 	}
 	if in, ok := f.In.(*os.File); ok && !term.IsTerminal(int(in.Fd())) {
-		return Usagef("this needs confirmation, and stdin is not a terminal: add --yes to answer yes. The question is:\n%s",
+		return Usagef("this needs confirmation, and stdin is not a terminal: give --yes to answer yes. The question is:\n%s",
 			question)
 	}
 	fmt.Fprintf(f.ErrOut, "%s [y/N] ", question)

@@ -62,7 +62,8 @@ func (u until) in(zone *time.Location) time.Time {
 func show(at time.Time, zone *time.Location) string {
 	local := at.In(zone)
 	if local.Hour() == 0 && local.Minute() == 0 && local.Second() == 0 {
-		return at.Add(-time.Second).In(zone).Format("2006-01-02 24:00 MST")
+		before := at.Add(-time.Second).In(zone)
+		return before.Format(time.DateOnly) + " 24:00 " + before.Format("MST")
 	}
 	return local.Format("2006-01-02 15:04 MST")
 }
